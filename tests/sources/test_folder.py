@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tol_luigi.core.errors import SourceError, TableError
+from tol_luigi.core.ledger import State
+from tol_luigi.sources.folder import Folder
+
+Pack = Callable[..., Path]
+
+FORMS = ("folder", "tar", "tar.gz", "zip")
+RANKS = ("Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Corvus", "corax")
+HEADER = "file,kingdom,phylum,class,order,family,genus,species"
+TAXON = ",".join(RANKS)
+
+
+def table(place: Path, *lines: str, header: str = HEADER) -> Path:
+    path = place / "labels.csv"
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def label(*files: str) -> list[str]:
+    return ['"' + file.replace('"', '""') + f'",{TAXON}' for file in files]
+
+
+def test_columns() -> None:
+    assert Folder.name == "folder"
+    assert [(column.name, column.catalog, column.type) for column in Folder.columns] == [
+        ("collection", "folder_name", str),
+        ("file", "folder_file", str),
+    ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_file_ends_somewhere(pack: Pack, tmp_path: Path, form: str) -> None:
+    files = dict.fromkeys(["a.jpg", "b/c.TIFF", "b/new.png", "notes.txt", "labels.csv", ".hidden.jpg"], b"x")
+    labels = table(tmp_path, *label("a.jpg", "b/c.TIFF", "gone.jpg", "notes.txt"))
+    source = Folder(pack(form, files), labels, "mine", 4)
+
+    rows = {row.member.name: row for listing in source.listings() for row in source.scan(listing)}
+    assert {name: (row.state, row.key) for name, row in rows.items()} == {
+        "a.jpg": (None, ("mine", "a.jpg")),
+        "b/c.TIFF": (None, ("mine", "b/c.TIFF")),
+        "b/new.png": (State.NOT_IN_MAPPING, None),
+        "notes.txt": (State.NO_IMAGE, None),
+        "labels.csv": (State.NO_IMAGE, None),
+        ".hidden.jpg": (State.NO_IMAGE, None),
+    }
+    assert rows["b/new.png"].reason == "not in labels.csv"
+    assert {row.partition for row in rows.values()} <= set(source.partitions())
+    [stray] = source.strays()
+    assert (stray.member.name, stray.state, stray.key) == ("gone.jpg", State.MISSING, ("mine", "gone.jpg"))
+    assert stray.reason == "labels.csv lists it, and it is not there"
+    partition = rows["a.jpg"].partition
+    assert list(source.read(partition, [rows["a.jpg"].member])) == [(0, b"x")]
+
+
+NAMES = st.text(
+    st.characters(exclude_characters="/\\\0\r", exclude_categories=["Cs"]), min_size=1, max_size=9
+)
+FILES = (
+    st.lists(NAMES.map(lambda text: f"x{text}"), min_size=1, max_size=3)
+    .map("/".join)
+    .map(lambda x: x + ".gif")
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.dictionaries(FILES, st.binary(max_size=99), min_size=1, max_size=6), st.integers(1, 9))
+def test_all_forms_give_the_same_keys_bytes_and_partitions(
+    pack: Pack, files: dict[str, bytes], count: int
+) -> None:
+    labels = table(pack("folder", {}), *label(*files))
+    partitions = []
+    for form in FORMS:
+        source = Folder(pack(form, files), labels, "mine", count)
+        rows = list(source.scan("all"))
+        read = source.read("", [row.member for row in rows])
+        assert {rows[at].key: content for at, content in read} == {
+            ("mine", name): files[name] for name in files
+        }
+        assert list(source.strays()) == []
+        partitions.append({row.key: row.partition for row in rows})
+    assert all(given_ == partitions[0] for given_ in partitions)
+
+
+def test_partitions_depend_on_the_name_alone(tmp_path: Path, pack: Pack) -> None:
+    files = {f"{number}.jpg": b"" for number in range(100)}
+    source = Folder(pack("folder", files), table(tmp_path, *label(*files)), "mine", 3)
+
+    dealt = [row.partition for row in source.scan("all")]
+    assert source.partitions() == ("000", "001", "002")
+    assert {partition: dealt.count(partition) for partition in source.partitions()} == {
+        "000": 39,
+        "001": 29,
+        "002": 32,
+    }
+
+
+def test_labels_are_read(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        f" Raven ,{TAXON},./a//b.jpg,me",
+        "",
+        ",,,,,,,,c.jpg,",
+        header="\ufeffCommon,KINGDOM,Phylum,cls,Order,Family,Genus, species ,File,owner",
+    )
+
+    assert list(Folder(tmp_path, path, "mine", 1).rows()) == [
+        ("a/b.jpg", RANKS, "Raven"),
+        ("c.jpg", ("",) * 7, ""),
+    ]
+
+
+def test_labels_without_common_names(tmp_path: Path) -> None:
+    assert list(Folder(tmp_path, table(tmp_path, *label("a.jpg")), "mine", 1).rows()) == [
+        ("a.jpg", RANKS, "")
+    ]
+
+
+def rejected(path: Path) -> TableError:
+    with pytest.raises(TableError) as raised:
+        list(Folder(path.parent, path, "mine", 1).rows())
+    assert raised.value.where == str(path)
+    assert "\n" not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "column", ["file", "kingdom", "phylum", "class", "order", "family", "genus", "species"]
+)
+def test_a_missing_column(tmp_path: Path, column: str) -> None:
+    header = ",".join(name for name in HEADER.split(",") if name != column)
+
+    assert f"has no column '{column}'" in str(rejected(table(tmp_path, header=header)))
+
+
+def test_a_file_labelled_twice(tmp_path: Path) -> None:
+    path = table(tmp_path, *label("a.jpg", "b.jpg", "./a.jpg"))
+
+    assert "lines 2 and 4 both label 'a.jpg'" in str(rejected(path))
+
+
+@pytest.mark.parametrize("file", ["", "/a.jpg", "../a.jpg", "a/../../b.jpg"])
+def test_a_path_that_leads_elsewhere(tmp_path: Path, file: str) -> None:
+    assert f"line 2 names the file {file!r}" in str(rejected(table(tmp_path, *label(file))))
+
+
+def test_a_short_line(tmp_path: Path) -> None:
+    assert "line 2 has only 3 cells" in str(rejected(table(tmp_path, "a.jpg,Animalia,Chordata")))
+
+
+def test_a_table_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    assert "cannot be read: No such file" in str(rejected(path))
+    path.write_bytes(b"")
+    assert "has no column 'file'" in str(rejected(path))
+    path.write_bytes(HEADER.encode() + b"\ncaf\xe9.jpg,,,,,,,\n")
+    assert "is no CSV table in UTF-8" in str(rejected(path))
+    path.write_bytes(HEADER.encode() + b"\n" + b"x" * 200_000 + b",,,,,,,\n")
+    assert "is no CSV table in UTF-8" in str(rejected(path))
+
+
+def test_a_wrong_place(tmp_path: Path) -> None:
+    labels = table(tmp_path)
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        Folder(tmp_path / "images", labels, "mine", 3).partitions()
+    (tmp_path / "images").mkdir()
+    with pytest.raises(SourceError, match="is empty"):
+        Folder(tmp_path / "images", labels, "mine", 3).listings()

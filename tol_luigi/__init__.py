@@ -1,0 +1,38 @@
+"""Builds TreeOfLife-10M, and datasets like it, as one Luigi graph.
+
+``luigi --module tol_luigi BuildCatalog`` finds the tasks here.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+__version__ = version("tol_luigi")
+
+from tol_luigi.tasks import luigi_defaults
+from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
+from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.scan import DrawDemonstration, ScanPartition, StoreSettings
+from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
+from tol_luigi.tasks.taxa import CheckTaxa
+
+__all__ = [
+    "BuildCatalog",
+    "CheckShards",
+    "CheckTaxa",
+    "DrawDemonstration",
+    "MakeMapping",
+    "MakeMetadata",
+    "MakeSplits",
+    "PlanShards",
+    "PredictCatalog",
+    "ScanPartition",
+    "StoreSettings",
+    "WriteCatalog",
+    "WriteShards",
+]
+
+luigi_defaults.apply()

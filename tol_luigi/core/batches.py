@@ -1,0 +1,23 @@
+"""Working through many rows, some at a time."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["BATCH", "batched"]
+
+BATCH = 20_000
+"""Rows handled at one go: enough to spread the cost of a call, few enough to be nothing in memory."""
+
+T = TypeVar("T")
+
+
+def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """Cut a stream into lists of ``size`` items; only the last may be shorter, and none is empty."""
+    stream = iter(items)
+    while batch := list(itertools.islice(stream, size)):
+        yield batch

@@ -1,0 +1,91 @@
+"""The one exception tree.
+
+    TolError                  anything a user can mend
+    ├── SettingsError         a settings file, or what it asks for
+    ├── SourceError           a folder, archive or table of a source
+    │   ├── ArchiveError      an archive that is not whole
+    │   └── TableError        a metadata table that cannot be read
+    ├── ExclusionError        an exclusion list that excludes nothing
+    ├── MappingError          a mapping that does not fit the sources
+    ├── TooManyBadError       more broken images than the settings allow
+    ├── TaxaError             taxa outside the limits of the settings
+    ├── ShardError            a shard that is not what its receipt says
+    └── LedgerError           images that are accounted for twice, or not at all
+
+Every error says where, what, and what to do. Its arguments are the facts, in that order and
+positional, so that it travels between processes (pickles) unchanged.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArchiveError",
+    "ExclusionError",
+    "LedgerError",
+    "MappingError",
+    "SettingsError",
+    "ShardError",
+    "SourceError",
+    "TableError",
+    "TaxaError",
+    "TolError",
+    "TooManyBadError",
+]
+
+
+class TolError(Exception):
+    """Something is wrong that the user can mend; the text is one clear line.
+
+    Args:
+        where: The file, setting or task concerned.
+        what: What is wrong with it.
+        remedy: What to do.
+    """
+
+    def __init__(self, where: object, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = str(where), what, remedy
+
+    def __str__(self) -> str:
+        """Join the three parts: ``where: what. remedy.``."""
+        return f"{self.where}: {self.what}. {self.remedy}."
+
+
+class SettingsError(TolError):
+    """A setting is unknown, out of range, missing, or contradicts the dataset that is there."""
+
+
+class SourceError(TolError):
+    """A source cannot be read as it stands."""
+
+
+class ArchiveError(SourceError):
+    """An archive is not whole: empty, cut off, or its checksum disagrees."""
+
+
+class TableError(SourceError):
+    """A metadata table lacks a column, or holds what cannot be read."""
+
+
+class ExclusionError(TolError):
+    """An exclusion list matches nothing, so it is probably not the list it is meant to be."""
+
+
+class MappingError(TolError):
+    """A published mapping or name lookup does not fit the sources."""
+
+
+class TooManyBadError(TolError):
+    """More images of a partition are broken than the settings allow."""
+
+
+class TaxaError(TolError):
+    """Taxa are wrong beyond the limits of the settings."""
+
+
+class ShardError(TolError):
+    """A shard differs from its receipt, or is no shard at all."""
+
+
+class LedgerError(TolError):
+    """The ledger does not add up to the mapping."""

@@ -1,0 +1,106 @@
+"""Images and species that a benchmark keeps out of the training data."""
+
+from __future__ import annotations
+
+import re
+
+from tol_luigi.core.errors import TableError
+from tol_luigi.core.taxon import RANKS, Taxon
+
+__all__ = ["Exclusions"]
+
+_IDS = re.compile(r"([0-9]{1,19})_([0-9]{1,19})_eol")
+
+_REMEDY = "It must be a JSON object of species names, each with a list of image paths"
+
+
+class Exclusions:
+    """One exclusion list: species names, each with the paths of its images.
+
+    Attributes:
+        images: How many images it names by content and page id.
+        files: How many file names it holds, of images with and without ids.
+        species: How many species it names.
+        unread: Keys that name no species in either style; their images count all the same.
+
+    Source: the Rare Species benchmark's ``seen_in_training.json`` and ``unseen_in_training.json``,
+    formats 6. The published process compared the two styles of keys with each other and so
+    excluded no species (formats 9).
+    """
+
+    def __init__(self, where: object, content: object, *, with_species: bool) -> None:
+        """Read a parsed list.
+
+        Args:
+            where: The file, for messages.
+            content: What was parsed from it.
+            with_species: Whether the species themselves are left out, not only these images.
+
+        Raises:
+            TableError: The content is not an object of lists of texts.
+        """
+        self.with_species = with_species
+        self._images: set[tuple[int, int]] = set()
+        self._files: set[str] = set()
+        self._species: set[tuple[str, str]] = set()
+        unread: list[str] = []
+        if not isinstance(content, dict):
+            raise TableError(where, f"holds a {type(content).__name__} where an object belongs", _REMEDY)
+        for key, paths in content.items():
+            if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+                raise TableError(where, f"the entry {key!r} is not a list of texts", _REMEDY)
+            self._add_paths(paths)
+            species = _species(key)
+            if all(species):
+                self._species.add(species)
+            else:
+                unread.append(key)
+        self.unread = tuple(unread)
+
+    @property
+    def images(self) -> int:
+        """Count the images named by their ids."""
+        return len(self._images)
+
+    @property
+    def files(self) -> int:
+        """Count the file names."""
+        return len(self._files)
+
+    @property
+    def species(self) -> int:
+        """Count the species."""
+        return len(self._species)
+
+    def match_image(self, content_id: int, page_id: int) -> bool:
+        """Tell whether an EOL image is on the list, whatever its file is called today."""
+        return (content_id, page_id) in self._images
+
+    def match_file(self, filename: str) -> bool:
+        """Tell whether a file of this name is on the list; folders before the name do not count."""
+        return _basename(filename) in self._files
+
+    def match_species(self, taxon: Taxon) -> bool:
+        """Tell whether genus and species are those of an excluded species; False if species may stay.
+
+        The ranks above do not count: sources place one species in several families.
+        """
+        return self.with_species and (taxon.genus, taxon.species) in self._species
+
+    def _add_paths(self, paths: list[str]) -> None:
+        for path in paths:
+            name = _basename(path)
+            self._files.add(name)
+            if ids := _IDS.match(name):
+                self._images.add((int(ids[1]), int(ids[2])))
+
+
+def _basename(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _species(key: str) -> tuple[str, str]:
+    """Read genus and species of a key in either style."""
+    ranks = key.split("-", len(RANKS) - 1)  # an epithet may have a dash itself
+    taxon = Taxon.of(*ranks) if len(ranks) == len(RANKS) else Taxon.of(species=key)
+    return taxon.genus, taxon.species

@@ -1,0 +1,176 @@
+"""From the bytes of a picture to the JPEG of a sample."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, features
+
+from tol_luigi.core.ledger import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BrokenPictureError", "ImageSpec", "Picture", "encode", "encoder"]
+
+_SCALED_MARGIN = 3
+"""With ``resize=scaled`` the JPEG decoder may shrink a picture to no less than this many times the wanted size."""
+
+_EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """How pictures are made; every field determines bytes.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+        resize: ``exact`` (decode whole, then bicubic: the published pixels) or ``scaled`` (the
+            JPEG decoder shrinks large photographs first).
+        jpeg_quality: Pillow's scale, 1 to 100.
+        truncated: ``keep`` or ``drop`` pictures that break off.
+        exif: ``ignore`` or ``apply`` the orientation a camera noted.
+        max_pixels: A picture of more pixels is not opened.
+    """
+
+    width: int = 224
+    height: int = 224
+    resize: str = "exact"
+    jpeg_quality: int = 100
+    truncated: str = "keep"
+    exif: str = "ignore"
+    max_pixels: int = 900_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known of an original.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+        mode: Pillow's mode, such as ``RGB``, ``L`` or ``CMYK``.
+        format: Pillow's format, such as ``JPEG``.
+        flags: What is unusual about it, in alphabetical order.
+    """
+
+    width: int
+    height: int
+    mode: str
+    format: str
+    flags: tuple[str, ...]
+
+
+class BrokenPictureError(Exception):
+    """A file that no sample is made of.
+
+    Args:
+        state: ``UNREADABLE``, ``TRUNCATED`` or ``TOO_LARGE``.
+        reason: Why, in words.
+    """
+
+    def __init__(self, state: State, reason: str) -> None:
+        super().__init__(state, reason)
+        self.state, self.reason = state, reason
+
+
+def encoder() -> str:
+    """Name the encoder whose bytes these are: another release of it may encode differently."""
+    return f"Pillow {features.version('pil')}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+
+
+def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, Picture]:
+    """Make the JPEG of a sample.
+
+    All modes become RGB, the size is reached in one step by Pillow's bicubic filter, and the aspect
+    ratio is not kept. Of an animation the first frame counts.
+
+    Raises:
+        BrokenPictureError: The bytes are no picture, too large a one, or (as the settings say) half of one.
+
+    Source: the ``make_wds`` step of TreeOfLife-10M; there, modes other than RGB, RGBA and P stay as they are.
+    """
+    with _pillow(max_pixels=spec.max_pixels, lenient=False):
+        try:
+            return _make(data, spec, truncated=False)
+        except Image.DecompressionBombError as error:
+            raise BrokenPictureError(State.TOO_LARGE, f"more than {spec.max_pixels} pixels") from error
+        except MemoryError:
+            raise  # the machine's fault, not the picture's: with more memory it can be read
+        except Exception as error:  # noqa: BLE001 (a hostile file can raise anything out of a decoder)
+            reason = _one_line(error)
+    return _make_leniently(data, spec, reason)
+
+
+def _make_leniently(data: bytes, spec: ImageSpec, reason: str) -> tuple[bytes, Picture]:
+    """Try once more with what there is of the picture."""
+    with _pillow(max_pixels=spec.max_pixels, lenient=True):
+        try:
+            made = _make(data, spec, truncated=True)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise BrokenPictureError(State.UNREADABLE, reason) from error
+    if spec.truncated == "drop":
+        raise BrokenPictureError(State.TRUNCATED, reason)
+    return made
+
+
+@contextlib.contextmanager
+def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
+    """Set Pillow's two global switches for one picture, and put them back."""
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    # Pillow refuses what has more than twice this, and also looks at each frame of an animation.
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels // 2, lenient
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Picture]:
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        mode, kind = image.mode, image.format or ""
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        if spec.resize == "scaled":
+            image.draft("RGB", (spec.width * _SCALED_MARGIN, spec.height * _SCALED_MARGIN))
+        flags = {
+            "truncated": truncated,
+            "grey": mode in {"1", "L", "LA", "I", "I;16", "F"},
+            "upscaled": width < spec.width or height < spec.height,
+            "exif_rotated": orientation not in {0, 1},
+            "animated": bool(getattr(image, "is_animated", False)),
+            "not_jpeg": kind != "JPEG",
+        }
+        upright = ImageOps.exif_transpose(image) if spec.exif == "apply" else image
+        resized = _to_rgb(upright).resize((spec.width, spec.height), Image.Resampling.BICUBIC)
+    encoded = io.BytesIO()
+    resized.save(encoded, "JPEG", quality=spec.jpeg_quality)
+    raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
+    return encoded.getvalue(), Picture(width, height, mode, kind, raised)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any mode to RGB; 16-bit greys keep their upper eight bits, where Pillow would clip."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _one_line(error: Exception) -> str:
+    """Describe an exception in one line, without addresses of objects, so that it is always the same."""
+    text = " ".join(str(error).split())
+    if isinstance(error, Image.UnidentifiedImageError):
+        text = "not a picture in any known format"
+    return text or type(error).__name__

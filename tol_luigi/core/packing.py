@@ -1,0 +1,236 @@
+"""From the files of a partition to its shards: read in the source's order, written in the dataset's.
+
+Pictures are read once, front to back, as an archive on a slow file system wants it; their JPEGs wait in an
+unnamed file on disk until it is known how many there are. Memory is bounded by the number of
+samples, not by their size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from tol_luigi.core.errors import TooManyBadError
+from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.keys import keyed_order
+from tol_luigi.core.ledger import State
+from tol_luigi.core.samples import IMAGE, texts
+from tol_luigi.core.shards import Shard, balanced, copy_record, sample_record, write_shard
+from tol_luigi.core.taxon import Taxon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["Copy", "Outcome", "Sample", "copy_samples", "pack", "shipping_order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image to be written.
+
+    Attributes:
+        id: The image id.
+        ranks: The seven ranks, as rendered.
+        common: The common name, or what stands in for it.
+    """
+
+    id: str
+    ranks: tuple[str, ...]
+    common: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a sample.
+
+    Attributes:
+        state: ``WRITTEN``, or why not.
+        reason: The same in words, "" for a written one.
+        sha256: Of the source's bytes, "" where they could not be read.
+        md5: The same; it is what the published licence table has.
+        picture: What is known of the original.
+        shard: Position in the list of shards written.
+        position: Place within the shard, from 0.
+        offset: Where it starts in the shard, in bytes.
+        length: Its length there, in bytes.
+    """
+
+    state: State
+    reason: str = ""
+    sha256: str = ""
+    md5: str = ""
+    picture: Picture | None = None
+    shard: int = -1
+    position: int = -1
+    offset: int = -1
+    length: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A sample to be taken out of a shard that is there already.
+
+    Attributes:
+        id: The image id.
+        shard: The shard's path.
+        offset: Where it starts there, in bytes.
+        length: Its length in bytes.
+    """
+
+    id: str
+    shard: Path
+    offset: int
+    length: int
+
+
+def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int]:
+    """Give the order in which samples are written.
+
+    Args:
+        ids: The samples' ids, in the order of their source.
+        seed: The dataset's seed.
+        shuffled: By a keyed hash of the id; otherwise as they come.
+
+    Returns:
+        Positions in ``ids``.
+    """
+    if not shuffled:
+        return list(range(len(ids)))
+    return sorted(range(len(ids)), key=lambda index: (keyed_order(seed, "order", ids[index]), ids[index]))
+
+
+def pack(
+    samples: Sequence[Sample],
+    contents: Iterable[tuple[int, bytes | OSError]],
+    paths: Sequence[Path],
+    *,
+    spec: ImageSpec,
+    seed: int,
+    shuffled: bool,
+    max_bad_percent: int,
+    progress: Callable[[int], None],
+) -> tuple[list[Shard], list[Outcome]]:
+    """Write the shards of a partition.
+
+    Args:
+        samples: The samples, in the order of their source.
+        contents: For each position in ``samples``, once and in ascending order, its bytes or why there are none.
+        paths: Where the shards go; samples are spread evenly over them.
+        spec: How pictures are made.
+        seed: The dataset's seed.
+        shuffled: See :func:`shipping_order`.
+        max_bad_percent: More broken samples than this stop it; a single one never does.
+        progress: Told the number of samples read so far.
+
+    Returns:
+        The shards, and the outcome of each sample.
+
+    Raises:
+        TooManyBadError: Too many samples are broken; then nothing has been written.
+    """
+    outcomes: list[Outcome] = []
+    with contextlib.ExitStack() as stack:
+        spool = _Spool(stack.enter_context(_unnamed_file(paths)))
+        for _, content in contents:
+            outcomes.append(_opened(content, spec, spool))
+            progress(len(outcomes))
+        _refuse_too_many(outcomes, max_bad_percent)
+        written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
+        order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
+        shipped = [written[place] for place in order]
+        cuts = balanced(len(shipped), len(paths))
+        shards = []
+        for number, (path, cut) in enumerate(zip(paths, cuts, strict=True)):
+            chosen = [(samples[shipped[place]], outcomes[shipped[place]]) for place in cut]
+            shard, offsets = write_shard(path, (spool.record(sample, outcome) for sample, outcome in chosen))
+            for position, ((_, outcome), offset) in enumerate(zip(chosen, offsets, strict=True)):
+                outcome.shard, outcome.position, outcome.offset = number, position, offset
+            shards.append(shard)
+    return shards, outcomes
+
+
+def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Shard], list[Outcome]]:
+    """Write shards of samples that other shards hold, byte for byte and in the order given.
+
+    Raises:
+        ShardError: A sample is not where it should be.
+    """
+    shards: list[Shard] = []
+    outcomes: list[Outcome] = []
+    for number, (path, cut) in enumerate(zip(paths, balanced(len(copies), len(paths)), strict=True)):
+        chosen = copies[cut.start : cut.stop]
+        shard, offsets = write_shard(path, _records(chosen))
+        shards.append(shard)
+        outcomes += [
+            Outcome(State.WRITTEN, shard=number, position=position, offset=offset, length=copy.length)
+            for position, (copy, offset) in enumerate(zip(chosen, offsets, strict=True))
+        ]
+    return shards, outcomes
+
+
+def _records(copies: Sequence[Copy]) -> Iterator[bytes]:
+    with contextlib.ExitStack() as stack:
+        opened: dict[Path, IO[bytes]] = {}
+        for copy in copies:
+            if copy.shard not in opened:
+                opened[copy.shard] = stack.enter_context(copy.shard.open("rb"))
+            yield copy_record(opened[copy.shard], copy.offset, copy.length, copy.id)
+
+
+def _unnamed_file(paths: Sequence[Path]) -> IO[bytes]:
+    """Open a file beside the shards that has no name, so that it goes with the process, however that ends."""
+    folder = paths[0].parent if paths else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder)  # type: ignore[return-value]
+
+
+class _Spool:
+    """JPEGs waiting for their shard."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.places: dict[int, tuple[int, int]] = {}
+        self.end = 0
+
+    def put(self, outcome: Outcome, jpeg: bytes) -> None:
+        """Take the JPEG of a sample."""
+        self.file.write(jpeg)
+        self.places[id(outcome)] = self.end, len(jpeg)
+        self.end += len(jpeg)
+
+    def record(self, sample: Sample, outcome: Outcome) -> bytes:
+        """Lay a sample out as it stands in a shard."""
+        offset, length = self.places[id(outcome)]
+        self.file.seek(offset)
+        taxon = Taxon.from_rendered(sample.ranks)
+        members = {extension: text.encode() for extension, text in texts(taxon, sample.common).items()}
+        record = sample_record(sample.id, {**members, IMAGE: self.file.read(length)})
+        outcome.length = len(record)
+        return record
+
+
+def _opened(content: bytes | OSError, spec: ImageSpec, spool: _Spool) -> Outcome:
+    """Make the picture of one file and put it by, or say why there is none."""
+    if isinstance(content, OSError):
+        return Outcome(State.UNREADABLE, content.strerror or str(content))
+    digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
+    try:
+        jpeg, picture = encode(content, spec)
+    except BrokenPictureError as error:
+        return Outcome(error.state, error.reason, *digests)
+    outcome = Outcome(State.WRITTEN, "", *digests, picture)
+    spool.put(outcome, jpeg)
+    return outcome
+
+
+def _refuse_too_many(outcomes: Sequence[Outcome], max_bad_percent: int) -> None:
+    broken = [outcome for outcome in outcomes if outcome.state in {State.UNREADABLE, State.TOO_LARGE}]
+    if len(broken) > max(1, len(outcomes) * max_bad_percent // 100):
+        what = f"{len(broken)} of {len(outcomes)} images are broken, the first one: {broken[0].reason}"
+        remedy = f"See that the source is whole, or raise [checks] max_bad_percent = {max_bad_percent}"
+        raise TooManyBadError("partition", what, remedy)

@@ -1,0 +1,197 @@
+"""Shards: cutting samples into them, writing them, reading them.
+
+A shard is a tar file in WebDataset's layout. Its bytes follow from its samples alone: members are
+sorted, and headers bear a fixed time, owner and mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, cast
+
+from webdataset.tariterators import base_plus_ext
+
+from tol_luigi.core.errors import ShardError
+from tol_luigi.core.files import committed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Shard", "ShardReader", "balanced", "copy_record", "sample_record", "shard_name", "shard_number", "shards_for", "write_shard"]
+
+_END = bytes(2 * tarfile.BLOCKSIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What a receipt says of one shard.
+
+    Attributes:
+        name: File name within the folder of its split.
+        size: Bytes.
+        sha256: 64 hexadecimal digits.
+        samples: How many it holds.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    samples: int
+
+
+def shard_name(number: int) -> str:
+    """Name a shard by its number within its split, from 0."""
+    return f"shard-{number:06d}.tar"
+
+
+def shard_number(name: str) -> int:
+    """Read the number off a shard's name."""
+    return int(name.removeprefix("shard-").removesuffix(".tar"))
+
+
+def shards_for(samples: int, max_samples: int) -> int:
+    """Count the shards that so many samples need."""
+    return -(-samples // max_samples)
+
+
+def balanced(samples: int, shards: int) -> list[range]:
+    """Cut a run of samples into shards of equal count.
+
+    Returns:
+        ``shards`` consecutive ranges of positions that together cover ``range(samples)``; their
+        lengths differ by one at most. Where samples are fewer than shards, the last are empty.
+    """
+    small, larger = divmod(samples, shards) if shards else (0, 0)
+    starts = [index * small + min(index, larger) for index in range(shards + 1)]
+    return [range(start, end) for start, end in zip(starts, starts[1:], strict=False)]
+
+
+def sample_record(key: str, members: Mapping[str, bytes]) -> bytes:
+    """Lay out one sample as it stands in a shard.
+
+    Args:
+        key: The sample's key: the image id, without a dot.
+        members: Content by extension, such as ``jpg`` or ``sci.txt``.
+
+    Returns:
+        Whole tar blocks: a header and the padded content for each member, sorted by extension.
+    """
+    parts = []
+    for extension, content in sorted(members.items()):
+        header = tarfile.TarInfo(f"{key}.{extension}")
+        header.size = len(content)
+        parts += [header.tobuf(tarfile.USTAR_FORMAT), content, bytes(-len(content) % tarfile.BLOCKSIZE)]
+    return b"".join(parts)
+
+
+def write_shard(path: Path, records: Iterable[bytes]) -> tuple[Shard, list[int]]:
+    """Write a shard, whole or not at all.
+
+    Args:
+        path: Where it goes; its name is the shard's name.
+        records: The samples, as :func:`sample_record` lays them out, in shipping order.
+
+    Returns:
+        The shard's entry for the receipt, and the offset in bytes of each sample.
+    """
+    digest = hashlib.sha256()
+    offsets: list[int] = []
+    size = 0
+    with committed(path) as scratch:
+        with scratch.open("wb") as file:
+            for record in records:
+                offsets.append(size)
+                size += file.write(record)
+                digest.update(record)
+            # As tar has always done: two empty blocks, then zeros up to a whole record of 20 blocks.
+            padding = _END + bytes(-(size + len(_END)) % tarfile.RECORDSIZE)
+            size += file.write(padding)
+            digest.update(padding)
+    return Shard(path.name, size, digest.hexdigest(), len(offsets)), offsets
+
+
+class _Hashed:
+    """A file that is hashed as it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a file does."""
+        content = self.file.read(size)
+        self.digest.update(content)
+        return content
+
+
+class ShardReader:
+    """A shard, read once and as its users do: runs of members with one key make a sample.
+
+    Iterating gives the key of each sample, and its members' content by extension, in the shard's order.
+
+    Raises (while iterating):
+        ShardError: The file is no whole tar, a member is no plain file, or a sample has two members of one name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sha256 = ""
+        """Of the whole file; known when the iteration has ended."""
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, bytes]]]:
+        """Read the samples."""
+        key, members = "", dict[str, bytes]()
+        try:
+            with self.path.open("rb") as file:
+                hashed = _Hashed(file)
+                for name, content in _members(hashed, self.path):
+                    new, extension = base_plus_ext(name)
+                    if new != key and members:
+                        yield key, members
+                    if new != key:
+                        key, members = new, {}
+                    if extension in members:
+                        raise ShardError(self.path, f"sample {key} has two members {extension}", _REBUILD)
+                    members[extension] = content
+                self.sha256 = hashed.digest.hexdigest()
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise ShardError(self.path, f"no whole tar file ({error})", _REBUILD) from error
+        if members:
+            yield key, members
+
+
+def _members(hashed: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
+    """Read the members of a tar as a stream, and the rest of the file after its end."""
+    with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="r|") as tar:
+        for entry in tar:
+            tar.members.clear()  # else tarfile remembers every member it has passed
+            content = tar.extractfile(entry)
+            if content is None:
+                raise ShardError(path, f"member {entry.name} is no plain file", _REBUILD)
+            yield entry.name, content.read()
+        while tar.fileobj is not None and tar.fileobj.read(tarfile.RECORDSIZE):
+            pass
+
+
+def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
+    """Take one sample's blocks out of a shard, byte for byte.
+
+    Args:
+        shard: The shard, open for reading.
+        offset: Where the sample starts, in bytes.
+        length: Its length in bytes.
+        key: The key it has to have.
+
+    Raises:
+        ShardError: There is another sample, or none, at that place.
+    """
+    shard.seek(offset)
+    record = shard.read(length)
+    if len(record) != length or not record.startswith(f"{key}.".encode()):
+        raise ShardError(shard.name, f"sample {key} is not at byte {offset}", _REBUILD)
+    return record
+
+
+_REBUILD = "Delete it and run the same command again"

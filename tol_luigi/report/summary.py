@@ -1,0 +1,75 @@
+"""The closing summary of a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Summary", "summary_text"]
+
+
+@dataclass
+class Summary:
+    """The figures of a build.
+
+    Attributes:
+        dataset: Its folder.
+        catalog: The final catalog.
+        written: Images by (split, source).
+        left_out: Images by (state, source).
+        shards: Shards by split.
+        size: Bytes of all shards.
+        seconds: Since the command was given.
+        notes: What else to say, a line each.
+    """
+
+    dataset: Path
+    catalog: Path
+    seconds: float
+    written: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    shards: Mapping[str, int] = field(default_factory=dict)
+    size: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def summary_text(summary: Summary) -> str:
+    """Write the figures as a table that a person reads at a glance."""
+    sources = list(dict.fromkeys(source for _, source in [*summary.written, *summary.left_out]))
+    lines = [f"Dataset {summary.dataset}", ""]
+    lines += _table("images", summary.written, sources)
+    if summary.left_out:
+        lines += ["", *_table("left out", summary.left_out, sources)]
+    shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
+    lines += ["", f"{sum(summary.shards.values()):,} shards ({shards}), {_human(summary.size)}, in {summary.seconds:.1f} s"]
+    lines += [f"catalog: {summary.catalog}", *summary.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str]) -> list[str]:
+    """Lay out counts by row and source, with sums by row."""
+    rows = list(dict.fromkeys(row for row, _ in counts))
+    cells = [[head, *sources, "all"]]
+    for row in rows:
+        values = [counts.get((row, source), 0) for source in sources]
+        cells.append([row, *(f"{value:,}" for value in [*values, sum(values)])])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        for line in cells
+    ]
+
+
+_KILO = 1000
+
+
+def _human(size: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < _KILO:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= _KILO
+    return f"{size:.2f} TB"

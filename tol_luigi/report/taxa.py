@@ -1,0 +1,45 @@
+"""The report on the taxa of a catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.taxa_checks import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tol_luigi.core.taxa_checks import Tally
+
+__all__ = ["taxa_figures", "taxa_text"]
+
+_USUAL_KINGDOMS = 3
+_SHOWN = 20
+
+
+def taxa_figures(tally: Tally) -> dict[str, Any]:
+    """Give all figures, for programs."""
+    return {
+        "rows": tally.rows,
+        "kingdoms": dict(tally.kingdoms.most_common()),
+        "checks": {name: {"total": total, "by": dict(tally.counts[name].most_common())}
+                   for name, total in tally.totals().items()},
+    }  # fmt: skip
+
+
+def taxa_text(tally: Tally, too_many: Sequence[str]) -> str:
+    """Give the figures that are not as they should be, for people.
+
+    Args:
+        tally: What was counted.
+        too_many: The checks that are above their limits, a line each.
+    """
+    lines = [f"{tally.rows:,} rows looked at (train_small, which repeats rows of train, is not)"]
+    for name, total in tally.totals().items():
+        details = tally.kingdoms if name == "kingdoms" else tally.counts[name]
+        if total == (_USUAL_KINGDOMS if name == "kingdoms" else 0):
+            continue
+        lines.append(f"{total:,} {CHECKS[name]}  [{name}]")
+        lines += [f"    {count:,} {value}" for value, count in details.most_common(_SHOWN) if count]
+    lines += ["", "Above the limits of [checks]:", *too_many] if too_many else []
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,205 @@
+"""Images of one's own: any tree of folders, or an archive, with a table that labels them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from tol_luigi.core.errors import SourceError, TableError
+from tol_luigi.core.ledger import State
+from tol_luigi.sources import archives
+from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
+from tol_luigi.core.taxon import Taxon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.vernacular import CommonNames
+
+__all__ = ["Folder"]
+
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
+_OTHER_NAMES = {"cls": "class"}
+_LISTING = "all"
+_MEND = "Mend the table"
+
+Ranks = tuple[str, str, str, str, str, str, str]
+
+
+class _Row(NamedTuple):
+    line: int
+    file: str
+    ranks: Ranks
+    common: str
+    license: str
+    owner: str
+
+
+class Folder(Source):
+    """A collection of images with a table of labels.
+
+    Only files that the table names are used. The tree or archive is listed at one go, since the
+    partition of a file follows from its name alone; ``strays`` lists it once more.
+
+    Args:
+        images: A folder, with folders in it or not, or an archive.
+        labels: A CSV table with the columns ``file`` (the path below ``images``, with ``/``),
+            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
+            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
+            case of the column names do not matter.
+        name: What the catalogs call the collection.
+        partitions: How many partitions there are.
+    """
+
+    name: ClassVar[str] = "folder"
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("collection", "folder_name", str),
+        Column("file", "folder_file", str),
+    )
+
+    def __init__(self, images: Path, labels: Path, name: str, partitions: int) -> None:
+        self.images = images
+        self.labels = labels
+        self.collection = name
+        self.count = partitions
+
+    def partitions(self) -> tuple[str, ...]:
+        """Name all the partitions; where there are few images, some of them are empty."""
+        self._check()
+        return tuple(f"{number:03d}" for number in range(self.count))
+
+    def listings(self) -> tuple[str, ...]:
+        """Name the one listing."""
+        self._check()
+        return (_LISTING,)
+
+    def scan(self, listing: str) -> Iterator[Found]:
+        """List all the images."""
+        del listing  # there is one
+        labelled = {file for file, _, _ in self.rows()}
+        for found in archives.scan(self.images):
+            yield self._judged(found, labelled)
+
+    def strays(self) -> Iterator[Found]:
+        """List the files that the table names and that are not there."""
+        missing = dict.fromkeys(file for file, _, _ in self.rows())
+        for found in archives.scan(self.images):
+            missing.pop(found.member.name, None)
+        for file in missing:
+            reason = f"{self.labels.name} lists it, and it is not there"
+            yield Found(
+                Member(file, 0), self._partition(file), self._key(file), state=State.MISSING, reason=reason
+            )
+
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+        """Read images of one partition."""
+        del partition  # a member's name tells all
+        return archives.read(self.images, members)
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Read the table; its own names are not upgraded, and its common names go first."""
+        del lookup
+        labels = {file: (ranks, common) for file, ranks, common in self.rows()}
+        for _, file, image in images:
+            ranks, common = labels[str(file)]
+            taxon = Taxon.of(*ranks)
+            if not taxon.is_empty:
+                yield Entry(str(image), taxon, common or common_names.of(taxon))
+
+    def rows(self) -> Iterator[tuple[str, Ranks, str]]:
+        """Read the labels.
+
+        Yields:
+            File, the seven ranks from kingdom to species as they are written, and the common name
+            or "".
+
+        Raises:
+            TableError: The table cannot be read, lacks a column, or names a file twice.
+        """
+        seen: dict[str, int] = {}
+        for row in _table(self.labels):
+            first = seen.setdefault(row.file, row.line)
+            if first != row.line:
+                what = f"lines {first} and {row.line} both label {row.file!r}"
+                raise TableError(self.labels, what, "Keep one of them")
+            yield row.file, row.ranks, row.common
+
+    def licenses(self) -> Iterator[License]:
+        """Read the columns ``license`` and ``owner``, where the table has them."""
+        for row in _table(self.labels):
+            if row.license or row.owner:
+                yield License(self.spell(self._key(row.file)), "", "", row.license, row.owner)
+
+    def _check(self) -> None:
+        if archives.kind(self.images) == "folder" and not archives.entries(self.images):
+            remedy = f"Name the folder, or the archive, below which the files of {self.labels.name} lie"
+            raise SourceError(self.images, "is empty", remedy)
+
+    def _partition(self, file: str) -> str:
+        digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
+        return f"{int.from_bytes(digest, 'big') % self.count:03d}"
+
+    def _key(self, file: str) -> Key:
+        return self.collection, file
+
+    def _judged(self, found: Found, labelled: set[str]) -> Found:
+        file = found.member.name
+        partition = self._partition(file)
+        if found.state:
+            return dataclasses.replace(found, partition=partition)
+        if file in labelled:
+            return dataclasses.replace(found, partition=partition, key=self._key(file))
+        reason = f"not in {self.labels.name}"
+        return dataclasses.replace(found, partition=partition, state=State.NOT_IN_MAPPING, reason=reason)
+
+
+def _table(path: Path) -> Iterator[_Row]:
+    """Read a table of labels, row by row."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = _header(path, next(reader, []))
+            for cells in reader:
+                if any(cells):
+                    yield _row(path, header, cells, reader.line_num)
+    except OSError as error:
+        remedy = "See that the settings name the right table and that you may read it"
+        raise TableError(path, f"cannot be read: {error.strerror}", remedy) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableError(path, f"is no CSV table in UTF-8 ({error})", "Write it again as one") from error
+
+
+def _header(path: Path, cells: list[str]) -> dict[str, int]:
+    """Tell which column lies where."""
+    names = [cell.strip().lower() for cell in cells]
+    header = {_OTHER_NAMES.get(name, name): position for position, name in reversed(list(enumerate(names)))}
+    for column in ("file", *_RANKS):
+        if column not in header:
+            raise TableError(
+                path, f"has no column {column!r}", "Add it; a rank that is not known stays empty"
+            )
+    return header
+
+
+def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Row:
+    if max(header[column] for column in ("file", *_RANKS)) >= len(cells):
+        raise TableError(path, f"line {line} has only {len(cells)} cells", _MEND)
+    parts = cells[header["file"]].split("/")
+    if not any(parts) or parts[0] == "" or ".." in parts:
+        what = f"line {line} names the file {cells[header['file']]!r}, which is no path below the images"
+        raise TableError(path, what, _MEND)
+    kingdom, phylum, cls, order, family, genus, species = (cells[header[rank]].strip() for rank in _RANKS)
+    ranks = (kingdom, phylum, cls, order, family, genus, species)
+    file = "/".join(part for part in parts if part not in {"", "."})
+    return _Row(line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner")))
+
+
+def _optional(header: dict[str, int], cells: list[str], column: str) -> str:
+    place = header.get(column, len(cells))
+    return cells[place].strip() if place < len(cells) else ""

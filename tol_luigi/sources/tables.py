@@ -1,0 +1,340 @@
+"""Readers of the metadata tables.
+
+Every table is read as a stream; only what the result holds is kept. A byte order mark, either kind
+of line end and blank lines are harmless. Whatever cannot be read raises
+:class:`~tol_luigi.core.errors.TableError` with the file, the line, what is wrong and what to do.
+Columns are found by name, in any order, and others are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from operator import itemgetter
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
+
+import ijson  # type: ignore[import-untyped]
+
+from tol_luigi.core.errors import TableError
+from tol_luigi.core.exclusions import Exclusions
+from tol_luigi.core.hierarchy import Hierarchy
+from tol_luigi.core.source import License
+from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.upgrade import Lookup
+from tol_luigi.core.vernacular import CommonNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "BioscanRow",
+    "InatRow",
+    "ItisRow",
+    "bioscan_rows",
+    "eol_vernaculars",
+    "inat_names",
+    "itis_rows",
+    "load_common_names",
+    "load_exclusions",
+    "load_hierarchy",
+    "load_lookup",
+    "resolved_names",
+    "scraped_pages",
+]
+
+_MAX_FIELD = 1 << 24
+"""A field of more characters than this is a quote that nobody closed, and must not fill the memory."""
+
+_FETCH = "Fetch the file again, or mend the line"
+
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
+
+
+_MANIFEST = re.compile(r"media_manifest_(\d+)\.csv")
+_MEDIA = [
+    "EOL content ID",
+    "EOL page ID",
+    "Medium Source URL",
+    "EOL Full-Size Copy URL",
+    "License Name",
+    "Copyright Owner",
+]
+
+
+class ItisRow(NamedTuple):
+    """A row of ITIS: its taxon, and its vernacular names with their languages, both parted by ``", "``."""
+
+    taxon: Taxon
+    vernaculars: str
+    languages: str
+
+
+class InatRow(NamedTuple):
+    """A species or variety of iNaturalist that has an English name."""
+
+    taxon: Taxon
+    scientific_name: str
+    vernacular: str
+
+
+class BioscanRow(NamedTuple):
+    """What BIOSCAN knows of one image; "" where a rank is not classified."""
+
+    image_file: str
+    order: str
+    family: str
+    genus: str
+    species: str
+
+
+def itis_rows(path: Path) -> Iterator[ItisRow]:
+    """Read ITIS ``species_level_taxonomy_chains.csv``, in the order of the file."""
+    ranks = ("Kingdom", "Phylum", "Class", "Order", "Family", "Genus", "Species")
+    for _, row in _rows(path, (*ranks, "terminal_vernacular", "terminal_vernacular_lang")):
+        yield ItisRow(Taxon.of(*row[: len(ranks)]), *row[len(ranks) :])
+
+
+def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
+    """Read ``resolved.jsonl``: of each name, its resolvers in order, each with its ranks."""
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            text = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if not text:
+                continue
+            try:
+                entry = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise TableError(path, f"line {number} is not JSON ({error})", _FETCH) from error
+            if not _is_resolved(entry):
+                what = f"line {number} is not a name with resolvers, each with ranks"
+                raise TableError(path, what, _FETCH)
+            yield from entry.items()
+
+
+def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> Lookup:
+    """Fill a lookup for the higher ranks from what there is, in the order of precedence."""
+    lookup = Lookup()
+    for row in itis_rows(chains) if chains else ():
+        lookup.add_chain(row.taxon)
+    for name, resolvers in resolved_names(resolved) if resolved else ():
+        lookup.add_resolved(name, resolvers)
+    return lookup
+
+
+def load_hierarchy(taxon_tab: Path, scraped: Path | None = None) -> Hierarchy:
+    """Read EOL's ``taxon.tab``, where a quote is a letter like others, and ``scraped_page_ids.csv``."""
+    columns = ("taxonID", "parentNameUsageID", "taxonRank", "canonicalName", "eolID")
+    hierarchy = Hierarchy()
+    rows = _rows(taxon_tab, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
+    for line, (key, parent, rank, name, page) in rows:
+        if page:
+            hierarchy.add_row(key, parent, rank, name, _number(taxon_tab, line, "eolID", page))
+    for page_id, name in scraped_pages(scraped) if scraped else ():
+        hierarchy.add_scraped(page_id, name)
+    return hierarchy
+
+
+def scraped_pages(path: Path) -> Iterator[tuple[int, str]]:
+    """Read ``scraped_page_ids.csv``: page id and scientific name as it stands on the page."""
+    for line, (page_id, name) in _rows(path, ("page_id", "scientific_name")):
+        yield _number(path, line, "page_id", page_id), name
+
+
+def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
+    """Join iNaturalist's ``taxa.csv`` with the first name that ``VernacularNames-english.csv`` has for each.
+
+    Only the names are held in memory; the taxa, many more, go by. Rows come in the order of the taxa.
+    """
+    names: dict[str, str] = {}
+    for _, (key, name) in _rows(vernaculars, ("id", "vernacularName")):
+        if name:
+            names.setdefault(key, name)
+    columns = ("id", "taxonRank", "scientificName", *_RANKS, "specificEpithet")
+    for _, (key, rank, scientific_name, *ranks) in _rows(taxa, columns):
+        if rank in {"species", "variety"} and key in names:
+            yield InatRow(Taxon.of(*ranks), scientific_name, names[key])
+
+
+def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]:
+    """Read the English names of EOL's ``vernacularnames.csv``: canonical form, common name.
+
+    Args:
+        path: The table.
+        preferred: Read the rows that EOL prefers, or the others. (What a resource prefers among
+            its own names, ``is_preferred_by_resource``, does not count.)
+    """
+    columns = ("canonical_form", "vernacular_string", "language_code", "is_preferred_by_eol")
+    for _, (canonical_form, name, language, mark) in _rows(path, columns):
+        if language == "eng" and (mark == "preferred") == preferred:
+            yield canonical_form, name
+
+
+def load_common_names(
+    *, chains: Path | None = None, inat: tuple[Path, Path] | None = None, eol: Path | None = None
+) -> CommonNames:
+    """Collect the common names from what there is, in the order of precedence.
+
+    Args:
+        chains: The table of ITIS.
+        inat: The taxa and the English names of iNaturalist.
+        eol: The table of EOL, read twice.
+    """
+    names = CommonNames()
+    for itis in itis_rows(chains) if chains else ():
+        names.add_itis(*itis)
+    for row in inat_names(*inat) if inat else ():
+        names.add_inaturalist(*row)
+    for preferred in (True, False) if eol else ():
+        for canonical_form, name in eol_vernaculars(eol, preferred=preferred) if eol else ():
+            names.add_eol(canonical_form, name)
+    return names
+
+
+def bioscan_rows(path: Path) -> Iterator[BioscanRow]:
+    """Read BIOSCAN's metadata, ``.jsonld`` or ``.json`` (one list) or ``.tsv``, in the order of the file."""
+    if path.suffix.lower() == ".tsv":
+        rows = _rows(path, BioscanRow._fields, delimiter="\t")
+    else:
+        rows = _entries(path, BioscanRow._fields)
+    for _, (image_file, *ranks) in rows:
+        yield BioscanRow(image_file, *("" if rank == "not_classified" else rank for rank in ranks))
+
+
+def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:
+    """Read an exclusion list.
+
+    Args:
+        path: The JSON file.
+        with_species: Whether the species themselves are left out, not only these images.
+    """
+    with _opened(path) as file:
+        try:
+            content = json.loads(file.read().decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise TableError(path, f"is not JSON ({error})", _FETCH) from error
+    return Exclusions(path, content, with_species=with_species)
+
+
+def media_licenses(folder: Path) -> Iterator[License]:
+    """Read EOL's media manifests, in the order of their numbers; only the first has a header."""
+    manifests = {int(found[1]): path for path in folder.iterdir() if (found := _MANIFEST.fullmatch(path.name))}
+    if not manifests:
+        raise TableError(folder, "holds no media_manifest_<n>.csv", "Name the folder of EOL's media manifests")
+    for _, path in sorted(manifests.items()):
+        for line, row in _cells(path):
+            if len(row) != len(_MEDIA):
+                what = f"line {line} has {len(row)} columns where a media manifest has {len(_MEDIA)}"
+                raise TableError(path, what, _FETCH)
+            if row != _MEDIA:
+                yield License(f"{row[0]}/{row[1]}", *row[2:])
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        what = f"cannot be opened ({error.strerror})"
+        raise TableError(path, what, "Correct the setting that names it, or fetch the file") from error
+
+
+def _rows(
+    path: Path, columns: Sequence[str], *, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read a table with a header: the number of each row's last line, and the wanted columns."""
+    header: list[str] = []
+    pick = None
+    for line, row in _cells(path, delimiter=delimiter, quoting=quoting):
+        if pick is None:
+            header = [name.strip() for name in row]
+            pick = _picker(path, header, columns)
+        elif len(row) == len(header):
+            yield line, pick(row)
+        else:
+            what = f"line {line} has {len(row)} columns where the header has {len(header)}"
+            raise TableError(path, what, _FETCH)
+    if pick is None:
+        _picker(path, header, columns)
+
+
+def _cells(
+    path: Path, *, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[tuple[int, list[str]]]:
+    """Read a table: the number of each row's last line, and its cells; blank rows are passed over."""
+    csv.field_size_limit(_MAX_FIELD)
+    with io.TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="") as file:
+        # strict: a quote that is still open at the end of the file is an error, not a last field
+        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+        try:
+            for row in reader:
+                if any(map(str.strip, row)):
+                    yield reader.line_num, row
+        except UnicodeDecodeError as error:
+            raise TableError(path, f"line {_undecodable(path)} is not UTF-8", _FETCH) from error
+        except csv.Error as error:
+            raise TableError(path, f"line {reader.line_num} cannot be read ({error})", _FETCH) from error
+
+
+def _picker(
+    path: Path, header: Sequence[str], columns: Sequence[str]
+) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    if lacking := [name for name in columns if name not in header]:
+        what = f"line 1 lacks the column {', '.join(lacking)}"
+        raise TableError(path, what, f"It must be a table with the columns {', '.join(columns)}")
+    return itemgetter(*(header.index(name) for name in columns))
+
+
+def _undecodable(path: Path) -> int:
+    """Find the first line that is not UTF-8: decoding runs ahead of the reader and does not know it."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 0
+
+
+def _number(path: Path, line: int, column: str, value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004 (fits 63 bits)
+        return int(value)
+    raise TableError(path, f"line {line} has {column} {value[:40]!r}, which is not a page number", _FETCH)
+
+
+def _is_resolved(entry: Any) -> bool:  # noqa: ANN401 (JSON is any)
+    return isinstance(entry, dict) and all(
+        isinstance(resolvers, dict)
+        and all(
+            isinstance(ranks, dict) and all(isinstance(name, str) for name in ranks.values())
+            for ranks in resolvers.values()
+        )
+        for resolvers in entry.values()
+    )
+
+
+def _entries(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Stream the objects of a JSON list: the number of each, and the wanted texts."""
+    number = 0
+    with _opened(path) as file:
+        if file.read(3) != b"\xef\xbb\xbf":
+            file.seek(0)
+        start = file.tell()
+        if not file.read(1024).lstrip().startswith(b"["):
+            raise TableError(path, "is not a JSON list", _FETCH)
+        file.seek(start)
+        try:
+            for number, entry in enumerate(ijson.items(file, "item"), 1):
+                yield number, _texts(path, number, entry, fields)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            raise TableError(path, f"breaks off after entry {number} ({error})", _FETCH) from error
+
+
+def _texts(path: Path, number: int, entry: Any, fields: Sequence[str]) -> tuple[str, ...]:  # noqa: ANN401
+    found = [entry.get(name) for name in fields] if isinstance(entry, dict) else []
+    texts = tuple(value for value in found if isinstance(value, str))
+    if len(texts) < len(fields):
+        what = f"entry {number} lacks a text among {', '.join(fields)}"
+        raise TableError(path, what, _FETCH)
+    return texts

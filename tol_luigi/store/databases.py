@@ -1,0 +1,110 @@
+"""Opening SQLite files so that they are safe on a network file system.
+
+One process writes a file, under a scratch name and without a journal, and renames it when it is whole.
+Everybody else opens it read-only and immutable: no locks, no journal, nothing written beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import peewee
+
+from tol_luigi.core.batches import batched
+from tol_luigi.core.files import committed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    Models = Sequence[type[peewee.Model]]
+
+__all__ = ["created", "fetch", "insert_rows", "insert_sql", "opened"]
+
+_WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -256 * 1024}
+"""Without a journal a crash ruins a scratch file, which nobody will ever open. The cache is in KiB."""
+
+
+def _reading(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+
+
+@contextlib.contextmanager
+def created(
+    path: Path, models: Models, *, copy_of: Path | None = None, attached: Mapping[str, Path] | None = None
+) -> Iterator[peewee.SqliteDatabase]:
+    """Write a database, whole or not at all.
+
+    Args:
+        path: Where it goes.
+        models: The models to bind to it; tables that are missing are made.
+        copy_of: A database to start from; it may be ``path`` itself, which is then replaced.
+        attached: Further databases to read from, by schema name.
+
+    Yields:
+        The database, open and in a transaction.
+    """
+    with committed(path) as scratch:
+        if copy_of:
+            shutil.copyfile(copy_of, scratch)
+        uri = f"file:{quote(str(scratch.absolute()))}"
+        with _connected(peewee.SqliteDatabase(uri, pragmas=_WRITING, uri=True), models, attached) as database:
+            database.create_tables(models)
+            yield database
+
+
+@contextlib.contextmanager
+def opened(
+    path: Path, models: Models, *, attached: Mapping[str, Path] | None = None
+) -> Iterator[peewee.SqliteDatabase]:
+    """Open a database that is whole, for reading only.
+
+    Args:
+        path: The database; nobody may be writing it.
+        models: The models to bind to it.
+        attached: Further databases to read from, by schema name.
+    """
+    with _connected(peewee.SqliteDatabase(_reading(path), uri=True), models, attached) as database:
+        yield database
+
+
+@contextlib.contextmanager
+def _connected(
+    database: peewee.SqliteDatabase, models: Models, attached: Mapping[str, Path] | None
+) -> Iterator[peewee.SqliteDatabase]:
+    for schema, path in (attached or {}).items():
+        database.attach(_reading(path), schema)
+    database.connect()
+    try:
+        with database.bind_ctx(models, bind_refs=False, bind_backrefs=False), database.atomic():
+            yield database
+    finally:
+        database.close()
+
+
+def insert_sql(model: type[peewee.Model], *, ignore: bool = False) -> str:
+    """Give the statement that inserts one row, a placeholder for each field of the model in order.
+
+    Args:
+        model: The model, bound to a database.
+        ignore: Pass over rows whose key is there already.
+    """
+    fields = model._meta.sorted_fields  # noqa: SLF001 (peewee's own spelling of its public model metadata)
+    query = model.insert(dict.fromkeys(fields, 0))
+    sql: str = (query.on_conflict_ignore() if ignore else query).sql()[0]
+    return sql
+
+
+def insert_rows(
+    database: peewee.SqliteDatabase, model: type[peewee.Model], rows: Iterable[Sequence[Any]], *, ignore: bool = False
+) -> None:
+    """Insert many rows, each with the values of the model's fields in order; see :func:`insert_sql`."""
+    database.connection().executemany(insert_sql(model, ignore=ignore), rows)
+
+
+def fetch(database: peewee.SqliteDatabase, query: Any) -> Iterator[list[tuple[Any, ...]]]:  # noqa: ANN401
+    """Run a peewee query and give its rows in batches, never all at once."""
+    return batched(database.execute(query))

@@ -1,0 +1,116 @@
+"""Listings: what a scan found in one archive or group of folders, as a Parquet file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tol_luigi.core.batches import BATCH, batched
+from tol_luigi.core.files import committed
+from tol_luigi.core.source import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from tol_luigi.core.source import Column, Found
+
+__all__ = ["collect_listing", "count_states", "members_at", "read_listing", "write_listing"]
+
+
+def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """Give the columns of a listing: where each file lies, its natural key, or why it is left out."""
+    keys = [(column.name, pa.int64() if column.type is int else pa.string()) for column in columns]
+    return pa.schema(
+        [
+            ("partition", pa.string()),
+            ("position", pa.int64()),
+            ("member", pa.string()),
+            ("size", pa.int64()),
+            ("offset", pa.int64()),
+            *keys,
+            ("id", pa.string()),
+            ("state", pa.string()),
+            ("reason", pa.string()),
+        ]
+    )
+
+
+def collect_listing(
+    found: Iterable[Found], columns: tuple[Column, ...], progress: Callable[[int], None]
+) -> pa.Table:
+    """Collect what a scan finds, in its order.
+
+    Args:
+        found: What the scan finds.
+        columns: The source's natural key.
+        progress: Told the number of files so far, from time to time.
+    """
+    schema = listing_schema(columns)
+    pieces, positions, count = [schema.empty_table()], dict[str, int](), 0
+    for batch in batched(found):
+        pieces.append(pa.table(_columns(batch, columns, positions), schema=schema))
+        count += len(batch)
+        progress(count)
+    return pa.concat_tables(pieces)
+
+
+def write_listing(path: Path, listing: pa.Table) -> None:
+    """Write a listing, whole or not at all; each partition in row groups of its own, so that a reader finds them."""
+    partitions = sorted(pc.unique(listing["partition"]).to_pylist())
+    with committed(path) as scratch, pq.ParquetWriter(scratch, listing.schema, compression="zstd") as writer:
+        for partition in partitions:
+            writer.write_table(listing.filter(pc.equal(listing["partition"], partition)))
+
+
+def count_states(listing: pa.Table) -> dict[str, int]:
+    """Count the files of a listing by state, "" for those to use."""
+    return {row["values"]: row["counts"] for row in pc.value_counts(listing["state"]).to_pylist()}
+
+
+def _columns(batch: list[Found], columns: tuple[Column, ...], positions: dict[str, int]) -> dict[str, list[Any]]:
+    """Turn rows into columns, numbering the files of each partition."""
+    content: dict[str, list[Any]] = {
+        "partition": [item.partition for item in batch],
+        "position": [],
+        "member": [item.member.name for item in batch],
+        "size": [item.member.size for item in batch],
+        "offset": [item.member.offset for item in batch],
+        "id": [item.id for item in batch],
+        "state": [item.state or "" for item in batch],
+        "reason": [item.reason for item in batch],
+    }
+    for index, column in enumerate(columns):
+        content[column.name] = [item.key[index] if item.key else None for item in batch]
+    for item in batch:
+        position = positions.get(item.partition, 0)
+        content["position"].append(position)
+        positions[item.partition] = position + 1
+    return content
+
+
+def read_listing(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Read the rows of a listing in batches, in its order."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH):
+            yield batch.to_pylist()
+
+
+def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Member]:
+    """Find files of one partition by their positions.
+
+    Args:
+        path: The listing.
+        partition: The partition; row groups of others are not read.
+        positions: Ascending positions within the partition.
+
+    Returns:
+        A member for each position.
+    """
+    columns = ["position", "member", "size", "offset"]
+    rows = pq.read_table(path, columns=columns, filters=[("partition", "==", partition)])
+    chosen = rows.take(pa.array(positions, type=pa.int64())).to_pylist()
+    return [Member(row["member"], row["size"], row["offset"]) for row in chosen]

@@ -1,0 +1,94 @@
+"""The name lookups: JSON files as published, and the same rows in SQLite for the stages that join them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+import ijson
+
+from tol_luigi.core.batches import batched
+from tol_luigi.core.errors import MappingError
+from tol_luigi.core.files import committed
+from tol_luigi.core.lineages import Lineages
+from tol_luigi.core.source import Entry
+from tol_luigi.core.taxon import Taxon
+from tol_luigi.store.databases import created, insert_rows
+from tol_luigi.store.models import Marker, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["lookup_name", "published_entries", "write_names"]
+
+
+def lookup_name(source: str) -> str:
+    """Name the lookup file of a source."""
+    return f"{source}_name_lookup.json"
+
+
+def write_names(
+    path: Path, lookups: Iterable[tuple[str, Iterable[Entry]]], *, digest: str, progress: Callable[[int], None]
+) -> None:
+    """Write the lookup of every source as JSON, and all of them as one database.
+
+    Class indexes count lineages in order of first sight, through the sources as given.
+
+    Args:
+        path: The database; the JSON files go beside it. It comes into place last.
+        lookups: A source's name and its entries, each key once.
+        digest: Of the settings, for the marker.
+        progress: Told the number of entries so far.
+
+    Source: the ``*_name_lookup.json`` files of TreeOfLife-10M.
+    """
+    lineages, count = Lineages(), 0
+    with created(path, [Name, Marker]) as database:
+        for source, entries in lookups:
+            with _json_object(path.with_name(lookup_name(source))) as write:
+                for batch in batched(entries):
+                    rows = [_row(source, entry, lineages) for entry in batch]
+                    insert_rows(database, Name, rows)
+                    for _, key, *ranks, common, class_index in rows:
+                        write(key, f"[{json.dumps(ranks)}, {json.dumps(common)}, {class_index}]")
+                    count += len(rows)
+                    progress(count)
+        Marker.create(stage="names", digest=digest)
+
+
+def _row(source: str, entry: Entry, lineages: Lineages) -> tuple[str, ...]:
+    class_index = json.dumps(lineages.index(entry.taxon))
+    return (source, entry.key, *entry.taxon.rendered, entry.common, class_index)
+
+
+@contextlib.contextmanager
+def _json_object(path: Path) -> Iterator[Callable[[str, str], None]]:
+    """Write a JSON object an entry a line, without holding it; the entries' values come as JSON."""
+    with committed(path) as scratch, scratch.open("w", encoding="utf-8") as text:
+        separator = "{\n"
+
+        def write(key: str, value: str) -> None:
+            nonlocal separator
+            text.write(f"{separator} {json.dumps(key)}: {value}")
+            separator = ",\n"
+
+        yield write
+        text.write("\n}\n" if separator == ",\n" else "{}\n")
+
+
+def published_entries(path: Path) -> Iterator[Entry]:
+    """Read a published name lookup, with or without class indexes.
+
+    Raises:
+        MappingError: The file is no such lookup.
+    """
+    try:
+        with path.open("rb") as file:
+            for key, value in ijson.kvitems(file, ""):
+                ranks, common = value[0], value[1]
+                yield Entry(key, Taxon.from_rendered(ranks), common)
+    except (OSError, ijson.JSONError, TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+        what = f"no name lookup can be read from it ({error})"
+        raise MappingError(path, what, "Give the folder of the published lookups, or leave [published] names empty") from error

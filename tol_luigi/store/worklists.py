@@ -1,0 +1,138 @@
+"""What one (split, source, partition) has to write, and what became of it as rows of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from tol_luigi.core.ledger import State
+from tol_luigi.core.packing import Copy, Outcome, Sample
+from tol_luigi.store.catalogs import RANK_COLUMNS, partition_rows
+from tol_luigi.store.ledger import read_ledger
+from tol_luigi.store.listings import members_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.source import Member
+
+__all__ = ["CopyList", "WorkList", "copy_list", "work_list"]
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """The images of one (split, source, partition).
+
+    Attributes:
+        source: The source's name.
+        partition: The partition's name.
+        samples: The images to write, in the order of their source.
+        members: Where each of them lies.
+        left_out: Ledger rows of the images that an exclusion list keeps out.
+    """
+
+    source: str
+    partition: str
+    samples: list[Sample]
+    members: list[Member]
+    left_out: list[dict[str, Any]]
+
+    def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Give a ledger row for every image.
+
+        Args:
+            outcomes: What became of each sample.
+            numbers: The number of each shard written.
+        """
+        yield from self.left_out
+        for sample, member, outcome in zip(self.samples, self.members, outcomes, strict=True):
+            row = {"id": sample.id, "source": self.source, "partition": self.partition, "name": member.name}
+            yield {**row, **_told(outcome, numbers)}
+
+
+def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
+    told: dict[str, Any] = {"state": outcome.state.value, "reason": outcome.reason, "sha256": outcome.sha256, "md5": outcome.md5}
+    if picture := outcome.picture:
+        told |= {"width": picture.width, "height": picture.height, "mode": picture.mode}
+        told |= {"format": picture.format, "flags": list(picture.flags)}
+    return told | _place(outcome, numbers)
+
+
+def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
+    if outcome.state is not State.WRITTEN:
+        return {}
+    place = {"position": outcome.position, "offset": outcome.offset, "bytes": outcome.length}
+    return {"shard": numbers[outcome.shard], **place}
+
+
+def work_list(predicted: Path, listing: Path, split: str, source: str, partition: str) -> WorkList:
+    """Collect what is to be written, out of the predicted catalog; only rows of the partition are read.
+
+    Args:
+        predicted: The predicted catalog.
+        listing: The listing that tells where the files lie.
+        split: ``train`` or ``val``.
+        source: The source's name.
+        partition: The partition's name.
+    """
+    columns = ["split", "treeoflife_id", *RANK_COLUMNS, "common", "position", "excluded", "exclusion"]
+    rows = partition_rows(predicted, source, partition, columns)
+    rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
+    images = rows.to_pylist()
+    members = members_at(listing, partition, [image["position"] for image in images])
+    samples, places, left_out = [], [], []
+    for image, member in zip(images, members, strict=True):
+        if image["excluded"]:
+            row = {"id": image["treeoflife_id"], "source": source, "partition": partition, "name": member.name}
+            left_out.append({**row, "state": image["excluded"], "reason": image["exclusion"]})
+        else:
+            ranks = tuple(image[rank] for rank in RANK_COLUMNS)
+            samples.append(Sample(image["treeoflife_id"], ranks, image["common"]))
+            places.append(member)
+    return WorkList(source, partition, samples, places, left_out)
+
+
+@dataclass(frozen=True)
+class CopyList:
+    """The images of one partition of train_small, as the ledger of train has them.
+
+    Attributes:
+        copies: The samples to copy, in the order in which train holds them.
+        rows: The ledger row that each of them has there.
+        broken: Ledger rows of the images that train does not hold.
+    """
+
+    copies: list[Copy]
+    rows: list[dict[str, Any]]
+    broken: list[dict[str, Any]]
+
+    def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Give a ledger row for every image, as :meth:`WorkList.ledger` does."""
+        yield from self.broken
+        for row, outcome in zip(self.rows, outcomes, strict=True):
+            yield {**row, **_place(outcome, numbers)}
+
+
+def copy_list(
+    predicted: Path, train_ledger: Path, shard_path: Callable[[int], Path], source: str, partition: str
+) -> CopyList:
+    """Collect what train_small repeats of train.
+
+    Args:
+        predicted: The predicted catalog, which tells the images.
+        train_ledger: The ledger of the same partition of train, which tells where they are.
+        shard_path: Gives the path of a shard of train by its number.
+        source: The source's name.
+        partition: The partition's name.
+    """
+    chosen = partition_rows(predicted, source, partition, ["treeoflife_id", "is_train_small"])
+    ids = chosen.filter(chosen["is_train_small"])["treeoflife_id"]
+    ledger = read_ledger(train_ledger)
+    mine = ledger.filter(pc.is_in(ledger["id"], value_set=ids)).sort_by([("shard", "ascending"), ("position", "ascending")])
+    rows = mine.to_pylist()
+    written = [row for row in rows if row["state"] == State.WRITTEN]
+    copies = [Copy(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"]) for row in written]
+    return CopyList(copies, written, [row for row in rows if row["state"] != State.WRITTEN])

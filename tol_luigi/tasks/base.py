@@ -1,0 +1,134 @@
+"""What every task of the graph has: its dataset, the settings, the paths, and a way to tell how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import luigi
+from luigi.cmdline_parser import CmdlineParser
+from luigi.task import flatten
+from tqdm import tqdm
+
+from tol_luigi.core.errors import SettingsError, TolError
+from tol_luigi.tasks.layout import Layout
+from tol_luigi.tasks.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["BoundTask", "DatasetTask"]
+
+_REPORT_SECONDS = 5.0
+"""A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
+
+_SETTINGS_EXIT_CODE = 40
+"""As ``[retcode] unhandled_exception``: nothing was begun."""
+
+
+def _refuse(error: TolError) -> NoReturn:
+    """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
+    if CmdlineParser.get_instance() is None:
+        raise error
+    sys.stderr.write(f"tol_luigi: {error}\n")
+    raise SystemExit(_SETTINGS_EXIT_CODE)
+
+
+class _DatasetParameter(luigi.Parameter):  # type: ignore[misc]  # luigi's parameters are untyped
+    """The folder of the dataset, which the settings tell.
+
+    It tells tasks of several datasets apart on one luigid, and it is where every command line asks
+    for the settings first: wrong ones are refused here, before there is a task.
+    """
+
+    def has_task_value(self, task_name: str, param_name: str) -> bool:
+        """There always is one."""
+        del task_name, param_name
+        return True
+
+    def task_value(self, task_name: str, param_name: str) -> str:
+        """Give the dataset of the settings."""
+        del task_name, param_name
+        try:
+            return str(settings().directory)
+        except TolError as error:
+            _refuse(error)
+
+
+class DatasetTask(luigi.Task):  # type: ignore[misc]  # luigi's tasks are untyped
+    """A stage of a dataset's build."""
+
+    dataset: str = _DatasetParameter(description="the dataset's folder, as [dataset] root and tag name it")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        if self.dataset != str(self.settings.directory):
+            what = f"the settings of this process build {self.settings.directory}"
+            _refuse(SettingsError(f"--dataset {self.dataset}", what, "Use the settings file of that dataset"))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return settings()
+
+    @property
+    def layout(self) -> Layout:
+        """The paths of the dataset."""
+        spec = self.settings.image_spec
+        return Layout(self.settings.directory, f"{spec.width}x{spec.height}")
+
+    @property
+    def label(self) -> str:
+        """The task in a few words, such as ``WriteShards train eol image_set_01``."""
+        return " ".join([self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")])
+
+    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
+        """Add one clear line to the trace, for what the user can mend."""
+        if not isinstance(exception, TolError):
+            return super().on_failure(exception)
+        sys.stderr.write(f"tol_luigi: {self.label}: {exception}\n")
+        return str(exception)
+
+    @contextlib.contextmanager
+    def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Show how far a task is: in luigid's page, and as a bar on a terminal.
+
+        Args:
+            unit: What is counted, in the plural.
+            total: How many there are, if that is known.
+
+        Yields:
+            A function to call with the number done so far, as often as is convenient.
+        """
+        started = reported = time.monotonic()
+        done = 0
+        with tqdm(total=total, desc=self.label, unit=f" {unit}", disable=None, leave=False) as bar:
+
+            def tell(count: int) -> None:
+                nonlocal done, reported
+                bar.update(count - done)
+                done = count
+                if time.monotonic() - reported > _REPORT_SECONDS:
+                    reported = time.monotonic()
+                    self._report(done, total, unit, reported - started)
+
+            yield tell
+        self._report(done, total, unit, time.monotonic() - started)
+
+    def _report(self, done: int, total: int | None, unit: str, seconds: float) -> None:
+        if self.set_status_message is None:  # not run by a worker
+            return
+        of_total = f" of {total:,}" if total else ""
+        self.set_status_message(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
+        if total:
+            self.set_progress_percentage(min(100, 100 * done // total))
+
+
+class BoundTask(DatasetTask):
+    """A stage whose result holds only as long as everything that it was made from is there."""
+
+    def complete(self) -> bool:
+        """Look at the own outputs, then at those of the stages before."""
+        return bool(super().complete()) and all(task.complete() for task in flatten(self.requires()))

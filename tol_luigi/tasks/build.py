@@ -1,0 +1,51 @@
+"""The root of the graph."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import luigi
+
+from tol_luigi.core.files import read_json
+from tol_luigi.core.ledger import State
+from tol_luigi.report.summary import Summary, summary_text
+from tol_luigi.store.reconciliation import count_states
+from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.shards import all_shares
+from tol_luigi.tasks.taxa import CheckTaxa
+
+__all__ = ["BuildCatalog"]
+
+_STARTED = time.monotonic()
+
+
+class BuildCatalog(DatasetTask, luigi.WrapperTask):  # type: ignore[misc]  # luigi's tasks are untyped
+    """The whole build: shards, their catalog, and its taxa checked."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Have the catalog, and its taxa checked."""
+        return [self.clone(WriteCatalog), self.clone(CheckTaxa, catalog="final")]
+
+    def run(self) -> None:
+        """Say what was built."""
+        sys.stdout.write(summary_text(self._summary()))
+        sys.stdout.flush()
+
+    def _summary(self) -> Summary:
+        layout, shares = self.layout, all_shares(self.settings)
+        summary = Summary(layout.directory, layout.catalog_csv, time.monotonic() - _STARTED)
+        for share in shares:
+            split, source = share["split"], share["source"]
+            receipt = read_json(layout.receipt(**share))
+            summary.written[split, source] = summary.written.get((split, source), 0) + receipt["samples"]
+            summary.shards[split] = summary.shards.get(split, 0) + len(receipt["shards"])
+            summary.size += sum(shard["size"] for shard in receipt["shards"])
+        # Images of train_small are counted under train.
+        ledgers = [layout.ledger(**share) for share in shares if share["split"] != "train_small"]
+        ends = count_states([layout.mapping_ledger, layout.names_ledger, *ledgers])
+        summary.left_out = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
+        if self.settings.is_demonstration:
+            summary.notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
+        return summary

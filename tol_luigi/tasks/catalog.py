@@ -1,0 +1,93 @@
+"""The stage that writes the catalog of what is in the shards."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import luigi
+
+from tol_luigi.core.files import read_json, write_json
+from tol_luigi.sources import SOURCES
+from tol_luigi.store.catalogs import catalog_schema, write_catalog
+from tol_luigi.store.licenses import write_licenses
+from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
+from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
+
+if TYPE_CHECKING:
+    from tol_luigi.tasks.layout import Layout
+
+__all__ = ["WriteCatalog"]
+
+
+class _CatalogTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+    """The final catalog: there when its receipt is, and was made from the shards that are there.
+
+    Args:
+        layout: The paths of the dataset.
+        receipts: The receipts of all shards, in order.
+    """
+
+    def __init__(self, layout: Layout, receipts: list[Path]) -> None:
+        super().__init__(layout.catalog_receipt)
+        self.layout, self.receipts = layout, receipts
+
+    def exists(self) -> bool:
+        """Compare the receipt of the catalog with those of the shards."""
+        path = Path(self.path)
+        if not path.exists() or not all(receipt.exists() for receipt in self.receipts):
+            return False
+        files = {"csv": self.layout.catalog_csv, "parquet": self.layout.catalog}
+        receipt = read_json(path)
+        sizes = {name: file.stat().st_size for name, file in files.items() if file.exists()}
+        return bool(receipt["receipts"] == _digest(self.receipts) and receipt["bytes"] == sizes)
+
+
+class WriteCatalog(BoundTask):
+    """Write the catalog of what is in the shards, once mapping and ledger add up."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Have every shard written and checked."""
+        return [self.clone(CheckShards, **share) for share in self._shares]
+
+    def output(self) -> _CatalogTarget:
+        """The receipt of the catalog, which comes into place after CSV and Parquet."""
+        return _CatalogTarget(self.layout, self._receipts())
+
+    @property
+    def _shares(self) -> list[dict[str, str]]:
+        return all_shares(self.settings)
+
+    def _receipts(self) -> list[Path]:
+        return [self.layout.receipt(**share) for share in self._shares]
+
+    def run(self) -> None:
+        """Reconcile, then write."""
+        layout, settings = self.layout, self.settings
+        with self.progress("samples") as tell:
+            reconcile(layout.mapping, layout.predicted, layout.names_ledger, self._ledgers())
+            tables = final_tables(layout.predicted, self._ledgers())
+            schema = catalog_schema(SOURCES, settings.used)
+            write_catalog(layout.catalog_csv, layout.catalog, schema, tables, tell)
+        write_licenses(layout.licenses, layout.catalog, settings.sources)
+        collect_bad_shards(layout, self._shares)
+        write_json(
+            layout.catalog_receipt,
+            {
+                "receipts": _digest(self._receipts()),
+                "bytes": {"csv": layout.catalog_csv.stat().st_size, "parquet": layout.catalog.stat().st_size},
+            },
+        )
+
+    def _ledgers(self) -> list[Ledger]:
+        return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]
+
+
+def _digest(paths: list[Path]) -> str:
+    """Hash the contents of files, in order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

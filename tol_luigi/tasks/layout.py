@@ -1,0 +1,135 @@
+"""Where everything of a dataset lies: all its paths, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 (a dataclass field)
+
+from tol_luigi.core.shards import shard_name
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of a dataset.
+
+    Attributes:
+        directory: Its folder, ``<root>/<tag>``.
+        size: The folder of its shards, named after the size of the pictures, such as ``224x224``.
+    """
+
+    directory: Path
+    size: str
+
+    @property
+    def record(self) -> Path:
+        """The settings it was built with."""
+        return self.directory / "dataset.json"
+
+    @property
+    def mapping(self) -> Path:
+        """The database of ids, splits and places."""
+        return self.directory / "mapping.sqlite"
+
+    @property
+    def metadata(self) -> Path:
+        """The folder of the name lookups."""
+        return self.directory / "metadata"
+
+    @property
+    def names(self) -> Path:
+        """The name lookups as one database."""
+        return self.metadata / "names.sqlite"
+
+    @property
+    def common_names(self) -> Path:
+        """Scientific name to common name."""
+        return self.metadata / "scientific_to_common.json"
+
+    @property
+    def predicted_csv(self) -> Path:
+        """The catalog as it will be if no image is broken."""
+        return self.directory / "predicted-catalog.csv"
+
+    @property
+    def predicted(self) -> Path:
+        """The same, with what the stages after it need: the work list of the shards."""
+        return self.directory / "predicted-catalog.parquet"
+
+    @property
+    def exclusions(self) -> Path:
+        """What each exclusion list matched."""
+        return self.directory / "exclusions.json"
+
+    @property
+    def plan(self) -> Path:
+        """The shard numbers of each (split, source, partition)."""
+        return self.directory / "plan.json"
+
+    @property
+    def mapping_ledger(self) -> Path:
+        """The images that the mapping leaves out."""
+        return self.directory / "ledger" / "mapping.parquet"
+
+    @property
+    def names_ledger(self) -> Path:
+        """The images without a name."""
+        return self.directory / "ledger" / "names.parquet"
+
+    def listing(self, source: str, name: str) -> Path:
+        """Give the path of what the scan of one listing found."""
+        return self.directory / "listings" / source / f"{name}.parquet"
+
+    def taxa_report(self, which: str) -> Path:
+        """Give the path of the figures on the taxa of a catalog; the text lies beside it."""
+        return self.directory / f"taxa-report-{which}.json"
+
+    @property
+    def shards(self) -> Path:
+        """The folder of the shards, the final catalog and what is recorded about them."""
+        return self.directory / self.size
+
+    def shard(self, split: str, number: int) -> Path:
+        """Give the path of a shard."""
+        return self.shards / split / shard_name(number)
+
+    def receipt(self, split: str, source: str, partition: str) -> Path:
+        """Give the path of what was written, shard by shard."""
+        return self._about(split, source, partition, "receipt.json")
+
+    def ledger(self, split: str, source: str, partition: str) -> Path:
+        """Give the path of what became of each image."""
+        return self._about(split, source, partition, "ledger.parquet")
+
+    def verdict(self, split: str, source: str, partition: str) -> Path:
+        """Give the path of what the check of the shards found."""
+        return self._about(split, source, partition, "verdict.json")
+
+    def _about(self, split: str, source: str, partition: str, what: str) -> Path:
+        return self.shards / "records" / split / source / f"{partition}.{what}"
+
+    @property
+    def bad_shards(self) -> Path:
+        """The shards that failed their check, a path a line."""
+        return self.shards / "bad-shards.txt"
+
+    @property
+    def catalog_csv(self) -> Path:
+        """The catalog of what is in the shards."""
+        return self.shards / "catalog.csv"
+
+    @property
+    def catalog(self) -> Path:
+        """The same, with what is known of each picture."""
+        return self.shards / "catalog.parquet"
+
+    @property
+    def licenses(self) -> Path:
+        """Licence and owner of the images of EOL."""
+        return self.shards / "licenses.csv"
+
+    @property
+    def catalog_receipt(self) -> Path:
+        """What the catalog was made from."""
+        return self.shards / "catalog.receipt.json"

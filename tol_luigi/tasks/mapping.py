@@ -1,0 +1,111 @@
+"""The stages that give every image its id and its split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import luigi
+
+from tol_luigi.core.keys import image_id
+from tol_luigi.store.ledger import write_ledger
+from tol_luigi.store.mapping import Listed, build_mapping, fill_splits, marker
+from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.scan import ScanPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tol_luigi.core.source import Key, Source
+
+__all__ = ["MakeMapping", "MakeSplits", "MarkerTarget"]
+
+
+class MarkerTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+    """A stage's rows in a database: there when its marker row is, and was made with these settings.
+
+    Args:
+        path: The database.
+        stage: The stage's name in the marker table.
+        digest: Of the settings.
+    """
+
+    def __init__(self, path: Path, stage: str, digest: str) -> None:
+        super().__init__(path)
+        self.stage, self.digest = stage, digest
+
+    def exists(self) -> bool:
+        """Look at the marker row."""
+        return marker(Path(self.path), self.stage) == self.digest
+
+
+class MakeMapping(DatasetTask):
+    """Give every image its id and its place; take the ids of a published mapping where there is one."""
+
+    def requires(self) -> list[ScanPartition]:
+        """Have every partition scanned."""
+        settings = self.settings
+        return [
+            self.clone(ScanPartition, source=source, partition=listing)
+            for source in settings.used
+            for listing in settings.listings(source)
+        ]
+
+    def output(self) -> MarkerTarget:
+        """The mapping, which comes into place after the ledger of what it leaves out."""
+        return MarkerTarget(self.layout.mapping, "mapping", self.settings.digest)
+
+    def run(self) -> None:
+        """Put one source after the other into it."""
+        with self.progress("images") as tell:
+            left_out = build_mapping(
+                self.layout.mapping,
+                self._listed(),
+                published=self.settings.published.mapping,
+                digest=self.settings.digest,
+                progress=tell,
+            )
+            write_ledger(self.layout.mapping_ledger, left_out)
+
+    def _listed(self) -> list[Listed]:
+        settings, layout = self.settings, self.layout
+        return [
+            Listed(
+                name,
+                source.columns,
+                _id_maker(source),
+                settings.partitions(name),
+                tuple(layout.listing(name, listing) for listing in settings.listings(name)),
+                source.strays(),
+            )
+            for name, source in settings.sources.items()
+        ]
+
+
+def _id_maker(source: Source) -> Callable[[Key], str]:
+    return lambda key: image_id(source.name, source.spell(key))
+
+
+class MakeSplits(DatasetTask):
+    """Assign every image to a split; take the splits of a published mapping where there are some."""
+
+    def requires(self) -> MakeMapping:
+        """Have the mapping."""
+        return self.clone(MakeMapping)
+
+    def output(self) -> MarkerTarget:
+        """The same file, with one more table filled."""
+        return MarkerTarget(self.layout.mapping, "splits", self.settings.digest)
+
+    def run(self) -> None:
+        """Fill the table."""
+        given = self.settings.dataset
+        fill_splits(
+            self.layout.mapping,
+            [(name, source.columns) for name, source in self.settings.sources.items()],
+            published=self.settings.published.mapping,
+            seed=given.seed,
+            val_percent=given.val_percent,
+            train_small_percent=given.train_small_percent,
+            digest=self.settings.digest,
+        )

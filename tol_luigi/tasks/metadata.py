@@ -1,0 +1,63 @@
+"""The stage that names every image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.files import write_json
+from tol_luigi.sources import tables
+from tol_luigi.store.names import lookup_name, published_entries, write_names
+from tol_luigi.store.predictions import images_by_id
+from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.mapping import MakeSplits, MarkerTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tol_luigi.core.source import Entry, Source
+    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.vernacular import CommonNames
+
+__all__ = ["MakeMetadata"]
+
+_FIRST_SIGHT = ("bioscan", "inat21", "eol", "folder")
+"""The order in which class indexes count what they meet, as in the published lookups."""
+
+
+class MakeMetadata(DatasetTask):
+    """Look up the seven ranks and the common name of every image; take published lookups where given."""
+
+    def requires(self) -> MakeSplits:
+        """Have the mapping, with nobody writing to it any more."""
+        return self.clone(MakeSplits)
+
+    def output(self) -> MarkerTarget:
+        """The names as a database, which comes into place after the JSON lookups beside it."""
+        return MarkerTarget(self.layout.names, "names", self.settings.digest)
+
+    def run(self) -> None:
+        """Read the tables, and write a lookup for each source."""
+        given, common_names = self.settings, self._common_names()
+        lookup = tables.load_lookup(given.itis.chains, given.resolved.jsonl)
+        write_json(self.layout.common_names, common_names.entries())
+        order = [given.sources[name] for name in _FIRST_SIGHT if name in given.sources]
+        with self.progress("names") as tell:
+            write_names(
+                self.layout.names,
+                ((source.name, self._entries(source, lookup, common_names)) for source in order),
+                digest=given.digest,
+                progress=tell,
+            )
+
+    def _common_names(self) -> CommonNames:
+        given = self.settings
+        inat = (given.inat21.taxa, given.inat21.vernacular_names)
+        return tables.load_common_names(
+            chains=given.itis.chains, inat=inat if all(inat) else None, eol=given.eol.vernacular_names
+        )
+
+    def _entries(self, source: Source, lookup: Lookup, common_names: CommonNames) -> Iterator[Entry]:
+        published = self.settings.published.names
+        if published and (path := published / lookup_name(source.name)).exists():
+            return published_entries(path)
+        return source.entries(images_by_id(self.layout.mapping, source), lookup, common_names)

@@ -1,0 +1,163 @@
+"""Kinds of settings: Luigi parameters that check what they are given, and say what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+__all__ = ["Choice", "Flag", "Limit", "Names", "Place", "Setting", "Text", "Whole"]
+
+
+class Setting(luigi.Parameter):  # type: ignore[misc]  # luigi's parameters are untyped
+    """A setting.
+
+    Attributes:
+        allowed: What may stand there, as the end of a sentence.
+    """
+
+    allowed = "any text"
+
+    def __init__(self, default: Any, description: str) -> None:  # noqa: ANN401
+        super().__init__(default=default, description=f"{description}; {self.allowed}")
+
+    def parse(self, raw: str) -> Any:  # noqa: ANN401
+        """Read the text of a settings file.
+
+        Raises:
+            ValueError: The text is not allowed.
+        """
+        return raw
+
+
+class Text(Setting):
+    """Some text that can be part of a file name."""
+
+    allowed = "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+
+    def parse(self, raw: str) -> str:
+        """See :meth:`Setting.parse`."""
+        if not raw or not raw[0].isalnum() or not all(sign.isalnum() or sign in "._-" for sign in raw):
+            raise ValueError(raw)
+        return raw
+
+
+class Whole(Setting):
+    """A whole number within bounds."""
+
+    def __init__(self, default: int, low: int, high: int, description: str) -> None:
+        self.low, self.high = low, high
+        self.allowed = f"a whole number from {low} to {high}"
+        super().__init__(default, description)
+
+    def parse(self, raw: str) -> int:
+        """See :meth:`Setting.parse`."""
+        value = int(raw)
+        if not self.low <= value <= self.high:
+            raise ValueError(raw)
+        return value
+
+
+class Limit(Setting):
+    """The largest count accepted, or None for no limit."""
+
+    allowed = "a whole number from 0, or nothing for no limit"
+
+    def __init__(self, description: str) -> None:
+        super().__init__(None, description)
+
+    def parse(self, raw: str) -> int | None:
+        """See :meth:`Setting.parse`."""
+        if not raw:
+            return None
+        value = int(raw)
+        if value < 0:
+            raise ValueError(raw)
+        return value
+
+    def serialize(self, value: int | None) -> str:
+        """Write what :meth:`parse` reads."""
+        return "" if value is None else str(value)
+
+
+class Choice(Setting):
+    """One of a few words."""
+
+    def __init__(self, default: str, words: tuple[str, ...], description: str) -> None:
+        self.words = words
+        self.allowed = " or ".join(words)
+        super().__init__(default, description)
+
+    def parse(self, raw: str) -> str:
+        """See :meth:`Setting.parse`."""
+        if raw not in self.words:
+            raise ValueError(raw)
+        return raw
+
+
+class Flag(Setting):
+    """True or false."""
+
+    allowed = "true or false"
+
+    def parse(self, raw: str) -> bool:
+        """See :meth:`Setting.parse`."""
+        return {"true": True, "false": False}[raw.lower()]
+
+    def serialize(self, value: bool) -> str:
+        """Write what :meth:`parse` reads."""
+        return str(value).lower()
+
+
+class Names(Setting):
+    """Some of a set of names, with commas between them."""
+
+    def __init__(self, names: tuple[str, ...], description: str) -> None:
+        self.names = names
+        self.allowed = f"some of {', '.join(names)}, with commas between them"
+        super().__init__(names, description)
+
+    def parse(self, raw: str) -> tuple[str, ...]:
+        """See :meth:`Setting.parse`."""
+        given = tuple(name.strip() for name in raw.split(",") if name.strip())
+        if not given or set(given) - set(self.names):
+            raise ValueError(raw)
+        return given
+
+    def serialize(self, value: tuple[str, ...]) -> str:
+        """Write what :meth:`parse` reads."""
+        return ",".join(value)
+
+
+class Place(Setting):
+    """A file or folder, or None where the setting is empty.
+
+    A relative path counts from the folder of the settings file that names it.
+
+    Attributes:
+        kind: ``file``, ``folder``, ``either`` (it has to exist) or ``new`` (it may not exist yet).
+    """
+
+    def __init__(self, kind: str, description: str, default: str = "") -> None:
+        self.kind = kind
+        self.allowed = {
+            "file": "a file that exists",
+            "folder": "a folder that exists",
+            "either": "a file or folder that exists",
+            "new": "a folder, made where it is missing",
+        }[kind]
+        super().__init__(Path(default) if default else None, description)
+
+    def parse(self, raw: str) -> Path | None:
+        """See :meth:`Setting.parse`."""
+        return Path(raw).expanduser() if raw else None
+
+    def serialize(self, value: Path | None) -> str:
+        """Write what :meth:`parse` reads."""
+        return "" if value is None else str(value)
+
+    def fits(self, path: Path) -> bool:
+        """Tell whether the path is what the setting asks for."""
+        checks = {"file": path.is_file, "folder": path.is_dir, "either": path.exists, "new": lambda: True}
+        return checks[self.kind]()

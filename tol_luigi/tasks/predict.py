@@ -1,0 +1,80 @@
+"""The stage that foretells the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import luigi
+
+from tol_luigi.core.errors import ExclusionError
+from tol_luigi.core.files import write_json
+from tol_luigi.sources import SOURCES, tables
+from tol_luigi.store.catalogs import predicted_schema, write_catalog
+from tol_luigi.store.ledger import write_ledger
+from tol_luigi.store.predictions import Guard, predicted_tables
+from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.mapping import MakeSplits
+from tol_luigi.tasks.metadata import MakeMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from tol_luigi.core.exclusions import Exclusions
+
+__all__ = ["PredictCatalog"]
+
+
+class PredictCatalog(DatasetTask):
+    """Write the catalog as it will be if no image is broken; it is also the work list of the shards."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Have ids, splits and names."""
+        return [self.clone(MakeSplits), self.clone(MakeMetadata)]
+
+    def output(self) -> list[luigi.LocalTarget]:
+        """The catalog in both forms; Parquet comes into place last."""
+        layout = self.layout
+        paths = (layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions)
+        return [luigi.LocalTarget(path) for path in paths]
+
+    def run(self) -> None:
+        """Join what is known, partition by partition."""
+        layout, settings = self.layout, self.settings
+        guard = Guard(self._exclusions())
+        schema = predicted_schema(SOURCES, settings.used)
+        unnamed: list[dict[str, Any]] = []
+        with self.progress("images") as tell:
+            joined = predicted_tables(layout.mapping, layout.names, settings.sources.values(), schema, guard, unnamed)
+            write_catalog(
+                layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
+            )
+
+    def _checked(self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]) -> Iterator[pa.Table]:
+        """Pass the tables on; at their end check and write what was counted on the way.
+
+        The catalog comes into place after that, so that it is never there without the rest.
+        """
+        yield from joined
+        self._refuse_useless_lists(guard)
+        write_ledger(self.layout.names_ledger, unnamed)
+        write_json(self.layout.exclusions, guard.report())
+
+    def _exclusions(self) -> dict[str, Exclusions]:
+        given = self.settings.rare_species
+        lists = {}
+        if given.seen:
+            lists["seen"] = tables.load_exclusions(given.seen, with_species=False)
+        if given.unseen:
+            lists["unseen"] = tables.load_exclusions(given.unseen, with_species=True)
+        return lists
+
+    def _refuse_useless_lists(self, guard: Guard) -> None:
+        """Stop if a list matches nothing at all: then it is not the list it is meant to be."""
+        given = self.settings.rare_species
+        for name, matched in guard.matched.items():
+            if not any(matched.values()) and not given.allow_no_match:
+                what = f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
+                remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
+                raise ExclusionError(getattr(given, name), what, remedy)

@@ -1,0 +1,101 @@
+"""The stages before the mapping: settings stored, demonstration drawn, sources listed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import luigi
+
+from tol_luigi.core.errors import ArchiveError, TooManyBadError
+from tol_luigi.core.files import scratch_beside, write_json
+from tol_luigi.core.ledger import State
+from tol_luigi.core.source import Found, Member
+from tol_luigi.sources import demonstration
+from tol_luigi.store.listings import collect_listing, count_states, write_listing
+from tol_luigi.tasks.base import DatasetTask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DrawDemonstration", "ScanPartition", "StoreSettings"]
+
+
+class StoreSettings(DatasetTask):
+    """Store the settings that determine the dataset, so that it is not gone on with under others."""
+
+    def output(self) -> luigi.LocalTarget:
+        """The settings, as JSON."""
+        return luigi.LocalTarget(self.layout.record)
+
+    def run(self) -> None:
+        """Write them."""
+        write_json(self.layout.record, self.settings.determining)
+
+
+class DrawDemonstration(DatasetTask):
+    """Draw the sources of the demonstration, where no real ones are configured."""
+
+    def requires(self) -> StoreSettings:
+        """The settings come first in every dataset."""
+        return self.clone(StoreSettings)
+
+    def output(self) -> luigi.LocalTarget:
+        """A folder, which appears when everything in it is there."""
+        return luigi.LocalTarget(self.settings.directory / demonstration.FOLDER)
+
+    def run(self) -> None:
+        """Draw them under another name, and rename."""
+        folder = Path(self.output().path)
+        scratch = scratch_beside(folder)
+        scratch.mkdir(parents=True)
+        try:
+            with self.progress("images") as tell:
+                demonstration.draw(scratch, lambda done, _: tell(done))
+            if not folder.exists():
+                scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+class ScanPartition(DatasetTask):
+    """List the files of one partition; or, where one archive holds all partitions, of that archive."""
+
+    source: str = luigi.Parameter(description="the source's name")
+    partition: str = luigi.Parameter(description="the partition's name")
+
+    def requires(self) -> DatasetTask:
+        """Have the settings stored, and the demonstration drawn if that is what is built."""
+        return self.clone(DrawDemonstration if self.settings.is_demonstration else StoreSettings)
+
+    def output(self) -> luigi.LocalTarget:
+        """The listing."""
+        return luigi.LocalTarget(self.layout.listing(self.source, self.partition))
+
+    def run(self) -> None:
+        """Scan to the end, so that an archive that is not whole is found before anything is built of it."""
+        source = self.settings.sources[self.source]
+        with self.progress("files") as tell:
+            try:
+                listing = collect_listing(source.scan(self.partition), source.columns, tell)
+            except ArchiveError as error:
+                if self.settings.checks.unreadable_archive == "stop":
+                    raise
+                listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
+        self._refuse_too_many(count_states(listing))
+        write_listing(Path(self.output().path), listing)
+
+    def _refuse_too_many(self, states: Mapping[str, int]) -> None:
+        """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
+        bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
+        total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
+        if bad > max(1, total * limit // 100):
+            where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+            what = f"{bad} of {total} files have names that are not those of {self.source}"
+            raise TooManyBadError(where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}")
+
+
+def _left_out(partition: str, error: ArchiveError) -> Found:
+    """Make one row of an archive that is not whole."""
+    return Found(Member(error.where, 0), partition, state=State.BAD_ARCHIVE, reason=error.what)

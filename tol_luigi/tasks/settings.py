@@ -1,0 +1,322 @@
+"""The settings of a run: read from where Luigi reads them, checked as a whole, before any task runs."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import functools
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import luigi
+from luigi.cmdline_parser import CmdlineParser
+from luigi.configuration import LuigiConfigParser, get_config
+from luigi.task_register import Register
+
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.files import read_json
+from tol_luigi.core.images import ImageSpec, encoder
+from tol_luigi.sources import SOURCES, demonstration
+from tol_luigi.sources.bioscan import Bioscan
+from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.folder import Folder
+from tol_luigi.sources.inat21 import INat21
+from tol_luigi.tasks import sections
+from tol_luigi.tasks.parameters import Place, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tol_luigi.core.source import Source
+
+__all__ = ["DATASET_FORMAT", "Settings", "settings"]
+
+DATASET_FORMAT = 1
+"""Raised by one whenever a release writes other bytes from the same inputs and settings."""
+
+_LUIGI_SECTIONS = frozenset(
+    "azureblob batch_notifier core cors elasticsearch email execution_summary external formatters gcs hadoop"
+    " handlers hdfs hive kubernetes loggers logging mysql postgres presto prometheus redshift resources retcode"
+    " s3 scheduler sendgrid smtp sns spark task_history webhdfs worker".split()
+)
+"""Sections that belong to Luigi, whether or not the class that reads them has been imported."""
+
+_NOT_DETERMINING = {
+    ("dataset", "root"), ("dataset", "tag"), ("dataset", "sources"), ("rare_species", "allow_no_match"),
+}  # fmt: skip
+"""Keys that do not change a byte of the dataset; nor does the section ``checks``, but for one of its keys."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, checked, with absolute paths.
+
+    Attributes:
+        directory: The dataset's folder, ``<root>/<tag>``.
+        used: The names of the sources to build from, in the order of the catalogs.
+        is_demonstration: Whether no source was configured, so that the drawn ones are used.
+    """
+
+    dataset: sections.dataset
+    eol: sections.eol
+    inat21: sections.inat21
+    bioscan: sections.bioscan
+    folder: sections.folder
+    itis: sections.itis
+    resolved: sections.resolved
+    rare_species: sections.rare_species
+    published: sections.published
+    images: sections.images
+    shards: sections.shards
+    checks: sections.checks
+    directory: Path
+    used: tuple[str, ...]
+    is_demonstration: bool
+
+    @functools.cached_property
+    def image_spec(self) -> ImageSpec:
+        """How pictures are made."""
+        given = self.images
+        return ImageSpec(
+            width=given.width,
+            height=given.height,
+            resize=given.resize,
+            jpeg_quality=given.jpeg_quality,
+            truncated=given.truncated,
+            exif=given.exif,
+            max_pixels=given.max_pixels,
+        )
+
+    @functools.cached_property
+    def determining(self) -> dict[str, Any]:
+        """Everything here that determines a byte of the dataset, as stored in ``dataset.json``.
+
+        Of an input file its length counts, not its place: a source may move.
+        """
+        content: dict[str, Any] = {
+            "format": DATASET_FORMAT,
+            "encoder": encoder(),
+            "sources": list(self.used),
+            "checks.unreadable_archive": self.checks.unreadable_archive,
+        }
+        for section in sections.SECTIONS:
+            name = section.get_task_family()
+            if name == "checks":
+                continue
+            for key, parameter in section.get_params():
+                if (name, key) not in _NOT_DETERMINING:
+                    content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
+        for name in self.used:
+            content[f"{name}.partitions"] = list(self.partitions(name))
+        return content
+
+    def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
+        if not isinstance(parameter, Place) or value is None:
+            return value
+        if self.is_demonstration:
+            return "drawn"
+        return f"{value.stat().st_size} bytes" if value.is_file() else "given"
+
+    @functools.cached_property
+    def sources(self) -> dict[str, Source]:
+        """The sources to build from, by name, in the order of the catalogs."""
+        return {name: self._source(name) for name in self.used}
+
+    def _source(self, name: str) -> Source:
+        given = getattr(self, name)
+        match name:
+            case "eol":
+                return Eol(given.images, given.taxon_tab, given.scraped_page_ids, given.media_manifests)
+            case "inat21":
+                return INat21(given.images, given.partitions)
+            case "bioscan":
+                return Bioscan(given.images, given.metadata, given.partitions)
+            case _:
+                return Folder(given.images, given.labels, given.name, given.partitions)
+
+    def partitions(self, source: str) -> tuple[str, ...]:
+        """Name the partitions of a source, also of one that is still to be drawn."""
+        if self.is_demonstration:
+            return demonstration.PARTITIONS[source]
+        return self.sources[source].partitions()
+
+    def listings(self, source: str) -> tuple[str, ...]:
+        """Name the listings of a source, also of one that is still to be drawn."""
+        if self.is_demonstration:
+            return demonstration.LISTINGS[source]
+        return self.sources[source].listings()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of what determines the dataset."""
+        text = json.dumps(self.determining, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def record(self) -> Path:
+        """Where the settings are stored with the dataset."""
+        return self.directory / "dataset.json"
+
+
+@functools.cache
+def settings() -> Settings:
+    """Give the settings of this process, read and checked once.
+
+    Raises:
+        SettingsError: Something is wrong; the message names file, section, key, value and what is allowed.
+    """
+    origins = _origins()
+    _refuse_unknown(origins)
+    made = {section.get_task_family(): _checked(section, origins) for section in sections.SECTIONS}
+    directory = made["dataset"].root / made["dataset"].tag
+    used = tuple(name for name in SOURCES if name in made["dataset"].sources and made[name].images)
+    if not used:
+        used = _use_demonstration(made, directory)
+        return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=True), origins)
+    _require_companions(made, used, origins)
+    return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=False), origins)
+
+
+def _files() -> list[Path]:
+    """List the settings files that Luigi reads, the last of which wins."""
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    if named and not Path(named).is_file():
+        what = "there is no such file"
+        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it")
+    if not isinstance(get_config(), LuigiConfigParser):
+        what = "settings are read from .cfg files only"
+        raise SettingsError("LUIGI_CONFIG_PARSER", what, "Unset it")
+    paths = (Path(path) for path in LuigiConfigParser._config_paths)  # noqa: SLF001 (luigi tells its files nowhere else)
+    return [path for path in paths if path.is_file()]
+
+
+def _origins() -> dict[tuple[str, str], Path]:
+    """Find the settings file that each (section, key) comes from."""
+    origins: dict[tuple[str, str], Path] = {}
+    for path in _files():
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise SettingsError(path, f"cannot be read ({reason})", "Mend that line") from error
+        for section in parser.sections():
+            origins.update({(section, key): path for key in ["", *parser.options(section)]})
+    return origins
+
+
+def _refuse_unknown(origins: Mapping[tuple[str, str], Path]) -> None:
+    """Refuse sections nobody reads, and keys our sections do not have."""
+    ours = {section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS}
+    luigis = _LUIGI_SECTIONS | set(Register.task_names())
+    for (section, key), path in origins.items():
+        if section in ours:
+            if key and key not in ours[section]:
+                what = "there is no such key"
+                raise SettingsError(f"{path}: [{section}] {key}", what, _nearest(key, ours[section]))
+        elif section not in luigis and not section.startswith(("logger_", "handler_", "formatter_")):
+            raise SettingsError(f"{path}: [{section}]", "there is no such section", _nearest(section, [*ours, *luigis]))
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
+
+
+def _checked(section: type[luigi.Config], origins: Mapping[tuple[str, str], Path]) -> Any:  # noqa: ANN401
+    """Check the keys of a section one by one, then give the section with its paths made absolute."""
+    name = section.get_task_family()
+    for key, parameter in section.get_params():
+        raw = _raw(name, key)
+        if raw is not None:
+            where = _where(name, key, origins, raw)
+            try:
+                parameter.parse(raw)
+            except (ValueError, KeyError) as error:
+                raise SettingsError(where, "not allowed", f"Give {parameter.allowed}") from error
+    made = section()
+    for key, parameter in section.get_params():
+        value = getattr(made, key)
+        if isinstance(parameter, Place) and value is not None:
+            path = _absolute(value, name, key, origins)
+            setattr(made, key, path)
+            if not parameter.fits(path):
+                where = _where(name, key, origins, str(value))
+                raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
+    return made
+
+
+def _command_line(section: str, key: str) -> str | None:
+    parsed = CmdlineParser.get_instance()
+    return getattr(parsed.known_args, f"{section}_{key}", None) if parsed else None
+
+
+def _raw(section: str, key: str) -> str | None:
+    """Give the text of a setting as Luigi finds it: command line, then settings files; None for the default."""
+    given = _command_line(section, key)
+    if given is not None:
+        return str(given)
+    try:
+        value = get_config().get(section, key, None)
+    except configparser.InterpolationError as error:
+        where = f"[{section}] {key}"
+        raise SettingsError(where, " ".join(str(error).split()), "Mend the reference, or write % as %%") from error
+    return None if value is None else str(value)
+
+
+def _where(section: str, key: str, origins: Mapping[tuple[str, str], Path], value: str) -> str:
+    if _command_line(section, key) is not None:
+        return f"--{section.replace('_', '-')}-{key.replace('_', '-')} {value}"
+    return f"{origins.get((section, key), 'settings')}: [{section}] {key} = {value}"
+
+
+def _absolute(path: Path, section: str, key: str, origins: Mapping[tuple[str, str], Path]) -> Path:
+    """Resolve a path against the folder of the file that names it, or else the current folder."""
+    base = Path.cwd()
+    if _command_line(section, key) is None and (section, key) in origins:
+        base = origins[section, key].absolute().parent
+    return Path(os.path.normpath(base / path))
+
+
+def _use_demonstration(made: Mapping[str, Any], directory: Path) -> tuple[str, ...]:
+    """Point the settings at the drawn sources, which need not be drawn yet."""
+    for name, values in demonstration.settings(directory / demonstration.FOLDER).items():
+        for key, parameter in type(made[name]).get_params():
+            if key in values:
+                setattr(made[name], key, parameter.parse(values[key]))
+    return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
+
+
+_COMPANIONS = {"eol": "taxon_tab", "bioscan": "metadata", "folder": "labels"}
+"""What a source cannot be named without."""
+
+
+def _require_companions(
+    made: Mapping[str, Any], used: Iterable[str], origins: Mapping[tuple[str, str], Path]
+) -> None:
+    for name in used:
+        key = _COMPANIONS.get(name)
+        named_elsewhere = made["published"].names is not None and name != "folder"
+        if key and getattr(made[name], key) is None and not named_elsewhere:
+            where = _where(name, key, origins, "")
+            raise SettingsError(where, f"empty, and the images of {name} have no names without it", f"Set [{name}] {key}")
+
+
+def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Settings:
+    """Refuse to go on with a dataset that was begun with other settings."""
+    if made.record.exists() and (differences := _differences(read_json(made.record), made.determining)):
+        where = f"{made.record}: {_where('dataset', 'tag', origins, made.dataset.tag)}"
+        what = f"this dataset was begun with other settings: {'; '.join(differences)}"
+        raise SettingsError(where, what, "Choose another tag, go back to those settings, or delete the dataset")
+    return made
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    keys = [*before, *(key for key in now if key not in before)]
+    return [
+        f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)
+    ]

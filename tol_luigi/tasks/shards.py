@@ -1,0 +1,233 @@
+"""The stages that plan, write and check the shards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import luigi
+
+from tol_luigi import __version__
+from tol_luigi.core.errors import ShardError
+from tol_luigi.core.files import committed, read_json, sha256_file, write_json
+from tol_luigi.core.packing import copy_samples, pack
+from tol_luigi.core.plan import Share, number
+from tol_luigi.core.shard_checks import check_shards
+from tol_luigi.core.shards import Shard
+from tol_luigi.core.splits import SPLITS
+from tol_luigi.store.catalogs import count_samples
+from tol_luigi.store.ledger import ids_by_shard, write_ledger
+from tol_luigi.store.worklists import copy_list, work_list
+from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.taxa import CheckTaxa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.tasks.settings import Settings
+
+    _Written = tuple[list[Shard], Iterator[dict[str, Any]]]
+
+__all__ = ["CheckShards", "PlanShards", "WriteShards", "all_shares", "collect_bad_shards"]
+
+
+def all_shares(settings: Settings) -> list[dict[str, str]]:
+    """List split, source and partition of everything that writes shards, in the order of the shard numbers."""
+    return [
+        {"split": split, "source": source, "partition": partition}
+        for split in SPLITS
+        for source in settings.used
+        for partition in settings.partitions(source)
+    ]
+
+
+class PlanShards(DatasetTask):
+    """Settle which shard numbers each (split, source, partition) writes."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Have the work list, and its taxa found good."""
+        return [self.clone(PredictCatalog), self.clone(CheckTaxa, catalog="predicted")]
+
+    def output(self) -> luigi.LocalTarget:
+        """The plan, as JSON."""
+        return luigi.LocalTarget(self.layout.plan)
+
+    def run(self) -> None:
+        """Count the samples, and number the shards."""
+        counts = count_samples(self.layout.predicted)
+        shares = [tuple(share.values()) for share in all_shares(self.settings)]
+        plan = number(((*share, counts.get(share, 0)) for share in shares), self.settings.shards.max_samples)
+        write_json(self.layout.plan, [asdict(share) for share in plan])
+
+
+class ShardsTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+    """The shards of one (split, source, partition): there when the receipt is, and every shard has the size it says.
+
+    Args:
+        receipt: The receipt, written last.
+        folder: Where the shards lie.
+        ledger: What became of each image.
+    """
+
+    def __init__(self, receipt: Path, folder: Path, ledger: Path) -> None:
+        super().__init__(receipt)
+        self.folder, self.ledger = folder, ledger
+
+    def exists(self) -> bool:
+        """Look at the sizes of all files."""
+        receipt = Path(self.path)
+        if not receipt.exists() or not self.ledger.exists():
+            return False
+        return all(_has_size(self.folder / shard["name"], shard["size"]) for shard in read_json(receipt)["shards"])
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+class _ShareTask(DatasetTask):
+    """A stage that works on one (split, source, partition)."""
+
+    split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
+    source: str = luigi.Parameter(description="the source's name")
+    partition: str = luigi.Parameter(description="the partition's name")
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """Split, source and partition, as paths are asked for."""
+        return self.split, self.source, self.partition
+
+
+class WriteShards(_ShareTask):
+    """Write the shards of one partition of a split; those of train_small are copied out of those of train."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Have the plan; and for train_small the samples."""
+        plan = self.clone(PlanShards)
+        return [plan, self.clone(WriteShards, split="train")] if self.split == "train_small" else [plan]
+
+    def output(self) -> ShardsTarget:
+        """The receipt, which comes into place after the shards and their ledger."""
+        layout = self.layout
+        folder = layout.shard(self.split, 0).parent
+        return ShardsTarget(layout.receipt(*self.about), folder, layout.ledger(*self.about))
+
+    def run(self) -> None:
+        """Withdraw what was said of older shards, then write shards, ledger and receipt, in this order."""
+        layout = self.layout
+        for stale in (layout.verdict(*self.about), layout.receipt(*self.about)):
+            stale.unlink(missing_ok=True)
+        share = self._share()
+        paths = [layout.shard(self.split, shard) for shard in share.numbers]
+        with self.progress("images", share.samples) as tell:
+            if self.split == "train_small":
+                shards, ledger = self._copied(paths, share)
+            else:
+                shards, ledger = self._packed(paths, share, tell)
+        write_ledger(layout.ledger(*self.about), ledger)
+        write_json(layout.receipt(*self.about), self._receipt(share, shards))
+
+    def _share(self) -> Share:
+        shares = (Share(**share) for share in read_json(self.layout.plan))
+        return next(share for share in shares if (share.split, share.source, share.partition) == self.about)
+
+    def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
+        source, given = self.settings.sources[self.source], self.settings
+        listing = self.layout.listing(self.source, source.listing_of(self.partition))
+        work = work_list(self.layout.predicted, listing, *self.about)
+        shards, outcomes = pack(
+            work.samples,
+            source.read(self.partition, work.members),
+            paths,
+            spec=given.image_spec,
+            seed=given.dataset.seed,
+            shuffled=given.shards.order == "shuffled",
+            max_bad_percent=given.checks.max_bad_percent,
+            progress=tell,
+        )
+        return shards, work.ledger(outcomes, share.numbers)
+
+    def _copied(self, paths: list[Path], share: Share) -> _Written:
+        layout = self.layout
+        train = layout.ledger("train", self.source, self.partition)
+        work = copy_list(
+            layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
+        )
+        shards, outcomes = copy_samples(work.copies, paths)
+        return shards, work.ledger(outcomes, share.numbers)
+
+    def _receipt(self, share: Share, shards: list[Shard]) -> dict[str, Any]:
+        return {
+            "split": self.split,
+            "source": self.source,
+            "partition": self.partition,
+            "settings": self.settings.digest,
+            "version": __version__,
+            "planned": share.samples,
+            "samples": sum(shard.samples for shard in shards),
+            "shards": [asdict(shard) for shard in shards],
+        }
+
+
+class _VerdictTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+    """A verdict: there when it is good, and about the receipt that is there."""
+
+    def __init__(self, path: Path, receipt: Path) -> None:
+        super().__init__(path)
+        self.receipt = receipt
+
+    def exists(self) -> bool:
+        """Compare the verdict with the receipt."""
+        path = Path(self.path)
+        if not path.exists() or not self.receipt.exists():
+            return False
+        verdict = read_json(path)
+        return not verdict["findings"] and bool(verdict["receipt"] == sha256_file(self.receipt))
+
+
+class CheckShards(_ShareTask, BoundTask):
+    """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
+
+    def requires(self) -> WriteShards:
+        """Have the shards."""
+        return self.clone(WriteShards)
+
+    def output(self) -> _VerdictTarget:
+        """The verdict."""
+        return _VerdictTarget(self.layout.verdict(*self.about), self.layout.receipt(*self.about))
+
+    def run(self) -> None:
+        """Check; as the settings say, write damaged shards once more; then judge."""
+        findings = self._check()
+        if findings and self.settings.checks.repair:
+            self.requires().run()
+            findings = self._check()
+        verdict = {"receipt": sha256_file(self.layout.receipt(*self.about)), "findings": findings}
+        write_json(self.layout.verdict(*self.about), verdict)
+        if findings:
+            collect_bad_shards(self.layout, all_shares(self.settings))
+            first = findings[0]
+            remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
+            raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
+
+    def _check(self) -> list[dict[str, str]]:
+        layout = self.layout
+        shards = [Shard(**shard) for shard in read_json(layout.receipt(*self.about))["shards"]]
+        size = self.settings.images.width, self.settings.images.height
+        ids = ids_by_shard(layout.ledger(*self.about))
+        with self.progress("shards", len(shards)) as tell:
+            return check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
+
+
+def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
+    """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
+    verdicts = [path for share in shares if (path := layout.verdict(**share)).exists()]
+    bad = dict.fromkeys(finding["shard"] for path in verdicts for finding in read_json(path)["findings"])
+    with committed(layout.bad_shards) as scratch:
+        scratch.write_text("".join(f"{shard}\n" for shard in bad), encoding="utf-8")
