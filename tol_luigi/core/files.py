@@ -42,11 +42,15 @@ def flush_to_disk(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def committed(path: Path) -> Iterator[Path]:
+def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     """Give a scratch path to write; on a clean exit flush it and rename it to ``path``.
 
     After an exception nothing is left under either name. A process killed in between leaves
     the scratch file only. The folder of ``path`` is made where it is missing.
+
+    Args:
+        path: The file to make.
+        first_wins: Leave a file alone that has come to be there meanwhile, instead of replacing it.
 
     Yields:
         The scratch path: a file to create, in the folder of ``path``.
@@ -56,7 +60,11 @@ def committed(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         flush_to_disk(scratch)
-        os.replace(scratch, path)
+        if first_wins:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(scratch)
+        else:
+            os.replace(scratch, path)
         flush_to_disk(path.parent)
     finally:
         scratch.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, features
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
 from tol_luigi.core.ledger import State
 
@@ -171,6 +171,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _one_line(error: Exception) -> str:
     """Describe an exception in one line, without addresses of objects, so that it is always the same."""
     text = " ".join(str(error).split())
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         text = "not a picture in any known format"
     return text or type(error).__name__

@@ -186,7 +186,7 @@ def _unnamed_file(paths: Sequence[Path]) -> IO[bytes]:
     folder = paths[0].parent if paths else None
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder)  # type: ignore[return-value]
+    return tempfile.TemporaryFile(dir=folder)
 
 
 class _Spool:

@@ -40,7 +40,10 @@ def check_shards(
     findings = []
     for count, shard in enumerate(shards, start=1):
         path = folder / shard.name
-        findings += [{"shard": str(path), "what": what} for what in _findings(path, shard, ids.get(shard_number(shard.name), []), size)]
+        findings += [
+            {"shard": str(path), "what": what}
+            for what in _findings(path, shard, ids.get(shard_number(shard.name), []), size)
+        ]
         progress(count)
     return findings
 

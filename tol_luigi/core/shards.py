@@ -7,6 +7,7 @@ sorted, and headers bear a fixed time, owner and mode.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tarfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Shard", "ShardReader", "balanced", "copy_record", "sample_record", "shard_name", "shard_number", "shards_for", "write_shard"]
+__all__ = [
+    "Shard",
+    "ShardReader",
+    "balanced",
+    "copy_record",
+    "sample_record",
+    "shard_name",
+    "shard_number",
+    "shards_for",
+    "write_shard",
+]
 
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
@@ -66,7 +77,7 @@ def balanced(samples: int, shards: int) -> list[range]:
     """
     small, larger = divmod(samples, shards) if shards else (0, 0)
     starts = [index * small + min(index, larger) for index in range(shards + 1)]
-    return [range(start, end) for start, end in zip(starts, starts[1:], strict=False)]
+    return [range(start, end) for start, end in itertools.pairwise(starts)]
 
 
 def sample_record(key: str, members: Mapping[str, bytes]) -> bytes:
@@ -100,16 +111,15 @@ def write_shard(path: Path, records: Iterable[bytes]) -> tuple[Shard, list[int]]
     digest = hashlib.sha256()
     offsets: list[int] = []
     size = 0
-    with committed(path) as scratch:
-        with scratch.open("wb") as file:
-            for record in records:
-                offsets.append(size)
-                size += file.write(record)
-                digest.update(record)
-            # As tar has always done: two empty blocks, then zeros up to a whole record of 20 blocks.
-            padding = _END + bytes(-(size + len(_END)) % tarfile.RECORDSIZE)
-            size += file.write(padding)
-            digest.update(padding)
+    with committed(path) as scratch, scratch.open("wb") as file:
+        for record in records:
+            offsets.append(size)
+            size += file.write(record)
+            digest.update(record)
+        # As tar has always done: two empty blocks, then zeros up to a whole record of 20 blocks.
+        padding = _END + bytes(-(size + len(_END)) % tarfile.RECORDSIZE)
+        size += file.write(padding)
+        digest.update(padding)
     return Shard(path.name, size, digest.hexdigest(), len(offsets)), offsets
 
 
@@ -166,7 +176,7 @@ def _members(hashed: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
     """Read the members of a tar as a stream, and the rest of the file after its end."""
     with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="r|") as tar:
         for entry in tar:
-            tar.members.clear()  # else tarfile remembers every member it has passed
+            tar.members.clear()  # type: ignore[attr-defined]  # else tarfile remembers every member it has passed
             content = tar.extractfile(entry)
             if content is None:
                 raise ShardError(path, f"member {entry.name} is no plain file", _REBUILD)

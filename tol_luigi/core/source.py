@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.ledger import State
@@ -43,7 +44,7 @@ class Column:
 
     name: str
     catalog: str
-    type: type[int] | type[str]
+    type: type[int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ class License(NamedTuple):
 
 class Source(abc.ABC):
     """A collection of images, read where it lies, and what its images are called."""
+
+    images: Path
+    """The folder or archive."""
 
     name: ClassVar[str]
     """How settings, mapping and catalogs call it."""

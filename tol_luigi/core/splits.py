@@ -42,10 +42,7 @@ def assign(ids: Iterable[str], *, seed: int, val_percent: int, train_small_perce
     Source: the counts of the published TreeOfLife-10M splits; the choice there was random.
     """
     orders = np.fromiter(
-        (
-            (keyed_order(seed, "val", image), keyed_order(seed, "train_small", image))
-            for image in ids
-        ),
+        ((keyed_order(seed, "val", image), keyed_order(seed, "train_small", image)) for image in ids),
         dtype=np.dtype([("val", np.uint64), ("train_small", np.uint64)]),
     )
     count = len(orders)

@@ -27,6 +27,7 @@ CHECKS: dict[str, str] = {
 }
 """The checks, by the name that their limit has in ``[checks] max_<name>``, with what each counts."""
 
+
 @dataclass
 class Tally:
     """Counts over the rows of a catalog.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Summary", "summary_text"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Summary:
     """The figures of a build.
 
@@ -29,11 +29,11 @@ class Summary:
 
     dataset: Path
     catalog: Path
+    written: Mapping[tuple[str, str], int]
+    left_out: Mapping[tuple[str, str], int]
+    shards: Mapping[str, int]
+    size: int
     seconds: float
-    written: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    shards: Mapping[str, int] = field(default_factory=dict)
-    size: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -45,7 +45,10 @@ def summary_text(summary: Summary) -> str:
     if summary.left_out:
         lines += ["", *_table("left out", summary.left_out, sources)]
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
-    lines += ["", f"{sum(summary.shards.values()):,} shards ({shards}), {_human(summary.size)}, in {summary.seconds:.1f} s"]
+    lines += [
+        "",
+        f"{sum(summary.shards.values()):,} shards ({shards}), {_human(summary.size)}, in {summary.seconds:.1f} s",
+    ]
     lines += [f"catalog: {summary.catalog}", *summary.notes]
     return "\n".join(lines) + "\n"
 
@@ -59,7 +62,12 @@ def _table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str])
         cells.append([row, *(f"{value:,}" for value in [*values, sum(values)])])
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        "  ".join(
+            [
+                line[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
+            ]
+        )
         for line in cells
     ]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources import archives
 from tol_luigi.core.source import Column, Entry, Found, Source
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources import archives
 from tol_luigi.sources.tables import bioscan_rows
 
 if TYPE_CHECKING:

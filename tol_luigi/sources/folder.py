@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from tol_luigi.core.errors import SourceError, TableError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources import archives
 from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -197,7 +197,9 @@ def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Ro
     kingdom, phylum, cls, order, family, genus, species = (cells[header[rank]].strip() for rank in _RANKS)
     ranks = (kingdom, phylum, cls, order, family, genus, species)
     file = "/".join(part for part in parts if part not in {"", "."})
-    return _Row(line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner")))
+    return _Row(
+        line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner"))
+    )
 
 
 def _optional(header: dict[str, int], cells: list[str], column: str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources import archives
 from tol_luigi.core.source import Column, Entry, Found, Source
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -99,7 +99,7 @@ class INat21(Source):
             if cls_num not in seen:
                 seen.add(cls_num)
                 *higher, species = str(cls_name).split("_", _RANKS - 1)
-                taxon = Taxon.of(*higher, species=species.replace("_", " "))  # a hybrid's name has more parts
+                taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # a hybrid's name has more parts
                 yield Entry(str(cls_num), taxon, common_names.of(taxon))
 
     def strays(self) -> Iterator[Found]:

@@ -15,7 +15,7 @@ import re
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
-import ijson  # type: ignore[import-untyped]
+import ijson
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.exclusions import Exclusions
@@ -220,9 +220,13 @@ def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:
 
 def media_licenses(folder: Path) -> Iterator[License]:
     """Read EOL's media manifests, in the order of their numbers; only the first has a header."""
-    manifests = {int(found[1]): path for path in folder.iterdir() if (found := _MANIFEST.fullmatch(path.name))}
+    manifests = {
+        int(found[1]): path for path in folder.iterdir() if (found := _MANIFEST.fullmatch(path.name))
+    }
     if not manifests:
-        raise TableError(folder, "holds no media_manifest_<n>.csv", "Name the folder of EOL's media manifests")
+        raise TableError(
+            folder, "holds no media_manifest_<n>.csv", "Name the folder of EOL's media manifests"
+        )
     for _, path in sorted(manifests.items()):
         for line, row in _cells(path):
             if len(row) != len(_MEDIA):

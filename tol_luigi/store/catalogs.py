@@ -6,7 +6,7 @@ A table is written partition by partition, a row group each, so that a worker re
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -135,7 +135,9 @@ def _blank(table: pa.Table) -> pa.Table:
     """Turn "" into null, which a CSV shows as nothing between two commas instead of two quotes."""
     return pa.table(
         {
-            name: pc.if_else(pc.equal(column, ""), None, column) if pa.types.is_string(column.type) else column
+            name: pc.if_else(pc.equal(column, ""), None, column)
+            if pa.types.is_string(column.type)
+            else column
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     )

@@ -99,7 +99,11 @@ def insert_sql(model: type[peewee.Model], *, ignore: bool = False) -> str:
 
 
 def insert_rows(
-    database: peewee.SqliteDatabase, model: type[peewee.Model], rows: Iterable[Sequence[Any]], *, ignore: bool = False
+    database: peewee.SqliteDatabase,
+    model: type[peewee.Model],
+    rows: Iterable[Sequence[Any]],
+    *,
+    ignore: bool = False,
 ) -> None:
     """Insert many rows, each with the values of the model's fields in order; see :func:`insert_sql`."""
     database.connection().executemany(insert_sql(model, ignore=ignore), rows)

@@ -77,7 +77,11 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source]) -> 
     told = path.with_name(f".{path.stem}.sqlite")  # on disk, since the real one has millions of rows
     try:
         telling = _collect(told, sources)
-        with opened(told, [_License]), committed(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as text:
+        with (
+            opened(told, [_License]),
+            committed(path) as scratch,
+            scratch.open("w", encoding="utf-8", newline="") as text,
+        ):
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(_COLUMNS)
             for image in _images(catalog, telling):
@@ -104,6 +108,8 @@ def _images(catalog: Path, sources: list[str]) -> Iterator[dict[str, Any]]:
 def _row(image: dict[str, Any], source: Source) -> tuple[Any, ...]:
     key = source.spell([image[column.catalog] for column in source.columns])
     found = _License.get_or_none(_License.source == source.name, _License.key == key)
-    medium, full, name, owner = (found.medium_url, found.full_size_url, found.name, found.owner) if found else ("",) * 4
+    medium, full, name, owner = (
+        (found.medium_url, found.full_size_url, found.name, found.owner) if found else ("",) * 4
+    )
     ids = image["treeoflife_id"], image["eol_content_id"], image["eol_page_id"], image["md5"]
     return (*ids, medium, full, name, owner or _UNKNOWN, license_link(name), _UNKNOWN)

@@ -71,7 +71,9 @@ def count_states(listing: pa.Table) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(listing["state"]).to_pylist()}
 
 
-def _columns(batch: list[Found], columns: tuple[Column, ...], positions: dict[str, int]) -> dict[str, list[Any]]:
+def _columns(
+    batch: list[Found], columns: tuple[Column, ...], positions: dict[str, int]
+) -> dict[str, list[Any]]:
     """Turn rows into columns, numbering the files of each partition."""
     content: dict[str, list[Any]] = {
         "partition": [item.partition for item in batch],

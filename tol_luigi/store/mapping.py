@@ -59,7 +59,12 @@ def marker(path: Path, stage: str) -> str:
 
 
 def build_mapping(
-    path: Path, sources: Sequence[Listed], *, published: Path | None, digest: str, progress: Callable[[int], None]
+    path: Path,
+    sources: Sequence[Listed],
+    *,
+    published: Path | None,
+    digest: str,
+    progress: Callable[[int], None],
 ) -> Iterator[dict[str, Any]]:
     """Write the mapping, and tell what is left out of it.
 
@@ -107,7 +112,9 @@ class _Filler:
         self.columns = [column.name for column in source.columns]
         first = Partition.select().count()
         self.numbers = {name: first + index for index, name in enumerate(source.partitions)}
-        insert_rows(database, Partition, [(number, source.name, name) for name, number in self.numbers.items()])
+        insert_rows(
+            database, Partition, [(number, source.name, name) for name, number in self.numbers.items()]
+        )
         # SQL made once by peewee and run for each row: building a query costs more than running it.
         self.insert_image = insert_sql(model, ignore=True)
         self.insert_place = insert_sql(Place, ignore=True)
@@ -141,7 +148,9 @@ class _Filler:
         for listing in self.source.listings:
             for rows in read_listing(listing):
                 yield len(rows), [left_out for row in rows if (left_out := self._settle(row, identify))]
-        strays = [self._left_out(_described(stray), stray.state or "", stray.reason) for stray in self.source.strays]
+        strays = [
+            self._left_out(_described(stray), stray.state or "", stray.reason) for stray in self.source.strays
+        ]
         yield 0, strays
         if published:
             self.database.execute_sql(f'DROP INDEX main."by_key_{self.source.name}"')
@@ -153,12 +162,16 @@ class _Filler:
             return self._left_out(row, row["state"], row["reason"])
         image = identify(row)
         if image is None:
-            reason = "no published mapping tells what this id is" if row["id"] else "not in the published mapping"
+            reason = (
+                "no published mapping tells what this id is" if row["id"] else "not in the published mapping"
+            )
             return self._left_out(row, State.NOT_IN_MAPPING, reason)
         place = (self.numbers[row["partition"]], row["position"], image)
         if self.execute(self.insert_place, place).rowcount:
             return None
-        return self._left_out({**row, "id": image}, State.DUPLICATE_NAME, "an earlier image has the same natural key")
+        return self._left_out(
+            {**row, "id": image}, State.DUPLICATE_NAME, "an earlier image has the same natural key"
+        )
 
     def _made(self, row: dict[str, Any]) -> str | None:
         """Make the id from the natural key. A name that is an id does not tell the key."""
@@ -235,9 +248,16 @@ def fill_splits(
                 _take_splits(database, model, published)
             else:
                 ids = (row[0] for rows in fetch(database, _ids(model)) for row in rows)
-                chosen = assign(ids, seed=seed, val_percent=val_percent, train_small_percent=train_small_percent)
+                chosen = assign(
+                    ids, seed=seed, val_percent=val_percent, train_small_percent=train_small_percent
+                )
                 ids = (row[0] for rows in fetch(database, _ids(model)) for row in rows)
-                flags = zip(ids, chosen.is_val.astype(int).tolist(), chosen.is_train_small.astype(int).tolist(), strict=True)
+                flags = zip(
+                    ids,
+                    chosen.is_val.astype(int).tolist(),
+                    chosen.is_train_small.astype(int).tolist(),
+                    strict=True,
+                )
                 insert_rows(database, Split, flags)
         Marker.delete().where(Marker.stage == "splits").execute()
         Marker.create(stage="splits", digest=digest)
@@ -256,12 +276,15 @@ def _has_splits(database: peewee.SqliteDatabase) -> bool:
 def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> None:  # noqa: ANN401
     table = model._meta.table_name  # noqa: SLF001 (peewee's own spelling of its public model metadata)
     before = Split.select().count()
-    database.execute_sql(
-        "INSERT INTO main.split (evobio10m_id, is_val, is_train_small) "
-        f"SELECT evobio10m_id, is_val, is_train_small FROM {_PUBLISHED}.split "  # noqa: S608 (the names are our own)
+    sql = (
+        "INSERT INTO main.split (evobio10m_id, is_val, is_train_small) "  # noqa: S608 (the names are our own)
+        f"SELECT evobio10m_id, is_val, is_train_small FROM {_PUBLISHED}.split "
         f'WHERE evobio10m_id IN (SELECT evobio10m_id FROM main."{table}") ORDER BY evobio10m_id'
     )
+    database.execute_sql(sql)
     lacking = model.select().count() - (Split.select().count() - before)
     if lacking:
         what = f"its split table lacks {lacking} images of its table {table}"
-        raise MappingError(published, what, "Give a mapping whose splits are complete, or empty the split table")
+        raise MappingError(
+            published, what, "Give a mapping whose splits are complete, or empty the split table"
+        )

@@ -30,7 +30,11 @@ def lookup_name(source: str) -> str:
 
 
 def write_names(
-    path: Path, lookups: Iterable[tuple[str, Iterable[Entry]]], *, digest: str, progress: Callable[[int], None]
+    path: Path,
+    lookups: Iterable[tuple[str, Iterable[Entry]]],
+    *,
+    digest: str,
+    progress: Callable[[int], None],
 ) -> None:
     """Write the lookup of every source as JSON, and all of them as one database.
 
@@ -91,4 +95,6 @@ def published_entries(path: Path) -> Iterator[Entry]:
                 yield Entry(key, Taxon.from_rendered(ranks), common)
     except (OSError, ijson.JSONError, TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         what = f"no name lookup can be read from it ({error})"
-        raise MappingError(path, what, "Give the folder of the published lookups, or leave [published] names empty") from error
+        raise MappingError(
+            path, what, "Give the folder of the published lookups, or leave [published] names empty"
+        ) from error

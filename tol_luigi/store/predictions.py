@@ -81,7 +81,13 @@ def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:
 
 
 def predicted_tables(
-    mapping: Path, names: Path, sources: Iterable[Source], schema: pa.Schema, guard: Guard, unnamed: list[dict[str, Any]]
+    mapping: Path,
+    names: Path,
+    sources: Iterable[Source],
+    *,
+    schema: pa.Schema,
+    guard: Guard,
+    unnamed: list[dict[str, Any]],
 ) -> Iterator[pa.Table]:
     """Join everything known of the images.
 
@@ -111,8 +117,16 @@ def _query(model: Any, source: Source, number: int) -> Any:  # noqa: ANN401 (a p
     keys = [getattr(model, column.name) for column in source.columns]
     name_key = getattr(model, source.name_key).cast("TEXT")
     return (
-        Place.select(Place.position, model.evobio10m_id, *keys, Split.is_val, Split.is_train_small, *_NAMES,
-                     Name.common, Name.class_index)
+        Place.select(
+            Place.position,
+            model.evobio10m_id,
+            *keys,
+            Split.is_val,
+            Split.is_train_small,
+            *_NAMES,
+            Name.common,
+            Name.class_index,
+        )
         .join(model, on=(model.evobio10m_id == Place.evobio10m_id))
         .join(Split, on=(Split.evobio10m_id == Place.evobio10m_id))
         .join(Name, peewee.JOIN.LEFT_OUTER, on=((Name.source == source.name) & (Name.key == name_key)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import peewee
 import pyarrow as pa
@@ -72,7 +72,7 @@ def _placed(mapping: Path) -> dict[tuple[str, str], int]:
             .group_by(Partition.number)
             .tuples()
         )
-        return {(source, name): count for source, name, count in rows}
+        return {(source, name): count for source, name, count in list[Any](rows)}
 
 
 def _agreeing(predicted: Path, ledger: Ledger) -> int:
@@ -120,6 +120,10 @@ def count_states(paths: Iterable[Path]) -> Counter[tuple[str, str]]:
     """Count the rows of ledger files by state and source."""
     counts = Counter[tuple[str, str]]()
     for path in paths:
-        grouped = read_ledger(path, ["state", "source"]).group_by(["state", "source"]).aggregate([([], "count_all")])
+        grouped = (
+            read_ledger(path, ["state", "source"])
+            .group_by(["state", "source"])
+            .aggregate([([], "count_all")])
+        )
         counts.update({(row["state"], row["source"]): row["count_all"] for row in grouped.to_pylist()})
     return counts

@@ -54,7 +54,12 @@ class WorkList:
 
 
 def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
-    told: dict[str, Any] = {"state": outcome.state.value, "reason": outcome.reason, "sha256": outcome.sha256, "md5": outcome.md5}
+    told: dict[str, Any] = {
+        "state": outcome.state.value,
+        "reason": outcome.reason,
+        "sha256": outcome.sha256,
+        "md5": outcome.md5,
+    }
     if picture := outcome.picture:
         told |= {"width": picture.width, "height": picture.height, "mode": picture.mode}
         told |= {"format": picture.format, "flags": list(picture.flags)}
@@ -86,7 +91,12 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
     samples, places, left_out = [], [], []
     for image, member in zip(images, members, strict=True):
         if image["excluded"]:
-            row = {"id": image["treeoflife_id"], "source": source, "partition": partition, "name": member.name}
+            row = {
+                "id": image["treeoflife_id"],
+                "source": source,
+                "partition": partition,
+                "name": member.name,
+            }
             left_out.append({**row, "state": image["excluded"], "reason": image["exclusion"]})
         else:
             ranks = tuple(image[rank] for rank in RANK_COLUMNS)
@@ -131,7 +141,9 @@ def copy_list(
     chosen = partition_rows(predicted, source, partition, ["treeoflife_id", "is_train_small"])
     ids = chosen.filter(chosen["is_train_small"])["treeoflife_id"]
     ledger = read_ledger(train_ledger)
-    mine = ledger.filter(pc.is_in(ledger["id"], value_set=ids)).sort_by([("shard", "ascending"), ("position", "ascending")])
+    mine = ledger.filter(pc.is_in(ledger["id"], value_set=ids)).sort_by(
+        [("shard", "ascending"), ("position", "ascending")]
+    )
     rows = mine.to_pylist()
     written = [row for row in rows if row["state"] == State.WRITTEN]
     copies = [Copy(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"]) for row in written]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import luigi
 from luigi.cmdline_parser import CmdlineParser
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["BoundTask", "DatasetTask"]
+
+T = TypeVar("T", bound="DatasetTask")
 
 _REPORT_SECONDS = 5.0
 """A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
@@ -36,7 +38,7 @@ def _refuse(error: TolError) -> NoReturn:
     raise SystemExit(_SETTINGS_EXIT_CODE)
 
 
-class _DatasetParameter(luigi.Parameter):  # type: ignore[misc]  # luigi's parameters are untyped
+class _DatasetParameter(luigi.Parameter):
     """The folder of the dataset, which the settings tell.
 
     It tells tasks of several datasets apart on one luigid, and it is where every command line asks
@@ -57,7 +59,7 @@ class _DatasetParameter(luigi.Parameter):  # type: ignore[misc]  # luigi's param
             _refuse(error)
 
 
-class DatasetTask(luigi.Task):  # type: ignore[misc]  # luigi's tasks are untyped
+class DatasetTask(luigi.Task):
     """A stage of a dataset's build."""
 
     dataset: str = _DatasetParameter(description="the dataset's folder, as [dataset] root and tag name it")
@@ -67,6 +69,10 @@ class DatasetTask(luigi.Task):  # type: ignore[misc]  # luigi's tasks are untype
         if self.dataset != str(self.settings.directory):
             what = f"the settings of this process build {self.settings.directory}"
             _refuse(SettingsError(f"--dataset {self.dataset}", what, "Use the settings file of that dataset"))
+
+    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's takes no class, too
+        """Give a task of another stage for the same dataset, and for the same split and partition where it has them."""
+        return cast("T", super().clone(cls, **parameters))
 
     @property
     def settings(self) -> Settings:
@@ -82,7 +88,9 @@ class DatasetTask(luigi.Task):  # type: ignore[misc]  # luigi's tasks are untype
     @property
     def label(self) -> str:
         """The task in a few words, such as ``WriteShards train eol image_set_01``."""
-        return " ".join([self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")])
+        return " ".join(
+            [self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")]
+        )
 
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
         """Add one clear line to the trace, for what the user can mend."""
@@ -118,12 +126,13 @@ class DatasetTask(luigi.Task):  # type: ignore[misc]  # luigi's tasks are untype
         self._report(done, total, unit, time.monotonic() - started)
 
     def _report(self, done: int, total: int | None, unit: str, seconds: float) -> None:
-        if self.set_status_message is None:  # not run by a worker
+        say, show = self.set_status_message, self.set_progress_percentage
+        if say is None or show is None:  # not run by a worker
             return
         of_total = f" of {total:,}" if total else ""
-        self.set_status_message(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
+        say(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
         if total:
-            self.set_progress_percentage(min(100, 100 * done // total))
+            show(min(100, 100 * done // total))
 
 
 class BoundTask(DatasetTask):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 
 import luigi
 
@@ -21,7 +22,7 @@ __all__ = ["BuildCatalog"]
 _STARTED = time.monotonic()
 
 
-class BuildCatalog(DatasetTask, luigi.WrapperTask):  # type: ignore[misc]  # luigi's tasks are untyped
+class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
     def requires(self) -> list[DatasetTask]:
@@ -35,17 +36,23 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):  # type: ignore[misc]  # lui
 
     def _summary(self) -> Summary:
         layout, shares = self.layout, all_shares(self.settings)
-        summary = Summary(layout.directory, layout.catalog_csv, time.monotonic() - _STARTED)
+        written, shards = Counter[tuple[str, str]](), Counter[str]()
+        size = 0
         for share in shares:
-            split, source = share["split"], share["source"]
             receipt = read_json(layout.receipt(**share))
-            summary.written[split, source] = summary.written.get((split, source), 0) + receipt["samples"]
-            summary.shards[split] = summary.shards.get(split, 0) + len(receipt["shards"])
-            summary.size += sum(shard["size"] for shard in receipt["shards"])
+            written[share["split"], share["source"]] += receipt["samples"]
+            shards[share["split"]] += len(receipt["shards"])
+            size += sum(shard["size"] for shard in receipt["shards"])
         # Images of train_small are counted under train.
         ledgers = [layout.ledger(**share) for share in shares if share["split"] != "train_small"]
         ends = count_states([layout.mapping_ledger, layout.names_ledger, *ledgers])
-        summary.left_out = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
+        left_out = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
+        seconds = time.monotonic() - _STARTED
+        return Summary(
+            layout.directory, layout.catalog_csv, written, left_out, shards, size, seconds, self._notes()
+        )
+
+    def _notes(self) -> list[str]:
         if self.settings.is_demonstration:
-            summary.notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
-        return summary
+            return ["No source is configured, so this is the demonstration: its pictures are drawn."]
+        return []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WriteCatalog"]
 
 
-class _CatalogTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+class _CatalogTarget(luigi.LocalTarget):
     """The final catalog: there when its receipt is, and was made from the shards that are there.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MakeMapping", "MakeSplits", "MarkerTarget"]
 
 
-class MarkerTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+class MarkerTarget(luigi.LocalTarget):
     """A stage's rows in a database: there when its marker row is, and was made with these settings.
 
     Args:

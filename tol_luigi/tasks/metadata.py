@@ -12,7 +12,7 @@ from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.mapping import MakeSplits, MarkerTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from tol_luigi.core.source import Entry, Source
     from tol_luigi.core.upgrade import Lookup
@@ -51,10 +51,9 @@ class MakeMetadata(DatasetTask):
 
     def _common_names(self) -> CommonNames:
         given = self.settings
-        inat = (given.inat21.taxa, given.inat21.vernacular_names)
-        return tables.load_common_names(
-            chains=given.itis.chains, inat=inat if all(inat) else None, eol=given.eol.vernacular_names
-        )
+        taxa, names = given.inat21.taxa, given.inat21.vernacular_names
+        inat = (taxa, names) if taxa and names else None
+        return tables.load_common_names(chains=given.itis.chains, inat=inat, eol=given.eol.vernacular_names)
 
     def _entries(self, source: Source, lookup: Lookup, common_names: CommonNames) -> Iterator[Entry]:
         published = self.settings.published.names

@@ -10,7 +10,7 @@ import luigi
 __all__ = ["Choice", "Flag", "Limit", "Names", "Place", "Setting", "Text", "Whole"]
 
 
-class Setting(luigi.Parameter):  # type: ignore[misc]  # luigi's parameters are untyped
+class Setting(luigi.Parameter):
     """A setting.
 
     Attributes:
@@ -139,7 +139,7 @@ class Place(Setting):
         kind: ``file``, ``folder``, ``either`` (it has to exist) or ``new`` (it may not exist yet).
     """
 
-    def __init__(self, kind: str, description: str, default: str = "") -> None:
+    def __init__(self, kind: str, description: str, default: Path | None = None) -> None:
         self.kind = kind
         self.allowed = {
             "file": "a file that exists",
@@ -147,7 +147,7 @@ class Place(Setting):
             "either": "a file or folder that exists",
             "new": "a folder, made where it is missing",
         }[kind]
-        super().__init__(Path(default) if default else None, description)
+        super().__init__(default, description)
 
     def parse(self, raw: str) -> Path | None:
         """See :meth:`Setting.parse`."""

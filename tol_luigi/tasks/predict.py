@@ -46,12 +46,21 @@ class PredictCatalog(DatasetTask):
         schema = predicted_schema(SOURCES, settings.used)
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as tell:
-            joined = predicted_tables(layout.mapping, layout.names, settings.sources.values(), schema, guard, unnamed)
+            joined = predicted_tables(
+                layout.mapping,
+                layout.names,
+                settings.sources.values(),
+                schema=schema,
+                guard=guard,
+                unnamed=unnamed,
+            )
             write_catalog(
                 layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
             )
 
-    def _checked(self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]) -> Iterator[pa.Table]:
+    def _checked(
+        self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]
+    ) -> Iterator[pa.Table]:
         """Pass the tables on; at their end check and write what was counted on the way.
 
         The catalog comes into place after that, so that it is never there without the rest.
@@ -75,6 +84,8 @@ class PredictCatalog(DatasetTask):
         given = self.settings.rare_species
         for name, matched in guard.matched.items():
             if not any(matched.values()) and not given.allow_no_match:
-                what = f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
+                what = (
+                    f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
+                )
                 remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
                 raise ExclusionError(getattr(given, name), what, remedy)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import luigi
 
+from tol_luigi import demonstration
 from tol_luigi.core.errors import ArchiveError, TooManyBadError
 from tol_luigi.core.files import scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
-from tol_luigi.sources import demonstration
 from tol_luigi.store.listings import collect_listing, count_states, write_listing
 from tol_luigi.tasks.base import DatasetTask
 
@@ -93,7 +93,9 @@ class ScanPartition(DatasetTask):
         if bad > max(1, total * limit // 100):
             where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
             what = f"{bad} of {total} files have names that are not those of {self.source}"
-            raise TooManyBadError(where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}")
+            raise TooManyBadError(
+                where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
+            )
 
 
 def _left_out(partition: str, error: ArchiveError) -> Found:

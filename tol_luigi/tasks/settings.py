@@ -12,24 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import luigi
 from luigi.cmdline_parser import CmdlineParser
 from luigi.configuration import LuigiConfigParser, get_config
 from luigi.task_register import Register
 
+from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
-from tol_luigi.sources import SOURCES, demonstration
+from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.folder import Folder
 from tol_luigi.sources.inat21 import INat21
 from tol_luigi.tasks import sections
-from tol_luigi.tasks.parameters import Place, Setting
+from tol_luigi.tasks.parameters import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import luigi
 
     from tol_luigi.core.source import Source
 
@@ -39,9 +41,41 @@ DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
 
 _LUIGI_SECTIONS = frozenset(
-    "azureblob batch_notifier core cors elasticsearch email execution_summary external formatters gcs hadoop"
-    " handlers hdfs hive kubernetes loggers logging mysql postgres presto prometheus redshift resources retcode"
-    " s3 scheduler sendgrid smtp sns spark task_history webhdfs worker".split()
+    [
+        "azureblob",
+        "batch_notifier",
+        "core",
+        "cors",
+        "elasticsearch",
+        "email",
+        "execution_summary",
+        "external",
+        "formatters",
+        "gcs",
+        "hadoop",
+        "handlers",
+        "hdfs",
+        "hive",
+        "kubernetes",
+        "loggers",
+        "logging",
+        "mysql",
+        "postgres",
+        "presto",
+        "prometheus",
+        "redshift",
+        "resources",
+        "retcode",
+        "s3",
+        "scheduler",
+        "sendgrid",
+        "smtp",
+        "sns",
+        "spark",
+        "task_history",
+        "webhdfs",
+        "worker",
+    ]
 )
 """Sections that belong to Luigi, whether or not the class that reads them has been imported."""
 
@@ -186,7 +220,9 @@ def _files() -> list[Path]:
     named = os.environ.get("LUIGI_CONFIG_PATH")
     if named and not Path(named).is_file():
         what = "there is no such file"
-        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it")
+        raise SettingsError(
+            f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it"
+        )
     if not isinstance(get_config(), LuigiConfigParser):
         what = "settings are read from .cfg files only"
         raise SettingsError("LUIGI_CONFIG_PARSER", what, "Unset it")
@@ -211,7 +247,9 @@ def _origins() -> dict[tuple[str, str], Path]:
 
 def _refuse_unknown(origins: Mapping[tuple[str, str], Path]) -> None:
     """Refuse sections nobody reads, and keys our sections do not have."""
-    ours = {section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS}
+    ours = {
+        section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS
+    }
     luigis = _LUIGI_SECTIONS | set(Register.task_names())
     for (section, key), path in origins.items():
         if section in ours:
@@ -219,7 +257,9 @@ def _refuse_unknown(origins: Mapping[tuple[str, str], Path]) -> None:
                 what = "there is no such key"
                 raise SettingsError(f"{path}: [{section}] {key}", what, _nearest(key, ours[section]))
         elif section not in luigis and not section.startswith(("logger_", "handler_", "formatter_")):
-            raise SettingsError(f"{path}: [{section}]", "there is no such section", _nearest(section, [*ours, *luigis]))
+            raise SettingsError(
+                f"{path}: [{section}]", "there is no such section", _nearest(section, [*ours, *luigis])
+            )
 
 
 def _nearest(name: str, valid: Iterable[str]) -> str:
@@ -264,7 +304,9 @@ def _raw(section: str, key: str) -> str | None:
         value = get_config().get(section, key, None)
     except configparser.InterpolationError as error:
         where = f"[{section}] {key}"
-        raise SettingsError(where, " ".join(str(error).split()), "Mend the reference, or write % as %%") from error
+        raise SettingsError(
+            where, " ".join(str(error).split()), "Mend the reference, or write % as %%"
+        ) from error
     return None if value is None else str(value)
 
 
@@ -303,7 +345,9 @@ def _require_companions(
         named_elsewhere = made["published"].names is not None and name != "folder"
         if key and getattr(made[name], key) is None and not named_elsewhere:
             where = _where(name, key, origins, "")
-            raise SettingsError(where, f"empty, and the images of {name} have no names without it", f"Set [{name}] {key}")
+            raise SettingsError(
+                where, f"empty, and the images of {name} have no names without it", f"Set [{name}] {key}"
+            )
 
 
 def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Settings:
@@ -311,7 +355,9 @@ def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Sett
     if made.record.exists() and (differences := _differences(read_json(made.record), made.determining)):
         where = f"{made.record}: {_where('dataset', 'tag', origins, made.dataset.tag)}"
         what = f"this dataset was begun with other settings: {'; '.join(differences)}"
-        raise SettingsError(where, what, "Choose another tag, go back to those settings, or delete the dataset")
+        raise SettingsError(
+            where, what, "Choose another tag, go back to those settings, or delete the dataset"
+        )
     return made
 
 

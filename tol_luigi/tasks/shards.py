@@ -58,12 +58,14 @@ class PlanShards(DatasetTask):
     def run(self) -> None:
         """Count the samples, and number the shards."""
         counts = count_samples(self.layout.predicted)
-        shares = [tuple(share.values()) for share in all_shares(self.settings)]
-        plan = number(((*share, counts.get(share, 0)) for share in shares), self.settings.shards.max_samples)
+        shares = [
+            (share["split"], share["source"], share["partition"]) for share in all_shares(self.settings)
+        ]
+        plan = number([(*share, counts.get(share, 0)) for share in shares], self.settings.shards.max_samples)
         write_json(self.layout.plan, [asdict(share) for share in plan])
 
 
-class ShardsTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+class ShardsTarget(luigi.LocalTarget):
     """The shards of one (split, source, partition): there when the receipt is, and every shard has the size it says.
 
     Args:
@@ -81,7 +83,9 @@ class ShardsTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets 
         receipt = Path(self.path)
         if not receipt.exists() or not self.ledger.exists():
             return False
-        return all(_has_size(self.folder / shard["name"], shard["size"]) for shard in read_json(receipt)["shards"])
+        return all(
+            _has_size(self.folder / shard["name"], shard["size"]) for shard in read_json(receipt)["shards"]
+        )
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -175,7 +179,7 @@ class WriteShards(_ShareTask):
         }
 
 
-class _VerdictTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+class _VerdictTarget(luigi.LocalTarget):
     """A verdict: there when it is good, and about the receipt that is there."""
 
     def __init__(self, path: Path, receipt: Path) -> None:

@@ -17,7 +17,7 @@ from tol_luigi.tasks.predict import PredictCatalog
 __all__ = ["CheckTaxa"]
 
 
-class _ReportTarget(luigi.LocalTarget):  # type: ignore[misc]  # luigi's targets are untyped
+class _ReportTarget(luigi.LocalTarget):
     """A report on a catalog: there when it is about the catalog that is there, which its size tells.
 
     Args:
@@ -41,7 +41,8 @@ class CheckTaxa(BoundTask):
     """Count what is wrong with the taxa of a catalog, and stop where the settings say that it is too much."""
 
     catalog: str = luigi.ChoiceParameter(
-        choices=("predicted", "final"), description="the catalog foretold before the shards, or that of the shards"
+        choices=("predicted", "final"),
+        description="the catalog foretold before the shards, or that of the shards",
     )
 
     def requires(self) -> DatasetTask:
