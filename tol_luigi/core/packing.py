@@ -108,6 +108,7 @@ def pack(
     contents: Iterable[tuple[int, bytes | OSError]],
     paths: Sequence[Path],
     *,
+    where: str,
     spec: ImageSpec,
     seed: int,
     shuffled: bool,
@@ -120,6 +121,7 @@ def pack(
         samples: The samples, in the order of their source.
         contents: For each position in ``samples``, once and in ascending order, its bytes or why there are none.
         paths: Where the shards go; samples are spread evenly over them.
+        where: What messages call the partition.
         spec: How pictures are made.
         seed: The dataset's seed.
         shuffled: See :func:`shipping_order`.
@@ -138,7 +140,7 @@ def pack(
         for _, content in contents:
             outcomes.append(_opened(content, spec, spool))
             progress(len(outcomes))
-        _refuse_too_many(outcomes, max_bad_percent)
+        _refuse_too_many(outcomes, max_bad_percent, where)
         written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
         order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
         shipped = [written[place] for place in order]
@@ -228,9 +230,9 @@ def _opened(content: bytes | OSError, spec: ImageSpec, spool: _Spool) -> Outcome
     return outcome
 
 
-def _refuse_too_many(outcomes: Sequence[Outcome], max_bad_percent: int) -> None:
+def _refuse_too_many(outcomes: Sequence[Outcome], max_bad_percent: int, where: str) -> None:
     broken = [outcome for outcome in outcomes if outcome.state in {State.UNREADABLE, State.TOO_LARGE}]
     if len(broken) > max(1, len(outcomes) * max_bad_percent // 100):
         what = f"{len(broken)} of {len(outcomes)} images are broken, the first one: {broken[0].reason}"
         remedy = f"See that the source is whole, or raise [checks] max_bad_percent = {max_bad_percent}"
-        raise TooManyBadError("partition", what, remedy)
+        raise TooManyBadError(where, what, remedy)

@@ -34,7 +34,12 @@ def _reading(path: Path) -> str:
 
 @contextlib.contextmanager
 def created(
-    path: Path, models: Models, *, copy_of: Path | None = None, attached: Mapping[str, Path] | None = None
+    path: Path,
+    models: Models,
+    *,
+    copy_of: Path | None = None,
+    attached: Mapping[str, Path] | None = None,
+    first_wins: bool = False,
 ) -> Iterator[peewee.SqliteDatabase]:
     """Write a database, whole or not at all.
 
@@ -43,11 +48,12 @@ def created(
         models: The models to bind to it; tables that are missing are made.
         copy_of: A database to start from; it may be ``path`` itself, which is then replaced.
         attached: Further databases to read from, by schema name.
+        first_wins: See :func:`tol_luigi.core.files.committed`.
 
     Yields:
         The database, open and in a transaction.
     """
-    with committed(path) as scratch:
+    with committed(path, first_wins=first_wins) as scratch:
         if copy_of:
             shutil.copyfile(copy_of, scratch)
         uri = f"file:{quote(str(scratch.absolute()))}"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.files import committed
+from tol_luigi.core.files import committed, scratch_beside
 from tol_luigi.store.databases import created, insert_rows, opened
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source]) -> 
 
     Source: the published ``licenses.csv``.
     """
-    told = path.with_name(f".{path.stem}.sqlite")  # on disk, since the real one has millions of rows
+    told = scratch_beside(path)  # on disk, since the real one has millions of rows
     try:
         telling = _collect(told, sources)
         with (

@@ -50,12 +50,16 @@ def collect_listing(
         progress: Told the number of files so far, from time to time.
     """
     schema = listing_schema(columns)
-    pieces, positions, count = [schema.empty_table()], dict[str, int](), 0
-    for batch in batched(found):
+    pieces, positions = [schema.empty_table()], dict[str, int]()
+    for batch in batched(_counted(found, progress)):
         pieces.append(pa.table(_columns(batch, columns, positions), schema=schema))
-        count += len(batch)
-        progress(count)
     return pa.concat_tables(pieces)
+
+
+def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterator[Found]:
+    for count, item in enumerate(found, start=1):
+        yield item
+        progress(count)
 
 
 def write_listing(path: Path, listing: pa.Table) -> None:

@@ -86,7 +86,8 @@ def build_mapping(
     """
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
-    with created(path, [*models, *_TABLES], attached=attached) as database:
+    # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
+    with created(path, [*models, *_TABLES], attached=attached, first_wins=True) as database:
         # A worker finds the rows of its partition by the primary key, and one image by this index.
         database.execute_sql("CREATE UNIQUE INDEX place_id ON place (evobio10m_id)")
         count = 0

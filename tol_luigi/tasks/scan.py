@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,10 +55,24 @@ class DrawDemonstration(DatasetTask):
         try:
             with self.progress("images") as tell:
                 demonstration.draw(scratch, lambda done, _: tell(done))
-            if not folder.exists():
-                scratch.rename(folder)
+            with contextlib.suppress(FileExistsError):  # another process has been quicker
+                _rename_folder(scratch, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _rename_folder(scratch: Path, folder: Path) -> None:
+    """Rename a folder.
+
+    Raises:
+        FileExistsError: There is one of that name, with something in it.
+    """
+    try:
+        scratch.rename(folder)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise FileExistsError(folder) from error
+        raise
 
 
 class ScanPartition(DatasetTask):

@@ -123,10 +123,11 @@ class WriteShards(_ShareTask):
         return ShardsTarget(layout.receipt(*self.about), folder, layout.ledger(*self.about))
 
     def run(self) -> None:
-        """Withdraw what was said of older shards, then write shards, ledger and receipt, in this order."""
+        """Withdraw the verdict on older shards, then write shards, ledger and receipt, in this order."""
+        if self.complete():  # another process has been quicker
+            return
         layout = self.layout
-        for stale in (layout.verdict(*self.about), layout.receipt(*self.about)):
-            stale.unlink(missing_ok=True)
+        layout.verdict(*self.about).unlink(missing_ok=True)
         share = self._share()
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
         with self.progress("images", share.samples) as tell:
@@ -149,6 +150,7 @@ class WriteShards(_ShareTask):
             work.samples,
             source.read(self.partition, work.members),
             paths,
+            where=f"{source.images}: {self.source}/{self.partition}",
             spec=given.image_spec,
             seed=given.dataset.seed,
             shuffled=given.shards.order == "shuffled",
@@ -210,6 +212,7 @@ class CheckShards(_ShareTask, BoundTask):
         """Check; as the settings say, write damaged shards once more; then judge."""
         findings = self._check()
         if findings and self.settings.checks.repair:
+            self._withdraw(findings)
             self.requires().run()
             findings = self._check()
         verdict = {"receipt": sha256_file(self.layout.receipt(*self.about)), "findings": findings}
@@ -219,6 +222,11 @@ class CheckShards(_ShareTask, BoundTask):
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
+
+    def _withdraw(self, findings: list[dict[str, str]]) -> None:
+        """Delete damaged shards, so that they are written again."""
+        for path in {Path(finding["shard"]) for finding in findings}:
+            path.unlink(missing_ok=True)
 
     def _check(self) -> list[dict[str, str]]:
         layout = self.layout
