@@ -26,7 +26,7 @@ class Hierarchy:
     Rows come first, in the order of the table, then the scraped names. The first to describe a
     page wins. Made for three million rows: an entry is a slot in flat arrays, not an object.
 
-    Source: the published reading of ``taxon.tab`` and ``scraped_page_ids.csv``, formats 4.4.
+    Source: the published reading of ``taxon.tab`` and ``scraped_page_ids.csv``.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ class Lineages:
     A lineage down to a rank is that rank's name and all above it, unknown ones included: two
     genera of one name in different families are two classes.
 
-    Source: the class indexes of the published name lookups, formats 4.7.
+    Source: the class indexes of the published name lookups.
     """
 
     def __init__(self) -> None:

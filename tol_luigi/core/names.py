@@ -62,7 +62,7 @@ def strip_html(text: str) -> str:
     The result has no pair left: stripping it again changes nothing. Text made so that new tags
     arise time and again loses its angle brackets altogether.
 
-    Source: the constructor of the published process's taxon, formats 4.1.
+    Source: the constructor of the published process's taxon.
     """
     if "</" not in text:
         return text
@@ -81,7 +81,7 @@ def clean_scientific_name(text: str) -> str:
     added, so cleaning a clean name changes nothing; a name that starts with a part to be cut
     becomes "".
 
-    Source: the published process's name cleaning, formats 4.2, which also sets the order of the cuts.
+    Source: the published process's name cleaning, which also sets the order of the cuts.
     """
     name = strip_html(text).lower().strip()
     if not _MAY_BE_CUT.search(name):

@@ -56,7 +56,7 @@ class Taxon:
         exception that lies in the rule: of a species whose first word is its genus (*Bison bison
         athabascae*) every round takes one word. :meth:`from_rendered` has no such exception.
 
-        Source: the constructor of the published process's taxon, formats 4.1.
+        Source: the constructor of the published process's taxon.
         """
         higher = [_plain(value) for value in (kingdom, phylum, cls, order, family)]
         higher[0] = _KINGDOMS.get(higher[0], higher[0])
@@ -116,7 +116,7 @@ class Taxon:
 def common_or_name(taxon: Taxon, common: str) -> str:
     """Give the common name; without one the scientific, and without that the taxonomic name.
 
-    Source: formats 4.6.
+    Source: the common names of the published catalog.
     """
     return common or taxon.scientific or taxon.taxonomic
 

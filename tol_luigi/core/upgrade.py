@@ -47,7 +47,7 @@ class Lookup:
     only, so that an order and a class of one name do not meet. What a row leaves empty makes no
     entry: a later row may tell.
 
-    Source: the published upgrade of names with ITIS and a resolver, formats 4.5.
+    Source: the published upgrade of names with ITIS and a resolver.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ class CommonNames:
     The sources are added in their order of precedence: all ITIS rows, then iNaturalist, then EOL
     (its preferred rows first). Empty names are passed over, and so leave room for later sources.
 
-    Source: the published ``scientific_to_common.json``, formats 4.6.
+    Source: the published ``scientific_to_common.json``.
     """
 
     def __init__(self) -> None:

@@ -50,10 +50,10 @@ def collect_listing(
         progress: Told the number of files so far, from time to time.
     """
     schema = listing_schema(columns)
-    pieces, positions = [schema.empty_table()], dict[str, int]()
-    for batch in batched(_counted(found, progress)):
-        pieces.append(pa.table(_columns(batch, columns, positions), schema=schema))
-    return pa.concat_tables(pieces)
+    positions: dict[str, int] = {}
+    batches = batched(_counted(found, progress))
+    pieces = [pa.table(_columns(batch, columns, positions), schema=schema) for batch in batches]
+    return pa.concat_tables([schema.empty_table(), *pieces])
 
 
 def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterator[Found]:
