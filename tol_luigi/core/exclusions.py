@@ -23,9 +23,8 @@ class Exclusions:
         species: How many species it names.
         unread: Keys that name no species in either style; their images count all the same.
 
-    Source: the Rare Species benchmark's ``seen_in_training.json`` and ``unseen_in_training.json``,
-    The published process compared the two styles of keys with each other and so
-    excluded no species.
+    Source: the Rare Species benchmark's ``seen_in_training.json`` and ``unseen_in_training.json``.
+    The published process compared the two styles of keys with each other and so excluded no species.
     """
 
     def __init__(self, where: object, content: object, *, with_species: bool) -> None:
