@@ -10,6 +10,7 @@ import pytest
 import webdataset
 from hypothesis import given
 from hypothesis import strategies as st
+from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.samples import MEMBERS
@@ -89,7 +90,8 @@ def test_the_library_of_the_format_writes_the_same(samples: dict[str, dict[str, 
 
 
 def test_the_library_of_the_format_reads_a_shard(shard: Path) -> None:
-    samples: list[dict[str, Any]] = list(webdataset.WebDataset(str(shard), shardshuffle=False))
+    with shard.open("rb") as file:
+        samples: list[dict[str, Any]] = list(group_by_keys(tar_file_iterator(file)))
 
     assert [sample["__key__"] for sample in samples] == list(FIXED)
     assert samples[0]["sci.txt"] == b"a photo of Apis mellifera."
@@ -162,7 +164,7 @@ def test_names_tell_the_number(number: int, name: str) -> None:
     ],
 )
 def test_a_sample_that_is_elsewhere_is_not_copied(shard: Path, change: int, length: int) -> None:
-    [key, other] = FIXED
+    key = next(iter(FIXED))
     record = sample_record(key, FIXED[key])
     offset = len(record) if change == 512 else change
     with (
@@ -170,7 +172,6 @@ def test_a_sample_that_is_elsewhere_is_not_copied(shard: Path, change: int, leng
         pytest.raises(ShardError, match=rf"shard-000000\.tar: sample {key} is not at byte {offset}\. Delete"),
     ):
         copy_record(file, offset, max(length, len(record)), key)
-    assert other != key
 
 
 @pytest.mark.parametrize(

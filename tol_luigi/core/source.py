@@ -122,6 +122,9 @@ class Source(abc.ABC):
     images: Path
     """The folder or archive."""
 
+    problems: Sequence[str] = ()
+    """What reading the names has brought to light, a line each; known when ``entries`` has been used up."""
+
     name: ClassVar[str]
     """How settings, mapping and catalogs call it."""
 

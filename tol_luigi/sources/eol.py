@@ -111,6 +111,9 @@ class Eol(Source):
             if (taxon := hierarchy.taxon(int(page))) is not None:
                 upgraded = lookup.upgrade(taxon)
                 yield Entry(str(page), upgraded, common_names.of(upgraded))
+        self.problems = [
+            f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
+        ]
 
     def licenses(self) -> Iterator[License]:
         """Read the media manifests."""

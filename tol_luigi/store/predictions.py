@@ -36,12 +36,13 @@ class Guard:
         self.lists = lists
         self.matched = {name: {"images": 0, "species": 0} for name in lists}
 
-    def report(self) -> dict[str, dict[str, int]]:
+    def report(self) -> dict[str, dict[str, Any]]:
         """Give for each list how many images and species it names, and how many images it matched by which."""
         return {
             name: {
                 "images_listed": exclusions.files,
                 "species_listed": exclusions.species,
+                "keys_not_understood": list(exclusions.unread),
                 "images_excluded_by_image": self.matched[name]["images"],
                 "images_excluded_by_species": self.matched[name]["species"],
             }

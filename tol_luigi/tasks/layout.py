@@ -48,6 +48,11 @@ class Layout:
         return self.metadata / "scientific_to_common.json"
 
     @property
+    def name_problems(self) -> Path:
+        """Contradictions and circles in the tables of names, a line each."""
+        return self.metadata / "problems.txt"
+
+    @property
     def predicted_csv(self) -> Path:
         """The catalog as it will be if no image is broken."""
         return self.directory / "predicted-catalog.csv"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import write_json
+import luigi
+
+from tol_luigi.core.files import committed, write_json
 from tol_luigi.sources import tables
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
@@ -31,9 +33,10 @@ class MakeMetadata(DatasetTask):
         """Have the mapping, with nobody writing to it any more."""
         return self.clone(MakeSplits)
 
-    def output(self) -> MarkerTarget:
-        """The names as a database, which comes into place after the JSON lookups beside it."""
-        return MarkerTarget(self.layout.names, "names", self.settings.digest)
+    def output(self) -> list[luigi.LocalTarget]:
+        """The names as a database, which comes into place after the JSON lookups beside it, and what was odd."""
+        names = MarkerTarget(self.layout.names, "names", self.settings.digest)
+        return [names, luigi.LocalTarget(self.layout.name_problems)]
 
     def run(self) -> None:
         """Read the tables, and write a lookup for each source."""
@@ -48,6 +51,9 @@ class MakeMetadata(DatasetTask):
                 digest=given.digest,
                 progress=tell,
             )
+        problems = [*lookup.contradictions, *(line for source in order for line in source.problems)]
+        with committed(self.layout.name_problems) as scratch:
+            scratch.write_text("".join(f"{line}\n" for line in problems), encoding="utf-8")
 
     def _common_names(self) -> CommonNames:
         given = self.settings

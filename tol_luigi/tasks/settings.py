@@ -84,6 +84,11 @@ _NOT_DETERMINING = {
 }  # fmt: skip
 """Keys that do not change a byte of the dataset; nor does the section ``checks``, but for one of its keys."""
 
+_COMMON_NAMES = {
+    ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"),
+}  # fmt: skip
+"""Keys that every source gets common names from."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -139,14 +144,18 @@ class Settings:
         }
         for section in sections.SECTIONS:
             name = section.get_task_family()
-            if name == "checks":
-                continue
             for key, parameter in section.get_params():
-                if (name, key) not in _NOT_DETERMINING:
+                if self._determines(name, key):
                     content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
         for name in self.used:
-            content[f"{name}.partitions"] = list(self.partitions(name))
+            content[f"partitions of {name}"] = list(self.partitions(name))
         return content
+
+    def _determines(self, section: str, key: str) -> bool:
+        """Tell whether a key can change a byte: of a source that is not used, only its tables of common names can."""
+        if section in SOURCES and section not in self.used:
+            return (section, key) in _COMMON_NAMES
+        return section != "checks" and (section, key) not in _NOT_DETERMINING
 
     def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
         if not isinstance(parameter, Place) or value is None:
@@ -364,5 +373,13 @@ def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Sett
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     keys = [*before, *(key for key in now if key not in before)]
     return [
-        f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)
+        _difference(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)
     ]
+
+
+def _difference(key: str, before: Any, now: Any) -> str:  # noqa: ANN401 (JSON is any)
+    if not isinstance(before, list) or not isinstance(now, list):
+        return f"{key} was {before}, is {now}"
+    lost = ", ".join(sorted(set(before) - set(now))) or "none"
+    new = ", ".join(sorted(set(now) - set(before))) or "none"
+    return f"{key}: gone {lost}, new {new}"

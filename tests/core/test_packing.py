@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tol_luigi.core.errors import ShardError, TooManyBadError
+from tol_luigi.core.images import ImageSpec
+from tol_luigi.core.keys import image_id
+from tol_luigi.core.ledger import State
+from tol_luigi.core.packing import Copy, Outcome, Sample, copy_samples, pack, shipping_order
+from tol_luigi.core.samples import MEMBERS
+from tol_luigi.core.shards import Shard, ShardReader, shard_name
+
+Draw = Callable[..., bytes]
+Content = bytes | OSError
+Packed = tuple[list[Shard], list[Outcome]]
+RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
+
+
+@pytest.fixture(scope="session")
+def contents(draw: Draw) -> dict[str, Content]:
+    """Ten small pictures, by image id."""
+    return {image_id("eol", f"{n}/1"): draw((20 + n, 20)) for n in range(10)}
+
+
+def paths(folder: Path, count: int) -> list[Path]:
+    return [folder / shard_name(number) for number in range(count)]
+
+
+def packed(
+    contents: dict[str, Content], shards: Sequence[Path], *, shuffled: bool = True, max_bad_percent: int = 5
+) -> Packed:
+    return pack(
+        [Sample(image, RANKS, "honey bee") for image in contents],
+        enumerate(contents.values()),
+        shards,
+        spec=ImageSpec(width=8, height=8),
+        seed=17,
+        shuffled=shuffled,
+        max_bad_percent=max_bad_percent,
+        progress=lambda _: None,
+    )
+
+
+def keys(shards: Sequence[Path]) -> list[list[str]]:
+    return [[key for key, _ in ShardReader(path)] for path in shards]
+
+
+def broken(contents: dict[str, Content], *positions: int) -> dict[str, Content]:
+    ids = list(contents)
+    return {**contents, **{ids[position]: b"no picture" for position in positions}}
+
+
+def test_every_sample_is_written_once_and_found_where_it_is_said_to_be(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 3)
+    entries, outcomes = packed(contents, shards)
+
+    assert [entry.samples for entry in entries] == [4, 3, 3]
+    for image, outcome in zip(contents, outcomes, strict=True):
+        with shards[outcome.shard].open("rb") as file:
+            file.seek(outcome.offset)
+            assert file.read(outcome.length).startswith(image.encode())
+        assert outcome.state is State.WRITTEN
+        assert keys(shards)[outcome.shard][outcome.position] == image
+
+
+def test_a_sample_has_all_members(tmp_path: Path, contents: dict[str, Content]) -> None:
+    [shard] = paths(tmp_path, 1)
+    packed(contents, [shard])
+
+    for _, members in ShardReader(shard):
+        assert tuple(members) == MEMBERS
+        assert members["sci_com.txt"] == b"a photo of Apis mellifera with common name honey bee."
+
+
+def test_what_is_told_of_a_sample(tmp_path: Path, contents: dict[str, Content]) -> None:
+    _, outcomes = packed(contents, paths(tmp_path, 1))
+    first = next(iter(contents.values()))
+
+    assert isinstance(first, bytes)
+    assert outcomes[0].sha256 == hashlib.sha256(first).hexdigest()
+    assert outcomes[0].md5 == hashlib.md5(first).hexdigest()  # noqa: S324 (as published)
+    assert outcomes[0].picture is not None
+    assert (outcomes[0].picture.width, outcomes[0].picture.height) == (20, 20)
+
+
+def test_the_order_of_files_does_not_count(tmp_path: Path, contents: dict[str, Content]) -> None:
+    shuffled = list(contents.items())
+    random.Random(1).shuffle(shuffled)  # noqa: S311 (no secret)
+    one, _ = packed(contents, paths(tmp_path / "one", 3))
+    other, _ = packed(dict(shuffled), paths(tmp_path / "other", 3))
+
+    assert [asdict(entry) for entry in one] == [asdict(entry) for entry in other]
+
+
+def test_samples_can_stay_in_the_order_of_their_source(tmp_path: Path, contents: dict[str, Content]) -> None:
+    shards = paths(tmp_path, 3)
+    packed(contents, shards, shuffled=False)
+
+    assert sum(keys(shards), []) == list(contents)
+
+
+def test_broken_ones_are_left_out_and_shards_stay_balanced(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 4)
+    mixed = {**broken(contents, 2), list(contents)[7]: OSError(5, "Input/output error")}
+    entries, outcomes = packed(mixed, shards, max_bad_percent=20)
+    whole = [image for n, image in enumerate(contents) if n not in {2, 7}]
+
+    assert [entry.samples for entry in entries] == [2, 2, 2, 2]
+    assert sorted(sum(keys(shards), [])) == sorted(whole)
+    assert (outcomes[2].state, outcomes[2].reason) == (State.UNREADABLE, "not a picture in any known format")
+    assert (outcomes[7].state, outcomes[7].reason, outcomes[7].sha256) == (
+        State.UNREADABLE, "Input/output error", ""
+    )  # fmt: skip
+    assert (outcomes[2].shard, outcomes[2].position, outcomes[2].offset) == (-1, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "percent", "stops"),
+    [
+        pytest.param(1, 0, False, id="a single one never stops it"),
+        pytest.param(2, 0, True, id="two are more than none"),
+        pytest.param(2, 19, True, id="two of ten are more than 19 percent"),
+        pytest.param(2, 20, False, id="two of ten are 20 percent"),
+        pytest.param(10, 99, True, id="all are more than 99 percent"),
+        pytest.param(10, 100, False, id="all may be broken"),
+    ],
+)
+def test_too_many_broken_ones(
+    tmp_path: Path, contents: dict[str, Content], bad: int, percent: int, stops: bool
+) -> None:
+    mixed = broken(contents, *range(bad))
+    if not stops:
+        entries, _ = packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
+        assert sum(entry.samples for entry in entries) == 10 - bad
+        return
+    text = rf"{bad} of 10 images are broken, the first one: not a picture.*raise \[checks\] max_bad_percent"
+    with pytest.raises(TooManyBadError, match=text):
+        packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: Draw) -> None:
+    cut = {str(n): draw((300, 300 + n), "RGB", "JPEG")[:-500] for n in range(5)}
+    _, outcomes = pack(
+        [Sample(image, RANKS, "") for image in cut],
+        enumerate(cut.values()),
+        paths(tmp_path, 1),
+        spec=ImageSpec(truncated="drop"),
+        seed=17,
+        shuffled=True,
+        max_bad_percent=0,
+        progress=lambda _: None,
+    )
+
+    assert {outcome.state for outcome in outcomes} == {State.TRUNCATED}
+
+
+def test_only_shards_are_left_behind(tmp_path: Path, contents: dict[str, Content]) -> None:
+    packed(contents, paths(tmp_path, 2))
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["shard-000000.tar", "shard-000001.tar"]
+
+
+def test_no_samples_make_no_shards() -> None:
+    assert packed({}, []) == ([], [])
+
+
+def test_shards_that_are_left_over_are_empty(tmp_path: Path, contents: dict[str, Content]) -> None:
+    few = dict(list(contents.items())[:2])
+    entries, _ = packed(few, paths(tmp_path, 4))
+
+    assert [entry.samples for entry in entries] == [1, 1, 0, 0]
+    assert [len(names) for names in keys(paths(tmp_path, 4))] == [1, 1, 0, 0]
+
+
+def test_copies_are_the_same_byte_for_byte(tmp_path: Path, contents: dict[str, Content]) -> None:
+    shards = paths(tmp_path / "train", 3)
+    _, outcomes = packed(contents, shards)
+    chosen = [
+        (Copy(image, shards[found.shard], found.offset, found.length), found)
+        for image, found in zip(contents, outcomes, strict=True)
+    ][::2]
+    copied = paths(tmp_path / "small", 2)
+    entries, places = copy_samples([copy for copy, _ in chosen], copied)
+
+    assert [entry.samples for entry in entries] == [3, 2]
+    for (copy, found), place in zip(chosen, places, strict=True):
+        there = shards[found.shard].read_bytes()[found.offset :][: found.length]
+        assert copied[place.shard].read_bytes()[place.offset :][: place.length] == there
+        assert keys(copied)[place.shard][place.position] == copy.id
+
+
+def test_a_copy_that_is_elsewhere_stops_it(tmp_path: Path, contents: dict[str, Content]) -> None:
+    [shard] = paths(tmp_path / "train", 1)
+    packed(contents, [shard])
+    with pytest.raises(ShardError, match="sample nobody is not at byte 0"):
+        copy_samples([Copy("nobody", shard, 0, 512)], paths(tmp_path / "small", 1))
+
+    assert list((tmp_path / "small").iterdir()) == []
+
+
+@given(st.lists(st.uuids().map(str), unique=True).flatmap(lambda ids: st.tuples(st.just(ids), st.permutations(ids))))
+def test_shipping_order_is_a_function_of_the_ids(orders: tuple[list[str], list[str]]) -> None:
+    one, other = orders
+
+    shipped = [one[index] for index in shipping_order(one, seed=17, shuffled=True)]
+    assert sorted(shipped) == sorted(one)
+    assert shipped == [other[index] for index in shipping_order(other, seed=17, shuffled=True)]
+    assert shipping_order(one, seed=17, shuffled=False) == list(range(len(one)))
