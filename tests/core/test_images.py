@@ -85,6 +85,18 @@ def test_greys_of_16_bits_keep_their_upper_byte(mode: str, form: str, value: int
     assert "grey" in picture.flags
 
 
+def test_greys_of_16_bits_in_the_other_byte_order() -> None:
+    pixels = struct.pack(">64H", *[0x7F12] * 64)
+    shorts = {256: 8, 257: 8, 258: 16, 259: 1, 262: 1, 277: 1, 278: 8}
+    tags = {**{tag: (3, value << 16) for tag, value in shorts.items()}, 273: (4, 8), 279: (4, len(pixels))}
+    entries = b"".join(struct.pack(">HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(tags.items()))
+    head = struct.pack(">2sHI", b"MM", 42, 8 + len(pixels))
+    jpeg, picture = encode(head + pixels + struct.pack(">H", len(tags)) + entries + bytes(4), SPEC)
+
+    assert opened(jpeg).getpixel((100, 100)) == (0x7F, 0x7F, 0x7F)
+    assert "grey" in picture.flags
+
+
 def test_what_is_told_of_an_original(draw: Draw) -> None:
     assert encode(draw((640, 480), "RGB", "JPEG"), SPEC)[1] == Picture(640, 480, "RGB", "JPEG", ())
     assert encode(draw((640, 100), "L", "PNG"), SPEC)[1].flags == ("grey", "not_jpeg", "upscaled")

@@ -41,6 +41,7 @@ def packed(
         [Sample(image, RANKS, "honey bee") for image in contents],
         enumerate(contents.values()),
         shards,
+        where="train/eol/a",
         spec=ImageSpec(width=8, height=8),
         seed=17,
         shuffled=shuffled,
@@ -145,7 +146,7 @@ def test_too_many_broken_ones(
         entries, _ = packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
         assert sum(entry.samples for entry in entries) == 10 - bad
         return
-    text = rf"{bad} of 10 images are broken, the first one: not a picture.*raise \[checks\] max_bad_percent"
+    text = rf"^train/eol/a: {bad} of 10 images are broken, the first one: not a picture.*raise \[checks\] max_bad_percent"
     with pytest.raises(TooManyBadError, match=text):
         packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
     assert list(tmp_path.iterdir()) == []
@@ -157,6 +158,7 @@ def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: D
         [Sample(image, RANKS, "") for image in cut],
         enumerate(cut.values()),
         paths(tmp_path, 1),
+        where="train/eol/a",
         spec=ImageSpec(truncated="drop"),
         seed=17,
         shuffled=True,

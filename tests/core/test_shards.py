@@ -10,7 +10,7 @@ import pytest
 import webdataset
 from hypothesis import given
 from hypothesis import strategies as st
-from webdataset.tariterators import group_by_keys, tar_file_iterator
+from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.samples import MEMBERS
@@ -91,7 +91,7 @@ def test_the_library_of_the_format_writes_the_same(samples: dict[str, dict[str, 
 
 def test_the_library_of_the_format_reads_a_shard(shard: Path) -> None:
     with shard.open("rb") as file:
-        samples: list[dict[str, Any]] = list(group_by_keys(tar_file_iterator(file)))
+        samples: list[dict[str, Any]] = list(group_by_keys(tar_file_expander([{"stream": file, "url": "shard"}])))
 
     assert [sample["__key__"] for sample in samples] == list(FIXED)
     assert samples[0]["sci.txt"] == b"a photo of Apis mellifera."

@@ -220,7 +220,7 @@ def test_the_sources_agree_on_partitions_and_find_every_image(drawn: Path) -> No
     metadata = Path(given["bioscan"]["metadata"])
     sources: dict[str, Source] = {
         "eol": Eol(Path(given["eol"]["images"])),
-        "bioscan": Bioscan(Path(given["bioscan"]["images"]), metadata, int(given["bioscan"]["partitions"])),
+        "bioscan": Bioscan(Path(given["bioscan"]["images"]), int(given["bioscan"]["partitions"]), metadata),
         "inat21": INat21(Path(given["inat21"]["images"]), int(given["inat21"]["partitions"])),
     }
     for (name, source), count in zip(sources.items(), (EOL_COUNT, BIOSCAN_COUNT, INAT21_COUNT), strict=True):

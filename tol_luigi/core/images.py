@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BrokenPictureError", "ImageSpec", "Picture", "encode", "encoder"]
 
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "PPM")
+"""What is read. Pillow knows more, some of which it hands to other programs: a picture may not start one."""
+
 _SCALED_MARGIN = 3
 """With ``resize=scaled`` the JPEG decoder may shrink a picture to no less than this many times the wanted size."""
 
@@ -126,8 +129,8 @@ def _make_leniently(data: bytes, spec: ImageSpec, reason: str) -> tuple[bytes, P
 def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
     """Set Pillow's two global switches for one picture, and put them back."""
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice this, and also looks at each frame of an animation.
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels // 2, lenient
+    # Pillow refuses what has more than twice this, and looks at each frame of an animation, too.
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = -(-max_pixels // 2), lenient
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,15 +140,17 @@ def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
 
 
 def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Picture]:
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         width, height = image.size
+        if width * height > spec.max_pixels:
+            raise Image.DecompressionBombError
         mode, kind = image.mode, image.format or ""
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         if spec.resize == "scaled":
             image.draft("RGB", (spec.width * _SCALED_MARGIN, spec.height * _SCALED_MARGIN))
         flags = {
             "truncated": truncated,
-            "grey": mode in {"1", "L", "LA", "I", "I;16", "F"},
+            "grey": mode in {"1", "L", "LA", "La", "F"} or mode.startswith("I"),
             "upscaled": width < spec.width or height < spec.height,
             "exif_rotated": orientation not in {0, 1},
             "animated": bool(getattr(image, "is_animated", False)),

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import tarfile
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from webdataset.tariterators import base_plus_ext
 
@@ -124,14 +124,26 @@ def write_shard(path: Path, records: Iterable[bytes]) -> tuple[Shard, list[int]]
 
 
 class _Hashed:
-    """A file that is hashed as it is read."""
+    """A file that is hashed as it is read, and that must not end early."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
-        """Read as a file does."""
+    def read(self, size: int) -> bytes:
+        """Read so many bytes.
+
+        Raises:
+            EOFError: There are fewer.
+        """
         content = self.file.read(size)
+        self.digest.update(content)
+        if len(content) != size:
+            raise EOFError("it breaks off")
+        return content
+
+    def rest(self) -> bytes:
+        """Read what is left."""
+        content = self.file.read()
         self.digest.update(content)
         return content
 
@@ -166,23 +178,23 @@ class ShardReader:
                         raise ShardError(self.path, f"sample {key} has two members {extension}", _REBUILD)
                     members[extension] = content
                 self.sha256 = hashed.digest.hexdigest()
-        except (tarfile.TarError, EOFError, OSError) as error:
+        except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
             raise ShardError(self.path, f"no whole tar file ({error})", _REBUILD) from error
         if members:
             yield key, members
 
 
-def _members(hashed: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
-    """Read the members of a tar as a stream, and the rest of the file after its end."""
-    with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="r|") as tar:
-        for entry in tar:
-            tar.members.clear()  # type: ignore[attr-defined]  # else tarfile remembers every member it has passed
-            content = tar.extractfile(entry)
-            if content is None:
-                raise ShardError(path, f"member {entry.name} is no plain file", _REBUILD)
-            yield entry.name, content.read()
-        while tar.fileobj is not None and tar.fileobj.read(tarfile.RECORDSIZE):
-            pass
+def _members(file: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
+    """Read the members of a tar block by block: tarfile takes a damaged header for the end of the archive."""
+    while (block := file.read(tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+        if not header.isreg():
+            raise ShardError(path, f"member {header.name} is no plain file", _REBUILD)
+        content = file.read(header.size)
+        file.read(-header.size % tarfile.BLOCKSIZE)
+        yield header.name, content
+    if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.rest().strip(b"\0"):
+        raise ShardError(path, "something follows after its end", _REBUILD)
 
 
 def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:

@@ -37,8 +37,8 @@ class Bioscan(Source):
     Args:
         images: The folder of the folders ``part1``, ``part2``, … or one archive in which they lie,
             at whatever depth.
-        metadata: The table of the insects; without it no image has a name.
         partitions: How many partitions there are.
+        metadata: The table of the insects; without it no image has a name.
     """
 
     name: ClassVar[str] = "bioscan"
@@ -47,7 +47,7 @@ class Bioscan(Source):
         Column("filename", "bioscan_filename", str),
     )
 
-    def __init__(self, images: Path, metadata: Path | None, partitions: int) -> None:
+    def __init__(self, images: Path, partitions: int, metadata: Path | None = None) -> None:
         self.images = images
         self.metadata = metadata
         self.count = partitions

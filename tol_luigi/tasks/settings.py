@@ -177,7 +177,7 @@ class Settings:
             case "inat21":
                 return INat21(given.images, given.partitions)
             case "bioscan":
-                return Bioscan(given.images, given.metadata, given.partitions)
+                return Bioscan(given.images, given.partitions, given.metadata)
             case _:
                 return Folder(given.images, given.labels, given.name, given.partitions)
 

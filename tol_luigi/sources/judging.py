@@ -1,0 +1,103 @@
+"""Judging files by their names and sizes, before any of them is opened."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.ledger import State
+from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["IMAGE_ENDINGS", "Folders", "judged", "no_images", "shown"]
+
+IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"})
+"""Endings, in lower case, of the files that can be pictures."""
+
+_PART_ENDINGS = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
+_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+def judged(name: str, size: int, offset: int | None = None, danger: str = "") -> Found:
+    """Judge one file by its name and size.
+
+    Args:
+        name: Its path within the archive or folder.
+        size: Bytes.
+        offset: Where it lies; see :class:`tol_luigi.core.source.Member`.
+        danger: Why it must not be touched, if that is known already.
+
+    Returns:
+        A row without a state for what can be a picture, else with state and reason.
+    """
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    if not danger:
+        danger = _danger_of_name(name, parts)
+    tidy = name if danger else "/".join(parts)
+    state, reason = (State.UNSAFE, danger) if danger else _fault(tidy, parts, size)
+    return Found(Member(shown(tidy), size, offset), state=state, reason=reason)
+
+
+def shown(name: str) -> str:
+    """Spell a name so that it can be stored: bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _danger_of_name(name: str, parts: list[str]) -> str:
+    if name.startswith("/"):
+        return "absolute name"
+    if ".." in parts:
+        return "name leads out of the archive"
+    if "\\" in name or "\0" in name:
+        return "name holds a backslash or a NUL"
+    return "" if parts else "no name"
+
+
+def _fault(name: str, parts: list[str], size: int) -> tuple[State | None, str]:
+    """Say why a file is no image to use, as far as can be told without its content."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return State.BAD_NAME, "name is not valid UTF-8"
+    for part in parts:
+        if part.startswith(".") or part in _LITTER:
+            what = "macOS resource fork" if part.startswith("._") else "hidden, or litter of a desktop"
+            return State.NO_IMAGE, f"{what}: {part!r}"
+    stem, ending = os.path.splitext(parts[-1])  # noqa: PTH122 (a path object for each of ten million names)
+    if ending.lower() in _PART_ENDINGS and stem.lower().endswith(tuple(IMAGE_ENDINGS)):
+        return State.BAD_NAME, f"unfinished download, ending {ending}"
+    if ending.lower() not in IMAGE_ENDINGS:
+        return State.NO_IMAGE, f"no image by its ending {ending!r}"
+    if size > MAX_FILE_BYTES:
+        return State.TOO_LARGE, f"{size} bytes, more than {MAX_FILE_BYTES}"
+    return None, ""
+
+
+class Folders:
+    """Tells which folders of an archive hold nothing at all."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, None] = {}
+        self._filled: set[str] = set()
+
+    def add(self, name: str, *, folder: bool) -> None:
+        """Note a folder or a file, and with it the folders that it lies in."""
+        parts = [part for part in name.split("/") if part not in {"", "."}]
+        if folder and parts:
+            self._named["/".join(parts)] = None
+        while parts := parts[:-1]:
+            above = "/".join(parts)
+            if above in self._filled:
+                break
+            self._filled.add(above)
+
+    def empty(self) -> Iterator[Found]:
+        """Give a row for each folder in which nothing lies."""
+        return (no_images(name) for name in self._named if name not in self._filled)
+
+
+def no_images(folder: str) -> Found:
+    """Make a row of a folder in which nothing lies."""
+    return Found(Member(f"{shown(folder)}/", 0), state=State.NO_IMAGE, reason="a folder without images")

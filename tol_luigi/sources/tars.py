@@ -1,0 +1,122 @@
+"""Tar archives, packed or not, read once from start to end; a plain one also where a member lies."""
+
+from __future__ import annotations
+
+import contextlib
+import tarfile
+from typing import IO, TYPE_CHECKING
+
+from isal import igzip
+
+from tol_luigi.core.errors import ArchiveError
+from tol_luigi.sources.judging import Folders, judged
+from tol_luigi.sources.streams import exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.source import Found, Member
+
+__all__ = ["read_through", "scan_tar", "take_tarred"]
+
+_CHUNK = 1 << 16
+_ABOUT = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
+_ABOUT |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+_ABOUT_BYTES = 1 << 20  # a name or comment of a tar longer than this is an attack on the memory
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar that must be sound: tarfile takes a broken one for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """Read one header."""
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the one sign of a proper end
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"the tar breaks off or is damaged ({error})") from error
+        if header.size < 0 or (header.type in _ABOUT and header.size > _ABOUT_BYTES):
+            raise tarfile.ReadError(f"a header claims {header.size} bytes")
+        return header
+
+
+class _Tar(tarfile.TarFile):
+    """A tar read once from start to end."""
+
+    tarinfo = _Header
+    encoding = "utf-8"  # whatever the locale says
+    members: list[tarfile.TarInfo]
+    fileobj: IO[bytes]
+
+    def files(self, *, streamed: bool) -> Iterator[tarfile.TarInfo]:
+        """Give every member, then make sure that the archive ends where it says that it ends."""
+        while (header := self.next()) is not None:
+            if header.size < 0:
+                raise tarfile.ReadError("a header claims a negative size")
+            yield header
+            self.members.clear()  # tarfile would keep them all
+            # where a header lies about its size, tarfile would go on for ages past the end of a stream
+            while streamed and (left := self.offset - self.fileobj.tell()) > 0:
+                exactly(self.fileobj, min(left, _CHUNK))
+        while rest := self.fileobj.read(_CHUNK):
+            if rest.strip(b"\0"):
+                raise tarfile.ReadError("something follows behind its end, perhaps a second tar")
+
+
+@contextlib.contextmanager
+def _opened(path: Path, form: str) -> Iterator[_Tar]:
+    if form == "tar":
+        with _Tar.open(path, "r:") as tar:
+            yield tar
+    else:
+        packed = igzip.open(path, "rb")  # type: ignore[no-untyped-call]
+        with packed, _Tar.open(fileobj=packed, mode="r|", bufsize=_CHUNK) as tar:
+            yield tar
+
+
+def _danger_of_header(header: tarfile.TarInfo) -> str:
+    if header.issym() or header.islnk():
+        return "symbolic link" if header.issym() else "hard link"
+    if header.issparse():
+        return "sparse file, whose bytes do not lie in one piece"
+    return "" if header.isreg() else "device, pipe or other special entry"
+
+
+def scan_tar(path: Path, form: str) -> Iterator[Found]:
+    """List a tar (``form`` is ``tar`` or ``tar.gz``); only members of a plain one have an offset."""
+    folders = Folders()
+    with _opened(path, form) as tar:
+        for header in tar.files(streamed=form != "tar"):
+            folders.add(header.name, folder=header.isdir())
+            if not header.isdir():
+                offset = header.offset_data if form == "tar" else None
+                yield judged(header.name, header.size, offset, _danger_of_header(header))
+    yield from folders.empty()
+
+
+def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    """Read members of a tar.gz in one pass: they are given in the order in which they lie."""
+    position = 0
+    with _opened(path, "tar.gz") as tar:
+        for header in tar.files(streamed=True) if members else ():
+            if position == len(members) or _danger_of_header(header):
+                continue
+            found, wanted = judged(header.name, header.size), members[position]
+            if (found.member.name, header.size) == (wanted.name, wanted.size):
+                file = tar.extractfile(header) if found.state is None else None
+                yield position, file.read() if file else OSError(f"{wanted.name}: {found.reason}")
+                position += 1
+    if position < len(members):
+        what = f"does not hold {members[position].name!r} where it was when the archive was scanned"
+        raise ArchiveError(path, what, "Scan it again")
+
+
+def take_tarred(file: IO[bytes], member: Member) -> bytes:
+    """Read one file of a plain tar."""
+    # the header lies before the data, and its checksum tells that this is still the archive that was scanned
+    file.seek((member.offset or 0) - tarfile.BLOCKSIZE)
+    _Header.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    return exactly(file, member.size)
