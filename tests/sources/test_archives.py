@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources import archives
 from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
+from tol_luigi.sources import archives
 
 Pack = Callable[..., Path]
 
@@ -652,3 +652,22 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path, ending: str) -> N
         tracemalloc.stop()
 
     assert peaks[1] < peaks[0] + 200_000
+
+
+def test_an_indexed_tar_gz_gives_the_same_bytes_out_of_order_and_without_the_rest(tmp_path: Path) -> None:
+    pictures = {f"part{number}.jpg": os.urandom(300_000) for number in range(20)}
+    path = tmp_path / "many.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in pictures.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(content)
+            tar.addfile(header, io.BytesIO(content))
+    members = [found.member for found in archives.scan(path)]
+    archives.index(path, tmp_path / "many.gzindex")
+
+    chosen = members[3::5]
+    entered = dict(archives.read(path, chosen, tmp_path / "many.gzindex"))
+    read_through = dict(archives.read(path, chosen))
+
+    assert entered == read_through
+    assert list(entered.values()) == [pictures[member.name] for member in chosen]

@@ -54,8 +54,8 @@ class Member:
     Attributes:
         name: Its path within the archive or folder, with ``/`` between the parts.
         size: Its length in bytes, unpacked.
-        offset: Where its record starts, in bytes from the start of an archive that can be
-            entered anywhere (tar: the data; zip: the local header), else None.
+        offset: Where it lies in an archive, in bytes: of a tar, packed or not, where its data start
+            in the unpacked tar; of a zip its local header. None in a folder.
     """
 
     name: str

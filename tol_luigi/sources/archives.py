@@ -20,14 +20,14 @@ from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 from tol_luigi.sources.judging import judged, no_images, shown
-from tol_luigi.sources.tars import read_through, scan_tar, take_tarred
+from tol_luigi.sources.tars import entered, read_through, scan_tar, take_tarred, write_index
 from tol_luigi.sources.zips import InflateError, scan_zip, take_zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["entries", "kind", "read", "scan", "unended"]
+__all__ = ["entries", "index", "kind", "read", "scan", "unended"]
 
 _ARCHIVE_ENDINGS = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar": "tar", ".zip": "zip"}
 _LOOK = "See that the settings name the right place and that you may read it"
@@ -101,12 +101,30 @@ def scan(path: Path, below: str = "") -> Iterator[Found]:
         yield from scan_zip(path) if form == "zip" else scan_tar(path, form)
 
 
-def read(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+def index(path: Path, target: Path) -> None:
+    """Make a tar.gz that has been scanned to its end quick to enter; other kinds are so by themselves.
+
+    Args:
+        path: The archive.
+        target: Where its index goes; :func:`read` takes it.
+    """
+    if kind(path) == "tar.gz":
+        with _guarded(path):
+            write_index(path, target)
+
+
+def read(
+    path: Path, members: Sequence[Member], index_file: Path | None = None
+) -> Iterator[tuple[int, bytes | OSError]]:
     """Read listed files, as ``Source.read`` says.
 
-    A tar.gz is read through to its end, and a member is known by its name and size: of several
-    alike, the first one given is the first in the archive, and so on. The other kinds are
-    entered where each member lies; nothing is listed again.
+    A tar.gz without an index is read through to its end. Everything else is entered where each
+    member lies; nothing is listed again.
+
+    Args:
+        path: A folder or an archive.
+        members: What to read, in the order of the scan.
+        index_file: What :func:`index` has written, if it has.
 
     Raises:
         SourceError: The place cannot be read.
@@ -115,13 +133,17 @@ def read(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, bytes | O
     form = kind(path)
     if form == "folder":
         yield from _taken(functools.partial(_take_file, path), members)
-    elif form == "tar.gz":
-        with _guarded(path):
+        return
+    known = index_file if index_file and index_file.exists() else None
+    with _guarded(path):
+        if form == "zip":
+            with path.open("rb") as file:
+                yield from _taken(functools.partial(take_zipped, file), members)
+        elif form == "tar.gz" and known is None:
             yield from read_through(path, members)
-    else:
-        take = take_zipped if form == "zip" else take_tarred
-        with _guarded(path), path.open("rb") as file:
-            yield from _taken(functools.partial(take, file), members)
+        else:
+            with entered(path, form, known) as file:
+                yield from _taken(functools.partial(take_tarred, file), members)
 
 
 @contextlib.contextmanager

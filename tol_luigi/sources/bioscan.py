@@ -39,6 +39,7 @@ class Bioscan(Source):
             at whatever depth.
         partitions: How many partitions there are.
         metadata: The table of the insects; without it no image has a name.
+        index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
     name: ClassVar[str] = "bioscan"
@@ -47,10 +48,13 @@ class Bioscan(Source):
         Column("filename", "bioscan_filename", str),
     )
 
-    def __init__(self, images: Path, partitions: int, metadata: Path | None = None) -> None:
+    def __init__(
+        self, images: Path, partitions: int, metadata: Path | None = None, index: Path | None = None
+    ) -> None:
         self.images = images
         self.metadata = metadata
         self.count = partitions
+        self.index = index
 
     def partitions(self) -> tuple[str, ...]:
         """Name the partitions that hold a part; of an archive, which is not opened, all of them."""
@@ -71,6 +75,8 @@ class Bioscan(Source):
         if self._packed():
             for found in archives.scan(self.images):
                 yield self._judged(found)
+            if self.index:
+                archives.index(self.images, self.index)
             return
         for part in self._parts():
             if self._partition(part) == listing:
@@ -100,7 +106,7 @@ class Bioscan(Source):
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
-        return archives.read(self.images, members)
+        return archives.read(self.images, members, self.index)
 
     def _packed(self) -> bool:
         return archives.kind(self.images) != "folder"

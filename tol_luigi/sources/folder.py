@@ -53,6 +53,7 @@ class Folder(Source):
             case of the column names do not matter.
         name: What the catalogs call the collection.
         partitions: How many partitions there are.
+        index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
     name: ClassVar[str] = "folder"
@@ -61,11 +62,14 @@ class Folder(Source):
         Column("file", "folder_file", str),
     )
 
-    def __init__(self, images: Path, labels: Path, name: str, partitions: int) -> None:
+    def __init__(
+        self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None
+    ) -> None:
         self.images = images
         self.labels = labels
         self.collection = name
         self.count = partitions
+        self.index = index
 
     def partitions(self) -> tuple[str, ...]:
         """Name all the partitions; where there are few images, some of them are empty."""
@@ -83,6 +87,8 @@ class Folder(Source):
         labelled = {file for file, _, _ in self.rows()}
         for found in archives.scan(self.images):
             yield self._judged(found, labelled)
+        if self.index:
+            archives.index(self.images, self.index)
 
     def strays(self) -> Iterator[Found]:
         """List the files that the table names and that are not there."""
@@ -98,7 +104,7 @@ class Folder(Source):
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
-        return archives.read(self.images, members)
+        return archives.read(self.images, members, self.index)
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames

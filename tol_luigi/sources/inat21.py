@@ -34,14 +34,14 @@ class INat21(Source):
     Partition ``n`` holds the classes whose number leaves ``n`` when divided by the count of
     partitions: known without listing anything, and each partition covers the tree of life.
 
-    A ``.tar`` or ``.zip`` is entered where an image lies. A ``.tar.gz`` cannot be: each partition
-    reads the archive through once, which gives the same bytes but takes as many passes as there
-    are partitions. Unpack it, or choose few partitions.
+    An archive is entered where an image lies, so that a partition reads its own images only; the
+    scan of a ``.tar.gz`` leaves an index that makes that possible.
 
     Args:
         images: The folder of the class folders, or the one above it that holds ``train``; or one
             archive with members ``[train/]<class>/<file>``.
         partitions: How many partitions there are.
+        index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
     name: ClassVar[str] = "inat21"
@@ -53,9 +53,10 @@ class INat21(Source):
 
     name_key: ClassVar[str] = "cls_num"
 
-    def __init__(self, images: Path, partitions: int) -> None:
+    def __init__(self, images: Path, partitions: int, index: Path | None = None) -> None:
         self.images = images
         self.count = partitions
+        self.index = index
 
     def partitions(self) -> tuple[str, ...]:
         """Name the partitions that hold a class; of an archive, which is not opened, all of them."""
@@ -77,6 +78,8 @@ class INat21(Source):
             owners: dict[int, str] = {}
             for found in archives.scan(self.images):
                 yield self._judged(found, owners)
+            if self.index:
+                archives.index(self.images, self.index)
             return
         owners = self._classes()
         for folder in owners.values():
@@ -116,7 +119,7 @@ class INat21(Source):
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
-        return archives.read(self.images if self._packed() else self._root(), members)
+        return archives.read(self.images if self._packed() else self._root(), members, self.index)
 
     def _packed(self) -> bool:
         return archives.kind(self.images) != "folder"

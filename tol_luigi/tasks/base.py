@@ -13,11 +13,12 @@ from luigi.task import flatten
 from tqdm import tqdm
 
 from tol_luigi.core.errors import SettingsError, TolError
-from tol_luigi.tasks.layout import Layout
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tol_luigi.tasks.layout import Layout
 
 __all__ = ["BoundTask", "DatasetTask"]
 
@@ -82,8 +83,7 @@ class DatasetTask(luigi.Task):
     @property
     def layout(self) -> Layout:
         """The paths of the dataset."""
-        spec = self.settings.image_spec
-        return Layout(self.settings.directory, f"{spec.width}x{spec.height}")
+        return self.settings.layout
 
     @property
     def label(self) -> str:

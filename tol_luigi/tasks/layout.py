@@ -86,6 +86,10 @@ class Layout:
         """Give the path of what the scan of one listing found."""
         return self.directory / "listings" / source / f"{name}.parquet"
 
+    def index(self, source: str) -> Path:
+        """Give the path of the index of a source's one ``.tar.gz``."""
+        return self.directory / "listings" / source / "archive.gzindex"
+
     def taxa_report(self, which: str) -> Path:
         """Give the path of the figures on the taxa of a catalog; the text lies beside it."""
         return self.directory / f"taxa-report-{which}.json"

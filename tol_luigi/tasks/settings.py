@@ -26,6 +26,7 @@ from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.folder import Folder
 from tol_luigi.sources.inat21 import INat21
 from tol_luigi.tasks import sections
+from tol_luigi.tasks.layout import Layout
 from tol_luigi.tasks.parameters import Place
 
 if TYPE_CHECKING:
@@ -170,16 +171,16 @@ class Settings:
         return {name: self._source(name) for name in self.used}
 
     def _source(self, name: str) -> Source:
-        given = getattr(self, name)
+        given, index = getattr(self, name), self.layout.index(name)
         match name:
             case "eol":
                 return Eol(given.images, given.taxon_tab, given.scraped_page_ids, given.media_manifests)
             case "inat21":
-                return INat21(given.images, given.partitions)
+                return INat21(given.images, given.partitions, index)
             case "bioscan":
-                return Bioscan(given.images, given.partitions, given.metadata)
+                return Bioscan(given.images, given.partitions, given.metadata, index)
             case _:
-                return Folder(given.images, given.labels, given.name, given.partitions)
+                return Folder(given.images, given.labels, given.name, given.partitions, index)
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
@@ -200,9 +201,9 @@ class Settings:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
-    def record(self) -> Path:
-        """Where the settings are stored with the dataset."""
-        return self.directory / "dataset.json"
+    def layout(self) -> Layout:
+        """The paths of the dataset."""
+        return Layout(self.directory, f"{self.images.width}x{self.images.height}")
 
 
 @functools.cache
@@ -361,8 +362,10 @@ def _require_companions(
 
 def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Settings:
     """Refuse to go on with a dataset that was begun with other settings."""
-    if made.record.exists() and (differences := _differences(read_json(made.record), made.determining)):
-        where = f"{made.record}: {_where('dataset', 'tag', origins, made.dataset.tag)}"
+    if made.layout.record.exists() and (
+        differences := _differences(read_json(made.layout.record), made.determining)
+    ):
+        where = f"{made.layout.record}: {_where('dataset', 'tag', origins, made.dataset.tag)}"
         what = f"this dataset was begun with other settings: {'; '.join(differences)}"
         raise SettingsError(
             where, what, "Choose another tag, go back to those settings, or delete the dataset"
