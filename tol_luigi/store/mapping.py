@@ -84,6 +84,8 @@ def build_mapping(
     Raises:
         MappingError: The published mapping lacks a table.
     """
+    if published:
+        _refuse_other_files(published)
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
@@ -102,6 +104,17 @@ def build_mapping(
             if published:
                 yield from filler.missing()
         Marker.create(stage="mapping", digest=digest)
+
+
+def _refuse_other_files(published: Path) -> None:
+    """See that a file is a database at all."""
+    try:
+        with opened(published, []) as database:
+            database.get_tables()
+    except peewee.DatabaseError as error:
+        raise MappingError(
+            published, f"is no SQLite database ({error})", "Give a mapping as published"
+        ) from error
 
 
 class _Filler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import ijson
 
@@ -90,11 +90,18 @@ def published_entries(path: Path) -> Iterator[Entry]:
     """
     try:
         with path.open("rb") as file:
-            for key, value in ijson.kvitems(file, ""):
-                ranks, common = value[0], value[1]
-                yield Entry(key, Taxon.from_rendered(ranks), common)
-    except (OSError, ijson.JSONError, TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
-        what = f"no name lookup can be read from it ({error})"
-        raise MappingError(
-            path, what, "Give the folder of the published lookups, or leave [published] names empty"
-        ) from error
+            yield from _entries(file)
+    except (OSError, ijson.JSONError, TypeError, ValueError, AttributeError) as error:
+        what = f"no name lookup can be read from it ({' '.join(str(error).split())})"
+        remedy = "Give the folder of the published lookups, or leave [published] names empty"
+        raise MappingError(path, what, remedy) from error
+
+
+def _entries(file: IO[bytes]) -> Iterator[Entry]:
+    if file.read(1) != b"{":
+        raise ValueError("no JSON object")
+    file.seek(0)
+    for key, (ranks, common, *_) in ijson.kvitems(file, ""):
+        if not isinstance(common, str):
+            raise TypeError(f"{key} has no common name, not even an empty one")
+        yield Entry(key, Taxon.from_rendered(ranks), common)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tol_luigi.core.exclusions import Exclusions
+from tol_luigi.core.keys import image_id
+from tol_luigi.core.ledger import State
+from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources.bioscan import Bioscan
+from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.inat21 import INat21
+from tol_luigi.store.predictions import Guard, images_by_id
+
+if TYPE_CHECKING:
+    from tol_luigi.core.source import Source
+
+HERE = Path()
+MOBULA = Taxon.of("Animalia", family="Mobulidae", genus="Mobula", species="birostris")
+POLYGONIA = Taxon.of(
+    "Animalia", "Arthropoda", "Insecta", "Lepidoptera", "Nymphalidae", "Polygonia", "c-album"
+)
+SEEN = {"Mobula birostris": ["old/place/10_20_eol-full-size-copy.jpg", "fly.jpg", "leaf.jpg"]}
+UNSEEN = {
+    "Mobula birostris": [],
+    "Animalia-Arthropoda-Insecta-Lepidoptera-Nymphalidae-Polygonia-c-album": ["11_20_eol-copy.jpg"],
+}
+
+
+@pytest.fixture
+def guard() -> Guard:
+    seen = Exclusions("seen", SEEN, with_species=False)
+    return Guard({"seen": seen, "unseen": Exclusions("unseen", UNSEEN, with_species=True)})
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "taxon", "verdict"),
+    [
+        pytest.param(
+            Eol(HERE), (10, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list seen"), id="by content and page id"
+        ),
+        pytest.param(
+            Eol(HERE), (11, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list unseen"), id="by the second list"
+        ),
+        pytest.param(Eol(HERE), (20, 10), Taxon.of("Animalia"), ("", ""), id="ids the other way round stay"),
+        pytest.param(
+            Bioscan(HERE, None, 1), (1, "fly.jpg"), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
+            id="by the file name of BIOSCAN",
+        ),
+        pytest.param(
+            INat21(HERE, 1), ("leaf.jpg", "Plantae", 3), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
+            id="by the file name of iNat21",
+        ),
+        pytest.param(
+            Eol(HERE), (1, 1), MOBULA, (State.EXCLUDED_SPECIES, "Mobula birostris is on the list unseen"),
+            id="a species named by two words",
+        ),
+        pytest.param(
+            INat21(HERE, 1), ("a.jpg", "x", 3), POLYGONIA,
+            (State.EXCLUDED_SPECIES, "Polygonia c-album is on the list unseen"), id="a species named by seven ranks",
+        ),
+        pytest.param(Eol(HERE), (1, 1), Taxon.of(genus="Mobula"), ("", ""), id="the genus alone stays"),
+    ],
+)  # fmt: skip
+def test_judge(
+    guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon, verdict: tuple[str, str]
+) -> None:
+    assert guard.judge(source, key, taxon) == verdict
+
+
+def test_species_of_a_list_of_images_stay() -> None:
+    guard = Guard({"seen": Exclusions("seen", SEEN, with_species=False)})
+
+    assert guard.judge(Eol(HERE), (1, 1), MOBULA) == ("", "")
+
+
+def test_the_report_counts_what_was_matched(guard: Guard) -> None:
+    for key, taxon in [((10, 20), MOBULA), ((10, 20), MOBULA), ((1, 1), MOBULA), ((2, 2), Taxon())]:
+        guard.judge(Eol(HERE), key, taxon)
+    report = guard.report()
+
+    assert report["seen"]["images_listed"] == 3
+    assert report["seen"]["images_excluded_by_image"] == 2
+    assert report["unseen"]["species_listed"] == 2
+    assert report["unseen"]["images_excluded_by_species"] == 1
+    assert report["unseen"]["images_excluded_by_image"] == 0
+
+
+def rows(world: Any) -> list[dict[str, Any]]:
+    return list(pq.read_table(world.predicted).to_pylist())
+
+
+def test_every_image_with_a_taxon_is_foretold_once(world: Any) -> None:
+    expected = {image_id("eol", f"{n}/10") for n in range(1, 21)}
+    expected |= {image_id("eol", "50/20"), image_id("eol", "52/10")}
+    expected |= {image_id("bioscan", "1/x.jpg"), image_id("bioscan", "1/y, z.jpg")}
+    ids = [row["treeoflife_id"] for row in rows(world)]
+
+    assert len(ids) == 24
+    assert set(ids) == expected
+
+
+def test_an_image_without_a_taxon_goes_to_the_ledger(world: Any) -> None:
+    assert world.unnamed == [
+        {
+            "id": image_id("eol", "51/30"),
+            "source": "eol",
+            "partition": "b",
+            "name": "51/30",
+            "state": "no_taxon",
+            "reason": "no rank is known of it",
+        }
+    ]
+
+
+def test_images_stand_by_source_partition_and_id(world: Any) -> None:
+    places = [(row["source"], row["partition"]) for row in rows(world)]
+
+    assert list(dict.fromkeys(places)) == [("eol", "a"), ("eol", "b"), ("bioscan", "part1")]
+    for place in set(places):
+        ids = [row["treeoflife_id"] for row in rows(world) if (row["source"], row["partition"]) == place]
+        assert ids == sorted(ids)
+
+
+def test_what_is_foretold_of_an_image(world: Any) -> None:
+    row = next(row for row in rows(world) if row["treeoflife_id"] == image_id("eol", "3/10"))
+
+    assert (row["eol_content_id"], row["eol_page_id"], row["bioscan_part"], row["inat21_cls_num"]) == (
+        3, 10, None, None
+    )  # fmt: skip
+    assert (row["kingdom"], row["class"], row["genus"], row["species"]) == (
+        "Animalia", "Aves", "Setophaga", "coronata"
+    )  # fmt: skip
+    assert (row["source"], row["partition"], row["position"]) == ("eol", "a", 2)
+    assert row["common"] == 'Myrtle "Yellow-Rumped", Warbler'
+    assert row["class_index"] == "[0, 1, 1, 1, 1, 1, 1]"
+
+
+def test_the_taxonomic_name_stands_for_a_common_name(world: Any) -> None:
+    assert {row["common"] for row in rows(world) if row["source"] == "bioscan"} == {
+        "Animalia Arthropoda Insecta Diptera"
+    }
+
+
+def test_splits_are_exact_and_excluded_images_are_foretold_all_the_same(world: Any) -> None:
+    excluded = {row["treeoflife_id"]: row["excluded"] for row in rows(world) if row["excluded"]}
+    named = [row for row in rows(world) if row["source"] == "eol"]
+    small = [row for row in rows(world) if row["is_train_small"]]
+
+    assert excluded == {
+        image_id("eol", "7/10"): "excluded_image",
+        image_id("eol", "50/20"): "excluded_species",
+    }
+    assert {row["split"] for row in small} == {"train"}
+    assert sum(row["split"] == "val" for row in named) in {4, 5}  # 5 of 23, one of which has no name
+
+
+def test_images_by_id(world: Any) -> None:
+    found = list(images_by_id(world.mapping, world.sources[1]))
+
+    assert found == sorted(found, key=lambda row: row[-1])
+    assert {row[:-1] for row in found} == {(1, "x.jpg"), (1, "y, z.jpg")}
