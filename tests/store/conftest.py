@@ -88,7 +88,16 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
     mapping, names = tmp_path / "mapping.sqlite", tmp_path / "names.sqlite"
     assert list(build_mapping(mapping, listed, published=None, digest="d", progress=nothing)) == []
     splits = [(source.name, source.columns) for source in sources]
-    fill_splits(mapping, splits, published=None, seed=17, val_percent=25, train_small_percent=50, digest="d")
+    fill_splits(
+        mapping,
+        splits,
+        published=None,
+        seed=17,
+        val_percent=25,
+        train_small_percent=50,
+        digest="d",
+        progress=lambda _: None,
+    )
     eol = [Entry("10", WARBLER, 'Myrtle "Yellow-Rumped", Warbler'), Entry("20", APPLE, "apple")]
     bioscan = [Entry(image_id("bioscan", f"1/{name}"), FLY, "") for name in ("x.jpg", "y, z.jpg")]
     write_names(names, [("bioscan", bioscan), ("eol", eol)], digest="d", progress=nothing)

@@ -134,7 +134,7 @@ def test_samples_to_write_are_counted_without_the_excluded(catalog: tuple[Path, 
 
 
 def test_frames_hold_every_row(catalog: tuple[Path, Path]) -> None:
-    pieces = list(frames(catalog[1], ["treeoflife_id", "genus"]))
+    pieces = list(frames(catalog[1], ["treeoflife_id", "genus"], lambda _: None))
 
     assert [value for piece in pieces for value in piece["treeoflife_id"]] == [f"id-{n}" for n in range(1, 6)]
     assert [value for piece in pieces for value in piece["genus"]] == ["Apis", "", "", "", ""]

@@ -55,7 +55,14 @@ def build(path: Path, *sources: Listed, published: Path | None = None) -> list[d
 def split(path: Path, *, published: Path | None = None, columns: Iterable[Any] = (Eol,)) -> None:
     sources = [(source.name, source.columns) for source in columns]
     fill_splits(
-        path, sources, published=published, seed=17, val_percent=50, train_small_percent=50, digest="d2"
+        path,
+        sources,
+        published=published,
+        seed=17,
+        val_percent=50,
+        train_small_percent=50,
+        digest="d2",
+        progress=lambda _: None,
     )
 
 

@@ -168,8 +168,17 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
     return counts
 
 
-def frames(parquet: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
-    """Read columns of a catalog in pieces, as pandas frames."""
+def frames(parquet: Path, columns: list[str], progress: Callable[[int], None]) -> Iterator[pd.DataFrame]:
+    """Read columns of a catalog in pieces, as pandas frames.
+
+    Args:
+        parquet: The catalog.
+        columns: What to read of it.
+        progress: Told the number of rows so far.
+    """
+    rows = 0
     with pq.ParquetFile(parquet) as file:
         for batch in file.iter_batches(columns=columns):
             yield batch.to_pandas()
+            rows += batch.num_rows
+            progress(rows)

@@ -237,6 +237,7 @@ def fill_splits(
     val_percent: int,
     train_small_percent: int,
     digest: str,
+    progress: Callable[[int], None],
 ) -> None:
     """Fill the ``split`` table for every image of the source tables, and mark it as filled.
 
@@ -248,6 +249,7 @@ def fill_splits(
         val_percent: See :func:`tol_luigi.core.splits.assign`.
         train_small_percent: The same.
         digest: Of the settings, for the marker.
+        progress: Told the number of images so far.
 
     Raises:
         MappingError: The published splits leave out images of the published mapping.
@@ -261,24 +263,24 @@ def fill_splits(
             if taken:
                 _take_splits(database, model, published)
             else:
-                ids = (row[0] for rows in fetch(database, _ids(model)) for row in rows)
                 chosen = assign(
-                    ids, seed=seed, val_percent=val_percent, train_small_percent=train_small_percent
+                    _ids(database, model),
+                    seed=seed,
+                    val_percent=val_percent,
+                    train_small_percent=train_small_percent,
                 )
-                ids = (row[0] for rows in fetch(database, _ids(model)) for row in rows)
-                flags = zip(
-                    ids,
-                    chosen.is_val.astype(int).tolist(),
-                    chosen.is_train_small.astype(int).tolist(),
-                    strict=True,
-                )
-                insert_rows(database, Split, flags)
+                flags = (array.astype(int).tolist() for array in chosen)
+                insert_rows(database, Split, zip(_ids(database, model), *flags, strict=True))
+            progress(Split.select().count())
         Marker.delete().where(Marker.stage == "splits").execute()
         Marker.create(stage="splits", digest=digest)
 
 
-def _ids(model: Any) -> Any:  # noqa: ANN401 (a peewee model and query)
-    return model.select(model.evobio10m_id).order_by(model.evobio10m_id).tuples()
+def _ids(database: peewee.SqliteDatabase, model: Any) -> Iterator[str]:  # noqa: ANN401 (its fields are known at run time)
+    """Give the ids of a source's images, in order."""
+    image = model.evobio10m_id
+    for rows in fetch(database, model.select(image).order_by(image).tuples()):
+        yield from (row[0] for row in rows)
 
 
 def _has_splits(database: peewee.SqliteDatabase) -> bool:

@@ -125,6 +125,11 @@ class DatasetTask(luigi.Task):
             yield tell
         self._report(done, total, unit, time.monotonic() - started)
 
+    def say(self, message: str) -> None:
+        """Show in luigid's page what a task is at, where it cannot be counted."""
+        if self.set_status_message is not None:  # run by a worker
+            self.set_status_message(message)
+
     def _report(self, done: int, total: int | None, unit: str, seconds: float) -> None:
         say, show = self.set_status_message, self.set_progress_percentage
         if say is None or show is None:  # not run by a worker

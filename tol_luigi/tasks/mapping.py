@@ -100,12 +100,14 @@ class MakeSplits(DatasetTask):
     def run(self) -> None:
         """Fill the table."""
         given = self.settings.dataset
-        fill_splits(
-            self.layout.mapping,
-            [(name, source.columns) for name, source in self.settings.sources.items()],
-            published=self.settings.published.mapping,
-            seed=given.seed,
-            val_percent=given.val_percent,
-            train_small_percent=given.train_small_percent,
-            digest=self.settings.digest,
-        )
+        with self.progress("images") as tell:
+            fill_splits(
+                self.layout.mapping,
+                [(name, source.columns) for name, source in self.settings.sources.items()],
+                published=self.settings.published.mapping,
+                seed=given.seed,
+                val_percent=given.val_percent,
+                train_small_percent=given.train_small_percent,
+                digest=self.settings.digest,
+                progress=tell,
+            )

@@ -40,6 +40,7 @@ class MakeMetadata(DatasetTask):
 
     def run(self) -> None:
         """Read the tables, and write a lookup for each source."""
+        self.say("reading the tables of names")
         given, common_names = self.settings, self._common_names()
         lookup = tables.load_lookup(given.itis.chains, given.resolved.jsonl)
         write_json(self.layout.common_names, common_names.entries())

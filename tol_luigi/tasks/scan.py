@@ -15,6 +15,7 @@ from tol_luigi.core.errors import ArchiveError, TooManyBadError
 from tol_luigi.core.files import scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.listings import collect_listing, count_states, write_listing
 from tol_luigi.tasks.base import DatasetTask
 
@@ -78,7 +79,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
 class ScanPartition(DatasetTask):
     """List the files of one partition; or, where one archive holds all partitions, of that archive."""
 
-    source: str = luigi.Parameter(description="the source's name")
+    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
 
     def requires(self) -> DatasetTask:

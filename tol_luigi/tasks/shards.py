@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi import __version__
-from tol_luigi.core.errors import ShardError
+from tol_luigi.core.errors import SettingsError, ShardError
 from tol_luigi.core.files import committed, read_json, sha256_file, write_json
 from tol_luigi.core.packing import copy_samples, pack
 from tol_luigi.core.plan import Share, number
 from tol_luigi.core.shard_checks import check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import ids_by_shard, write_ledger
 from tol_luigi.store.worklists import copy_list, work_list
@@ -99,7 +100,7 @@ class _ShareTask(DatasetTask):
     """A stage that works on one (split, source, partition)."""
 
     split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
-    source: str = luigi.Parameter(description="the source's name")
+    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
 
     @property
@@ -139,8 +140,12 @@ class WriteShards(_ShareTask):
         write_json(layout.receipt(*self.about), self._receipt(share, shards))
 
     def _share(self) -> Share:
-        shares = (Share(**share) for share in read_json(self.layout.plan))
-        return next(share for share in shares if (share.split, share.source, share.partition) == self.about)
+        for share in (Share(**share) for share in read_json(self.layout.plan)):
+            if (share.split, share.source, share.partition) == self.about:
+                return share
+        valid = ", ".join(self.settings.partitions(self.source))
+        what = "there is no such partition"
+        raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
     def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
         source, given = self.settings.sources[self.source], self.settings

@@ -65,7 +65,8 @@ class CheckTaxa(BoundTask):
     def run(self) -> None:
         """Count, write the report, then judge."""
         columns = ["split", "source", *RANK_COLUMNS, "common"]
-        tally = count_taxa(frames(self._parquet, columns))
+        with self.progress("rows") as tell:
+            tally = count_taxa(frames(self._parquet, columns, tell))
         report = Path(self.output().path)
         limits = {name: getattr(self.settings.checks, f"max_{name}") for name in CHECKS}
         too_many = excesses(tally, limits)
