@@ -15,7 +15,9 @@ Draw = Callable[..., bytes]
 def draw() -> Draw:
     """Draw a picture, the same one each time: ``draw(size, mode, form)`` gives the bytes of a file."""
 
-    def drawn(size: tuple[int, int] = (90, 60), mode: str = "RGB", form: str = "PNG", **options: Any) -> bytes:
+    def drawn(
+        size: tuple[int, int] = (90, 60), mode: str = "RGB", form: str = "PNG", **options: Any
+    ) -> bytes:
         across, down = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
         pixels = np.stack([across * 7 % 256, down * 5 % 256, (across + down) * 3 % 256], axis=-1)
         image = Image.fromarray(pixels.astype(np.uint8))

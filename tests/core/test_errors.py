@@ -19,7 +19,9 @@ def test_all_errors_are_public() -> None:
     assert {error for error in found if error.__module__ == errors.__name__} == set(EVERY)
 
 
-@pytest.mark.parametrize("error", EVERY, ids=lambda error: f"{error.__name__} says where, what and what to do")
+@pytest.mark.parametrize(
+    "error", EVERY, ids=lambda error: f"{error.__name__} says where, what and what to do"
+)
 def test_the_text_is_one_clear_line(error: type[TolError]) -> None:
     raised = error(Path("a/b.csv"), "lacks the column page_id", "Give a table with that column")
 

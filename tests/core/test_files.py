@@ -111,7 +111,7 @@ def test_sha256_file(tmp_path: Path) -> None:
 
 def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    content = {"Gärtner": [1, None, {"ü": "–"}]}
+    content = {"Gärtner": [1, None, {"ü": "€"}]}
     write_json(path, content)
 
     assert read_json(path) == content
@@ -124,3 +124,16 @@ def test_what_is_no_json_leaves_no_file(tmp_path: Path) -> None:
         write_json(tmp_path / "a.json", {"a": object()})
 
     assert names(tmp_path) == []
+
+
+def test_the_first_of_two_writers_can_win(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with committed(path, first_wins=True) as scratch:
+        scratch.write_text("second")
+        path.write_text("first")
+
+    assert path.read_text() == "first"
+    assert names(tmp_path) == ["a.txt"]
+    with committed(tmp_path / "b.txt", first_wins=True) as scratch:
+        scratch.write_text("only")
+    assert (tmp_path / "b.txt").read_text() == "only"

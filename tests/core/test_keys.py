@@ -10,9 +10,14 @@ from tol_luigi.core.keys import image_id, keyed_order
 @pytest.mark.parametrize(
     ("source", "key", "expected"),
     [
-        pytest.param("eol", "12784812/51655800", "224c7fd4-9afc-56a4-83a6-db011b566d34", id="content and page"),
         pytest.param(
-            "inat21", "02912_Animalia/a.jpg", "e393e7e3-c381-5138-88c7-4e88aea2392b", id="class folder and file"
+            "eol", "12784812/51655800", "224c7fd4-9afc-56a4-83a6-db011b566d34", id="content and page"
+        ),
+        pytest.param(
+            "inat21",
+            "02912_Animalia/a.jpg",
+            "e393e7e3-c381-5138-88c7-4e88aea2392b",
+            id="class folder and file",
         ),
         pytest.param("bioscan", "1/BIOUG.jpg", "408bd469-1980-5ac7-a555-b9ff97b8110f", id="part and file"),
     ],

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,9 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Copy, Outcome, Sample, copy_samples, pack, shipping_order
 from tol_luigi.core.samples import MEMBERS
 from tol_luigi.core.shards import Shard, ShardReader, shard_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Draw = Callable[..., bytes]
 Content = bytes | OSError
@@ -107,7 +111,7 @@ def test_samples_can_stay_in_the_order_of_their_source(tmp_path: Path, contents:
     shards = paths(tmp_path, 3)
     packed(contents, shards, shuffled=False)
 
-    assert sum(keys(shards), []) == list(contents)
+    assert list(itertools.chain(*keys(shards))) == list(contents)
 
 
 def test_broken_ones_are_left_out_and_shards_stay_balanced(
@@ -119,7 +123,7 @@ def test_broken_ones_are_left_out_and_shards_stay_balanced(
     whole = [image for n, image in enumerate(contents) if n not in {2, 7}]
 
     assert [entry.samples for entry in entries] == [2, 2, 2, 2]
-    assert sorted(sum(keys(shards), [])) == sorted(whole)
+    assert sorted(itertools.chain(*keys(shards))) == sorted(whole)
     assert (outcomes[2].state, outcomes[2].reason) == (State.UNREADABLE, "not a picture in any known format")
     assert (outcomes[7].state, outcomes[7].reason, outcomes[7].sha256) == (
         State.UNREADABLE, "Input/output error", ""
@@ -213,7 +217,11 @@ def test_a_copy_that_is_elsewhere_stops_it(tmp_path: Path, contents: dict[str, C
     assert list((tmp_path / "small").iterdir()) == []
 
 
-@given(st.lists(st.uuids().map(str), unique=True).flatmap(lambda ids: st.tuples(st.just(ids), st.permutations(ids))))
+@given(
+    st.lists(st.uuids().map(str), unique=True).flatmap(
+        lambda ids: st.tuples(st.just(ids), st.permutations(ids))
+    )
+)
 def test_shipping_order_is_a_function_of_the_ids(orders: tuple[list[str], list[str]]) -> None:
     one, other = orders
 

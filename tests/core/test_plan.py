@@ -20,8 +20,12 @@ COUNTS = st.lists(
     [
         pytest.param([], [], id="no partitions, no shards"),
         pytest.param([("train", 0), ("train", 5)], [[], [0]], id="no samples take no number"),
-        pytest.param([("train", 10), ("train", 11), ("train", 1)], [[0], [1, 2], [3]], id="one after the other"),
-        pytest.param([("train", 25), ("val", 1), ("train", 1)], [[0, 1, 2], [0], [3]], id="each split from nought"),
+        pytest.param(
+            [("train", 10), ("train", 11), ("train", 1)], [[0], [1, 2], [3]], id="one after the other"
+        ),
+        pytest.param(
+            [("train", 25), ("val", 1), ("train", 1)], [[0, 1, 2], [0], [3]], id="each split from nought"
+        ),
     ],
 )
 def test_number(counts: list[tuple[str, int]], numbers: list[list[int]]) -> None:
@@ -33,7 +37,10 @@ def test_number(counts: list[tuple[str, int]], numbers: list[list[int]]) -> None
 @given(COUNTS, st.integers(1, 9))
 def test_shards_are_numbered_without_a_hole(counts: list[tuple[str, str, str, int]], most: int) -> None:
     plan = number(counts, most)
-    used = {split: [n for share in plan if share.split == split for n in share.numbers] for split in ("train", "val")}
+    used = {
+        split: [n for share in plan if share.split == split for n in share.numbers]
+        for split in ("train", "val")
+    }
 
     assert [(share.split, share.source, share.partition, share.samples) for share in plan] == counts
     assert all(numbers == list(range(len(numbers))) for numbers in used.values())

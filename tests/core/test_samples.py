@@ -36,9 +36,14 @@ def test_the_members_of_a_sample_are_sorted_texts_and_the_picture() -> None:
 @pytest.mark.parametrize(
     ("taxon", "common", "expected"),
     [
-        pytest.param(Taxon.of("Animalia", genus="Apis", species="mellifera"), "honey bee", "honey bee", id="known"),
         pytest.param(
-            Taxon.of("Animalia", genus="Apis", species="mellifera"), "", "Apis mellifera", id="the scientific name"
+            Taxon.of("Animalia", genus="Apis", species="mellifera"), "honey bee", "honey bee", id="known"
+        ),
+        pytest.param(
+            Taxon.of("Animalia", genus="Apis", species="mellifera"),
+            "",
+            "Apis mellifera",
+            id="the scientific name",
         ),
         pytest.param(Taxon.of("Animalia", "Chordata"), "", "Animalia Chordata", id="the taxonomic name"),
     ],

@@ -55,7 +55,9 @@ def test_an_empty_shard_is_good(tmp_path: Path) -> None:
     [
         pytest.param({"com__txt": None}, "has not the members of a sample", id="a member is lacking"),
         pytest.param({"more__txt": b""}, "has not the members of a sample", id="a member too many"),
-        pytest.param({"jpg": b""}, "the picture of sample b is not a JPEG of 224 x 224", id="an empty picture"),
+        pytest.param(
+            {"jpg": b""}, "the picture of sample b is not a JPEG of 224 x 224", id="an empty picture"
+        ),
         pytest.param({"jpg": None}, "has not the members of a sample", id="no picture"),
     ],
 )
@@ -70,7 +72,10 @@ def test_a_sample_that_is_wrong(
 
 @pytest.mark.parametrize(
     ("size", "form"),
-    [pytest.param((224, 223), "JPEG", id="another size"), pytest.param((224, 224), "PNG", id="another format")],
+    [
+        pytest.param((224, 223), "JPEG", id="another size"),
+        pytest.param((224, 224), "PNG", id="another format"),
+    ],
 )
 def test_a_picture_that_is_wrong(
     tmp_path: Path, record: Record, draw: Draw, size: tuple[int, int], form: str
@@ -115,7 +120,9 @@ def test_a_cut_is_found_wherever_it_is(tmp_path: Path, record: Record, share: fl
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, record: Record, share: float, bit: int) -> None:
+def test_a_flipped_bit_is_found_wherever_it_is(
+    tmp_path: Path, record: Record, share: float, bit: int
+) -> None:
     shard = shard_of(tmp_path, *map(record, IDS))
     path = tmp_path / shard.name
     content = bytearray(path.read_bytes())

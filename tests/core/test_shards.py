@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import webdataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 CONTENTS = st.dictionaries(st.sampled_from(MEMBERS), st.binary(max_size=1500), min_size=1)
 SAMPLES = st.dictionaries(st.uuids().map(str), CONTENTS, max_size=5)
 FIXED = {
-    "00000000-0000-5000-8000-000000000001": {"jpg": b"\xff\xd8\xff", "sci.txt": b"a photo of Apis mellifera."},
+    "00000000-0000-5000-8000-000000000001": {
+        "jpg": b"\xff\xd8\xff",
+        "sci.txt": b"a photo of Apis mellifera.",
+    },
     "00000000-0000-5000-8000-000000000000": {"jpg": bytes(600), "taxonTag.txt": "Gärtner".encode()},
 }
 
@@ -52,6 +55,7 @@ def shard(tmp_path: Path) -> Path:
     return written(tmp_path, FIXED)
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_what_is_written_is_read_back(place: Path, samples: dict[str, dict[str, bytes]]) -> None:
     path = place / shard_name(0)
@@ -64,6 +68,7 @@ def test_what_is_written_is_read_back(place: Path, samples: dict[str, dict[str, 
     assert len(offsets) == len(samples)
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_a_record_is_copied_byte_for_byte(place: Path, samples: dict[str, dict[str, bytes]]) -> None:
     path = place / shard_name(1)
@@ -75,6 +80,7 @@ def test_a_record_is_copied_byte_for_byte(place: Path, samples: dict[str, dict[s
             assert copy_record(file, offset, len(record), key) == record
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_the_library_of_the_format_writes_the_same(samples: dict[str, dict[str, bytes]]) -> None:
     theirs = io.BytesIO()
@@ -91,7 +97,9 @@ def test_the_library_of_the_format_writes_the_same(samples: dict[str, dict[str, 
 
 def test_the_library_of_the_format_reads_a_shard(shard: Path) -> None:
     with shard.open("rb") as file:
-        samples: list[dict[str, Any]] = list(group_by_keys(tar_file_expander([{"stream": file, "url": "shard"}])))
+        samples: list[dict[str, Any]] = list(
+            group_by_keys(tar_file_expander([{"stream": file, "url": "shard"}]))
+        )
 
     assert [sample["__key__"] for sample in samples] == list(FIXED)
     assert samples[0]["sci.txt"] == b"a photo of Apis mellifera."
@@ -102,7 +110,9 @@ def test_headers_are_fixed(shard: Path) -> None:
     with tarfile.open(shard) as tar:
         headers = tar.getmembers()
 
-    assert [header.name for header in headers] == [f"{key}.{name}" for key in FIXED for name in sorted(FIXED[key])]
+    assert [header.name for header in headers] == [
+        f"{key}.{name}" for key in FIXED for name in sorted(FIXED[key])
+    ]
     for header in headers:
         assert (header.mtime, header.uid, header.gid, header.uname, header.gname) == (0, 0, 0, "", "")
         assert (header.mode, header.type) == (0o644, tarfile.REGTYPE)
@@ -110,7 +120,10 @@ def test_headers_are_fixed(shard: Path) -> None:
 
 def test_the_bytes_of_a_shard_never_change(shard: Path) -> None:
     assert shard.stat().st_size % tarfile.RECORDSIZE == 0
-    assert hashlib.sha256(shard.read_bytes()).hexdigest() == "6876b1b214551261f6c3fbee8a0216bd17a5dd43e1aaa8a63d4ca3478d77e485"
+    assert (
+        hashlib.sha256(shard.read_bytes()).hexdigest()
+        == "6876b1b214551261f6c3fbee8a0216bd17a5dd43e1aaa8a63d4ca3478d77e485"
+    )
 
 
 def test_a_shard_without_samples_is_a_tar_all_the_same(tmp_path: Path) -> None:

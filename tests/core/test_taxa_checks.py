@@ -58,7 +58,9 @@ def faults(counted: Tally) -> dict[str, dict[str, int]]:
             {**NO_FAMILY, "order": "", "phylum": ""}, {}, id="a class without phylum is looked at by no rule"
         ),
         pytest.param(
-            {"genus": ""}, {"species_without_genus": {"eol": 1}}, id="a species with higher ranks but no genus"
+            {"genus": ""},
+            {"species_without_genus": {"eol": 1}},
+            id="a species with higher ranks but no genus",
         ),
         pytest.param({**NOTHING, "species": "corax"}, {}, id="a species with nothing else is no orphan"),
         pytest.param(
@@ -70,9 +72,13 @@ def faults(counted: Tally) -> dict[str, dict[str, int]]:
             {"species": "(Unidentified)"}, {"species_unidentified": {"eol": 1}}, id="an unidentified species"
         ),
         pytest.param(
-            {"common": "", "source": "bioscan"}, {"missing_common": {"bioscan": 1}}, id="no common name, by source"
+            {"common": "", "source": "bioscan"},
+            {"missing_common": {"bioscan": 1}},
+            id="no common name, by source",
         ),
-        pytest.param({"split": "train_small", "kingdom": "", "common": ""}, {}, id="train_small is passed over"),
+        pytest.param(
+            {"split": "train_small", "kingdom": "", "common": ""}, {}, id="train_small is passed over"
+        ),
     ],
 )
 def test_each_rule(row: dict[str, str], expected: dict[str, dict[str, int]]) -> None:
@@ -80,7 +86,9 @@ def test_each_rule(row: dict[str, str], expected: dict[str, dict[str, int]]) -> 
 
 
 def test_kingdoms_are_counted_without_the_unknown() -> None:
-    counted = tally({}, {}, {"kingdom": "Plantae"}, {"kingdom": ""}, {"kingdom": "Fungi", "split": "train_small"})
+    counted = tally(
+        {}, {}, {"kingdom": "Plantae"}, {"kingdom": ""}, {"kingdom": "Fungi", "split": "train_small"}
+    )
 
     assert counted.kingdoms == {"Animalia": 2, "Plantae": 1}
     assert counted.totals()["kingdoms"] == 2
@@ -88,7 +96,10 @@ def test_kingdoms_are_counted_without_the_unknown() -> None:
 
 
 def test_pieces_add_up() -> None:
-    pieces = [pd.DataFrame([{**WHOLE, "common": ""}]), pd.DataFrame([{**WHOLE, "split": "val", "common": ""}])]
+    pieces = [
+        pd.DataFrame([{**WHOLE, "common": ""}]),
+        pd.DataFrame([{**WHOLE, "split": "val", "common": ""}]),
+    ]
 
     assert count_taxa(pieces).totals()["missing_common"] == 2
     assert count_taxa(pieces).rows == 2

@@ -61,13 +61,23 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
         yield scratch
         flush_to_disk(scratch)
         if first_wins:
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(scratch)
+            _rename_unless_there(scratch, path)
         else:
             os.replace(scratch, path)
         flush_to_disk(path.parent)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _rename_unless_there(scratch: Path, path: Path) -> None:
+    """Give a file its name unless another has it."""
+    try:
+        path.hardlink_to(scratch)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links: the moment between look and rename is short
+        if not path.exists():
+            os.replace(scratch, path)
 
 
 def sha256_file(path: Path) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from tol_luigi.core.files import committed
@@ -110,37 +109,25 @@ def write_catalog(
     """Write a catalog in both forms, each whole or not at all; the Parquet file comes into place last.
 
     Args:
-        csv: Where the CSV goes, with the published columns.
+        csv_path: Where the CSV goes, with the published columns.
         parquet: Where the Parquet file goes, with all columns.
         schema: All columns.
         tables: The rows, in order, a row group each.
         progress: Told the number of rows so far.
     """
     names, rows = public_names(schema), 0
-    options = pcsv.WriteOptions(include_header=False, quoting_style="needed")
     with contextlib.ExitStack() as stack:
         to_parquet = stack.enter_context(committed(parquet))
-        to_csv = stack.enter_context(committed(csv))
-        text = stack.enter_context(to_csv.open("wb"))
-        text.write((",".join(names) + "\n").encode())
+        to_csv = stack.enter_context(committed(csv_path))
+        text = stack.enter_context(to_csv.open("w", encoding="utf-8", newline=""))
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(names)
         columnar = stack.enter_context(pq.ParquetWriter(to_parquet, schema, compression="zstd"))
         for table in tables:
             rows += table.num_rows
             progress(rows)
             columnar.write_table(table.select(schema.names).cast(schema))
-            pcsv.write_csv(_blank(table.select(names)), text, options)
-
-
-def _blank(table: pa.Table) -> pa.Table:
-    """Turn "" into null, which a CSV shows as nothing between two commas instead of two quotes."""
-    return pa.table(
-        {
-            name: pc.if_else(pc.equal(column, ""), None, column)
-            if pa.types.is_string(column.type)
-            else column
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-    )
+            lines.writerows(zip(*(column.to_pylist() for column in table.select(names).columns), strict=True))
 
 
 def partition_rows(parquet: Path, source: str, partition: str, columns: list[str] | None = None) -> pa.Table:

@@ -88,6 +88,8 @@ def build_mapping(
         _refuse_other_files(published)
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
+    if path.exists() and not marker(path, "mapping"):
+        path.unlink()  # damaged: no stage leaves one without its marker
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
     with created(path, [*models, *_TABLES], attached=attached, first_wins=True) as database:
         # A worker finds the rows of its partition by the primary key, and one image by this index.

@@ -103,7 +103,9 @@ class Flag(Setting):
 
     def parse(self, raw: str) -> bool:
         """See :meth:`Setting.parse`."""
-        return {"true": True, "false": False}[raw.lower()]
+        if raw.lower() not in {"true", "false"}:
+            raise ValueError(raw)
+        return raw.lower() == "true"
 
     def serialize(self, value: bool) -> str:
         """Write what :meth:`parse` reads."""

@@ -286,7 +286,7 @@ def _checked(section: type[luigi.Config], origins: Mapping[tuple[str, str], Path
             where = _where(name, key, origins, raw)
             try:
                 parameter.parse(raw)
-            except (ValueError, KeyError) as error:
+            except ValueError as error:
                 raise SettingsError(where, "not allowed", f"Give {parameter.allowed}") from error
     made = section()
     for key, parameter in section.get_params():
