@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+# Luigi runs each task in a process of its own, forked from this one. What is imported here, it need not import.
+import pandas as pd  # noqa: F401
+import pyarrow.dataset  # noqa: F401
+
 __version__ = version("tol_luigi")
 
 from tol_luigi.tasks import luigi_defaults

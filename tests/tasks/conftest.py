@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Sections = dict[str, dict[str, Any]]
 
@@ -44,7 +46,9 @@ def _short(task: str) -> str:
 
 
 def _environment(settings: Path | None, extra: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LUIGI_", "PYTHONHASH"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LUIGI_", "PYTHONHASH"))
+    }
     named = {"LUIGI_CONFIG_PATH": str(settings)} if settings else {}
     return {**kept, **named, **extra}
 
@@ -212,7 +216,9 @@ def digests() -> Callable[..., dict[str, str]]:
     """Hash the files of a dataset by their relative names, leftovers of killed processes aside."""
 
     def hashed(directory: Path, pattern: str = "**/*") -> dict[str, str]:
-        files = sorted(path for path in directory.glob(pattern) if path.is_file() and SCRATCH not in path.name)
+        files = sorted(
+            path for path in directory.glob(pattern) if path.is_file() and SCRATCH not in path.name
+        )
         return {
             str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
         }

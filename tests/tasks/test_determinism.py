@@ -60,6 +60,7 @@ def copied(place: Path, target: Path) -> Path:
     ],
 )
 def test_every_file_is_the_same_with(
+    *,
     arguments: list[str],
     hash_seed: str,
     own_build: Path,
@@ -85,8 +86,8 @@ def test_every_file_is_the_same_when_the_sources_lie_elsewhere_in_another_order(
 def count_splits(directory: Path, source: str) -> tuple[int, int, int]:
     with closing(sqlite3.connect(directory / "mapping.sqlite")) as mapping:
         images, val, small, both = mapping.execute(
-            "SELECT count(*), sum(is_val), sum(is_train_small), sum(is_val AND is_train_small) "
-            f"FROM {source} JOIN split USING (evobio10m_id)"  # noqa: S608 (one of our names)
+            "SELECT count(*), sum(is_val), sum(is_train_small), sum(is_val AND is_train_small) "  # noqa: S608 (our own name)
+            f"FROM {source} JOIN split USING (evobio10m_id)"
         ).fetchone()
     assert both == 0
     return images, val, small
@@ -109,6 +110,7 @@ def test_the_splits_of_a_source_have_the_counts_of_the_formula(source: str, own_
     ],
 )
 def test_the_splits_have_the_counts_of_the_formula_with(
+    *,
     val_percent: int,
     train_small_percent: int,
     counts: tuple[int, int, int],
@@ -195,6 +197,7 @@ def files_below(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("ending", [".tar", ".tar.gz"])
 def test_archives_give_the_same_shards_as_folders_when_inat21_is_a(
+    *,
     ending: str,
     folders_build: Path,
     folders_settings: Sections,

@@ -23,15 +23,16 @@ Build = Callable[..., Any]
 
 SPLITS = ("train", "val", "train_small")
 
-CATALOG = (
-    "split,treeoflife_id,eol_content_id,eol_page_id,bioscan_part,bioscan_filename,inat21_filename,"
-    "inat21_cls_name,inat21_cls_num,kingdom,phylum,class,order,family,genus,species,common"
-).split(",")
+CATALOG = [
+    "split", "treeoflife_id", "eol_content_id", "eol_page_id", "bioscan_part", "bioscan_filename",
+    "inat21_filename", "inat21_cls_name", "inat21_cls_num",
+    "kingdom", "phylum", "class", "order", "family", "genus", "species", "common",
+]  # fmt: skip
 
-LICENSES = (
-    "treeoflife_id,eol_content_id,eol_page_id,md5,medium_source_url,eol_full_size_copy_url,license_name,"
-    "copyright_owner,license_link,title"
-).split(",")
+LICENSES = [
+    "treeoflife_id", "eol_content_id", "eol_page_id", "md5", "medium_source_url", "eol_full_size_copy_url",
+    "license_name", "copyright_owner", "license_link", "title",
+]  # fmt: skip
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -69,7 +70,9 @@ def test_the_species_exclusion_costs_one_image_of_the_published_dataset(
 ) -> None:
     lost = {image for image in unseen_species if golden[image]["original"]}
     assert lost == {"180d231d-d556-4f86-9ec6-a751b4b8803d"}
-    assert golden["180d231d-d556-4f86-9ec6-a751b4b8803d"]["text"]["sci.txt"].endswith("Ailuropoda melanoleuca.")
+    assert golden["180d231d-d556-4f86-9ec6-a751b4b8803d"]["text"]["sci.txt"].endswith(
+        "Ailuropoda melanoleuca."
+    )
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -153,7 +156,13 @@ def test_the_eol_name_file_differs_from_the_published_one_in_how_classes_are_num
 
 
 def test_archives_with_published_ids_as_names_give_the_same_dataset(
-    sample_build: Path, settings_file: Any, sample_settings: Any, shared: Path, build: Build, digests: Digests
+    *,
+    sample_build: Path,
+    settings_file: Any,
+    sample_settings: Any,
+    shared: Path,
+    build: Build,
+    digests: Digests,
 ) -> None:
     sample_settings["eol"]["images"] = shared / "sample" / "eol-hf"
     settings = settings_file(sample_settings)
@@ -189,7 +198,13 @@ def ends(directory: Path) -> list[list[dict[str, Any]]]:
 
 
 def test_published_name_files_give_the_same_shards_and_catalog(
-    sample_build: Path, settings_file: Any, sample_settings: Any, shared: Path, build: Build, digests: Digests
+    *,
+    sample_build: Path,
+    settings_file: Any,
+    sample_settings: Any,
+    shared: Path,
+    build: Build,
+    digests: Digests,
 ) -> None:
     sample_settings["published"]["names"] = shared / "golden" / "naming"
     settings = settings_file(sample_settings)
@@ -224,7 +239,9 @@ def test_licenses_are_those_of_the_manifests(sample_build: Path, shared: Path, b
     licenses = sample_build / "224x224" / "licenses.csv"
     assert header_of(licenses) == LICENSES
     rows = rows_of(licenses)
-    eol = {row["treeoflife_id"] for row in rows_of(sample_build / "224x224/catalog.csv") if row["eol_page_id"]}
+    eol = {
+        row["treeoflife_id"] for row in rows_of(sample_build / "224x224/catalog.csv") if row["eol_page_id"]
+    }
     assert Counter(row["treeoflife_id"] for row in rows) == dict.fromkeys(eol, 1)
     assert eol <= {*built["train"], *built["val"]}
 

@@ -6,6 +6,7 @@ A table is written partition by partition, a row group each, so that a worker re
 from __future__ import annotations
 
 import contextlib
+import csv
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -104,7 +105,11 @@ def public_names(schema: pa.Schema) -> list[str]:
 
 
 def write_catalog(
-    csv: Path, parquet: Path, schema: pa.Schema, tables: Iterable[pa.Table], progress: Callable[[int], None]
+    csv_path: Path,
+    parquet: Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    progress: Callable[[int], None],
 ) -> None:
     """Write a catalog in both forms, each whole or not at all; the Parquet file comes into place last.
 

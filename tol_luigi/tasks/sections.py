@@ -104,7 +104,7 @@ class folder(luigi.Config):
 
     images: Path | None = Place(kind="either", description="a folder or archive of images")
     labels: Path | None = Place(
-        kind="file", description="CSV: file, kingdom … species, and if you like common, license, owner"
+        kind="file", description="CSV: file, kingdom to species, and if you like common, license, owner"
     )
     name: str = Text(default="own", description="how the catalog calls the collection")
     partitions: int = Whole(

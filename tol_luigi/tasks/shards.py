@@ -134,6 +134,7 @@ class WriteShards(_ShareTask):
         with self.progress("images", share.samples) as tell:
             if self.split == "train_small":
                 shards, ledger = self._copied(paths, share)
+                tell(share.samples)
             else:
                 shards, ledger = self._packed(paths, share, tell)
         write_ledger(layout.ledger(*self.about), ledger)
