@@ -80,7 +80,7 @@ FLY = Taxon.of("Animalia", "Arthropoda", "Insecta", "Diptera")
 @pytest.fixture
 def world(tmp_path: Path, list_images: ListImages) -> World:
     """Build one: EOL with a page without name (30) and an excluded species (Malus domestica), and BIOSCAN."""
-    sources: list[Source] = [Eol(tmp_path), Bioscan(tmp_path, None, 2)]
+    sources: list[Source] = [Eol(tmp_path), Bioscan(tmp_path, 2)]
     listed = [
         list_images(Eol, {"a": [(n, 10) for n in range(1, 21)], "b": [(50, 20), (51, 30), (52, 10)]}),
         list_images(Bioscan, {"part1": [(1, "x.jpg"), (1, "y, z.jpg")]}),
@@ -96,7 +96,7 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
         val_percent=25,
         train_small_percent=50,
         digest="d",
-        progress=lambda _: None,
+        progress=nothing,
     )
     eol = [Entry("10", WARBLER, 'Myrtle "Yellow-Rumped", Warbler'), Entry("20", APPLE, "apple")]
     bioscan = [Entry(image_id("bioscan", f"1/{name}"), FLY, "") for name in ("x.jpg", "y, z.jpg")]
@@ -106,8 +106,16 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
     )
     unnamed: list[dict[str, Any]] = []
     schema = predicted_schema(SOURCES, [source.name for source in sources])
-    tables = predicted_tables(mapping, names, sources, schema=schema, guard=guard, unnamed=unnamed)
+    listings = {path.stem: path for one in listed for path in one.listings}
+    tables = predicted_tables(
+        mapping,
+        names,
+        sources,
+        schema=schema,
+        guard=guard,
+        listing=lambda _, partition: listings[partition],
+        unnamed=unnamed,
+    )
     predicted = tmp_path / "predicted.parquet"
     write_catalog(tmp_path / "predicted.csv", predicted, schema, tables, nothing)
-    listings = {path.stem: path for one in listed for path in one.listings}
     return World(sources, listings, mapping, names, predicted, guard, unnamed)

@@ -109,7 +109,7 @@ def test_an_image_without_a_taxon_goes_to_the_ledger(world: Any) -> None:
             "id": image_id("eol", "51/30"),
             "source": "eol",
             "partition": "b",
-            "name": "51/30",
+            "name": "1.jpg",
             "state": "no_taxon",
             "reason": "no rank is known of it",
         }

@@ -148,11 +148,6 @@ class Source(abc.ABC):
         """Name what is scanned at one go: a partition each, unless one archive holds them all."""
         return self.partitions()
 
-    def listing_of(self, partition: str) -> str:
-        """Name the listing that the files of a partition are in."""
-        listings = self.listings()
-        return partition if partition in listings else listings[0]
-
     @abc.abstractmethod
     def scan(self, listing: str) -> Iterator[Found]:
         """List the files of one listing, in the order in which they lie there.

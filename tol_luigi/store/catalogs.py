@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.files import committed
+from tol_luigi.store.models import PUBLISHED_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,9 +37,6 @@ __all__ = [
 RANK_COLUMNS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 """The seven ranks, as the catalogs head them."""
 
-_PUBLISHED_SOURCES = ("eol", "bioscan", "inat21")
-"""Their columns are in every catalog, in this order, whether or not the source is used."""
-
 CLASS_INDEX = "class_index"
 
 
@@ -52,7 +50,9 @@ def key_fields(sources: Sequence[type[Source]]) -> list[pa.Field]:
 
 
 def _public(known: dict[str, type[Source]], used: Iterable[str]) -> list[pa.Field]:
-    shown = [known[name] for name in dict.fromkeys([*_PUBLISHED_SOURCES, *used])]
+    shown = [
+        known[name] for name in dict.fromkeys([*PUBLISHED_SOURCES, *used])
+    ]  # the former are always there
     return [
         pa.field("split", pa.string()),
         pa.field("treeoflife_id", pa.string()),

@@ -116,7 +116,10 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
     Returns:
         A member for each position.
     """
+    wanted = pa.array(positions, type=pa.int64())
+    if not len(wanted):
+        return []
     columns = ["position", "member", "size", "offset"]
     rows = pq.read_table(path, columns=columns, filters=[("partition", "==", partition)])
-    chosen = rows.take(pa.array(positions, type=pa.int64())).to_pylist()
+    chosen = rows.take(wanted).to_pylist()
     return [Member(row["member"], row["size"], row["offset"]) for row in chosen]

@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.splits import assign
 from tol_luigi.store.databases import created, fetch, insert_rows, insert_sql, opened
 from tol_luigi.store.listings import read_listing
-from tol_luigi.store.models import Marker, Partition, Place, Split, image_model
+from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,7 +73,8 @@ def build_mapping(
     Args:
         path: The database to write, whole or not at all.
         sources: The sources, in the order of the catalogs.
-        published: A published mapping to take ids from; then only its images are used.
+        published: A published mapping to take ids from; then only its images are used, but for sources that
+            no published file has.
         digest: Of the settings, for the marker.
         progress: Told the number of images so far.
 
@@ -97,13 +98,14 @@ def build_mapping(
         count = 0
         for source, model in zip(sources, models, strict=True):
             filler = _Filler(database, source, model)
-            if published:
-                filler.import_published(published)
-            for looked_at, left_out in filler.fill(published=published is not None):
+            looked_up = published if source.name in PUBLISHED_SOURCES else None
+            if looked_up:
+                filler.import_published(looked_up)
+            for looked_at, left_out in filler.fill(published=looked_up is not None):
                 yield from left_out
                 count += looked_at
                 progress(count)
-            if published:
+            if looked_up:
                 yield from filler.missing()
         Marker.create(stage="mapping", digest=digest)
 
@@ -259,10 +261,11 @@ def fill_splits(
     models = [image_model(*source) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
     with created(path, [*models, *_TABLES], copy_of=path, attached=attached) as database:
-        Split.delete().execute()
+        if Marker.get_or_none(Marker.stage == "splits"):
+            return  # another process has been quicker, and this is a copy of what it has made
         taken = published is not None and _has_splits(database)
-        for model in models:
-            if taken:
+        for (name, _), model in zip(sources, models, strict=True):
+            if taken and name in PUBLISHED_SOURCES:
                 _take_splits(database, model, published)
             else:
                 chosen = assign(
@@ -274,7 +277,6 @@ def fill_splits(
                 flags = (array.astype(int).tolist() for array in chosen)
                 insert_rows(database, Split, zip(_ids(database, model), *flags, strict=True))
             progress(Split.select().count())
-        Marker.delete().where(Marker.stage == "splits").execute()
         Marker.create(stage="splits", digest=digest)
 
 

@@ -11,10 +11,11 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import Taxon, common_or_name
 from tol_luigi.store.catalogs import CLASS_INDEX, RANK_COLUMNS
 from tol_luigi.store.databases import fetch, opened
+from tol_luigi.store.listings import members_at
 from tol_luigi.store.models import Name, Partition, Place, Split, image_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.exclusions import Exclusions
@@ -88,6 +89,7 @@ def predicted_tables(
     *,
     schema: pa.Schema,
     guard: Guard,
+    listing: Callable[[str, str], Path],
     unnamed: list[dict[str, Any]],
 ) -> Iterator[pa.Table]:
     """Join everything known of the images.
@@ -98,6 +100,7 @@ def predicted_tables(
         sources: The sources, in the order of the catalogs.
         schema: The columns of the predicted catalog.
         guard: Judges each image.
+        listing: Gives the listing of a source and partition.
         unnamed: Filled with a ledger row for each image without a taxon.
 
     Yields:
@@ -111,7 +114,9 @@ def predicted_tables(
                 query = _query(model, source, partition.number)
                 rows = [row for batch in fetch(database, query) for row in batch]
                 if rows:
-                    yield _Joined(source, partition.name, guard, unnamed).table(rows, schema)
+                    joined = _Joined(source, partition.name, guard)
+                    yield joined.table(rows, schema)
+                    unnamed += joined.unnamed(listing(source.name, partition.name))
 
 
 def _query(model: Any, source: Source, number: int) -> Any:  # noqa: ANN401 (a peewee model and query)
@@ -140,8 +145,9 @@ def _query(model: Any, source: Source, number: int) -> Any:  # noqa: ANN401 (a p
 class _Joined:
     """Turns the joined rows of one partition into rows of the predicted catalog."""
 
-    def __init__(self, source: Source, partition: str, guard: Guard, unnamed: list[dict[str, Any]]) -> None:
-        self.source, self.partition, self.guard, self.unnamed = source, partition, guard, unnamed
+    def __init__(self, source: Source, partition: str, guard: Guard) -> None:
+        self.source, self.partition, self.guard = source, partition, guard
+        self.without_taxon: list[tuple[int, str]] = []
 
     def table(self, rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
         """Make the table; columns of other sources are null."""
@@ -154,7 +160,7 @@ class _Joined:
         key, (is_val, is_train_small, *named) = rest[:width], rest[width:]
         *ranks, common, class_index = named
         if not any(ranks):
-            self.unnamed.append(self._without_taxon(image, key))
+            self.without_taxon.append((position, image))
             return None
         taxon = Taxon.from_rendered(ranks)
         excluded, exclusion = self.guard.judge(self.source, key, taxon)
@@ -173,12 +179,21 @@ class _Joined:
             "exclusion": exclusion,
         }
 
-    def _without_taxon(self, image: str, key: Sequence[Any]) -> dict[str, Any]:
-        return {
-            "id": image,
-            "source": self.source.name,
-            "partition": self.partition,
-            "name": self.source.spell(key),
-            "state": State.NO_TAXON.value,
-            "reason": "no rank is known of it",
-        }
+    def unnamed(self, listing: Path) -> list[dict[str, Any]]:
+        """Give a ledger row for each image without a taxon.
+
+        Args:
+            listing: Where the names of the files stand.
+        """
+        members = members_at(listing, self.partition, [position for position, _ in self.without_taxon])
+        return [
+            {
+                "id": image,
+                "source": self.source.name,
+                "partition": self.partition,
+                "name": member.name,
+                "state": State.NO_TAXON.value,
+                "reason": "no rank is known of it",
+            }
+            for (_, image), member in zip(self.without_taxon, members, strict=True)
+        ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Key, Source
 
-__all__ = ["MakeMapping", "MakeSplits", "MarkerTarget"]
+__all__ = ["MakeMapping", "MakeSplits", "MarkerTarget", "all_scans"]
 
 
 class MarkerTarget(luigi.LocalTarget):
@@ -39,17 +39,21 @@ class MarkerTarget(luigi.LocalTarget):
         return marker(Path(self.path), self.stage) == self.digest
 
 
+def all_scans(task: DatasetTask) -> list[ScanPartition]:
+    """List the scans of all sources, for the dataset of a task."""
+    return [
+        task.clone(ScanPartition, source=source, partition=listing)
+        for source in task.settings.used
+        for listing in task.settings.listings(source)
+    ]
+
+
 class MakeMapping(DatasetTask):
     """Give every image its id and its place; take the ids of a published mapping where there is one."""
 
     def requires(self) -> list[ScanPartition]:
         """Have every partition scanned."""
-        settings = self.settings
-        return [
-            self.clone(ScanPartition, source=source, partition=listing)
-            for source in settings.used
-            for listing in settings.listings(source)
-        ]
+        return all_scans(self)
 
     def output(self) -> MarkerTarget:
         """The mapping, which comes into place after the ledger of what it leaves out."""

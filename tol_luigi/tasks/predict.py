@@ -13,11 +13,12 @@ from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask
-from tol_luigi.tasks.mapping import MakeSplits
+from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -30,8 +31,8 @@ class PredictCatalog(DatasetTask):
     """Write the catalog as it will be if no image is broken; it is also the work list of the shards."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have ids, splits and names."""
-        return [self.clone(MakeSplits), self.clone(MakeMetadata)]
+        """Have ids, splits and names, and the listings, for the names of the files."""
+        return [self.clone(MakeSplits), self.clone(MakeMetadata), *all_scans(self)]
 
     def output(self) -> list[luigi.LocalTarget]:
         """The catalog in both forms; Parquet comes into place last."""
@@ -52,11 +53,15 @@ class PredictCatalog(DatasetTask):
                 settings.sources.values(),
                 schema=schema,
                 guard=guard,
+                listing=self._listing,
                 unnamed=unnamed,
             )
             write_catalog(
                 layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
             )
+
+    def _listing(self, source: str, partition: str) -> Path:
+        return self.layout.listing(source, self.settings.listing_of(source, partition))
 
     def _checked(
         self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]

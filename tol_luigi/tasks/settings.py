@@ -188,6 +188,11 @@ class Settings:
             return demonstration.PARTITIONS[source]
         return self.sources[source].partitions()
 
+    def listing_of(self, source: str, partition: str) -> str:
+        """Name the listing that the files of a partition are in."""
+        listings = self.listings(source)
+        return partition if partition in listings else listings[0]
+
     def listings(self, source: str) -> tuple[str, ...]:
         """Name the listings of a source, also of one that is still to be drawn."""
         if self.is_demonstration:
@@ -362,9 +367,8 @@ def _require_companions(
 
 def _consistent(made: Settings, origins: Mapping[tuple[str, str], Path]) -> Settings:
     """Refuse to go on with a dataset that was begun with other settings."""
-    if made.layout.record.exists() and (
-        differences := _differences(read_json(made.layout.record), made.determining)
-    ):
+    now = made.determining  # whatever is there, since this also looks into every source
+    if made.layout.record.exists() and (differences := _differences(read_json(made.layout.record), now)):
         where = f"{made.layout.record}: {_where('dataset', 'tag', origins, made.dataset.tag)}"
         what = f"this dataset was begun with other settings: {'; '.join(differences)}"
         raise SettingsError(

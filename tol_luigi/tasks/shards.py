@@ -22,6 +22,7 @@ from tol_luigi.store.ledger import ids_by_shard, write_ledger
 from tol_luigi.store.worklists import copy_list, work_list
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.scan import ScanPartition
 from tol_luigi.tasks.taxa import CheckTaxa
 
 if TYPE_CHECKING:
@@ -113,9 +114,12 @@ class WriteShards(_ShareTask):
     """Write the shards of one partition of a split; those of train_small are copied out of those of train."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have the plan; and for train_small the samples."""
-        plan = self.clone(PlanShards)
-        return [plan, self.clone(WriteShards, split="train")] if self.split == "train_small" else [plan]
+        """Have the plan, the work list, and where the files lie; for train_small the samples."""
+        stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
+        if self.split == "train_small":
+            return [*stages, self.clone(WriteShards, split="train")]
+        listing = self.settings.listing_of(self.source, self.partition)
+        return [*stages, self.clone(ScanPartition, partition=listing)]
 
     def output(self) -> ShardsTarget:
         """The receipt, which comes into place after the shards and their ledger."""
@@ -150,7 +154,7 @@ class WriteShards(_ShareTask):
 
     def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
         source, given = self.settings.sources[self.source], self.settings
-        listing = self.layout.listing(self.source, source.listing_of(self.partition))
+        listing = self.layout.listing(self.source, given.listing_of(self.source, self.partition))
         work = work_list(self.layout.predicted, listing, *self.about)
         shards, outcomes = pack(
             work.samples,
