@@ -22,6 +22,7 @@ from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import DrawDemonstration, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
@@ -35,6 +36,8 @@ __all__ = [
     "PredictCatalog",
     "ScanPartition",
     "StoreSettings",
+    "VerifyDataset",
+    "VerifyShards",
     "WriteCatalog",
     "WriteShards",
 ]

@@ -1,17 +1,35 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tol_luigi.core.files import ATTEMPT, committed, read_json, scratch_beside, sha256_file, write_json
+from tol_luigi.core.errors import DiskError, MappingError
+from tol_luigi.core.files import (
+    ATTEMPT,
+    clear_disk_errors,
+    committed,
+    read_json,
+    remove_leftovers,
+    scratch_beside,
+    sha256_file,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+NOW = 2_000_000_000.0
+DAY = 24 * 60 * 60
 
 KILLED = """
 import os, signal, sys
@@ -48,10 +66,10 @@ def test_what_was_there_stays_until_the_end(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
-def fail(path: Path) -> None:
+def fail(path: Path, error: BaseException) -> None:
     with committed(path) as scratch:
         scratch.write_text("half")
-        raise KeyboardInterrupt
+        raise error
 
 
 @pytest.mark.parametrize("before", [[], ["old"]], ids=["nothing was there", "an older file stays as it was"])
@@ -60,7 +78,7 @@ def test_after_an_exception_nothing_is_left(tmp_path: Path, before: list[str]) -
     for text in before:
         path.write_text(text)
     with pytest.raises(KeyboardInterrupt):
-        fail(path)
+        fail(path, KeyboardInterrupt())
 
     assert [entry.read_text() for entry in tmp_path.iterdir()] == before
 
@@ -137,3 +155,162 @@ def test_the_first_of_two_writers_can_win(tmp_path: Path) -> None:
     with committed(tmp_path / "b.txt", first_wins=True) as scratch:
         scratch.write_text("only")
     assert (tmp_path / "b.txt").read_text() == "only"
+
+
+def left_by_another(folder: Path) -> Path:
+    """Let another process die of a kill, and give what it has left."""
+    before = set(folder.iterdir())
+    subprocess.run([sys.executable, "-W", "ignore", "-c", KILLED, folder / "a"], check=False)
+    [left] = set(folder.iterdir()) - before
+    return left
+
+
+def test_what_a_dead_process_has_left_is_removed(tmp_path: Path) -> None:
+    deep = tmp_path / "224x224" / "train"
+    deep.mkdir(parents=True)
+    left = left_by_another(deep)
+    folder = left.with_name(left.name.replace(".a.", ".demonstration."))
+    folder.mkdir()
+    (folder / "pictures.tar").touch()
+    kept = deep / "shard-000000.tar"
+    kept.touch()
+    remove_leftovers(tmp_path, time.time())
+
+    assert names(deep) == [kept.name]
+
+
+@pytest.mark.parametrize("age", [0, 10 * DAY], ids=["new", "a process may be suspended for long"])
+def test_what_a_living_process_writes_is_left_alone(tmp_path: Path, age: int) -> None:
+    scratch = scratch_beside(tmp_path / "a.tar")
+    scratch.touch()
+    os.utime(scratch, (NOW - age, NOW - age))
+    remove_leftovers(tmp_path, NOW)
+
+    assert names(tmp_path) == [scratch.name]
+
+
+def test_a_process_that_has_the_number_of_a_dead_one_keeps_nothing_alive(tmp_path: Path) -> None:
+    before, pid, start, rest = scratch_beside(tmp_path / "a.tar").name.rsplit("-", 3)
+    (tmp_path / f"{before}-{pid}-{int(start) - 1}-{rest}").touch()
+    remove_leftovers(tmp_path, time.time())
+
+    assert names(tmp_path) == []
+
+
+def test_a_process_that_only_waits_to_be_buried_keeps_nothing_alive(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KILLED, tmp_path / "a.txt"], start_new_session=True
+    ) as killed:
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+        assert len(names(tmp_path)) == 1
+        remove_leftovers(tmp_path, time.time())
+
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "kept"), [pytest.param(DAY - 1, 1, id="not yet"), pytest.param(DAY + 1, 0, id="after a day")]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(".a.tar.attempt-node7-0123abcd-1-1-0123abcd", id="another machine"),
+        pytest.param(".a.tar.attempt-node7-1-0123abcd", id="a name of another make"),
+        pytest.param(".a.tar.attempt-", id="a name that tells nothing"),
+    ],
+)
+def test_what_cannot_be_asked_about_is_removed_after_a_day(
+    tmp_path: Path, name: str, age: int, kept: int
+) -> None:
+    (tmp_path / name).touch()
+    os.utime(tmp_path / name, (NOW - age, NOW - age))
+    remove_leftovers(tmp_path, NOW)
+
+    assert len(names(tmp_path)) == kept
+
+
+def test_only_scratch_names_are_removed(tmp_path: Path) -> None:
+    for name in (".hidden", "a.attempt-1", "a.txt"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, NOW + DAY)
+
+    assert names(tmp_path) == [".hidden", "a.attempt-1", "a.txt"]
+
+
+def test_no_folder_no_leftovers(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / "nowhere", NOW)
+
+    assert names(tmp_path) == []
+
+
+def full(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = code
+    return error
+
+
+def wrapped(cause: Exception) -> MappingError:
+    error = MappingError("a.sqlite", "cannot be read", "Give another")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        pytest.param(OSError(errno.ENOSPC, "No space left"), "the disk is full", id="the system"),
+        pytest.param(OSError(errno.EDQUOT, "Quota exceeded"), "the quota is used up", id="a quota"),
+        pytest.param(full(sqlite3.SQLITE_FULL), "the disk is full", id="SQLite"),
+        pytest.param(full(sqlite3.SQLITE_IOERR_WRITE), "the disk refuses it", id="SQLite, of a quota"),
+        pytest.param(
+            wrapped(full(sqlite3.SQLITE_FULL)), "the disk is full", id="what a stage has made of it"
+        ),
+    ],
+)
+def test_a_full_disk_is_one_clear_line(tmp_path: Path, error: Exception, why: str) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with pytest.raises(DiskError) as raised:
+        fail(path, error)
+
+    assert str(raised.value).startswith(f"{path}: {why}")
+    assert str(raised.value).endswith("MiB are free). Make space and run the same command again.")
+    assert names(path.parent) == []
+
+
+def test_the_first_to_tell_of_a_full_disk_is_heard(tmp_path: Path) -> None:
+    def closed_after() -> None:
+        try:
+            with clear_disk_errors(tmp_path / "first"):
+                raise OSError(errno.ENOSPC, "No space left")
+        finally:
+            raise OSError(errno.ENOSPC, "No space left on closing")  # as a buffered file does
+
+    with pytest.raises(DiskError, match="/first: "), clear_disk_errors(tmp_path / "second"):
+        closed_after()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("no plain file"), OSError(errno.EIO, "failing"), PermissionError(errno.EACCES, "a source")],
+)
+def test_other_errors_are_what_they_are(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(type(error)) as raised, committed(tmp_path / "a.txt"):
+        raise error
+
+    assert raised.value is error
+
+
+def test_a_library_that_keeps_the_reason_back_is_seen_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(DiskError, match="the disk is full"), committed(tmp_path / "a.txt"):
+        raise OSError("ZRAN_EXPORT_WRITE_ERROR")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(DiskError, match="its folder may not be written to"):
+        write_json(tmp_path / "deep" / "a.json", {})

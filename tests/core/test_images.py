@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -14,19 +16,23 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import cykooz_resizer
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode, encoder
 from tol_luigi.core.ledger import State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Draw = Callable[..., bytes]
-SPEC = ImageSpec()
+SPEC, SCALED = ImageSpec(), ImageSpec(resize="scaled")
 HEADS = [b"", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", b"GIF89a\x02\x00", b"II*\x00\x08"]
 UPSIDE_DOWN = Image.Exif()
 UPSIDE_DOWN[0x0112] = 3
@@ -214,15 +220,120 @@ def test_of_an_animation_the_first_frame_counts() -> None:
     assert opened(jpeg).size == (40, 30)
 
 
-def test_scaled_is_near_the_published_pixels(draw: Draw) -> None:
-    small = draw((500, 400), "RGB", "JPEG")
-    large = saved(Image.linear_gradient("L").resize((2400, 1800)), "JPEG")
-    exact, scaled = encode(large, SPEC), encode(large, ImageSpec(resize="scaled"))
-    difference = ImageChops.difference(opened(exact[0]), opened(scaled[0]))
+def photograph(size: tuple[int, int], **options: Any) -> bytes:
+    """Save what has smooth parts, edges and grain, the same each time."""
+    ground = Image.merge("RGB", [Image.effect_mandelbrot(size, (-2, -1.2, 1, 1.2 + b), 60) for b in range(3)])
+    grain = np.random.default_rng(17).normal(0, 9, (size[1], size[0], 3))
+    image = Image.fromarray((np.asarray(ground) * 0.7 + 20 + grain).clip(0, 255).astype(np.uint8))
+    return saved(image, "JPEG", **{"quality": 90, **options})
 
-    assert exact[0] != scaled[0]
-    assert max(high for _, high in difference.getextrema()) <= 2
-    assert encode(small, SPEC) == encode(small, ImageSpec(resize="scaled"))
+
+def likeness(one: bytes, other: bytes) -> float:
+    """Give the peak signal-to-noise ratio of two pictures, in dB."""
+    pixels = [np.asarray(opened(jpeg)).astype(float) for jpeg in (one, other)]
+    return float(10 * np.log10(255**2 / ((pixels[0] - pixels[1]) ** 2).mean()))
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((1920, 1080), id="1/2 of the pixels each way"),
+        pytest.param((2151, 2155), id="1/4, and the last row and column partly"),
+        pytest.param((1083, 1079), id="1/2, and the same"),
+        pytest.param((1024, 768), id="decoded whole"),
+    ],
+)
+def test_scaled_is_near_the_published_pixels(size: tuple[int, int], subsampling: int) -> None:
+    large = photograph(size, subsampling=subsampling)
+    (exact, told), (scaled, same) = encode(large, SPEC), encode(large, SCALED)
+
+    assert likeness(exact, scaled) > 45
+    assert told == same
+    assert encode(large, SCALED)[0] == scaled
+
+
+def test_scaled_decodes_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, draft = list[Any](), JpegImageFile.draft
+
+    def noted(self: JpegImageFile, *wanted: Any) -> Any:
+        asked.append(draft(self, *wanted))
+        return asked[-1]
+
+    monkeypatch.setattr(JpegImageFile, "draft", noted)
+    for size in [(1920, 1080), (2163, 2161), (1000, 1000)]:
+        encode(photograph(size), SCALED)
+
+    assert asked == [
+        ("RGB", (0, 0, 960, 540)),
+        ("RGB", (0, 0, 540.75, 540.25)),
+        ("RGB", (0, 0, 1000, 1000)),
+    ]
+
+
+@pytest.mark.parametrize("size", [(500, 375), (536, 2000), (4000, 536), (90, 60)])
+def test_scaled_leaves_small_pictures_as_published(size: tuple[int, int]) -> None:
+    data = photograph(size)
+
+    assert encode(data, SCALED) == encode(data, SPEC)
+
+
+@pytest.mark.parametrize(("mode", "form"), [("RGB", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("RGB", "WEBP")])
+def test_scaled_leaves_what_is_no_photograph_as_published(draw: Draw, mode: str, form: str) -> None:
+    data = draw((1400, 1200), mode, form)
+
+    assert encode(data, SCALED) == encode(data, SPEC)
+
+
+def test_scaled_leaves_what_is_turned_as_published() -> None:
+    turned = photograph((1400, 1200), exif=UPSIDE_DOWN)
+    exact, scaled = (encode(turned, ImageSpec(resize=how, exif="apply")) for how in ("exact", "scaled"))
+
+    assert exact == scaled
+    assert encode(turned, SCALED)[0] == encode(photograph((1400, 1200)), SCALED)[0]
+
+
+def test_scaled_keeps_what_there_is_of_a_picture_that_breaks_off() -> None:
+    data = photograph((1920, 1080))[:-30_000]
+    (exact, told), (scaled, same) = encode(data, SPEC), encode(data, SCALED)
+
+    assert told == same
+    assert told.flags == ("truncated",)
+    assert likeness(exact, scaled) > 45
+    assert refused(data, ImageSpec(resize="scaled", truncated="drop")).state is State.TRUNCATED
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1001, 1003)])
+def test_scaled_gives_the_same_bytes_on_every_processor(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, made = photograph(size), set[bytes]()
+    known = {cykooz_resizer.CpuExtensions.none, cykooz_resizer.Resizer().cpu_extensions}
+    for extensions in known:
+        resizer = cykooz_resizer.Resizer()
+        resizer.cpu_extensions = extensions
+        monkeypatch.setattr(cykooz_resizer, "Resizer", lambda resizer=resizer: resizer)
+        made.add(encode(data, SCALED)[0])
+        monkeypatch.undo()
+
+    assert len(known) > 1
+    assert len(made) == 1
+
+
+def test_the_encoder_names_what_determines_bytes() -> None:
+    assert re.fullmatch(r"Pillow [\d.]+, libjpeg-turbo [\d.]+", encoder(SPEC))
+    assert re.fullmatch(r"Pillow [\d.]+, libjpeg-turbo [\d.]+, cykooz-resizer [\d.]+", encoder(SCALED))
+
+
+def test_scaled_without_its_resizer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+
+    assert encoder(SPEC)
+    with pytest.raises(SettingsError, match="resize = scaled: the package cykooz-resizer is not installed"):
+        encoder(SCALED)
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -3,13 +3,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tol_luigi.core.packing import Sample
 from tol_luigi.core.samples import IMAGE, MEMBERS, texts
-from tol_luigi.core.shard_checks import check_shards
+from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards, first_damaged
 from tol_luigi.core.shards import Shard, sample_record, shard_name, write_shard
 from tol_luigi.core.taxon import Taxon
 
@@ -32,8 +34,8 @@ def record(draw: Draw) -> Record:
     return laid_out
 
 
-def found(folder: Path, shard: Shard, ids: list[str] = IDS) -> list[str]:
-    findings = check_shards(folder, [shard], {0: ids}, (224, 224), lambda _: None)
+def found(folder: Path, shard: Shard, ids: list[str] = IDS, **options: Any) -> list[str]:
+    findings = check_shards(folder, [shard], {0: ids}, (224, 224), lambda _: None, **options)
     assert all(finding["shard"] == str(folder / shard.name) for finding in findings)
     return [finding["what"] for finding in findings]
 
@@ -141,3 +143,147 @@ def test_shards_are_checked_one_by_one(tmp_path: Path, record: Record) -> None:
     assert [Path(finding["shard"]).name for finding in findings] == ["shard-000001.tar"]
     assert told == [1, 2]
     assert len(MEMBERS) == 11
+
+
+NAMED = {image: Sample(image, ("Animalia", *[""] * 6), "") for image in IDS}
+
+
+def test_nothing_is_wrong_with_samples_that_are_named_as_foretold(tmp_path: Path, record: Record) -> None:
+    shard = shard_of(tmp_path, *map(record, IDS))
+
+    assert found(tmp_path, shard, samples=NAMED, level=Level.PIXELS) == []
+
+
+@pytest.mark.parametrize("name", [name for name in MEMBERS if name != IMAGE])
+def test_every_text_is_compared(tmp_path: Path, record: Record, name: str) -> None:
+    changed = record("b", **{name.replace(".", "__"): b"a photo of Plantae."})
+    shard = shard_of(tmp_path, record("a"), changed, record("c"))
+
+    assert found(tmp_path, shard, samples=NAMED) == [
+        f"{name} of sample b is not what the predicted catalog makes it"
+    ]
+    assert found(tmp_path, shard) == []
+
+
+def test_a_sample_of_another_split_is_found(tmp_path: Path, record: Record) -> None:
+    shard = shard_of(tmp_path, *map(record, IDS))
+    others = {image: sample for image, sample in NAMED.items() if image != "c"}
+
+    assert found(tmp_path, shard, samples=others) == [
+        "sample c is not one that the predicted catalog has for this split and partition"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "what"),
+    [
+        pytest.param("abcab", ["sample a is there 2 times", "sample b is there 2 times"], id="apart"),
+        pytest.param("abbc", ["sample b has two members com.txt"], id="side by side"),
+    ],
+)
+def test_a_sample_that_is_there_twice(tmp_path: Path, record: Record, order: str, what: list[str]) -> None:
+    findings = found(tmp_path, shard_of(tmp_path, *map(record, order)))
+
+    assert findings[: len(what)] == what
+
+
+def test_of_many_wrong_samples_the_first_are_told(tmp_path: Path, record: Record) -> None:
+    ids = [f"{number:03d}" for number in range(30)]
+    findings = found(tmp_path, shard_of(tmp_path, *map(record, ids)), ids, samples={})
+
+    assert [finding.split()[1] for finding in findings[:-1]] == ids[:20]
+    assert findings[-1] == "as much is wrong with 10 samples more"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(lambda draw: draw((224, 224), "RGB", "JPEG")[:-600], id="breaks off"),
+        pytest.param(lambda draw: draw((224, 224), "L", "JPEG"), id="grey"),
+        pytest.param(lambda draw: draw((224, 224), "CMYK", "JPEG"), id="for print"),
+    ],
+)
+def test_a_picture_is_decoded_where_that_is_asked_for(
+    tmp_path: Path, record: Record, draw: Draw, wrong: Callable[[Draw], bytes]
+) -> None:
+    shard = shard_of(tmp_path, record("a"), record("b", jpg=wrong(draw)), record("c"))
+
+    assert found(tmp_path, shard) == []
+    assert found(tmp_path, shard, level=Level.PIXELS) == [
+        "the picture of sample b is not an RGB JPEG of 224 x 224 pixels, whole"
+    ]
+
+
+def test_for_the_receipt_alone_nothing_is_read(tmp_path: Path, record: Record) -> None:
+    shard = shard_of(tmp_path, record("a"))
+    path = tmp_path / shard.name
+    path.write_bytes(bytes(shard.size))
+    assert found(tmp_path, shard, level=Level.RECEIPT) == []
+    path.write_bytes(bytes(shard.size - 1))
+    assert found(tmp_path, shard, level=Level.RECEIPT) == [f"it has {shard.size - 1} bytes, not {shard.size}"]
+    path.unlink()
+    assert found(tmp_path, shard, level=Level.RECEIPT) == ["it is missing"]
+
+
+def test_the_first_damaged_shard(tmp_path: Path, record: Record) -> None:
+    shards = [shard_of(tmp_path, record(image), number=number) for number, image in enumerate(IDS)]
+    assert first_damaged(tmp_path, shards) is None
+    for shard in shards[1:]:
+        (tmp_path / shard.name).write_bytes(b"")
+    assert first_damaged(tmp_path, shards) == tmp_path / shards[1].name
+
+
+@pytest.mark.parametrize(
+    ("samples", "ids", "what"),
+    [
+        pytest.param(3, {0: ["a", "b"], 1: ["c"]}, {}, id="they agree"),
+        pytest.param(
+            3,
+            {0: ["a", "b"]},
+            {"shard-000001.tar": "the receipt has 1 samples of it, the ledger 0"},
+            id="the ledger lacks a shard",
+        ),
+        pytest.param(
+            3,
+            {0: ["a", "b"], 1: ["c"], 2: ["d"]},
+            {"shard-000002.tar": "the receipt has 0 samples of it, the ledger 1"},
+            id="the receipt lacks a shard",
+        ),
+        pytest.param(
+            4,
+            {0: ["a", "b"], 1: ["c"]},
+            {"receipt": "it has 4 samples, and 3 in its shards"},
+            id="the receipt contradicts itself",
+        ),
+    ],
+)
+def test_receipt_and_ledger(samples: int, ids: dict[int, list[str]], what: dict[str, str]) -> None:
+    shards = [Shard(shard_name(0), 10, "", 2), Shard(shard_name(1), 10, "", 1)]
+    findings = check_records(Path(), Path("receipt"), shards, samples, ids)
+
+    assert {finding["shard"]: finding["what"] for finding in findings} == what
+
+
+@pytest.mark.parametrize(
+    ("named", "present", "what"),
+    [
+        pytest.param([0, 1, 2], [0, 1, 2], {}, id="all is well"),
+        pytest.param([], [], {}, id="a split without shards"),
+        pytest.param(
+            [0, 3],
+            [0, 3],
+            {
+                1: "the numbers have a hole here: no receipt names it",
+                2: "the numbers have a hole here: no receipt names it",
+            },
+            id="a hole",
+        ),
+        pytest.param([0], [0, 1], {1: "no receipt names it"}, id="a foreign one"),
+        pytest.param([0, 1, 1], [0, 1], {1: "two receipts name it"}, id="named twice"),
+        pytest.param([0, 1], [0], {}, id="a missing one is found elsewhere"),
+    ],
+)
+def test_numbering(named: list[int], present: list[int], what: dict[int, str]) -> None:
+    findings = check_numbering(Path(), [*map(shard_name, named)], [*map(shard_name, present)])
+
+    assert findings == [{"shard": shard_name(number), "what": text} for number, text in what.items()]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import re
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tol_luigi.core.shards import (
     ShardReader,
     balanced,
     copy_record,
+    member_header,
     sample_record,
     shard_name,
     shard_number,
@@ -238,3 +240,17 @@ def test_what_is_no_plain_file_is_found(tmp_path: Path, kind: bytes) -> None:
 
     with pytest.raises(ShardError, match=r"member a\.jpg is no plain file"):
         list(ShardReader(path))
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1, max_size=120), st.integers(min_value=0, max_value=2 * 8**11))
+def test_a_header_is_what_tarfile_writes(name: str, size: int) -> None:
+    header = tarfile.TarInfo(name)
+    header.size = size
+    try:
+        expected = header.tobuf(tarfile.USTAR_FORMAT)
+    except ValueError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            member_header(name, size)
+    else:
+        assert member_header(name, size) == expected

@@ -9,6 +9,7 @@
     ├── MappingError          a mapping that does not fit the sources
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
+    ├── DiskError             a disk that is full, or may not be written to
     ├── ShardError            a shard that is not what its receipt says
     └── LedgerError           images that are accounted for twice, or not at all
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArchiveError",
+    "DiskError",
     "ExclusionError",
     "LedgerError",
     "MappingError",
@@ -81,6 +83,10 @@ class TooManyBadError(TolError):
 
 class TaxaError(TolError):
     """Taxa are wrong beyond the limits of the settings."""
+
+
+class DiskError(TolError):
+    """A file cannot be written: its disk is full, or its folder is not ours to write to."""
 
 
 class ShardError(TolError):

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import hashlib
 import json
 import os
+import re
 import secrets
+import shutil
 import socket
+import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.errors import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-__all__ = ["ATTEMPT", "committed", "read_json", "scratch_beside", "sha256_file", "write_json"]
+__all__ = [
+    "ATTEMPT",
+    "clear_disk_errors",
+    "committed",
+    "read_json",
+    "remove_leftovers",
+    "scratch_beside",
+    "sha256_file",
+    "write_json",
+]
 
 ATTEMPT = ".attempt-"
 """What marks a scratch name. Whatever bears it belongs to a process at work, or is a dead one's leftover."""
 
-_CHUNK = 1 << 20
+_MARK = re.compile(r"-(?P<place>[0-9a-f]{8})-(?P<pid>\d{1,9})-(?P<start>\d+)-[0-9a-f]{8}(?:-|$)")
+_DAY = 24 * 60 * 60
+_MOST_ENTRIES = 100_000
+"""A dataset of ten million images has some five thousand files. Whoever keeps far more in its folder is not kept waiting."""
 
 
 def scratch_beside(path: Path) -> Path:
@@ -28,8 +47,139 @@ def scratch_beside(path: Path) -> Path:
     The name is hidden, tells host and process, and is never used twice: two processes that
     make the same file do not meet.
     """
-    mark = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    pid = os.getpid()
+    mark = f"{socket.gethostname()}-{_place()}-{pid}-{_start(pid)}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}{ATTEMPT}{mark}")
+
+
+@functools.cache
+def _place() -> str:
+    """Name the boot of this machine and the container, if any: process numbers tell something within one of them.
+
+    Host names do not: containers may bear that of their host, and machines of a cluster the same.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
+        numbers = Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot}{numbers}".encode()).hexdigest()[:8]
+
+
+def _start(pid: int) -> str:
+    """Tell when a process began, as the kernel counts; "" if it has ended, or cannot be seen."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = status.rpartition(")")[2].split()  # before that stands the program's name, whatever is in it
+    return "" if fields[0] in {"Z", "X"} else fields[19]
+
+
+def _is_at_work(pid: int, start: str) -> bool:
+    """Tell whether a process goes on, and is not another one that has got its number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user, who may be hidden
+        return _start(pid) in {start, ""}
+    return _start(pid) == start
+
+
+def remove_leftovers(directory: Path, now: float) -> None:
+    """Remove the scratch files and folders that killed processes have left in a folder, or anywhere below it.
+
+    One goes if surely nobody writes it any more: its process ran on this machine and has ended; or, as
+    other machines cannot be asked, it has not been written to for a day. What cannot be removed stays.
+
+    Every folder is listed once; nothing but what has a scratch name is looked at more closely.
+
+    Args:
+        directory: The folder.
+        now: The time, in seconds since 1970.
+    """
+    for scratch in _scratch_below(directory):
+        with contextlib.suppress(OSError):  # another process may be at it, too
+            if not _is_leftover(scratch, now):
+                continue
+            if scratch.is_dir() and not scratch.is_symlink():
+                shutil.rmtree(scratch)
+            else:
+                scratch.unlink()
+
+
+def _scratch_below(directory: Path) -> Iterator[Path]:
+    seen = 0
+    for folder, folders, files in os.walk(directory):
+        names = [*folders, *files]
+        seen += len(names)
+        if seen > _MOST_ENTRIES:
+            return
+        folders[:] = [name for name in folders if ATTEMPT not in name]
+        yield from (Path(folder, name) for name in names if name.startswith(".") and ATTEMPT in name)
+
+
+def _is_leftover(scratch: Path, now: float) -> bool:
+    mark = _MARK.search(scratch.name)
+    if mark and mark["place"] == _place():
+        return not _is_at_work(int(mark["pid"]), mark["start"])
+    return now - scratch.lstat().st_mtime > _DAY
+
+
+_WHY = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+}
+_WHY_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR_WRITE: "the disk refuses it, perhaps as a quota is used up",
+}
+
+
+@contextlib.contextmanager
+def clear_disk_errors(path: Path) -> Iterator[None]:
+    """Tell in one clear line that something has failed since a disk is full, or may not be written to.
+
+    Args:
+        path: What is being written.
+
+    Raises:
+        DiskError: That is so, whatever SQLite, a library or a stage has made of what the system said.
+    """
+    try:
+        yield
+    except DiskError:
+        raise
+    except Exception as error:
+        for link in _chain(error):
+            if isinstance(link, DiskError):  # what was being closed after it has failed for the same reason
+                raise DiskError(*link.args) from error
+        # the nearest folder that is there; a file in its place is none
+        folder = next(folder for folder in path.parents if os.access(f"{folder}/.", os.F_OK))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            remedy = "Allow it, or choose another [dataset] root, and run the same command again"
+            raise DiskError(path, "its folder may not be written to", remedy) from error
+        space = shutil.disk_usage(folder)
+        if why := next(filter(None, (_why_full(link, space.free) for link in _chain(error))), ""):
+            what = f"{why} ({space.free / 2**20:,.1f} of {space.total / 2**20:,.1f} MiB are free)"
+            raise DiskError(path, what, "Make space and run the same command again") from error
+        raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error, then what it was made of, and so on."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _why_full(error: BaseException, free: int) -> str:
+    """Tell which limit of a disk an error comes of, "" if of none."""
+    if isinstance(error, OSError):
+        # a library may keep back what the system has said
+        return _WHY.get(error.errno or (errno.EIO if free else errno.ENOSPC), "")
+    return _WHY_OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0), "")
 
 
 def flush_to_disk(path: Path) -> None:
@@ -46,7 +196,8 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     """Give a scratch path to write; on a clean exit flush it and rename it to ``path``.
 
     After an exception nothing is left under either name. A process killed in between leaves
-    the scratch file only. The folder of ``path`` is made where it is missing.
+    the scratch file only. The folder of ``path`` is made where it is missing. That a disk is full
+    is told as :func:`clear_disk_errors` does.
 
     Args:
         path: The file to make.
@@ -55,18 +206,20 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     Yields:
         The scratch path: a file to create, in the folder of ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = scratch_beside(path)
     try:
-        yield scratch
-        flush_to_disk(scratch)
-        if first_wins:
-            _rename_unless_there(scratch, path)
-        else:
-            os.replace(scratch, path)
-        flush_to_disk(path.parent)
+        with clear_disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield scratch
+            flush_to_disk(scratch)
+            if first_wins:
+                _rename_unless_there(scratch, path)
+            else:
+                os.replace(scratch, path)
+            flush_to_disk(path.parent)
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # renamed, or never made, or on a disk that nobody may write to
+            scratch.unlink()
 
 
 def _rename_unless_there(scratch: Path, path: Path) -> None:

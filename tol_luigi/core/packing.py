@@ -14,18 +14,26 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tol_luigi.core.errors import TooManyBadError
+from tol_luigi.core.files import clear_disk_errors, scratch_beside
 from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import State
 from tol_luigi.core.samples import IMAGE, texts
-from tol_luigi.core.shards import Shard, balanced, copy_record, sample_record, write_shard
+from tol_luigi.core.shards import (
+    OtherBytesError,
+    Shard,
+    balanced,
+    copy_record,
+    sample_record,
+    write_shard,
+)
 from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Copy", "Outcome", "Sample", "copy_samples", "pack", "shipping_order"]
+__all__ = ["Copy", "Lost", "Outcome", "Sample", "copy_samples", "pack", "recopy", "repack", "shipping_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,21 @@ class Copy:
     shard: Path
     offset: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A shard to be made again, as it was.
+
+    Attributes:
+        path: Where it goes.
+        sha256: What it was: 64 hexadecimal digits.
+        ids: Its samples, in order.
+    """
+
+    path: Path
+    sha256: str
+    ids: Sequence[str]
 
 
 def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int]:
@@ -174,6 +197,64 @@ def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Sh
     return shards, outcomes
 
 
+def repack(
+    samples: Sequence[Sample],
+    contents: Iterable[tuple[int, bytes | OSError]],
+    lost: Sequence[Lost],
+    *,
+    spec: ImageSpec,
+    progress: Callable[[int], None],
+) -> None:
+    """Make some shards of a partition again, out of the files of their samples and no others.
+
+    Args:
+        samples: The samples of these shards, in the order of their source.
+        contents: As :func:`pack` takes them.
+        lost: The shards.
+        spec: How pictures are made.
+        progress: Told the number of samples read so far.
+
+    Raises:
+        OtherBytesError: A shard would not be what it was. Those before it in ``lost`` are there.
+    """
+    _refuse_lacking(lost, {sample.id for sample in samples})
+    outcomes: dict[str, tuple[Sample, Outcome]] = {}
+    with contextlib.ExitStack() as stack:
+        spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in lost])))
+        for count, (index, content) in enumerate(contents, start=1):
+            outcome = _opened(content, spec, spool)
+            if outcome.state is not State.WRITTEN:  # once it was, and what is left of it is another shard
+                raise OtherBytesError(samples[index].id)
+            outcomes[samples[index].id] = samples[index], outcome
+            progress(count)
+        for shard in lost:
+            write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
+
+
+def recopy(copies: Sequence[Copy], lost: Sequence[Lost]) -> None:
+    """Make some shards again that repeat samples of other shards.
+
+    Args:
+        copies: Where the samples are; others may be among them.
+        lost: The shards.
+
+    Raises:
+        OtherBytesError: A shard would not be what it was. Those before it in ``lost`` are there.
+        ShardError: A sample is not where it should be.
+    """
+    by_id = {copy.id: copy for copy in copies}
+    _refuse_lacking(lost, set(by_id))
+    for shard in lost:
+        write_shard(shard.path, _records([by_id[image] for image in shard.ids]), shard.sha256)
+
+
+def _refuse_lacking(lost: Sequence[Lost], ids: set[str]) -> None:
+    """Refuse shards with samples that are no longer there, before anything is read."""
+    for shard in lost:
+        if not ids >= set(shard.ids):
+            raise OtherBytesError(shard.path)
+
+
 def _records(copies: Sequence[Copy]) -> Iterator[bytes]:
     with contextlib.ExitStack() as stack:
         opened: dict[Path, IO[bytes]] = {}
@@ -183,12 +264,23 @@ def _records(copies: Sequence[Copy]) -> Iterator[bytes]:
             yield copy_record(opened[copy.shard], copy.offset, copy.length, copy.id)
 
 
-def _unnamed_file(paths: Sequence[Path]) -> IO[bytes]:
+@contextlib.contextmanager
+def _unnamed_file(paths: Sequence[Path]) -> Iterator[IO[bytes]]:
     """Open a file beside the shards that has no name, so that it goes with the process, however that ends."""
-    folder = paths[0].parent if paths else None
-    if folder:
+    if not paths:  # then nothing will be written to it
+        with tempfile.TemporaryFile() as file:
+            yield file
+        return
+    folder, name = paths[0].parent, scratch_beside(paths[0]).name
+    with clear_disk_errors(paths[0]):
         folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder)
+        # Where a file system knows no unnamed files, it has a name for a moment. A full disk is told
+        # of while the file is there, and not when it has given back its space.
+        with (
+            tempfile.TemporaryFile(dir=folder, prefix=f"{name}-") as file,
+            clear_disk_errors(paths[0]),
+        ):
+            yield file
 
 
 class _Spool:

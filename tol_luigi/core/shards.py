@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "OtherBytesError",
     "Shard",
     "ShardReader",
     "balanced",
     "copy_record",
+    "member_header",
     "sample_record",
     "shard_name",
     "shard_number",
@@ -34,6 +36,16 @@ __all__ = [
 ]
 
 _END = bytes(2 * tarfile.BLOCKSIZE)
+
+_EMPTY = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+_OWNER, _TIME, _REST = _EMPTY[100:124], _EMPTY[136:148], _EMPTY[156:]
+"""What every header has: mode and owner, then size, time, checksum, and the rest."""
+
+_REST_SUM = sum(_OWNER + _TIME + _REST) + sum(b" " * 8)
+"""What these add to the checksum, in which the checksum itself counts as blanks."""
+
+_LARGEST = 8**11 - 1
+"""The largest size that is written in digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,10 @@ class Shard:
     size: int
     sha256: str
     samples: int
+
+
+class OtherBytesError(Exception):
+    """A shard that is made again comes out otherwise than it was, so what it was made from has changed."""
 
 
 def shard_name(number: int) -> str:
@@ -92,21 +108,41 @@ def sample_record(key: str, members: Mapping[str, bytes]) -> bytes:
     """
     parts = []
     for extension, content in sorted(members.items()):
-        header = tarfile.TarInfo(f"{key}.{extension}")
-        header.size = len(content)
-        parts += [header.tobuf(tarfile.USTAR_FORMAT), content, bytes(-len(content) % tarfile.BLOCKSIZE)]
+        header = member_header(f"{key}.{extension}", len(content))
+        parts += [header, content, bytes(-len(content) % tarfile.BLOCKSIZE)]
     return b"".join(parts)
 
 
-def write_shard(path: Path, records: Iterable[bytes]) -> tuple[Shard, list[int]]:
+def member_header(name: str, size: int) -> bytes:
+    """Write the header of a member: byte for byte what tarfile writes, in a tenth of the time.
+
+    Args:
+        name: The member's name.
+        size: Its length in bytes.
+    """
+    named = name.encode(tarfile.ENCODING, "surrogateescape")
+    if len(named) > tarfile.LENGTH_NAME or size > _LARGEST:
+        header = tarfile.TarInfo(name)
+        header.size = size
+        return header.tobuf(tarfile.USTAR_FORMAT)
+    digits = b"%011o" % size
+    checksum = b"%06o\0 " % (_REST_SUM + sum(named) + sum(digits))
+    return b"".join([named.ljust(tarfile.LENGTH_NAME, b"\0"), _OWNER, digits, b"\0", _TIME, checksum, _REST])
+
+
+def write_shard(path: Path, records: Iterable[bytes], sha256: str = "") -> tuple[Shard, list[int]]:
     """Write a shard, whole or not at all.
 
     Args:
         path: Where it goes; its name is the shard's name.
         records: The samples, as :func:`sample_record` lays them out, in shipping order.
+        sha256: What it has to come out as, if that is known.
 
     Returns:
         The shard's entry for the receipt, and the offset in bytes of each sample.
+
+    Raises:
+        OtherBytesError: It comes out otherwise; then nothing has been written.
     """
     digest = hashlib.sha256()
     offsets: list[int] = []
@@ -120,6 +156,8 @@ def write_shard(path: Path, records: Iterable[bytes]) -> tuple[Shard, list[int]]
         padding = _END + bytes(-(size + len(_END)) % tarfile.RECORDSIZE)
         size += file.write(padding)
         digest.update(padding)
+        if sha256 not in {"", digest.hexdigest()}:
+            raise OtherBytesError(path)
     return Shard(path.name, size, digest.hexdigest(), len(offsets)), offsets
 
 

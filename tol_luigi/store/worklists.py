@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Outcome, Sample
+from tol_luigi.core.packing import Copy, Lost, Outcome, Sample
+from tol_luigi.core.shards import shard_number
 from tol_luigi.store.catalogs import RANK_COLUMNS, partition_rows
-from tol_luigi.store.ledger import read_ledger
+from tol_luigi.store.ledger import ids_by_shard, read_ledger
 from tol_luigi.store.listings import members_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.shards import Shard
     from tol_luigi.core.source import Member
 
-__all__ = ["CopyList", "WorkList", "copy_list", "work_list"]
+__all__ = ["CopyList", "Foretold", "WorkList", "copy_list", "foretold", "lost_shards", "work_list"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class WorkList:
     samples: list[Sample]
     members: list[Member]
     left_out: list[dict[str, Any]]
+
+    def only(self, ids: set[str]) -> WorkList:
+        """Keep some of the samples, in the order of their source."""
+        kept = [pair for pair in zip(self.samples, self.members, strict=True) if pair[0].id in ids]
+        samples, members = [sample for sample, _ in kept], [member for _, member in kept]
+        return WorkList(self.source, self.partition, samples, members, [])
 
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Give a ledger row for every image.
@@ -99,10 +107,57 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
             }
             left_out.append({**row, "state": image["excluded"], "reason": image["exclusion"]})
         else:
-            ranks = tuple(image[rank] for rank in RANK_COLUMNS)
-            samples.append(Sample(image["treeoflife_id"], ranks, image["common"]))
+            samples.append(_sample(image))
             places.append(member)
     return WorkList(source, partition, samples, places, left_out)
+
+
+def _sample(image: Mapping[str, Any]) -> Sample:
+    return Sample(image["treeoflife_id"], tuple(image[rank] for rank in RANK_COLUMNS), image["common"])
+
+
+def lost_shards(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[Lost]:
+    """Tell of shards what is needed to make them again.
+
+    Args:
+        ledger: The ledger of their partition.
+        shards: What the receipt says of them.
+        folder: Where they lie.
+    """
+    ids = ids_by_shard(ledger)
+    return [
+        Lost(folder / shard.name, shard.sha256, ids.get(shard_number(shard.name), [])) for shard in shards
+    ]
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What the predicted catalog says of one (split, source, partition).
+
+    Attributes:
+        samples: The images to be written, by id.
+        ids: All images, also those that an exclusion list keeps out.
+    """
+
+    samples: dict[str, Sample]
+    ids: set[str]
+
+
+def foretold(predicted: Path, split: str, source: str, partition: str) -> Foretold:
+    """Look up what one (split, source, partition) should hold.
+
+    Args:
+        predicted: The predicted catalog.
+        split: ``train``, ``val`` or ``train_small``.
+        source: The source's name.
+        partition: The partition's name.
+    """
+    columns = ["split", "treeoflife_id", *RANK_COLUMNS, "common", "is_train_small", "excluded"]
+    rows = partition_rows(predicted, source, partition, columns)
+    chosen = rows["is_train_small"] if split == "train_small" else pc.equal(rows["split"], split)
+    images = rows.filter(chosen).to_pylist()
+    samples = {image["treeoflife_id"]: _sample(image) for image in images if not image["excluded"]}
+    return Foretold(samples, {image["treeoflife_id"] for image in images})
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import luigi
@@ -13,6 +15,7 @@ from luigi.task import flatten
 from tqdm import tqdm
 
 from tol_luigi.core.errors import SettingsError, TolError
+from tol_luigi.core.files import remove_leftovers
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -138,6 +141,27 @@ class DatasetTask(luigi.Task):
         say(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
         if total:
             show(min(100, 100 * done // total))
+
+
+@functools.cache
+def _clear_up(directory: str) -> None:
+    """Remove what killed processes have left in a dataset, once in a process."""
+    remove_leftovers(Path(directory), time.time())
+
+
+def _on_first_sight(task: DatasetTask, *_: object) -> None:
+    """Clear up before anything is built.
+
+    Asking a task for ``requires``, ``output`` or ``complete`` writes nothing, and a task that is complete
+    does not run. But Luigi tells of every task it comes across while it draws up the graph, be it complete
+    or not: in the one process that it then forks for each task, so a build clears up once. Where tasks come
+    from a scheduler elsewhere, and no graph is drawn up, the start of the first one is the moment.
+    """
+    _clear_up(task.dataset)
+
+
+for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
+    DatasetTask.event_handler(_event)(_on_first_sight)
 
 
 class BoundTask(DatasetTask):

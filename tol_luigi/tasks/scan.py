@@ -12,7 +12,7 @@ import luigi
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import ArchiveError, TooManyBadError
-from tol_luigi.core.files import scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
 from tol_luigi.sources import SOURCES
@@ -52,9 +52,9 @@ class DrawDemonstration(DatasetTask):
         """Draw them under another name, and rename."""
         folder = Path(self.output().path)
         scratch = scratch_beside(folder)
-        scratch.mkdir(parents=True)
         try:
-            with self.progress("images") as tell:
+            with clear_disk_errors(folder), self.progress("images") as tell:
+                scratch.mkdir(parents=True)
                 demonstration.draw(scratch, lambda done, _: tell(done))
             with contextlib.suppress(FileExistsError):  # another process has been quicker
                 _rename_folder(scratch, folder)

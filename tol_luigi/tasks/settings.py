@@ -139,7 +139,7 @@ class Settings:
         """
         content: dict[str, Any] = {
             "format": DATASET_FORMAT,
-            "encoder": encoder(),
+            "encoder": encoder(self.image_spec),
             "sources": list(self.used),
             "checks.unreadable_archive": self.checks.unreadable_archive,
         }

@@ -11,16 +11,16 @@ import luigi
 from tol_luigi import __version__
 from tol_luigi.core.errors import SettingsError, ShardError
 from tol_luigi.core.files import committed, read_json, sha256_file, write_json
-from tol_luigi.core.packing import copy_samples, pack
+from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
-from tol_luigi.core.shard_checks import check_shards
-from tol_luigi.core.shards import Shard
+from tol_luigi.core.shard_checks import check_shards, first_damaged
+from tol_luigi.core.shards import OtherBytesError, Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import ids_by_shard, write_ledger
-from tol_luigi.store.worklists import copy_list, work_list
-from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.store.worklists import copy_list, lost_shards, work_list
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition
 from tol_luigi.tasks.taxa import CheckTaxa
@@ -28,12 +28,21 @@ from tol_luigi.tasks.taxa import CheckTaxa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tol_luigi.store.worklists import CopyList, WorkList
     from tol_luigi.tasks.layout import Layout
     from tol_luigi.tasks.settings import Settings
 
     _Written = tuple[list[Shard], Iterator[dict[str, Any]]]
 
-__all__ = ["CheckShards", "PlanShards", "WriteShards", "all_shares", "collect_bad_shards"]
+__all__ = [
+    "CheckShards",
+    "PlanShards",
+    "ShareTask",
+    "WriteShards",
+    "all_shares",
+    "collect_bad_shards",
+    "list_bad_shards",
+]
 
 
 def all_shares(settings: Settings) -> list[dict[str, str]]:
@@ -82,12 +91,19 @@ class ShardsTarget(luigi.LocalTarget):
 
     def exists(self) -> bool:
         """Look at the sizes of all files."""
-        receipt = Path(self.path)
-        if not receipt.exists() or not self.ledger.exists():
-            return False
-        return all(
-            _has_size(self.folder / shard["name"], shard["size"]) for shard in read_json(receipt)["shards"]
-        )
+        return self.has_records() and not self.lost()
+
+    def has_records(self) -> bool:
+        """Tell whether receipt and ledger are there."""
+        return Path(self.path).exists() and self.ledger.exists()
+
+    def shards(self) -> list[Shard]:
+        """List what the receipt says."""
+        return [Shard(**shard) for shard in read_json(Path(self.path))["shards"]]
+
+    def lost(self) -> list[Shard]:
+        """List the shards that are missing, or have not the size that the receipt says."""
+        return [shard for shard in self.shards() if not _has_size(self.folder / shard.name, shard.size)]
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -97,7 +113,7 @@ def _has_size(path: Path, size: int) -> bool:
         return False
 
 
-class _ShareTask(DatasetTask):
+class ShareTask(DatasetTask):
     """A stage that works on one (split, source, partition)."""
 
     split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
@@ -110,14 +126,17 @@ class _ShareTask(DatasetTask):
         return self.split, self.source, self.partition
 
 
-class WriteShards(_ShareTask):
-    """Write the shards of one partition of a split; those of train_small are copied out of those of train."""
+class WriteShards(ShareTask):
+    """Write the shards of one partition of a split; those of train_small are copied out of those of train.
+
+    Where receipt and ledger are there, only shards that are not are written.
+    """
 
     def requires(self) -> list[DatasetTask]:
-        """Have the plan, the work list, and where the files lie; for train_small the samples."""
+        """Have the plan, the work list, and where the files lie; for train_small the samples, found good."""
         stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
         if self.split == "train_small":
-            return [*stages, self.clone(WriteShards, split="train")]
+            return [*stages, self.clone(CheckShards, split="train")]
         listing = self.settings.listing_of(self.source, self.partition)
         return [*stages, self.clone(ScanPartition, partition=listing)]
 
@@ -134,6 +153,8 @@ class WriteShards(_ShareTask):
         layout = self.layout
         layout.verdict(*self.about).unlink(missing_ok=True)
         share = self._share()
+        if self._restored(share):
+            return
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
         with self.progress("images", share.samples) as tell:
             if self.split == "train_small":
@@ -152,10 +173,61 @@ class WriteShards(_ShareTask):
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
+    def _restored(self, share: Share) -> bool:
+        """Write lost shards once more, if receipt and ledger tell what they were, and nothing else.
+
+        Returns:
+            Whether they are there. If not, everything has to be written.
+        """
+        output = self.output()
+        if not output.has_records():
+            return False
+        try:
+            self._restore(output, share)
+        except OtherBytesError:  # the inputs have changed, or what is copied
+            if self.split == "train_small":
+                self._refuse_damaged_train()
+            # From here on shards are replaced of which the receipt would not be true.
+            Path(output.path).unlink(missing_ok=True)
+            return False
+        return True
+
+    def _restore(self, output: ShardsTarget, share: Share) -> None:
+        layout, given = self.layout, self.settings
+        planned = [layout.shard(self.split, number).name for number in share.numbers]
+        if planned != [shard.name for shard in output.shards()]:
+            raise OtherBytesError(output.path)
+        lost = lost_shards(output.ledger, output.lost(), output.folder)
+        if self.split == "train_small":
+            recopy(self._copy_list().copies, lost)
+            return
+        work = self._work_list().only({image for shard in lost for image in shard.ids})
+        contents = given.sources[self.source].read(self.partition, work.members)
+        with self.progress("images", len(work.samples)) as tell:
+            repack(work.samples, contents, lost, spec=given.image_spec, progress=tell)
+
+    def _refuse_damaged_train(self) -> None:
+        """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
+        train = self.clone(WriteShards, split="train").output()
+        if damaged := first_damaged(train.folder, train.shards()):
+            self.layout.verdict("train", self.source, self.partition).unlink(missing_ok=True)
+            what = "it is copied from, and its checksum is not that of the receipt"
+            raise ShardError(damaged, what, "Run the same command again: it is checked first then")
+
+    def _work_list(self) -> WorkList:
+        listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
+        return work_list(self.layout.predicted, listing, *self.about)
+
+    def _copy_list(self) -> CopyList:
+        layout = self.layout
+        train = layout.ledger("train", self.source, self.partition)
+        return copy_list(
+            layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
+        )
+
     def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
         source, given = self.settings.sources[self.source], self.settings
-        listing = self.layout.listing(self.source, given.listing_of(self.source, self.partition))
-        work = work_list(self.layout.predicted, listing, *self.about)
+        work = self._work_list()
         shards, outcomes = pack(
             work.samples,
             source.read(self.partition, work.members),
@@ -170,11 +242,7 @@ class WriteShards(_ShareTask):
         return shards, work.ledger(outcomes, share.numbers)
 
     def _copied(self, paths: list[Path], share: Share) -> _Written:
-        layout = self.layout
-        train = layout.ledger("train", self.source, self.partition)
-        work = copy_list(
-            layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
-        )
+        work = self._copy_list()
         shards, outcomes = copy_samples(work.copies, paths)
         return shards, work.ledger(outcomes, share.numbers)
 
@@ -207,12 +275,17 @@ class _VerdictTarget(luigi.LocalTarget):
         return not verdict["findings"] and bool(verdict["receipt"] == sha256_file(self.receipt))
 
 
-class CheckShards(_ShareTask, BoundTask):
+class CheckShards(ShareTask):
     """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
 
-    def requires(self) -> WriteShards:
-        """Have the shards."""
-        return self.clone(WriteShards)
+    def requires(self) -> list[DatasetTask]:
+        """Have the shards; for train_small also those of train found good, out of which damaged ones are copied."""
+        before = [self.clone(CheckShards, split="train")] if self.split == "train_small" else []
+        return [self.clone(WriteShards), *before]
+
+    def complete(self) -> bool:
+        """Look at the verdict and at the shards; that those of train are checked once more changes neither."""
+        return bool(super().complete()) and self.clone(WriteShards).complete()
 
     def output(self) -> _VerdictTarget:
         """The verdict."""
@@ -222,9 +295,7 @@ class CheckShards(_ShareTask, BoundTask):
         """Check; as the settings say, write damaged shards once more; then judge."""
         findings = self._check()
         if findings and self.settings.checks.repair:
-            self._withdraw(findings)
-            self.requires().run()
-            findings = self._check()
+            findings = self._repaired({Path(finding["shard"]) for finding in findings})
         verdict = {"receipt": sha256_file(self.layout.receipt(*self.about)), "findings": findings}
         write_json(self.layout.verdict(*self.about), verdict)
         if findings:
@@ -233,14 +304,21 @@ class CheckShards(_ShareTask, BoundTask):
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
 
-    def _withdraw(self, findings: list[dict[str, str]]) -> None:
-        """Delete damaged shards, so that they are written again."""
-        for path in {Path(finding["shard"]) for finding in findings}:
+    def _repaired(self, damaged: set[Path]) -> list[dict[str, str]]:
+        """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
+        receipt = self.layout.receipt(*self.about)
+        before = sha256_file(receipt)
+        self.layout.verdict(*self.about).unlink(missing_ok=True)
+        for path in damaged:
             path.unlink(missing_ok=True)
+        self.clone(WriteShards).run()
+        return self._check({path.name for path in damaged} if sha256_file(receipt) == before else None)
 
-    def _check(self) -> list[dict[str, str]]:
+    def _check(self, names: set[str] | None = None) -> list[dict[str, str]]:
+        """Check the shards of these names, or all."""
         layout = self.layout
-        shards = [Shard(**shard) for shard in read_json(layout.receipt(*self.about))["shards"]]
+        written = self.clone(WriteShards).output().shards()
+        shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.about))
         with self.progress("shards", len(shards)) as tell:
@@ -250,6 +328,11 @@ class CheckShards(_ShareTask, BoundTask):
 def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
     """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
     verdicts = [path for share in shares if (path := layout.verdict(**share)).exists()]
-    bad = dict.fromkeys(finding["shard"] for path in verdicts for finding in read_json(path)["findings"])
+    list_bad_shards(layout, [finding for path in verdicts for finding in read_json(path)["findings"]])
+
+
+def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:
+    """Write the list of the shards that findings are about."""
+    bad = dict.fromkeys(finding["shard"] for finding in findings)
     with committed(layout.bad_shards) as scratch:
         scratch.write_text("".join(f"{shard}\n" for shard in bad), encoding="utf-8")

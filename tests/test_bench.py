@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parent.parent / "bench"
+MORE = {"bench_mapping_memory.py": ["--rows", "20000"]}
+
+
+def test_every_bench_is_told_of() -> None:
+    told = (BENCH / "README.md").read_text(encoding="utf-8")
+
+    assert [path.name for path in BENCH.glob("bench_*.py") if path.name not in told] == []
+
+
+@pytest.mark.parametrize("bench", sorted(path.name for path in BENCH.glob("bench_*.py")))
+def test_a_bench_prints_a_table(bench: str) -> None:
+    command = [sys.executable, BENCH / bench, "--images", "4", "--repeat", "1", *MORE.get(bench, [])]
+    environment = {name: value for name, value in os.environ.items() if name != "TOL_SHARED"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(BENCH.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("host: ")
+    assert "cores" in done.stdout
+    assert done.stdout.count("| runs |      min |   median |      max |  ratio |") >= 1
