@@ -176,6 +176,7 @@ def test_archives_with_published_ids_as_names_give_the_same_dataset(
     assert differing <= {
         *digests(sample_build, "listings/eol/*"),
         *digests(sample_build, "224x224/records/*/eol/*.ledger.parquet"),
+        "ledger/names.parquet",
         "mapping.sqlite",
         "predicted-catalog.parquet",
         "taxa-report-predicted.json",

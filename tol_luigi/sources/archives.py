@@ -130,9 +130,9 @@ def read(
         SourceError: The place cannot be read.
         ArchiveError: The archive is not whole, or not the one that was scanned.
     """
+    form = kind(path)
     if not members:
         return  # also of an archive that is left out because it is not whole
-    form = kind(path)
     if form == "folder":
         yield from _taken(functools.partial(_take_file, path), members)
         return

@@ -55,9 +55,10 @@ class MakeMapping(DatasetTask):
         """Have every partition scanned."""
         return all_scans(self)
 
-    def output(self) -> MarkerTarget:
-        """The mapping, which comes into place after the ledger of what it leaves out."""
-        return MarkerTarget(self.layout.mapping, "mapping", self.settings.digest)
+    def output(self) -> list[luigi.LocalTarget]:
+        """The mapping, and the ledger of what it leaves out, which is whole only when the mapping is."""
+        mapping = MarkerTarget(self.layout.mapping, "mapping", self.settings.digest)
+        return [mapping, luigi.LocalTarget(self.layout.mapping_ledger)]
 
     def run(self) -> None:
         """Put one source after the other into it."""

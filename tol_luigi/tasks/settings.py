@@ -41,43 +41,12 @@ __all__ = ["DATASET_FORMAT", "Settings", "settings"]
 DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
 
-_LUIGI_SECTIONS = frozenset(
-    [
-        "azureblob",
-        "batch_notifier",
-        "core",
-        "cors",
-        "elasticsearch",
-        "email",
-        "execution_summary",
-        "external",
-        "formatters",
-        "gcs",
-        "hadoop",
-        "handlers",
-        "hdfs",
-        "hive",
-        "kubernetes",
-        "loggers",
-        "logging",
-        "mysql",
-        "postgres",
-        "presto",
-        "prometheus",
-        "redshift",
-        "resources",
-        "retcode",
-        "s3",
-        "scheduler",
-        "sendgrid",
-        "smtp",
-        "sns",
-        "spark",
-        "task_history",
-        "webhdfs",
-        "worker",
-    ]
-)
+_LUIGI_SECTIONS = {
+    "azureblob", "batch_notifier", "core", "cors", "elasticsearch", "email", "execution_summary",
+    "external", "formatters", "gcs", "hadoop", "handlers", "hdfs", "hive", "kubernetes", "loggers",
+    "logging", "mysql", "postgres", "presto", "prometheus", "redshift", "resources", "retcode", "s3",
+    "scheduler", "sendgrid", "smtp", "sns", "spark", "task_history", "webhdfs", "worker",
+}  # fmt: skip
 """Sections that belong to Luigi, whether or not the class that reads them has been imported."""
 
 _NOT_DETERMINING = {
@@ -184,20 +153,25 @@ class Settings:
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
-        if self.is_demonstration:
-            return demonstration.PARTITIONS[source]
-        return self.sources[source].partitions()
+        return self._places[source][0]
+
+    def listings(self, source: str) -> tuple[str, ...]:
+        """Name the listings of a source, also of one that is still to be drawn."""
+        return self._places[source][1]
 
     def listing_of(self, source: str, partition: str) -> str:
         """Name the listing that the files of a partition are in."""
         listings = self.listings(source)
         return partition if partition in listings else listings[0]
 
-    def listings(self, source: str) -> tuple[str, ...]:
-        """Name the listings of a source, also of one that is still to be drawn."""
+    @functools.cached_property
+    def _places(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Look into each source once, however many tasks ask: a folder may have thousands of entries."""
         if self.is_demonstration:
-            return demonstration.LISTINGS[source]
-        return self.sources[source].listings()
+            return {
+                name: (demonstration.PARTITIONS[name], demonstration.LISTINGS[name]) for name in self.used
+            }
+        return {name: (source.partitions(), source.listings()) for name, source in self.sources.items()}
 
     @functools.cached_property
     def digest(self) -> str:
