@@ -107,6 +107,8 @@ def test_a_shard_of_train_and_its_repetition_are_both_made_again(
     ("name", "first"),
     [
         pytest.param("mapping.sqlite", "MakeMapping", id="the mapping"),
+        pytest.param("ledger/mapping.parquet", "MakeMapping", id="the ledger of the mapping"),
+        pytest.param("ledger/names.parquet", "PredictCatalog", id="the ledger of the names"),
         pytest.param("listings/eol/image_set_01.parquet", "ScanPartition", id="the listing"),
         pytest.param("plan.json", "PlanShards", id="the plan"),
         pytest.param("predicted-catalog.parquet", "PredictCatalog", id="the predicted catalog"),

@@ -26,6 +26,7 @@ __all__ = [
     "clear_disk_errors",
     "committed",
     "read_json",
+    "remove",
     "remove_leftovers",
     "scratch_beside",
     "sha256_file",
@@ -220,6 +221,16 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # renamed, or never made, or on a disk that nobody may write to
             scratch.unlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        DiskError: It may not be removed.
+    """
+    with clear_disk_errors(path):
+        path.unlink(missing_ok=True)
 
 
 def _rename_unless_there(scratch: Path, path: Path) -> None:

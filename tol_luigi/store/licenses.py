@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,8 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source]) -> 
             for image in _images(catalog, telling):
                 writer.writerow(_row(image, sources[image["source"]]))
     finally:
-        told.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that nobody may write to; what was wrong has been told
+            told.unlink()
 
 
 def _collect(path: Path, sources: Mapping[str, Source]) -> list[str]:

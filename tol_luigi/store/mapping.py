@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import peewee
 
 from tol_luigi.core.errors import MappingError
+from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.splits import assign
 from tol_luigi.store.databases import created, fetch, insert_rows, insert_sql, opened
@@ -90,7 +91,7 @@ def build_mapping(
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
     if path.exists() and not marker(path, "mapping"):
-        path.unlink()  # damaged: no stage leaves one without its marker
+        remove(path)  # damaged: no stage leaves one without its marker
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
     with created(path, [*models, *_TABLES], attached=attached, first_wins=True) as database:
         # A worker finds the rows of its partition by the primary key, and one image by this index.

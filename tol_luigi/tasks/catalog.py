@@ -14,7 +14,7 @@ from tol_luigi.store.catalogs import catalog_schema, write_catalog
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
 from tol_luigi.tasks.base import BoundTask, DatasetTask
-from tol_luigi.tasks.mapping import MakeSplits
+from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
 
@@ -53,7 +53,7 @@ class WriteCatalog(BoundTask):
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what they are to be reconciled with."""
         checks = [self.clone(CheckShards, **share) for share in self._shares]
-        return [self.clone(MakeSplits), self.clone(PredictCatalog), *checks]
+        return [self.clone(MakeMapping), self.clone(MakeSplits), self.clone(PredictCatalog), *checks]
 
     def output(self) -> _CatalogTarget:
         """The receipt of the catalog, which comes into place after CSV and Parquet."""

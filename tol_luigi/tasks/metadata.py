@@ -34,9 +34,11 @@ class MakeMetadata(DatasetTask):
         return self.clone(MakeSplits)
 
     def output(self) -> list[luigi.LocalTarget]:
-        """The names as a database, which comes into place after the JSON lookups beside it, and what was odd."""
+        """The names as a database and as JSON lookups, the common names, and what was odd."""
         names = MarkerTarget(self.layout.names, "names", self.settings.digest)
-        return [names, luigi.LocalTarget(self.layout.name_problems)]
+        lookups = [self.layout.metadata / lookup_name(source) for source in self.settings.used]
+        others = [self.layout.common_names, self.layout.name_problems, *lookups]
+        return [names, *(luigi.LocalTarget(path) for path in others)]
 
     def run(self) -> None:
         """Read the tables, and write a lookup for each source."""

@@ -10,7 +10,7 @@ import luigi
 
 from tol_luigi import __version__
 from tol_luigi.core.errors import SettingsError, ShardError
-from tol_luigi.core.files import committed, read_json, sha256_file, write_json
+from tol_luigi.core.files import committed, read_json, remove, sha256_file, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
 from tol_luigi.core.shard_checks import check_shards, first_damaged
@@ -151,7 +151,7 @@ class WriteShards(ShareTask):
         if self.complete():  # another process has been quicker
             return
         layout = self.layout
-        layout.verdict(*self.about).unlink(missing_ok=True)
+        remove(layout.verdict(*self.about))
         share = self._share()
         if self._restored(share):
             return
@@ -188,7 +188,7 @@ class WriteShards(ShareTask):
             if self.split == "train_small":
                 self._refuse_damaged_train()
             # From here on shards are replaced of which the receipt would not be true.
-            Path(output.path).unlink(missing_ok=True)
+            remove(Path(output.path))
             return False
         return True
 
@@ -210,7 +210,7 @@ class WriteShards(ShareTask):
         """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
         train = self.clone(WriteShards, split="train").output()
         if damaged := first_damaged(train.folder, train.shards()):
-            self.layout.verdict("train", self.source, self.partition).unlink(missing_ok=True)
+            remove(self.layout.verdict("train", self.source, self.partition))
             what = "it is copied from, and its checksum is not that of the receipt"
             raise ShardError(damaged, what, "Run the same command again: it is checked first then")
 
@@ -308,9 +308,9 @@ class CheckShards(ShareTask):
         """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
         receipt = self.layout.receipt(*self.about)
         before = sha256_file(receipt)
-        self.layout.verdict(*self.about).unlink(missing_ok=True)
+        remove(self.layout.verdict(*self.about))
         for path in damaged:
-            path.unlink(missing_ok=True)
+            remove(path)
         self.clone(WriteShards).run()
         return self._check({path.name for path in damaged} if sha256_file(receipt) == before else None)
 

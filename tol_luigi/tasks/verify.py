@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import luigi
 
 from tol_luigi.core.errors import ShardError
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import committed, read_json, remove, write_json
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
@@ -97,7 +97,7 @@ class VerifyShards(ShareTask):
         except ShardError as error:  # receipt, ledger or catalog: nothing to compare the shards with
             findings = [{"shard": error.where, "what": error.what}]
         if findings:
-            self.layout.verdict(*self.about).unlink(missing_ok=True)
+            remove(self.layout.verdict(*self.about))
         found = {
             "begun": self.begun,
             "names": [shard.name for shard in shards],
