@@ -117,4 +117,4 @@ class ScanPartition(DatasetTask):
 
 def _left_out(partition: str, error: ArchiveError) -> Found:
     """Make one row of an archive that is not whole."""
-    return Found(Member(error.where, 0), partition, state=State.BAD_ARCHIVE, reason=error.what)
+    return Found(Member(Path(error.where).name, 0), partition, state=State.BAD_ARCHIVE, reason=error.what)
