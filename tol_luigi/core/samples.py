@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.taxon import common_or_name
+
 if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
 
@@ -41,7 +43,7 @@ def texts(taxon: Taxon, common: str) -> dict[str, str]:
 
     Source: the text types of TreeOfLife-10M, from which BioCLIP was trained.
     """
-    common = common or taxon.scientific or taxon.taxonomic
+    common = common_or_name(taxon, common)
     tagged = " ".join(f"{rank} {name}" for rank, name in taxon.tagged)
     return {
         "scientific_name.txt": taxon.scientific,

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.taxon import RANK_LABELS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Tally", "count_taxa", "excesses"]
 
-_HIGHER = ("kingdom", "phylum", "class", "order", "family")
+_HIGHER = RANK_LABELS[:5]
 
 CHECKS: dict[str, str] = {
     "kingdoms": "kingdoms (three are usual)",
@@ -66,7 +68,7 @@ def count_taxa(frames: Iterable[pd.DataFrame]) -> Tally:
 
 def _count(rows: pd.DataFrame, tally: Tally) -> None:
     tally.rows += len(rows)
-    known = {rank: rows[rank] != "" for rank in (*_HIGHER, "genus", "species")}
+    known = {rank: rows[rank] != "" for rank in RANK_LABELS}
     genus, family, order = known["genus"], known["family"], known["order"]
     tally.kingdoms.update(_by_value(rows["kingdom"][known["kingdom"]]))
     groups = (

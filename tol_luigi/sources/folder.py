@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from tol_luigi.core.errors import SourceError, TableError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
-from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder"]
 
-_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 _OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
 _MEND = "Mend the table"
@@ -185,7 +184,7 @@ def _header(path: Path, cells: list[str]) -> dict[str, int]:
     """Tell which column lies where."""
     names = [cell.strip().lower() for cell in cells]
     header = {_OTHER_NAMES.get(name, name): position for position, name in reversed(list(enumerate(names)))}
-    for column in ("file", *_RANKS):
+    for column in ("file", *RANK_LABELS):
         if column not in header:
             raise TableError(
                 path, f"has no column {column!r}", "Add it; a rank that is not known stays empty"
@@ -194,13 +193,15 @@ def _header(path: Path, cells: list[str]) -> dict[str, int]:
 
 
 def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Row:
-    if max(header[column] for column in ("file", *_RANKS)) >= len(cells):
+    if max(header[column] for column in ("file", *RANK_LABELS)) >= len(cells):
         raise TableError(path, f"line {line} has only {len(cells)} cells", _MEND)
     parts = cells[header["file"]].split("/")
     if not any(parts) or parts[0] == "" or ".." in parts:
         what = f"line {line} names the file {cells[header['file']]!r}, which is no path below the images"
         raise TableError(path, what, _MEND)
-    kingdom, phylum, cls, order, family, genus, species = (cells[header[rank]].strip() for rank in _RANKS)
+    kingdom, phylum, cls, order, family, genus, species = (
+        cells[header[rank]].strip() for rank in RANK_LABELS
+    )
     ranks = (kingdom, phylum, cls, order, family, genus, species)
     file = "/".join(part for part in parts if part not in {"", "."})
     return _Row(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Column, Entry, Found, Source
-from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["INat21"]
 
 _CLASS = re.compile(r"0*([0-9]{1,18})_(.+)", re.DOTALL)
-_RANKS = 7
+_RANKS = len(RANK_LABELS)
 _TOP = "train"
 _ARCHIVE = "archive"
 

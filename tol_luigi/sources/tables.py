@@ -21,7 +21,7 @@ from tol_luigi.core.errors import TableError
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.hierarchy import Hierarchy
 from tol_luigi.core.source import License
-from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 
@@ -50,7 +50,7 @@ _MAX_FIELD = 1 << 24
 
 _FETCH = "Fetch the file again, or mend the line"
 
-_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
+_RANKS = RANK_LABELS[:-1]  # a species is called otherwise there
 
 
 _MANIFEST = re.compile(r"media_manifest_(\d+)\.csv")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.files import committed
+from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.models import PUBLISHED_SOURCES
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Source
 
 __all__ = [
-    "RANK_COLUMNS",
     "catalog_schema",
     "count_samples",
     "frames",
@@ -33,9 +33,6 @@ __all__ = [
     "predicted_schema",
     "write_catalog",
 ]
-
-RANK_COLUMNS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-"""The seven ranks, as the catalogs head them."""
 
 CLASS_INDEX = "class_index"
 
@@ -57,7 +54,7 @@ def _public(known: dict[str, type[Source]], used: Iterable[str]) -> list[pa.Fiel
         pa.field("split", pa.string()),
         pa.field("treeoflife_id", pa.string()),
         *key_fields(shown),
-        *(pa.field(rank, pa.string()) for rank in RANK_COLUMNS),
+        *(pa.field(rank, pa.string()) for rank in RANK_LABELS),
         pa.field("common", pa.string()),
     ]
 

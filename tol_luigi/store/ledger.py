@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["LEDGER", "ids_by_shard", "read_ledger", "write_ledger"]
+__all__ = ["LEDGER", "ids_by_shard", "ledger_row", "read_ledger", "write_ledger"]
 
 LEDGER = pa.schema(
     [
@@ -45,6 +45,20 @@ LEDGER = pa.schema(
 """A row of the ledger: id ("" where none is known), source, partition ("" where none), name of the file within
 it, state and reason; of a written sample also the number of its shard, its position, offset and length (in
 bytes) there, and the width and height (pixels), mode, format, flags, SHA-256 and MD5 of its original."""
+
+
+def ledger_row(  # noqa: PLR0917 (in the order of the columns)
+    image: str, source: str, partition: str, name: str, state: str, reason: str
+) -> dict[str, Any]:
+    """Make the row of an image, with the columns that every image has."""
+    return {
+        "id": image,
+        "source": source,
+        "partition": partition,
+        "name": name,
+        "state": str(state),
+        "reason": reason,
+    }
 
 
 def write_ledger(path: Path, rows: Iterable[dict[str, Any]]) -> None:

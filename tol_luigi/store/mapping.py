@@ -13,6 +13,7 @@ from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.splits import assign
 from tol_luigi.store.databases import created, fetch, insert_rows, insert_sql, opened
+from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import read_listing
 from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
 
@@ -219,14 +220,8 @@ class _Filler:
                 yield self._left_out(row, State.MISSING, "the published mapping lists it, no source holds it")
 
     def _left_out(self, row: dict[str, Any], state: str, reason: str) -> dict[str, Any]:
-        return {
-            "id": row["id"],
-            "source": self.source.name,
-            "partition": row["partition"],
-            "name": row["member"],
-            "state": str(state),
-            "reason": reason,
-        }
+        name, partition = self.source.name, row["partition"]
+        return ledger_row(row["id"], name, partition, row["member"], state, reason)
 
 
 def _described(stray: Found) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import peewee
 import pyarrow as pa
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.taxon import Taxon, common_or_name
-from tol_luigi.store.catalogs import CLASS_INDEX, RANK_COLUMNS
+from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
+from tol_luigi.store.catalogs import CLASS_INDEX
 from tol_luigi.store.databases import fetch, opened
+from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import members_at
 from tol_luigi.store.models import Name, Partition, Place, Split, image_model
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Guard", "images_by_id", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
+_NAMELESS = "no rank is known of it"
 
 
 class Guard:
@@ -168,7 +170,7 @@ class _Joined:
             "split": "val" if is_val else "train",
             "treeoflife_id": image,
             **{column.catalog: value for column, value in zip(self.source.columns, key, strict=True)},
-            **dict(zip(RANK_COLUMNS, ranks, strict=True)),
+            **dict(zip(RANK_LABELS, ranks, strict=True)),
             "common": common_or_name(taxon, common),
             CLASS_INDEX: class_index,
             "source": self.source.name,
@@ -187,13 +189,6 @@ class _Joined:
         """
         members = members_at(listing, self.partition, [position for position, _ in self.without_taxon])
         return [
-            {
-                "id": image,
-                "source": self.source.name,
-                "partition": self.partition,
-                "name": member.name,
-                "state": State.NO_TAXON.value,
-                "reason": "no rank is known of it",
-            }
+            ledger_row(image, self.source.name, self.partition, member.name, State.NO_TAXON, _NAMELESS)
             for (_, image), member in zip(self.without_taxon, members, strict=True)
         ]

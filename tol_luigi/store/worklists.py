@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Copy, Lost, Outcome, Sample
 from tol_luigi.core.shards import shard_number
-from tol_luigi.store.catalogs import RANK_COLUMNS, partition_rows
-from tol_luigi.store.ledger import ids_by_shard, read_ledger
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.catalogs import partition_rows
+from tol_luigi.store.ledger import ids_by_shard, ledger_row, read_ledger
 from tol_luigi.store.listings import members_at
 
 if TYPE_CHECKING:
@@ -57,17 +58,13 @@ class WorkList:
         """
         yield from self.left_out
         for sample, member, outcome in zip(self.samples, self.members, outcomes, strict=True):
-            row = {"id": sample.id, "source": self.source, "partition": self.partition, "name": member.name}
+            told = outcome.state, outcome.reason
+            row = ledger_row(sample.id, self.source, self.partition, member.name, *told)
             yield {**row, **_told(outcome, numbers)}
 
 
 def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "state": outcome.state.value,
-        "reason": outcome.reason,
-        "sha256": outcome.sha256,
-        "md5": outcome.md5,
-    }
+    told: dict[str, Any] = {"sha256": outcome.sha256, "md5": outcome.md5}
     if picture := outcome.picture:
         told |= {"width": picture.width, "height": picture.height, "mode": picture.mode}
         told |= {"format": picture.format, "flags": list(picture.flags)}
@@ -91,7 +88,7 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
         source: The source's name.
         partition: The partition's name.
     """
-    columns = ["split", "treeoflife_id", *RANK_COLUMNS, "common", "position", "excluded", "exclusion"]
+    columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "position", "excluded", "exclusion"]
     rows = partition_rows(predicted, source, partition, columns)
     rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
     images = rows.to_pylist()
@@ -99,13 +96,8 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
     samples, places, left_out = [], [], []
     for image, member in zip(images, members, strict=True):
         if image["excluded"]:
-            row = {
-                "id": image["treeoflife_id"],
-                "source": source,
-                "partition": partition,
-                "name": member.name,
-            }
-            left_out.append({**row, "state": image["excluded"], "reason": image["exclusion"]})
+            told = image["excluded"], image["exclusion"]
+            left_out.append(ledger_row(image["treeoflife_id"], source, partition, member.name, *told))
         else:
             samples.append(_sample(image))
             places.append(member)
@@ -113,7 +105,7 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
 
 
 def _sample(image: Mapping[str, Any]) -> Sample:
-    return Sample(image["treeoflife_id"], tuple(image[rank] for rank in RANK_COLUMNS), image["common"])
+    return Sample(image["treeoflife_id"], tuple(image[rank] for rank in RANK_LABELS), image["common"])
 
 
 def lost_shards(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[Lost]:
@@ -152,7 +144,7 @@ def foretold(predicted: Path, split: str, source: str, partition: str) -> Foreto
         source: The source's name.
         partition: The partition's name.
     """
-    columns = ["split", "treeoflife_id", *RANK_COLUMNS, "common", "is_train_small", "excluded"]
+    columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "is_train_small", "excluded"]
     rows = partition_rows(predicted, source, partition, columns)
     chosen = rows["is_train_small"] if split == "train_small" else pc.equal(rows["split"], split)
     images = rows.filter(chosen).to_pylist()

@@ -9,8 +9,9 @@ import luigi
 from tol_luigi.core.errors import TaxaError
 from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.core.taxa_checks import CHECKS, count_taxa, excesses
+from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
-from tol_luigi.store.catalogs import RANK_COLUMNS, frames
+from tol_luigi.store.catalogs import frames
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
 
@@ -64,7 +65,7 @@ class CheckTaxa(BoundTask):
 
     def run(self) -> None:
         """Count, write the report, then judge."""
-        columns = ["split", "source", *RANK_COLUMNS, "common"]
+        columns = ["split", "source", *RANK_LABELS, "common"]
         with self.progress("rows") as tell:
             tally = count_taxa(frames(self._parquet, columns, tell))
         report = Path(self.output().path)
