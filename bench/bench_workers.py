@@ -32,7 +32,7 @@ def main() -> None:
     if sys.argv[1:2] == ["child"]:
         child(sys.argv[2])
         return
-    given = arguments(str(__doc__), 1600, repeat=3)
+    given = arguments(str(__doc__), 6400, repeat=2)
     show_host()
     from _builds import configured  # noqa: PLC0415 (as above)
 
