@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
-MORE = {"bench_mapping_memory.py": ["--rows", "20000"]}
+MORE = {name: ["--rows", "20000"] for name in ("bench_duplicates.py", "bench_mapping_memory.py")}
 
 
 def test_every_bench_is_told_of() -> None:

@@ -16,10 +16,11 @@ __version__ = version("tol_luigi")
 from tol_luigi.tasks import luigi_defaults
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.scan import DrawDemonstration, ScanPartition, StoreSettings
+from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckTaxa
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
@@ -29,6 +30,8 @@ __all__ = [
     "CheckShards",
     "CheckTaxa",
     "DrawDemonstration",
+    "FindDuplicates",
+    "HashPartition",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",

@@ -119,7 +119,21 @@ def test_greys_of_16_bits_in_the_other_byte_order() -> None:
 def test_what_is_told_of_an_original(draw: Draw) -> None:
     assert encode(draw((640, 480), "RGB", "JPEG"), SPEC)[1] == Picture(640, 480, "RGB", "JPEG", ())
     assert encode(draw(), SPEC) == encode(draw(), SPEC)
-    assert encode(draw((640, 100), "L", "PNG"), SPEC)[1].flags == ("grey", "not_jpeg", "upscaled")
+    assert encode(draw((640, 100), "L", "PNG"), SPEC)[1].flags == (
+        "elongated",
+        "grey",
+        "not_jpeg",
+        "upscaled",
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "flags"), [((600, 300), ()), ((601, 300), ("elongated",)), ((300, 601), ("elongated",))]
+)
+def test_a_picture_more_than_twice_as_long_as_wide_is_elongated(
+    draw: Draw, size: tuple[int, int], flags: tuple[str, ...]
+) -> None:
+    assert encode(draw(size, "RGB", "JPEG"), SPEC)[1].flags == flags
 
 
 @pytest.mark.parametrize("lacking", [2, 500, 3000], ids=lambda count: f"{count} bytes are lacking")

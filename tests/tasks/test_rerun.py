@@ -21,7 +21,7 @@ Digests = Callable[..., dict[str, str]]
 
 PROMISED_SECONDS = 5.0
 KILLS = 8
-TAIL = ["WriteCatalog", "CheckTaxa catalog=final", "BuildCatalog"]
+TAIL = ["FindDuplicates", "WriteCatalog", "CheckTaxa catalog=final", "BuildCatalog"]
 
 
 class Dataset:

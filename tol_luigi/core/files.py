@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import DiskError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "ATTEMPT",
@@ -30,6 +30,7 @@ __all__ = [
     "remove_leftovers",
     "scratch_beside",
     "sha256_file",
+    "sha256_files",
     "write_json",
 ]
 
@@ -248,6 +249,14 @@ def sha256_file(path: Path) -> str:
     """Hash a file's content, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_files(paths: Iterable[Path]) -> str:
+    """Hash the contents of small files, one after the other, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 (JSON is any)

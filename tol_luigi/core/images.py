@@ -36,6 +36,9 @@ from those of ``exact``; with more, fewer photographs would be shrunk.
 
 _EXIF_ORIENTATION = 0x0112
 
+_ELONGATED = 2
+"""A picture is elongated if its longer side is more than this many times the shorter one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
@@ -176,6 +179,7 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Pict
             "truncated": truncated,
             "grey": mode in {"1", "L", "LA", "La", "F"} or mode.startswith("I"),
             "upscaled": width < spec.width or height < spec.height,
+            "elongated": max(width, height) > _ELONGATED * min(width, height),
             "exif_rotated": orientation not in {0, 1},
             "animated": bool(getattr(image, "is_animated", False)),
             "not_jpeg": kind != "JPEG",

@@ -33,6 +33,8 @@ class State(enum.StrEnum):
     """An image of a benchmark."""
     EXCLUDED_SPECIES = "excluded_species"
     """An image of a species that a benchmark keeps unseen."""
+    DUPLICATE = "duplicate"
+    """An image whose bytes are those of another one, dropped because the settings say so."""
     # found when the picture is opened
     TOO_LARGE = "too_large"
     """A picture of more pixels, or a file of more bytes, than is safe to open."""

@@ -91,6 +91,7 @@ def catalog_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.Sc
             pa.field("flags", pa.list_(pa.string())),
             pa.field("sha256", pa.string()),
             pa.field("md5", pa.string()),
+            pa.field("duplicate_of", pa.string()),
         ]
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Column, Found
 
-__all__ = ["collect_listing", "count_states", "members_at", "read_listing", "write_listing"]
+__all__ = ["collect_listing", "count_states", "images_of", "members_at", "read_listing", "write_listing"]
 
 
 def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
@@ -123,3 +123,10 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
     rows = pq.read_table(path, columns=columns, filters=[("partition", "==", partition)])
     chosen = rows.take(wanted).to_pylist()
     return [Member(row["member"], row["size"], row["offset"]) for row in chosen]
+
+
+def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:
+    """Give the files of one partition that can be images: their positions, ascending, and where they lie."""
+    filters = [("partition", "==", partition), ("state", "==", "")]
+    positions = pq.read_table(path, columns=["position"], filters=filters)["position"].to_pylist()
+    return positions, members_at(path, partition, positions)

@@ -15,6 +15,7 @@ from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.ledger import State
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.databases import opened
+from tol_luigi.store.duplicates import firsts
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.models import Partition, Place
 
@@ -94,12 +95,15 @@ def _agreeing(predicted: Path, ledger: Ledger) -> int:
     return len(found)
 
 
-def final_tables(predicted: Path, ledgers: Iterable[Ledger]) -> Iterator[pa.Table]:
+def final_tables(
+    predicted: Path, ledgers: Iterable[Ledger], duplicates: pa.Table | None = None
+) -> Iterator[pa.Table]:
     """Join the written samples with what they show.
 
     Args:
         predicted: The predicted catalog.
         ledgers: Those of all shards, in the order of the catalog.
+        duplicates: Which images have the same bytes, if that is known.
 
     Yields:
         The samples of one ledger each, in the order of the shards; empty ones are passed over.
@@ -113,7 +117,15 @@ def final_tables(predicted: Path, ledgers: Iterable[Ledger]) -> Iterator[pa.Tabl
         joined = shown.take(pc.index_in(written["id"], value_set=shown["treeoflife_id"]))
         for name in ("shard", "position", "width", "height", "mode", "format", "flags", "sha256", "md5"):
             joined = joined.append_column(name, written[name])
+        joined = joined.append_column("duplicate_of", _firsts(duplicates, ledger, joined["treeoflife_id"]))
         yield joined.append_column("split", pa.array([ledger.split] * len(joined), pa.string()))
+
+
+def _firsts(duplicates: pa.Table | None, ledger: Ledger, ids: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Give for each image the first one with the same bytes, null where there is none before it."""
+    if duplicates is None:
+        return pa.nulls(len(ids), pa.string())
+    return firsts(duplicates, ledger.source, ledger.partition, ids)
 
 
 def count_states(paths: Iterable[Path]) -> Counter[tuple[str, str]]:

@@ -10,6 +10,7 @@ import luigi
 
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
+from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
@@ -53,6 +54,10 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         )
 
     def _notes(self) -> list[str]:
+        notes = []
+        if self.settings.images.duplicates != "keep":
+            report = self.layout.duplicates_report
+            notes += leak_note(read_json(report), report.with_suffix(".txt"))
         if self.settings.is_demonstration:
-            return ["No source is configured, so this is the demonstration: its pictures are drawn."]
-        return []
+            notes += ["No source is configured, so this is the demonstration: its pictures are drawn."]
+        return notes

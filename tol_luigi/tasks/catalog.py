@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import luigi
 
-from tol_luigi.core.files import read_json, write_json
+from tol_luigi.core.files import read_json, sha256_files, write_json
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import catalog_schema, write_catalog
+from tol_luigi.store.duplicates import read_duplicates
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
 from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
@@ -44,7 +45,7 @@ class _CatalogTarget(luigi.LocalTarget):
         files = {"csv": self.layout.catalog_csv, "parquet": self.layout.catalog}
         receipt = read_json(path)
         sizes = {name: file.stat().st_size for name, file in files.items() if file.exists()}
-        return bool(receipt["receipts"] == _digest(self.receipts) and receipt["bytes"] == sizes)
+        return bool(receipt["receipts"] == sha256_files(self.receipts) and receipt["bytes"] == sizes)
 
 
 class WriteCatalog(BoundTask):
@@ -52,12 +53,18 @@ class WriteCatalog(BoundTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what they are to be reconciled with."""
-        checks = [self.clone(CheckShards, **share) for share in self._shares]
-        return [self.clone(MakeMapping), self.clone(MakeSplits), self.clone(PredictCatalog), *checks]
+        before = [self.clone(MakeMapping), self.clone(MakeSplits), self.clone(PredictCatalog)]
+        if self._tells_duplicates:  # which looks at every shard as well; once is enough
+            return [*before, self.clone(FindDuplicates)]
+        return [*before, *(self.clone(CheckShards, **share) for share in self._shares)]
 
     def output(self) -> _CatalogTarget:
         """The receipt of the catalog, which comes into place after CSV and Parquet."""
         return _CatalogTarget(self.layout, self._receipts())
+
+    @property
+    def _tells_duplicates(self) -> bool:
+        return self.settings.images.duplicates != "keep"
 
     @property
     def _shares(self) -> list[dict[str, str]]:
@@ -71,7 +78,8 @@ class WriteCatalog(BoundTask):
         layout, settings = self.layout, self.settings
         with self.progress("samples") as tell:
             reconcile(layout.mapping, layout.predicted, layout.names_ledger, self._ledgers())
-            tables = final_tables(layout.predicted, self._ledgers())
+            duplicates = read_duplicates(layout.duplicates) if self._tells_duplicates else None
+            tables = final_tables(layout.predicted, self._ledgers(), duplicates)
             schema = catalog_schema(SOURCES, settings.used)
             write_catalog(layout.catalog_csv, layout.catalog, schema, tables, tell)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
@@ -79,18 +87,10 @@ class WriteCatalog(BoundTask):
         write_json(
             layout.catalog_receipt,
             {
-                "receipts": _digest(self._receipts()),
+                "receipts": sha256_files(self._receipts()),
                 "bytes": {"csv": layout.catalog_csv.stat().st_size, "parquet": layout.catalog.stat().st_size},
             },
         )
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]
-
-
-def _digest(paths: list[Path]) -> str:
-    """Hash the contents of files, in order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

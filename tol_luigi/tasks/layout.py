@@ -90,6 +90,10 @@ class Layout:
         """Give the path of the index of a source's one ``.tar.gz``."""
         return self.directory / "listings" / source / "archive.gzindex"
 
+    def digests(self, source: str, partition: str) -> Path:
+        """Give the path of the hashes of a partition's files, where duplicates are dropped."""
+        return self.directory / "hashes" / source / f"{partition}.parquet"
+
     def taxa_report(self, which: str) -> Path:
         """Give the path of the figures on the taxa of a catalog; the text lies beside it."""
         return self.directory / f"taxa-report-{which}.json"
@@ -137,6 +141,16 @@ class Layout:
     def licenses(self) -> Path:
         """Licence and owner of the images of EOL."""
         return self.shards / "licenses.csv"
+
+    @property
+    def duplicates(self) -> Path:
+        """The images that share their bytes with others."""
+        return self.shards / "duplicates.parquet"
+
+    @property
+    def duplicates_report(self) -> Path:
+        """The figures on them; the text lies beside it."""
+        return self.shards / "duplicates-report.json"
 
     @property
     def catalog_receipt(self) -> Path:

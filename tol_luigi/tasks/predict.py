@@ -10,11 +10,13 @@ from tol_luigi.core.errors import ExclusionError
 from tol_luigi.core.files import write_json
 from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
+from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.scan import all_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +33,8 @@ class PredictCatalog(DatasetTask):
     """Write the catalog as it will be if no image is broken; it is also the work list of the shards."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have ids, splits and names, and the listings, for the names of the files."""
-        return [self.clone(MakeSplits), self.clone(MakeMetadata), *all_scans(self)]
+        """Have ids, splits and names, and the listings, for the names of the files; to drop duplicates, the hashes."""
+        return [self.clone(MakeSplits), self.clone(MakeMetadata), *all_scans(self), *all_hashes(self)]
 
     def output(self) -> list[luigi.LocalTarget]:
         """The catalog in both forms; Parquet comes into place last."""
@@ -56,6 +58,8 @@ class PredictCatalog(DatasetTask):
                 listing=self._listing,
                 unnamed=unnamed,
             )
+            if settings.images.duplicates == "drop":
+                joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
             write_catalog(
                 layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from tol_luigi.core.files import clear_disk_errors, scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
 from tol_luigi.sources import SOURCES
-from tol_luigi.store.listings import collect_listing, count_states, write_listing
+from tol_luigi.store.duplicates import write_digests
+from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.tasks.base import DatasetTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DrawDemonstration", "ScanPartition", "StoreSettings"]
+__all__ = ["DrawDemonstration", "HashPartition", "ScanPartition", "StoreSettings", "all_hashes"]
 
 
 class StoreSettings(DatasetTask):
@@ -113,6 +115,46 @@ class ScanPartition(DatasetTask):
             raise TooManyBadError(
                 where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
             )
+
+
+class HashPartition(DatasetTask):
+    """Hash the files of one partition, where duplicates are dropped: it has to be known of them before the shards."""
+
+    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
+    partition: str = luigi.Parameter(description="the partition's name")
+
+    @property
+    def _listing(self) -> str:
+        return self.settings.listing_of(self.source, self.partition)
+
+    def requires(self) -> ScanPartition:
+        """Know where the files lie."""
+        return self.clone(ScanPartition, partition=self._listing)
+
+    def output(self) -> luigi.LocalTarget:
+        """The hashes."""
+        return luigi.LocalTarget(self.layout.digests(self.source, self.partition))
+
+    def run(self) -> None:
+        """Read every file that can be an image."""
+        positions, members = images_of(self.layout.listing(self.source, self._listing), self.partition)
+        hashes: list[str | None] = []
+        with self.progress("files", len(members)) as tell:
+            for _, content in self.settings.sources[self.source].read(self.partition, members):
+                hashes.append(None if isinstance(content, OSError) else hashlib.sha256(content).hexdigest())
+                tell(len(hashes))
+        write_digests(Path(self.output().path), positions, hashes)
+
+
+def all_hashes(task: DatasetTask) -> list[HashPartition]:
+    """List the hashing of all sources where duplicates are dropped, for the dataset of a task; else nothing."""
+    if task.settings.images.duplicates != "drop":
+        return []
+    return [
+        task.clone(HashPartition, source=source, partition=partition)
+        for source in task.settings.used
+        for partition in task.settings.partitions(source)
+    ]
 
 
 def _left_out(partition: str, error: ArchiveError) -> Found:

@@ -155,6 +155,11 @@ class images(luigi.Config):
     truncated: str = Choice(
         default="keep", words=("keep", "drop"), description="what to do with pictures that break off"
     )
+    duplicates: str = Choice(
+        default="flag",
+        words=("keep", "flag", "drop"),
+        description="images with the same bytes: say nothing, tell which they are, or write one of each",
+    )
     exif: str = Choice(
         default="ignore", words=("ignore", "apply"), description="the orientation that a camera noted"
     )
