@@ -14,8 +14,10 @@ import pyarrow.dataset  # noqa: F401
 __version__ = version("tol_luigi")
 
 from tol_luigi.tasks import luigi_defaults
+from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
@@ -29,11 +31,13 @@ __all__ = [
     "CheckShards",
     "CheckTaxa",
     "DrawDemonstration",
+    "HashBenchmarks",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",
     "PlanShards",
     "PredictCatalog",
+    "ReportLeaks",
     "ScanPartition",
     "StoreSettings",
     "VerifyDataset",
