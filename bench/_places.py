@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.benchmarks import Benchmarks
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.core.packing import Outcome
     from tol_luigi.core.shards import Shard
@@ -56,7 +57,11 @@ def samples(count: int) -> list[Sample]:
 
 
 def packed(
-    path: Path, listed: Sequence[Member], shards: Path, spec: ImageSpec
+    path: Path,
+    listed: Sequence[Member],
+    shards: Path,
+    spec: ImageSpec,
+    benchmarks: Benchmarks | None = None,
 ) -> tuple[list[Shard], list[Outcome]]:
     """Write a shard of a place, as a worker does."""
     return pack(
@@ -69,4 +74,5 @@ def packed(
         shuffled=True,
         max_bad_percent=5,
         progress=lambda _: None,
+        benchmarks=benchmarks,
     )

@@ -14,9 +14,11 @@ import pyarrow.dataset  # noqa: F401
 __version__ = version("tol_luigi")
 
 from tol_luigi.tasks import luigi_defaults
+from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.duplicates import FindDuplicates
+from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
@@ -31,12 +33,14 @@ __all__ = [
     "CheckTaxa",
     "DrawDemonstration",
     "FindDuplicates",
+    "HashBenchmarks",
     "HashPartition",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",
     "PlanShards",
     "PredictCatalog",
+    "ReportLeaks",
     "ScanPartition",
     "StoreSettings",
     "VerifyDataset",

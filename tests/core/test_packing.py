@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core.benchmarks import BenchmarkPicture, Benchmarks, Match
 from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
@@ -39,7 +40,12 @@ def paths(folder: Path, count: int) -> list[Path]:
 
 
 def packed(
-    contents: dict[str, Content], shards: Sequence[Path], *, shuffled: bool = True, max_bad_percent: int = 5
+    contents: dict[str, Content],
+    shards: Sequence[Path],
+    *,
+    shuffled: bool = True,
+    max_bad_percent: int = 5,
+    benchmarks: Benchmarks | None = None,
 ) -> Packed:
     return pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
@@ -51,6 +57,7 @@ def packed(
         shuffled=shuffled,
         max_bad_percent=max_bad_percent,
         progress=lambda _: None,
+        benchmarks=benchmarks,
     )
 
 
@@ -171,6 +178,24 @@ def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: D
     )
 
     assert {outcome.state for outcome in outcomes} == {State.TRUNCATED}
+
+
+def test_pictures_of_a_benchmark_are_left_out_and_are_not_broken(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    listed = [
+        BenchmarkPicture("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
+        for n, content in enumerate(contents.values())
+        if isinstance(content, bytes) and n < 4
+    ]
+    shards = paths(tmp_path, 3)
+    entries, outcomes = packed(contents, shards, max_bad_percent=0, benchmarks=Benchmarks(listed, 31))
+
+    assert [entry.samples for entry in entries] == [2, 2, 2]
+    assert sorted(itertools.chain(*keys(shards))) == sorted(list(contents)[4:])
+    assert [outcome.state for outcome in outcomes] == [State.EXCLUDED_IMAGE] * 4 + [State.WRITTEN] * 6
+    assert outcomes[1].match == Match("rare", "1.png")
+    assert outcomes[1].reason == "on the list rare: same bytes as 1.png"
 
 
 def test_only_shards_are_left_behind(tmp_path: Path, contents: dict[str, Content]) -> None:

@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.ledger import State
+from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 
 with contextlib.suppress(ImportError):  # not on every machine: see setup.cfg, and encoder
     import cykooz_resizer
@@ -42,7 +43,7 @@ _ELONGATED = 2
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How pictures are made; every field determines bytes.
+    """How pictures are made; every field but the last determines bytes.
 
     Attributes:
         width: Pixels.
@@ -53,6 +54,7 @@ class ImageSpec:
         truncated: ``keep`` or ``drop`` pictures that break off.
         exif: ``ignore`` or ``apply`` the orientation a camera noted.
         max_pixels: A picture of more pixels is not opened.
+        hashed: Whether what a picture looks like is told, too; its JPEG is the same.
     """
 
     width: int = 224
@@ -62,6 +64,7 @@ class ImageSpec:
     truncated: str = "keep"
     exif: str = "ignore"
     max_pixels: int = 900_000_000
+    hashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Picture:
         mode: Pillow's mode, such as ``RGB``, ``L`` or ``CMYK``.
         format: Pillow's format, such as ``JPEG``.
         flags: What is unusual about it, in alphabetical order.
+        look: What the finished picture looks like, None unless asked for.
     """
 
     width: int
@@ -81,6 +85,7 @@ class Picture:
     mode: str
     format: str
     flags: tuple[str, ...]
+    look: PerceptualHash | None = None
 
 
 class BrokenPictureError(Exception):
@@ -192,7 +197,8 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Pict
     encoded = io.BytesIO()
     resized.save(encoded, "JPEG", quality=spec.jpeg_quality)
     raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
-    return encoded.getvalue(), Picture(width, height, mode, kind, raised)
+    look = perceptual_hash(resized) if spec.hashed else None
+    return encoded.getvalue(), Picture(width, height, mode, kind, raised, look)
 
 
 def _is_large_photograph(image: Image.Image, spec: ImageSpec) -> bool:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.benchmarks import Benchmarks, Match
+
 __all__ = ["Copy", "Lost", "Outcome", "Sample", "copy_samples", "pack", "recopy", "repack", "shipping_order"]
 
 
@@ -65,6 +67,7 @@ class Outcome:
         position: Place within the shard, from 0.
         offset: Where it starts in the shard, in bytes.
         length: Its length there, in bytes.
+        match: The picture of a benchmark that it is the same as, if it is one.
     """
 
     state: State
@@ -76,6 +79,7 @@ class Outcome:
     position: int = -1
     offset: int = -1
     length: int = -1
+    match: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ def pack(
     shuffled: bool,
     max_bad_percent: int,
     progress: Callable[[int], None],
+    benchmarks: Benchmarks | None = None,
 ) -> tuple[list[Shard], list[Outcome]]:
     """Write the shards of a partition.
 
@@ -150,6 +155,7 @@ def pack(
         shuffled: See :func:`shipping_order`.
         max_bad_percent: More broken samples than this stop it; a single one never does.
         progress: Told the number of samples read so far.
+        benchmarks: The pictures to leave out, where there are any; for those that look the same, ``spec`` has to ask for hashes.
 
     Returns:
         The shards, and the outcome of each sample.
@@ -161,7 +167,7 @@ def pack(
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)))
         for _, content in contents:
-            outcomes.append(_opened(content, spec, spool))
+            outcomes.append(_opened(content, spec, spool, benchmarks))
             progress(len(outcomes))
         _refuse_too_many(outcomes, max_bad_percent, where)
         written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
@@ -308,15 +314,21 @@ class _Spool:
         return record
 
 
-def _opened(content: bytes | OSError, spec: ImageSpec, spool: _Spool) -> Outcome:
+def _opened(
+    content: bytes | OSError, spec: ImageSpec, spool: _Spool, benchmarks: Benchmarks | None = None
+) -> Outcome:
     """Make the picture of one file and put it by, or say why there is none."""
     if isinstance(content, OSError):
         return Outcome(State.UNREADABLE, content.strerror or str(content))
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if benchmarks and (match := benchmarks.same_bytes(digests[0])):
+        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
     try:
         jpeg, picture = encode(content, spec)
     except BrokenPictureError as error:
         return Outcome(error.state, error.reason, *digests)
+    if benchmarks and picture.look and (match := benchmarks.same_look(picture.look)):
+        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, picture, match=match)
     outcome = Outcome(State.WRITTEN, "", *digests, picture)
     spool.put(outcome, jpeg)
     return outcome

@@ -11,7 +11,7 @@ from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IMAGE_ENDINGS", "Folders", "judged", "no_images", "shown"]
+__all__ = ["IMAGE_ENDINGS", "Folders", "is_litter", "judged", "no_images", "shown"]
 
 IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"})
 """Endings, in lower case, of the files that can be pictures."""
@@ -40,6 +40,11 @@ def judged(name: str, size: int, offset: int | None = None, danger: str = "") ->
     return Found(Member(shown(tidy), size, offset), state=state, reason=reason)
 
 
+def is_litter(part: str) -> bool:
+    """Tell whether a part of a name is that of a hidden file or folder, or of what desktops leave behind."""
+    return part.startswith(".") or part in _LITTER
+
+
 def shown(name: str) -> str:
     """Spell a name so that it can be stored: bytes that are no UTF-8 become escapes."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
@@ -62,7 +67,7 @@ def _fault(name: str, parts: list[str], size: int) -> tuple[State | None, str]:
     except UnicodeEncodeError:
         return State.BAD_NAME, "name is not valid UTF-8"
     for part in parts:
-        if part.startswith(".") or part in _LITTER:
+        if is_litter(part):
             what = "macOS resource fork" if part.startswith("._") else "hidden, or litter of a desktop"
             return State.NO_IMAGE, f"{what}: {part!r}"
     stem, ending = os.path.splitext(parts[-1])  # noqa: PTH122 (a path object for each of ten million names)

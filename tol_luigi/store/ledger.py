@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["LEDGER", "ids_by_shard", "ledger_row", "read_ledger", "write_ledger"]
+__all__ = ["GUARDED_LEDGER", "LEDGER", "ids_by_shard", "ledger_row", "read_ledger", "write_ledger"]
 
 LEDGER = pa.schema(
     [
@@ -47,6 +47,18 @@ it, state and reason; of a written sample also the number of its shard, its posi
 bytes) there, and the width and height (pixels), mode, format, flags, SHA-256 and MD5 of its original."""
 
 
+GUARDED_LEDGER = pa.schema(
+    [
+        *LEDGER,
+        ("benchmark", pa.string()),
+        ("benchmark_file", pa.string()),
+        ("differing_bits", pa.int16()),
+    ]
+)
+"""The same where pictures of benchmarks are kept out: for an image that is one of them also the list, the name
+there, and in how many bits the perceptual hashes differ, null where the bytes are the same."""
+
+
 def ledger_row(  # noqa: PLR0917 (in the order of the columns)
     image: str, source: str, partition: str, name: str, state: str, reason: str
 ) -> dict[str, Any]:
@@ -61,11 +73,11 @@ def ledger_row(  # noqa: PLR0917 (in the order of the columns)
     }
 
 
-def write_ledger(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def write_ledger(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema = LEDGER) -> None:
     """Write ledger rows, whole or not at all; columns a row does not name are null."""
-    with committed(path) as scratch, pq.ParquetWriter(scratch, LEDGER, compression="zstd") as writer:
+    with committed(path) as scratch, pq.ParquetWriter(scratch, schema, compression="zstd") as writer:
         for batch in batched(rows):
-            writer.write_table(pa.Table.from_pylist(batch, schema=LEDGER))
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
 def read_ledger(path: Path, columns: list[str] | None = None, state: str = "") -> pa.Table:

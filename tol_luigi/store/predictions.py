@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.source import Source
 
-__all__ = ["Guard", "images_by_id", "predicted_tables"]
+__all__ = ["Guard", "images_by_id", "list_named", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
 _NAMELESS = "no rank is known of it"
+_ON_LIST = "on the list "
 
 
 class Guard:
@@ -66,12 +67,17 @@ class Guard:
         for name, exclusions in self.lists.items():
             if source.is_listed(exclusions, key):
                 self.matched[name]["images"] += 1
-                return State.EXCLUDED_IMAGE, f"on the list {name}"
+                return State.EXCLUDED_IMAGE, f"{_ON_LIST}{name}"
         for name, exclusions in self.lists.items():
             if exclusions.match_species(taxon):
                 self.matched[name]["species"] += 1
-                return State.EXCLUDED_SPECIES, f"{taxon.scientific} is on the list {name}"
+                return State.EXCLUDED_SPECIES, f"{taxon.scientific} is {_ON_LIST}{name}"
         return "", ""
+
+
+def list_named(reason: str) -> str:
+    """Give the list that a reason of :meth:`Guard.judge` names."""
+    return reason.rpartition(_ON_LIST)[2]
 
 
 def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:

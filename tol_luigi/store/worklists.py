@@ -68,6 +68,8 @@ def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
     if picture := outcome.picture:
         told |= {"width": picture.width, "height": picture.height, "mode": picture.mode}
         told |= {"format": picture.format, "flags": list(picture.flags)}
+    if match := outcome.match:
+        told |= {"benchmark": match.benchmark, "benchmark_file": match.name, "differing_bits": match.bits}
     return told | _place(outcome, numbers)
 
 

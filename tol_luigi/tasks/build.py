@@ -11,10 +11,12 @@ import luigi
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
+from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.shards import all_shares
 from tol_luigi.tasks.taxa import CheckTaxa
 
@@ -27,8 +29,9 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have the catalog, and its taxa checked."""
-        return [self.clone(WriteCatalog), self.clone(CheckTaxa, catalog="final")]
+        """Have the catalog, its taxa checked, and where benchmarks are kept out a report on that."""
+        report = [self.clone(ReportLeaks)] if self.settings.keeps_out else []
+        return [self.clone(WriteCatalog), self.clone(CheckTaxa, catalog="final"), *report]
 
     def run(self) -> None:
         """Say what was built."""
@@ -58,6 +61,9 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         if self.settings.images.duplicates != "keep":
             report = self.layout.duplicates_report
             notes += leak_note(read_json(report), report.with_suffix(".txt"))
+        if self.settings.keeps_out:
+            report = self.layout.leak_report
+            notes.append(f"{leak_line(read_json(report))}: {report.with_suffix('.txt')}")
         if self.settings.is_demonstration:
-            notes += ["No source is configured, so this is the demonstration: its pictures are drawn."]
+            notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
         return notes

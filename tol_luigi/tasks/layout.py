@@ -68,6 +68,11 @@ class Layout:
         return self.directory / "exclusions.json"
 
     @property
+    def benchmarks(self) -> Path:
+        """The hashes of the pictures of benchmarks."""
+        return self.directory / "benchmark-hashes.parquet"
+
+    @property
     def plan(self) -> Path:
         """The shard numbers of each (split, source, partition)."""
         return self.directory / "plan.json"
@@ -136,6 +141,11 @@ class Layout:
     def catalog(self) -> Path:
         """The same, with what is known of each picture."""
         return self.shards / "catalog.parquet"
+
+    @property
+    def leak_report(self) -> Path:
+        """How many images of each benchmark were kept out, and how they were known; the text lies beside it."""
+        return self.shards / "leak-report.json"
 
     @property
     def licenses(self) -> Path:

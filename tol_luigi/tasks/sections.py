@@ -9,6 +9,7 @@ from pathlib import Path
 
 import luigi
 
+from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.sources import SOURCES
 from tol_luigi.tasks.parameters import Choice, Flag, Limit, Names, Place, Text, Whole
 
@@ -22,6 +23,7 @@ __all__ = [
     "images",
     "inat21",
     "itis",
+    "leak_guard",
     "published",
     "rare_species",
     "resolved",
@@ -134,6 +136,21 @@ class rare_species(luigi.Config):
     allow_no_match: bool = Flag(default=False, description="go on with a list that matches nothing at all")
 
 
+class leak_guard(luigi.Config):
+    """Pictures of benchmarks, to be kept out of the dataset whatever their names are."""
+
+    images: Path | None = Place(
+        kind="folder",
+        description="for each benchmark a sub-folder of pictures, or an archive or WebDataset shards of them",
+    )
+    distance: int = Whole(
+        default=USUAL_DISTANCE,
+        low=-1,
+        high=60,
+        description="the most bits, of 256, in which pictures differ that look the same; -1 compares bytes only",
+    )
+
+
 class published(luigi.Config):
     """A dataset published before, whose ids and names to keep."""
 
@@ -210,6 +227,6 @@ class checks(luigi.Config):
 
 
 SECTIONS: tuple[type[luigi.Config], ...] = (
-    dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, published, images, shards, checks,
+    dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, leak_guard, published, images, shards, checks,
 )  # fmt: skip
 """Every section of ours, in the order of ``luigi.cfg``."""

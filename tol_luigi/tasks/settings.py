@@ -20,7 +20,7 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
-from tol_luigi.sources import SOURCES
+from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.folder import Folder
@@ -78,6 +78,7 @@ class Settings:
     itis: sections.itis
     resolved: sections.resolved
     rare_species: sections.rare_species
+    leak_guard: sections.leak_guard
     published: sections.published
     images: sections.images
     shards: sections.shards
@@ -98,13 +99,20 @@ class Settings:
             truncated=given.truncated,
             exif=given.exif,
             max_pixels=given.max_pixels,
+            hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
         )
+
+    @property
+    def keeps_out(self) -> bool:
+        """Whether any benchmark is to be kept out, by a list of its images or by its pictures."""
+        return any([self.rare_species.seen, self.rare_species.unseen, self.leak_guard.images])
 
     @functools.cached_property
     def determining(self) -> dict[str, Any]:
         """Everything here that determines a byte of the dataset, as stored in ``dataset.json``.
 
-        Of an input file its length counts, not its place: a source may move.
+        Of an input file its length counts, not its place: a source may move. Of the pictures of a benchmark it
+        is their number and their length.
         """
         content: dict[str, Any] = {
             "format": DATASET_FORMAT,
@@ -117,6 +125,8 @@ class Settings:
             for key, parameter in section.get_params():
                 if self._determines(name, key):
                     content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
+        if self.leak_guard.images:
+            content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
         for name in self.used:
             content[f"partitions of {name}"] = list(self.partitions(name))
         return content
@@ -125,6 +135,8 @@ class Settings:
         """Tell whether a key can change a byte: of a source that is not used, only its tables of common names can."""
         if section in SOURCES and section not in self.used:
             return (section, key) in _COMMON_NAMES
+        if section == "leak_guard" and not self.leak_guard.images:
+            return False
         return section != "checks" and (section, key) not in _NOT_DETERMINING
 
     def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)

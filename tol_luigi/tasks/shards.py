@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi import __version__
+from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import SettingsError, ShardError
 from tol_luigi.core.files import committed, read_json, remove, sha256_file, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
@@ -17,10 +18,12 @@ from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.sources import SOURCES
+from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
-from tol_luigi.store.ledger import ids_by_shard, write_ledger
+from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
 from tol_luigi.store.worklists import copy_list, lost_shards, work_list
 from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition
 from tol_luigi.tasks.taxa import CheckTaxa
@@ -133,11 +136,13 @@ class WriteShards(ShareTask):
     """
 
     def requires(self) -> list[DatasetTask]:
-        """Have the plan, the work list, and where the files lie; for train_small the samples, found good."""
+        """Have the plan, the work list, the benchmarks to keep out, and where the files lie; for train_small the samples, found good."""
         stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
         if self.split == "train_small":
             return [*stages, self.clone(CheckShards, split="train")]
         listing = self.settings.listing_of(self.source, self.partition)
+        if self.settings.leak_guard.images:
+            stages.append(self.clone(HashBenchmarks))
         return [*stages, self.clone(ScanPartition, partition=listing)]
 
     def output(self) -> ShardsTarget:
@@ -162,7 +167,8 @@ class WriteShards(ShareTask):
                 tell(share.samples)
             else:
                 shards, ledger = self._packed(paths, share, tell)
-        write_ledger(layout.ledger(*self.about), ledger)
+        schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
+        write_ledger(layout.ledger(*self.about), ledger, schema)
         write_json(layout.receipt(*self.about), self._receipt(share, shards))
 
     def _share(self) -> Share:
@@ -238,8 +244,15 @@ class WriteShards(ShareTask):
             shuffled=given.shards.order == "shuffled",
             max_bad_percent=given.checks.max_bad_percent,
             progress=tell,
+            benchmarks=self._benchmarks(),
         )
         return shards, work.ledger(outcomes, share.numbers)
+
+    def _benchmarks(self) -> Benchmarks | None:
+        guard = self.settings.leak_guard
+        if not guard.images:
+            return None
+        return Benchmarks(read_benchmarks(self.layout.benchmarks), guard.distance)
 
     def _copied(self, paths: list[Path], share: Share) -> _Written:
         work = self._copy_list()

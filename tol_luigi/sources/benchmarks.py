@@ -1,0 +1,123 @@
+"""The pictures of benchmarks, read where they lie: a folder with a sub-folder or an archive for each list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.errors import ArchiveError, SourceError
+from tol_luigi.core.images import BrokenPictureError, encode
+from tol_luigi.core.ledger import State
+from tol_luigi.sources import archives
+from tol_luigi.sources.judging import is_litter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tol_luigi.core.images import ImageSpec
+    from tol_luigi.core.source import Found
+
+__all__ = ["fingerprint", "hashed_pictures"]
+
+_MEND = "Put a benchmark's pictures there, or take it out of [leak_guard] images"
+
+
+def fingerprint(images: Path) -> list[str]:
+    """Tell of each list how many pictures and archives it has, and how many bytes, without opening one.
+
+    Args:
+        images: The folder of all lists.
+    """
+    files, size = Counter[str](), Counter[str]()
+    for benchmark, found in _listed(images):
+        if found.state is None or _is_archive(found):
+            files[benchmark] += 1
+            size[benchmark] += found.member.size
+    return [f"{name}: {files[name]} files, {size[name]} bytes" for name in sorted(files)]
+
+
+def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]:
+    """Read every picture once, and hash it; what cannot be read or opened is given with the reason.
+
+    Args:
+        images: The folder of all lists. Each entry is one: a folder of pictures, or of archives of them,
+            or an archive; pictures that lie there directly are on a list named after the folder.
+        spec: How pictures are made; their perceptual hash has to be part of that.
+
+    Raises:
+        SourceError: A list has no picture that can be opened, or there is no list.
+        ArchiveError: An archive is not whole.
+    """
+    listed = list(_listed(images))
+    opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
+    for benchmark, name, content in _contents(images, listed):
+        picture = _hashed(benchmark, name, content, spec)
+        opened[benchmark] += picture.look is not None
+        yield picture
+    if not opened:
+        raise SourceError(images, "holds no pictures", _MEND)
+    for benchmark, count in opened.items():
+        if not count:
+            what = f"the list {benchmark} has no picture that can be opened"
+            raise SourceError(images, what, _MEND)
+
+
+def _listed(images: Path) -> Iterator[tuple[str, Found]]:
+    """Give each file with the list that it belongs to."""
+    for found in archives.scan(images):
+        first, behind, _ = found.member.name.partition("/")
+        if is_litter(first):
+            continue
+        if behind:
+            yield first, found
+        elif _is_archive(found):
+            yield archives.unended(first), found
+        elif found.state is not State.NO_IMAGE:
+            yield images.name, found
+
+
+def _is_archive(found: Found) -> bool:
+    parts = found.member.name.split("/")
+    return bool(archives.unended(parts[-1])) and not any(map(is_litter, parts))
+
+
+def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[str, str, bytes | OSError]]:
+    """Give list, name and bytes of each picture: first of those in folders, then of those in archives."""
+    loose = [(benchmark, found.member) for benchmark, found in listed if found.state is None]
+    contents = archives.read(images, [member for _, member in loose])
+    for (benchmark, member), (_, content) in zip(loose, contents, strict=True):
+        yield benchmark, member.name, content
+    for benchmark, found in listed:
+        if _is_archive(found):
+            for name, content in _unpacked(images / found.member.name):
+                yield benchmark, f"{found.member.name}/{name}", content
+        elif found.state not in {None, State.NO_IMAGE}:
+            yield benchmark, found.member.name, OSError(found.reason)
+
+
+def _unpacked(archive: Path) -> Iterator[tuple[str, bytes | OSError]]:
+    try:
+        listed = list(archives.scan(archive))
+        members = [found.member for found in listed if found.state is None]
+        for position, content in archives.read(archive, members):
+            yield members[position].name, content
+    except ArchiveError as error:
+        remedy = "Fetch it again, or take it out of [leak_guard] images"
+        raise ArchiveError(error.where, error.what, remedy) from error
+    for found in listed:
+        if found.state not in {None, State.NO_IMAGE}:
+            yield found.member.name, OSError(found.reason)
+
+
+def _hashed(benchmark: str, name: str, content: bytes | OSError, spec: ImageSpec) -> BenchmarkPicture:
+    if isinstance(content, OSError):
+        return BenchmarkPicture(benchmark, name, "", None, content.strerror or str(content))
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        _, picture = encode(content, spec)
+    except BrokenPictureError as error:
+        return BenchmarkPicture(benchmark, name, sha256, None, error.reason)
+    return BenchmarkPicture(benchmark, name, sha256, picture.look)
