@@ -11,7 +11,8 @@
     ├── TaxaError             taxa outside the limits of the settings
     ├── DiskError             a disk that is full, or may not be written to
     ├── ShardError            a shard that is not what its receipt says
-    └── LedgerError           images that are accounted for twice, or not at all
+    ├── LedgerError           images that are accounted for twice, or not at all
+    └── ClusterError          a run whose parts do not find each other
 
 Every error says where, what, and what to do. Its arguments are the facts, in that order and
 positional, so that it travels between processes (pickles) unchanged.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArchiveError",
+    "ClusterError",
     "DiskError",
     "ExclusionError",
     "LedgerError",
@@ -95,3 +97,7 @@ class ShardError(TolError):
 
 class LedgerError(TolError):
     """The ledger does not add up to the mapping."""
+
+
+class ClusterError(TolError):
+    """A part of a run on several nodes is missing, cannot be reached, or refuses."""

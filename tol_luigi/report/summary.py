@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tol_luigi.report.text import aligned, human_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -47,7 +49,7 @@ def summary_text(summary: Summary) -> str:
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
     lines += [
         "",
-        f"{sum(summary.shards.values()):,} shards ({shards}), {_human(summary.size)}, in {summary.seconds:.1f} s",
+        f"{sum(summary.shards.values()):,} shards ({shards}), {human_bytes(summary.size)}, in {summary.seconds:.1f} s",
     ]
     lines += [f"catalog: {summary.catalog}", *summary.notes]
     return "\n".join(lines) + "\n"
@@ -60,24 +62,4 @@ def _table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str])
     for row in rows:
         values = [counts.get((row, source), 0) for source in sources]
         cells.append([row, *(f"{value:,}" for value in [*values, sum(values)])])
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return [
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
-            ]
-        )
-        for line in cells
-    ]
-
-
-_KILO = 1000
-
-
-def _human(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < _KILO:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= _KILO
-    return f"{size:.2f} TB"
+    return aligned(cells)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import luigi
 
-__all__ = ["Choice", "Flag", "Limit", "Names", "Place", "Setting", "Text", "Whole"]
+__all__ = ["Choice", "Flag", "Formed", "Limit", "Names", "Place", "Setting", "Text", "Whole"]
 
 
 class Setting(luigi.Parameter):
@@ -41,6 +42,33 @@ class Text(Setting):
         if not raw or not raw[0].isalnum() or not all(sign.isalnum() or sign in "._-" for sign in raw):
             raise ValueError(raw)
         return raw
+
+
+class Formed(Setting):
+    """Text of a certain form, or None where the setting is empty.
+
+    Args:
+        description: What it is for.
+        form: A regular expression for the whole text.
+        allowed: The form in words.
+        default: As in the settings file.
+    """
+
+    def __init__(
+        self, description: str, form: str = "(?s).*", allowed: str = "any text", default: str | None = None
+    ) -> None:
+        self.form, self.allowed = form, f"{allowed}, or nothing"
+        super().__init__(default, description)
+
+    def parse(self, raw: str) -> str | None:
+        """See :meth:`Setting.parse`."""
+        if not re.fullmatch(self.form, raw) and raw:
+            raise ValueError(raw)
+        return raw or None
+
+    def serialize(self, value: str | None) -> str:
+        """Write what :meth:`parse` reads."""
+        return value or ""
 
 
 class Whole(Setting):

@@ -11,12 +11,13 @@ import luigi
 
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.sources import SOURCES
-from tol_luigi.tasks.parameters import Choice, Flag, Limit, Names, Place, Text, Whole
+from tol_luigi.tasks.parameters import Choice, Flag, Formed, Limit, Names, Place, Text, Whole
 
 __all__ = [
     "SECTIONS",
     "bioscan",
     "checks",
+    "cluster",
     "dataset",
     "eol",
     "folder",
@@ -28,6 +29,7 @@ __all__ = [
     "rare_species",
     "resolved",
     "shards",
+    "slurm",
 ]
 
 _LARGEST = 1_000_000_000
@@ -226,7 +228,121 @@ class checks(luigi.Config):
     max_missing_common: int | None = Limit(description="rows without a common name")
 
 
+class cluster(luigi.Config):
+    """A build on several nodes: luigid, the workers it hands tasks to, and the foreman."""
+
+    bind: str = Text(
+        default="127.0.0.1",
+        description="the address that luigid listens on; that of its node, for other nodes",
+    )
+    port: int = Whole(default=0, low=0, high=65_535, description="its port; 0 is any that is free")
+    password: bool = Flag(
+        default=True,
+        description="have luigid ask for a password, on its page as well; without a file of yours it makes one",
+    )
+    password_file: Path | None = Place(
+        kind="file",
+        description="your own password, in a file of mode 600, in place of the one that luigid makes",
+    )
+    metrics: bool = Flag(default=False, description="give figures for Prometheus, at /metrics")
+    retries: int = Whole(
+        default=3, low=1, high=1000, description="how often a task may fail before it is given up"
+    )
+    retry_seconds: int = Whole(
+        default=60, low=0, high=86_400, description="how long a failed task waits before it is tried again"
+    )
+    losses: int = Whole(
+        default=5,
+        low=1,
+        high=1000,
+        description="how many workers may be lost at a task before it is given up",
+    )
+    bad_node_failures: int = Whole(
+        default=3,
+        low=1,
+        high=1000,
+        description="so many tasks that fail on a node in a row, where others do well, and it gets no more",
+    )
+    lost_seconds: int = Whole(
+        default=120,
+        low=1,
+        high=86_400,
+        description="a worker not heard of for so long is lost, and its task free",
+    )
+    ping_seconds: int = Whole(
+        default=10,
+        low=1,
+        high=3600,
+        description="how often a worker says that it is there; luigid may be busy",
+    )
+    poll_seconds: int = Whole(
+        default=5, low=1, high=3600, description="how often, at most, a worker without a task asks for one"
+    )
+    idle_seconds: int = Whole(
+        default=600, low=0, high=_LARGEST, description="a worker that gets no task for so long leaves"
+    )
+    patience_seconds: int = Whole(
+        default=900, low=1, high=_LARGEST, description="how long luigid may be away before others give up"
+    )
+    settle_seconds: int = Whole(
+        default=30,
+        low=0,
+        high=3600,
+        description="how long a file of another node may be late, where the file system is slow to show it",
+    )
+    save_seconds: int = Whole(
+        default=5, low=1, high=3600, description="how often, at most, luigid saves what it knows"
+    )
+    finish: bool = Flag(default=True, description="luigid and workers leave when the foreman has ended")
+
+
+class slurm(luigi.Config):
+    """How a build on several nodes is submitted to Slurm."""
+
+    account: str | None = Formed(description="whom the time is charged to; empty is your own default")
+    partition: str | None = Formed(description="where the jobs run; empty is the cluster's default")
+    time: str | None = Formed(
+        description="how long a job may run; empty is the partition's default; what is left to do then, others go on with",
+        form=r"(\d+-)?\d+(:\d+){0,2}",
+        allowed="as sbatch takes it, such as 12:00:00 or 2-00:00:00",
+    )
+    memory: str | None = Formed(
+        description="the memory of a worker; empty is the cluster's default",
+        default="4G",
+        form=r"\d+[KMGT]",
+        allowed="a number with K, M, G or T",
+    )
+    most_memory: str | None = Formed(
+        description="where that was too little, new workers get twice as much, up to this",
+        default="32G",
+        form=r"\d+[KMGT]",
+        allowed="a number with K, M, G or T",
+    )
+    cpus: int = Whole(
+        default=1,
+        low=1,
+        high=1024,
+        description="the processors of an element of the array, with a worker on each",
+    )
+    array: int = Whole(default=64, low=1, high=100_000, description="the most elements of the array")
+    limit: int = Whole(
+        default=0, low=0, high=100_000, description="the most elements that run at once; 0 is no limit"
+    )
+    warning_seconds: int = Whole(
+        default=900,
+        low=1,
+        high=65_535,
+        description="so long before its time is up a worker takes no more tasks",
+    )
+    requeue: bool = Flag(default=True, description="a job whose node is lost, or taken away, starts again")
+    options: str | None = Formed(
+        description="more options of sbatch, for all jobs, such as --constraint=ib --qos=long"
+    )
+    before: str | None = Formed(description="bash to run first in every job, such as module load python/3.11")
+
+
 SECTIONS: tuple[type[luigi.Config], ...] = (
     dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, leak_guard, published, images, shards, checks,
+    cluster, slurm,
 )  # fmt: skip
 """Every section of ours, in the order of ``luigi.cfg``."""

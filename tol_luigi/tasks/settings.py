@@ -52,7 +52,10 @@ _LUIGI_SECTIONS = {
 _NOT_DETERMINING = {
     ("dataset", "root"), ("dataset", "tag"), ("dataset", "sources"), ("rare_species", "allow_no_match"),
 }  # fmt: skip
-"""Keys that do not change a byte of the dataset; nor does the section ``checks``, but for one of its keys."""
+"""Keys that do not change a byte of the dataset."""
+
+_SECTIONS_NOT_DETERMINING = {"checks", "cluster", "slurm"}
+"""Sections of such keys, but for one of ``checks``."""
 
 _COMMON_NAMES = {
     ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"),
@@ -83,6 +86,8 @@ class Settings:
     images: sections.images
     shards: sections.shards
     checks: sections.checks
+    cluster: sections.cluster
+    slurm: sections.slurm
     directory: Path
     used: tuple[str, ...]
     is_demonstration: bool
@@ -137,7 +142,7 @@ class Settings:
             return (section, key) in _COMMON_NAMES
         if section == "leak_guard" and not self.leak_guard.images:
             return False
-        return section != "checks" and (section, key) not in _NOT_DETERMINING
+        return section not in _SECTIONS_NOT_DETERMINING and (section, key) not in _NOT_DETERMINING
 
     def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
         if not isinstance(parameter, Place) or value is None:

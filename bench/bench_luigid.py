@@ -1,0 +1,223 @@
+"""What does luigid cost with many tasks and many workers, at work and idle?
+
+The workers are threads that speak what real ones speak, at the shipped intervals, and sleep in place of working.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _table import Row, arguments, show, show_host, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SLEEP = 4.0
+"""How long a task of many workers sleeps, in seconds; those of few are as much shorter, so that as many end."""
+
+_LUIGID = """
+import sys
+import tol_luigi
+from tol_luigi.cluster.scheduler import serve
+from tol_luigi.tasks.settings import settings
+sys.exit(serve(settings()))
+"""
+
+
+class Load:
+    """A luigid in a process of its own, and what it costs.
+
+    Args:
+        folder: Where its dataset would be.
+        tasks: How many tasks it is given.
+    """
+
+    def __init__(self, folder: Path, tasks: int) -> None:
+        from tol_luigi.cluster.client import Follower  # noqa: PLC0415 (after the settings are named)
+        from tol_luigi.cluster.run import Run  # noqa: PLC0415
+
+        config = folder / "bench.cfg"
+        config.write_text(f"[dataset]\nroot = {folder}\ntag = bench\n", encoding="utf-8")
+        self.run = Run(folder / "bench" / "run")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _LUIGID],
+            env={**os.environ, "LUIGI_CONFIG_PATH": str(config)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.follower = lambda: Follower(self.run, patience=60)
+        self.add("Sleep", tasks, [])
+
+    def add(self, family: str, tasks: int, deps: list[str]) -> None:
+        """Tell luigid of tasks."""
+        ask = self.follower()
+        for number in range(tasks):
+            ask.add_task(
+                worker="foreman",
+                task_id=f"{family}_{number}",
+                status="PENDING",
+                runnable=True,
+                family=family,
+                module="bench",
+                params={"number": str(number)},
+                deps=deps,
+            )
+
+    def processor_seconds(self) -> float:
+        """Tell how much processor time luigid has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def mib(self) -> float:
+        """Tell how much memory luigid holds."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 2**10
+
+    def share(self, seconds: float, wait: Callable[[float], object] = time.sleep) -> float:
+        """Give the processor time that luigid takes in a time, as a share of a core in percent."""
+        start, before = time.monotonic(), self.processor_seconds()
+        wait(seconds)
+        return 100 * (self.processor_seconds() - before) / (time.monotonic() - start)
+
+
+class Workers:
+    """Workers that ask for tasks, sleep, and tell that these are done.
+
+    Args:
+        load: The luigid.
+        count: How many.
+        sleep: How long a task takes, in seconds.
+        given: The settings: how often to ask, and to ping.
+    """
+
+    def __init__(self, load: Load, count: int, sleep: float, given: Any) -> None:  # noqa: ANN401
+        self.load, self.sleep, self.given = load, sleep, given
+        self.latencies: list[float] = []
+        self.stopped = threading.Event()
+        names = [f"worker{number}" for number in range(count)]
+        self.threads = [
+            threading.Thread(target=target, args=(name,))
+            for name in names
+            for target in (self._ask, self._ping)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask(self, name: str) -> None:
+        follower, poll = self.load.follower(), self.given.poll_seconds
+        self.stopped.wait(random.uniform(0, poll))  # noqa: S311 (as apart as they are in life)
+        while not self.stopped.is_set():
+            start = time.monotonic()
+            answer = follower.get_work(worker=name, host=name, assistant=True, current_tasks=[])
+            self.latencies.append(time.monotonic() - start)
+            if task := answer["task_id"]:
+                self.stopped.wait(self.sleep)
+                follower.add_task(worker=name, task_id=task, status="DONE", runnable=None, assistant=True)
+            else:
+                self.stopped.wait(random.uniform(poll, 2 * poll))  # noqa: S311
+
+    def _ping(self, name: str) -> None:
+        follower = self.load.follower()
+        self.stopped.wait(random.uniform(0, self.given.ping_seconds))  # noqa: S311
+        while not self.stopped.wait(self.given.ping_seconds):
+            follower.ping(worker=name)
+
+    def stop(self) -> None:
+        """Have all of them end."""
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def child(tasks: int, workers: int, sleep: float, seconds: float) -> None:
+    """Measure one luigid, and print what it costs."""
+    from tol_luigi.tasks.sections import cluster  # noqa: PLC0415 (as above)
+
+    given = cluster()
+    with tempfile.TemporaryDirectory() as name:
+        load = Load(Path(name), tasks)
+        try:
+            start, before = time.monotonic(), load.processor_seconds()
+            crew = Workers(load, workers, sleep, given)
+            ask = load.follower()
+            while ask.call("run_status")["counts"]["Sleep"].get("DONE", 0) < tasks:
+                time.sleep(1)
+            busy = 100 * (load.processor_seconds() - before) / (time.monotonic() - start)
+            latencies, crew.latencies = crew.latencies, []
+            idle = load.share(seconds)
+            load.add("Wait", tasks, ["Never"])
+            waiting = load.share(seconds)
+            crew.stop()
+            mib = load.mib()
+        finally:
+            load.process.terminate()
+            load.process.wait()
+    figures = {"busy": busy, "idle": idle, "waiting": waiting, "mib": mib}
+    print(json.dumps({**figures, "latencies": latencies}))
+
+
+def measured(*figures: float) -> dict[str, Any]:
+    """Measure in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, __file__, "child", *map(str, figures)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Print the tables."""
+    if sys.argv[1:2] == ["child"]:
+        child(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5]))
+        return
+    given = arguments(str(__doc__).splitlines()[0], 1000, repeat=3, workers=64, seconds=60)
+    tasks, few = given.images, max(1, given.workers // 8)
+    seconds = min(given.seconds, tasks)
+    show_host()
+    found = {
+        count: [measured(tasks, count, _SLEEP * count / given.workers, seconds) for _ in range(given.repeat)]
+        for count in (few, given.workers)
+    }
+    what = f"{tasks} tasks, {given.workers / _SLEEP:.0f} of which end in a second; {seconds} s idle"
+
+    def rows(key: str) -> list[Row]:
+        baseline = [each[key] for each in found[few]]
+        return [
+            Row(f"{count} workers", [each[key] for each in runs], baseline) for count, runs in found.items()
+        ]
+
+    show(
+        "Luigid's processor time, while tasks run", what, "percent of a core", f"{few} workers", rows("busy")
+    )
+    show("... while workers are idle", what, "percent of a core", f"{few} workers", rows("idle"))
+    show(
+        "... while workers are idle, and as many tasks wait for another",
+        what,
+        "percent of a core",
+        f"{few} workers",
+        rows("waiting"),
+    )
+    show("Luigid's memory in the end", what, "MiB", f"{few} workers", rows("mib"))
+    latencies = {count: [each["latencies"] for each in runs] for count, runs in found.items()}
+    for title, pick in (("median", statistics.median), ("longest", max)):
+        picked = {count: spread([pick(run) for run in runs]) for count, runs in latencies.items()}
+        lines = [Row(f"{count} workers", taken, picked[few]) for count, taken in picked.items()]
+        show(f"How long get_work takes: the {title} of a run", what, "ms", f"{few} workers", lines)
+
+
+if __name__ == "__main__":
+    main()

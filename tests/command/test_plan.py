@@ -1,0 +1,153 @@
+"""``tol plan``: right about what it says, and without a trace."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tol_luigi.command.plan import quota_left
+
+Tol = Callable[..., subprocess.CompletedProcess[str]]
+Seen = Callable[[Path], dict[str, tuple[int, int]]]
+Sections = dict[str, dict[str, Any]]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Read the tables of the answer, by the first word of each row."""
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+
+
+def test_before_there_is_anything_it_counts_the_sources_and_writes_nothing(
+    tol: Tol, seen: Seen, settings_file: Callable[..., Path], sample_settings: Sections, tmp_path: Path
+) -> None:
+    settings = settings_file(sample_settings)
+    before = seen(tmp_path)
+    done = tol("plan", "--config", settings, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = rows(done.stdout)
+    assert told["eol"][0] == "151"
+    assert told["eol"][-1] == "yes"
+    assert told["WriteShards"] == ["30", "0", "30"]
+    assert "There is room." in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
+    assert seen(tmp_path) == before
+
+
+def test_the_demonstration_is_foretold_before_it_is_drawn(tol: Tol, seen: Seen, tmp_path: Path) -> None:
+    before = seen(tmp_path)
+    done = tol("plan", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(done.stdout)["DrawDemonstration"] == ["1", "0", "1"]
+    assert "its pictures are drawn" in done.stdout
+    assert seen(tmp_path) == before
+
+
+def test_of_a_finished_dataset_there_is_nothing_to_do_and_nothing_is_touched(
+    tol: Tol, seen: Seen, sample_build: Path
+) -> None:
+    before = seen(sample_build)
+    done = tol("plan", "--config", sample_build.parents[1] / "settings.cfg", cwd=sample_build)
+    assert done.returncode == 0
+    assert done.stdout.endswith("It is complete: there is nothing to do.\n")
+    assert seen(sample_build) == before
+
+
+def test_what_it_foretells_is_near_what_is_written(
+    tol: Tol, build: Any, settings_file: Callable[..., Path], sample_settings: Sections, tmp_path: Path
+) -> None:
+    settings = settings_file(sample_settings)
+    foretold = json.loads(tol("plan", "--config", settings, "--json", cwd=tmp_path).stdout)["cost"]
+    assert build(settings).returncode == 0
+    dataset = tmp_path / "out" / "sample"
+    shards = [path.stat().st_size for path in dataset.glob("224x224/*/*.tar")]
+    receipts = [json.loads(path.read_bytes()) for path in dataset.rglob("*.receipt.json")]
+    samples = sum(receipt.get("samples", 0) for receipt in receipts)
+    files = sum(path.is_file() for path in dataset.rglob("*"))
+    assert foretold["samples"] == pytest.approx(samples, rel=0.1)
+    assert foretold["shard_bytes"] == pytest.approx(sum(shards), rel=0.15)
+    assert foretold["files"] == pytest.approx(files, rel=0.15)
+
+
+def test_only_what_is_left_to_do_is_reckoned(
+    tol: Tol, build: Any, settings_file: Callable[..., Path], bioscan_settings: Sections, tmp_path: Path
+) -> None:
+    settings = settings_file(bioscan_settings)
+    assert build(settings).returncode == 0
+    lost = next(tmp_path.rglob("records/train/bioscan/part1.receipt.json"))
+    samples = json.loads(lost.read_bytes())["samples"]
+    lost.unlink()
+    told = json.loads(tol("plan", "--config", settings, "--json", cwd=tmp_path).stdout)
+    assert told["cost"]["samples"] == samples
+    stages = {stage["name"]: stage["tasks"] - stage["complete"] for stage in told["stages"]}
+    assert {name for name, count in stages.items() if count} == {
+        "WriteShards",
+        "CheckShards",
+        "WriteCatalog",
+        "CheckTaxa",
+    }
+
+
+def class_folders(tmp_path: Path, shared: Path, count: int, each: int) -> Path:
+    picture = next((shared / "sample" / "inat21").rglob("*.jpg")).read_bytes()
+    for number in range(count):
+        folder = tmp_path / "images" / f"{number:05d}_Animalia_Chordata_Aves_O_F_G_s{number}"
+        folder.mkdir(parents=True)
+        for index in range(each):
+            (folder / f"{index}.jpg").write_bytes(picture)
+    return tmp_path / "images"
+
+
+def test_where_there_is_no_time_to_count_the_rest_is_guessed(
+    tol: Tol, settings_file: Callable[..., Path], shared: Path, tmp_path: Path
+) -> None:
+    images = class_folders(tmp_path, shared, count=30, each=4)
+    settings = settings_file({"dataset": {"root": "out"}, "inat21": {"images": images, "partitions": 3}})
+    counted = json.loads(tol("plan", "--config", settings, "--json", cwd=tmp_path).stdout)["stocks"][0]
+    guessed = json.loads(tol("plan", "--config", settings, "--json", "--seconds", 0, cwd=tmp_path).stdout)[
+        "stocks"
+    ][0]
+    assert (counted["images"], counted["is_counted"]) == (120, True)
+    assert (guessed["images"], guessed["is_counted"]) == (120, False)
+    assert "~120" in tol("plan", "--config", settings, "--seconds", 0, cwd=tmp_path).stdout
+
+
+def test_too_little_room_is_told_and_ends_with_1(
+    tol: Tol, settings_file: Callable[..., Path], shared: Path, tmp_path: Path
+) -> None:
+    images = class_folders(tmp_path, shared, count=1, each=2)
+    archive = tmp_path / "train.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(images, "train")
+    with archive.open("r+b") as file:
+        file.truncate(1 << 40)  # a hole, which takes no room itself
+    settings = settings_file(
+        {"dataset": {"root": "out"}, "inat21": {"images": archive}, "images": {"width": 9000, "height": 9000}}
+    )
+    done = tol("plan", "--config", settings, "--seconds", 0, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "too little room: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        pytest.param("/home  2048  0  10240  0  12  0  0  0", (8192 * 1024, None), id="a limit on bytes"),
+        pytest.param("/home  2048* 1024 0  0  12  100  200  0", (0, 188), id="over the soft limit"),
+        pytest.param("/home  2048  0  0  0  12  0  0  0", (None, None), id="no limits"),
+        pytest.param("/scratch  2048  0  10240  0  12  0  0  0", (None, None), id="of another disk"),
+        pytest.param("/my home  0  0  10  0  0  0  5  0", (None, None), id="a name with a blank"),
+    ],
+)
+def test_quota_is_read(line: str, left: tuple[int | None, int | None]) -> None:
+    told = (
+        "Disk quotas for user ana (uid 1000):\n"
+        "     Filesystem  blocks   quota   limit   grace   files   quota   limit   grace\n"
+        f"     {line}\n"
+    )
+    assert quota_left(told, "/home") == left

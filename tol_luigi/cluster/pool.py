@@ -1,0 +1,186 @@
+"""The workers of a build that was submitted to Slurm: as many as there is work for, as long as there is work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from tol_luigi.cluster import foreman, slurm
+from tol_luigi.cluster.client import Scheduler
+from tol_luigi.cluster.run import Run
+from tol_luigi.cluster.submit import Jobs, add_workers, cancel, elements_for
+from tol_luigi.core.errors import ClusterError
+
+if TYPE_CHECKING:
+    from tol_luigi.cluster.client import RunStatus
+    from tol_luigi.tasks.settings import Settings
+
+__all__ = ["Pool", "lead", "more_memory", "seconds_of"]
+
+_LOG = logging.getLogger("luigi-interface")
+
+_LOOK_SECONDS = 20.0
+_YOUNG_SECONDS = 60
+"""An element that fails so soon has not come to work: its node, or the lines that it runs first, are not in order."""
+
+_KILLED = "exit code -9"
+"""How Luigi tells of a task whose process the kernel has ended, which is mostly for lack of memory."""
+
+_LOST = {"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"}
+"""How an element ends that others have to stand in for; see *JOB STATE CODES* in the manual of squeue."""
+
+
+def lead(settings: Settings) -> int:
+    """Be the foreman, and see to the jobs of the run, if it was submitted; gives the foreman's exit code."""
+    run = Run.of(settings.layout)
+    own = os.environ.get("SLURM_JOB_ID", "")
+    if not own or Jobs.read(run).foreman != own:
+        return foreman.lead(settings)
+    # Before its time is up, see sbatch/foreman.sbatch: this very job goes on later.
+    signal.signal(signal.SIGUSR1, lambda *_: slurm.requeue(own))
+    pool, over = Pool(settings, run), threading.Event()
+    threading.Thread(target=pool.keep_luigid, args=[over], daemon=True).start()
+    try:
+        return foreman.lead(settings, pool=pool)
+    finally:
+        over.set()
+        cancel(run, waiting_only=True)
+
+
+class Pool:
+    """The jobs of a run, as its foreman sees them.
+
+    Args:
+        settings: The settings.
+        run: The run.
+    """
+
+    def __init__(self, settings: Settings, run: Run) -> None:
+        self._settings, self._run = settings, run
+        self._looked = 0.0
+        self._replaced: set[str] = set()
+        self._young = self._done = 0
+
+    def tend(self, status: RunStatus) -> str:
+        """Have workers where some are missing; called as often as is convenient; gives why it is of no use, or ""."""
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            try:
+                return self._tend(status)
+            except ClusterError as error:
+                _LOG.warning("%s It is tried again.", error)
+        return ""
+
+    def keep_luigid(self, over: threading.Event) -> None:
+        """Have luigid start again where it has come to an end that it was not told to, until the foreman's work is over."""
+        luigid = Jobs.read(self._run).luigid
+        while not over.wait(_LOOK_SECONDS):
+            try:
+                if any(not job.is_live and job.state != "COMPLETED" for job in slurm.queue([luigid])):
+                    _LOG.warning("luigid has ended; it is started again")
+                    slurm.requeue(luigid)
+            except ClusterError as error:
+                _LOG.warning("%s It is tried again.", error)
+
+    def _tend(self, status: RunStatus) -> str:
+        arrays = {array.id: array for array in Jobs.read(self._run).workers}
+        elements = slurm.queue(arrays)
+        live = [job for job in elements if job.is_live]
+        ended = [job for job in elements if not job.is_live and job.name not in self._replaced]
+        self._replaced.update(job.name for job in ended)
+        lost = [job for job in ended if self._is_lost(job)]
+        if self._only_die(status, lost) and not live:
+            folder = self._run.logs / "slurm"
+            return f"{self._young} elements have ended soon after their start, and none is left: see {folder}"
+        wanted = elements_for(self._settings, _width(status))
+        missing = min(len(lost) if live else wanted, wanted - len(live))
+        if missing > 0 and status.unfinished:
+            memory = max((arrays[job.id].memory for job in elements), key=_bytes, default=self._memory)
+            if any(job.state == "OUT_OF_MEMORY" for job in lost):
+                memory = more_memory(memory, self._settings.slurm.most_memory) or memory
+            add_workers(self._settings, self._run, missing, memory)
+            _LOG.warning("Workers are missing: %s elements are submitted", missing)
+        return ""
+
+    @property
+    def _memory(self) -> str | None:
+        return self._settings.slurm.memory
+
+    def _is_lost(self, job: slurm.Job) -> bool:
+        """Tell whether an element has not left because there was nothing to do."""
+        given = self._settings.slurm
+        drained = given.time is not None and job.seconds >= seconds_of(given.time) - given.warning_seconds
+        return job.state in _LOST or drained
+
+    def _only_die(self, status: RunStatus, lost: list[slurm.Job]) -> bool:
+        """Tell whether elements only die, so that more of them would, too: as many as two times the array."""
+        done = sum(counts.get("DONE", 0) for counts in status.counts.values())
+        if done > self._done or status.running:
+            self._done, self._young = done, 0
+        self._young += sum(job.state == "FAILED" and job.seconds < _YOUNG_SECONDS for job in lost)
+        return self._young >= 2 * elements_for(self._settings, _width(status))
+
+    def revive(self, status: RunStatus) -> bool:
+        """Give tasks whose process was killed another chance, with twice the memory; tells whether there is one.
+
+        Args:
+            status: How the run is doing: nothing is left but tasks that were given up, and what waits for them.
+        """
+        killed = [failure for failure in status.failures if failure.final and _KILLED in failure.cause]
+        known = Jobs.read(self._run)
+        now = max((array.memory for array in known.workers), key=_bytes, default=self._memory)
+        memory = more_memory(now, self._settings.slurm.most_memory)
+        if not killed or status.leaving or memory is None:
+            return False
+        try:
+            # those with less memory would take the tasks again
+            slurm.cancel(job.name for job in slurm.queue(array.id for array in known.workers) if job.is_live)
+            add_workers(self._settings, self._run, elements_for(self._settings, len(killed)), memory)
+            Scheduler(self._run).retry_failed()
+        except ClusterError as error:
+            _LOG.warning("%s", error)
+            return False
+        _LOG.warning("%s tasks were killed, and are tried again with %s for each worker", len(killed), memory)
+        return True
+
+
+def _width(status: RunStatus) -> int:
+    """Count the tasks that are left of the stage that has the most."""
+    left = [sum(counts.values()) - counts.get("DONE", 0) for counts in status.counts.values()]
+    return max(left, default=0)
+
+
+_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def _bytes(memory: str | None) -> int:
+    return int(memory[:-1]) * 1024 ** _UNITS[memory[-1]] if memory else 0
+
+
+def more_memory(now: str | None, most: str | None) -> str | None:
+    """Double an amount of memory, as far as that may go; None if it may not.
+
+    Args:
+        now: Such as ``4G``.
+        most: The most that it may become.
+    """
+    if now is None or most is None or _bytes(now) >= _bytes(most):
+        return None
+    twice = f"{2 * int(now[:-1])}{now[-1]}"
+    return min(twice, most, key=_bytes)
+
+
+def seconds_of(time_limit: str) -> int:
+    """Read a time as sbatch takes it: ``minutes``, ``minutes:seconds``, ``hours:…``, ``days-hours:…``."""
+    days, dash, clock = time_limit.rpartition("-")
+    parts = [int(part) for part in re.findall(r"\d+", clock)]
+    if dash:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+    else:
+        hours, minutes, seconds = {1: (0, *parts, 0), 2: (0, *parts), 3: tuple(parts)}[len(parts)]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -1,0 +1,121 @@
+"""What luigid knows of a run: on disk as well, and safe against the loss of workers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luigi.scheduler import SimpleTaskState
+from luigi.task_status import DISABLED, FAILED, PENDING, RUNNING
+
+from tol_luigi.core.errors import TolError
+from tol_luigi.core.files import committed
+
+if TYPE_CHECKING:
+    from luigi.metrics import MetricsCollector
+
+__all__ = ["RunState"]
+
+_LOG = logging.getLogger("luigi.scheduler")
+
+
+class RunState(SimpleTaskState):
+    """What luigid knows, on disk as well; and what becomes of the tasks of lost workers.
+
+    Args:
+        path: Where it is saved.
+        losses: How many workers may be lost at a task before it is given up.
+        collector: Where figures go.
+
+    Attributes:
+        changes: How often something has changed.
+    """
+
+    def __init__(self, path: Path, losses: int, collector: MetricsCollector) -> None:
+        super().__init__(str(path))
+        self.losses = losses
+        self._metrics_collector = collector
+        self.changes = self._saved = 0
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether nothing has changed since it was saved."""
+        return self.changes == self._saved
+
+    def dump(self) -> None:
+        """Save everything, whole or not at all; luigid goes on without where it cannot."""
+        content = {"luigi": version("luigi"), "state": self.get_state()}
+        try:
+            with committed(Path(self._state_path)) as scratch:
+                scratch.touch(mode=0o600)
+                scratch.write_bytes(pickle.dumps(content))
+        except (TolError, OSError) as error:
+            _LOG.warning("What luigid knows is not saved: %s", error)
+        self._saved = self.changes
+
+    def load(self) -> None:
+        """Go on from what was saved, if it was by the same release; every worker gets time to be heard of again."""
+        try:
+            content = pickle.loads(Path(self._state_path).read_bytes())  # noqa: S301 (a file of our own, in our folder)
+        except FileNotFoundError:
+            return
+        except Exception as error:  # noqa: BLE001 (a damaged pickle raises anything; the foreman tells all again)
+            _LOG.warning("%s cannot be read (%s): luigid begins anew", self._state_path, error)
+            return
+        if content["luigi"] != version("luigi"):
+            _LOG.warning("%s is of another release of luigi: luigid begins anew", self._state_path)
+            return
+        self.set_state(content["state"])
+        for task in self._tasks.values():
+            self._status_tasks[task.status][task.id] = task
+        for worker in self._active_workers.values():
+            worker.last_active = time.time()
+
+    def set_status(self, task: Any, new_status: str, config: Any = None) -> None:  # noqa: ANN401 (luigi's, untyped)
+        """Note that something has changed."""
+        self.changes += 1
+        super().set_status(task, new_status, config)
+
+    def inactivate_workers(self, delete_workers: list[str]) -> None:
+        """Note that something has changed."""
+        self.changes += len(delete_workers)
+        super().inactivate_workers(delete_workers)
+
+    def fail_dead_worker_task(self, task: Any, config: Any, assistants: set[str]) -> None:  # noqa: ANN401
+        """Free the task of a worker that is lost, at once, and without counting it as a failure: nodes come and go.
+
+        Luigi counts it, and waits. But a task at which worker after worker is lost is itself the reason.
+        """
+        if task.status != RUNNING or task.worker_running in task.stakeholders | assistants:
+            return
+        task.lost = [*getattr(task, "lost", []), task.worker_running]
+        _LOG.info("Worker %s is lost, so %s is free again", task.worker_running, task.id)
+        task.worker_running = None
+        if len(task.lost) < self.losses:
+            self.set_status(task, PENDING, config)
+        else:
+            workers = ", ".join(task.lost)
+            self.give_up(
+                task, f"{len(task.lost)} workers were lost at it, one after another: {workers}", config
+            )
+
+    def give_up(self, task: Any, reason: str, config: Any) -> None:  # noqa: ANN401
+        """Have a task failed for good."""
+        task.expl = json.dumps(reason)
+        while task.num_failures() < task.retry_policy.retry_count - 1:
+            task.add_failure()
+        self.set_status(task, FAILED, config)
+
+    def give_another_try(self, task: Any, config: Any) -> None:  # noqa: ANN401
+        """Make a failed task one that can be run, at once."""
+        if task.status == DISABLED:
+            task.scheduler_disable_time = None
+            self._status_tasks[DISABLED].pop(task.id)
+            self._status_tasks[PENDING][task.id] = task
+            task.status = PENDING
+        self.set_status(task, PENDING, config)

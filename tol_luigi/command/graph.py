@@ -1,0 +1,66 @@
+"""The graph as it stands: which tasks there are, and which of them are complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import luigi
+from luigi.task import flatten
+
+from tol_luigi.tasks.build import BuildCatalog
+
+if TYPE_CHECKING:
+    from tol_luigi.tasks.base import DatasetTask
+
+__all__ = ["Stage", "stages"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The tasks of one kind.
+
+    Attributes:
+        name: Their family, as luigi's page calls it.
+        complete: Those that are complete.
+        to_do: The others.
+    """
+
+    name: str
+    complete: list[DatasetTask]
+    to_do: list[DatasetTask]
+
+    @property
+    def count(self) -> int:
+        """How many tasks it has."""
+        return len(self.complete) + len(self.to_do)
+
+
+def stages() -> list[Stage]:
+    """Ask every task of the settings' dataset whether it is complete, as luigi does; nothing is written.
+
+    Returns:
+        The stages in the order in which they run. The root, which only waits for the others, is none.
+    """
+    made: dict[str, Stage] = {}
+    for task in _in_order():
+        if not isinstance(task, luigi.WrapperTask):
+            stage = made.setdefault(task.task_family, Stage(task.task_family, [], []))
+            (stage.complete if task.complete() else stage.to_do).append(task)
+    return list(made.values())
+
+
+def _in_order() -> list[DatasetTask]:
+    """List every task once, each after those that it requires."""
+    listed: dict[str, DatasetTask] = {}
+    pending: list[tuple[DatasetTask, bool]] = [(BuildCatalog(), False)]
+    while pending:
+        task, is_ready = pending.pop()
+        if task.task_id in listed:
+            continue
+        if is_ready:
+            listed[task.task_id] = task
+        else:
+            pending.append((task, True))
+            pending += [(before, False) for before in reversed(flatten(task.requires()))]
+    return list(listed.values())

@@ -1,0 +1,48 @@
+"""How figures are written for people."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["aligned", "human_bytes", "human_seconds"]
+
+_KILO = 1000
+_TEN, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
+
+
+def human_bytes(size: float) -> str:
+    """Write a number of bytes in the unit that gives one to three digits before the point."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < _KILO:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= _KILO
+    return f"{size:.2f} TB"
+
+
+def human_seconds(seconds: float) -> str:
+    """Write a time in its two largest units, such as ``3 h 20 min``."""
+    if seconds < _MINUTE:
+        return f"{seconds:.{int(seconds < _TEN)}f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+    return f"{seconds // _DAY:,.0f} d {seconds % _DAY // _HOUR:.0f} h"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out a table: the first column to the left, the others to the right, two blanks between them."""
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,197 @@
+"""The questions asked for one image: each goes by an index, or reads the rows of one partition."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import operator
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import peewee
+import pyarrow.compute as pc
+import pyarrow.dataset as pds
+
+from tol_luigi.core.keys import image_id
+from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.databases import opened
+from tol_luigi.store.models import Name, Partition, Place, Split, image_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.source import Key, Source
+
+__all__ = ["Named", "Placed", "find_ids", "has_split", "left_out", "named", "placed", "rows_of"]
+
+_MOST_FOUND = 20
+_TWO_NUMBERS = re.compile(r"(?:.*/)?([0-9]{1,18})[_/]([0-9]{1,18})(?:_eol.*)?", re.DOTALL)
+_FILE_COLUMNS = ("filename", "file")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What the mapping says of an image.
+
+    Attributes:
+        source: The name of its source.
+        key: Its natural key.
+        partition: The partition that it lies in, "" where no source holds it.
+        position: Its row in the listing of the partition.
+        is_val: Whether it is held out; None before there are splits.
+        is_train_small: Whether the small training set repeats it; None as well.
+    """
+
+    source: str
+    key: Key
+    partition: str
+    position: int | None
+    is_val: bool | None
+    is_train_small: bool | None
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the name lookups say of a name key: the seven ranks as rendered, the common name and the class index."""
+
+    key: str
+    ranks: tuple[str, ...]
+    common: str
+    class_index: str
+
+
+def placed(mapping: Path, source: Source, image: str) -> Placed | None:
+    """Look an image up in the mapping by its id; None where its source has none of that id.
+
+    Args:
+        mapping: The mapping.
+        source: The source to look at.
+        image: The id, in lower case.
+    """
+    model = image_model(source.name, source.columns)
+    with opened(mapping, [model, Place, Split, Partition]):
+        found = model.select().where(model.evobio10m_id == image).tuples().first()
+        if found is None:
+            return None
+        place = (
+            Place.select(Partition.name, Place.position)
+            .join(Partition, on=(Partition.number == Place.partition))
+            .where(Place.evobio10m_id == image)
+            .tuples()
+            .first()
+        )
+        split = Split.get_or_none(Split.evobio10m_id == image)
+    partition, position = place or ("", None)
+    flags = (bool(split.is_val), bool(split.is_train_small)) if split else (None, None)
+    return Placed(source.name, tuple(found[:-1]), partition, position, *flags)
+
+
+def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
+    """Find the images of a source that a text may mean: the name of a file, or a natural key.
+
+    An id that was made here is looked up. One that was published does not tell its key, so the source's table
+    is read through: at millions of images that takes some seconds.
+
+    Args:
+        mapping: The mapping.
+        source: The source to look at.
+        text: A path or name of a file, or a key as :meth:`Source.spell` writes it.
+
+    Returns:
+        Ids in order, not more than a person wants to look at.
+    """
+    model = image_model(source.name, source.columns)
+    file = next((column.name for column in source.columns if column.name in _FILE_COLUMNS), None)
+    key = None if file else _numbers(text)
+    if file is None and key is None:
+        return []
+    with opened(mapping, [model]):
+        if key:
+            made = image_id(source.name, source.spell(key))
+            found = model.select().where(model.evobio10m_id == made).tuples().first()
+            if found and tuple(found[:-1]) == key:
+                return [made]
+        condition = _equal(model, source, key) if key else _called(getattr(model, str(file)), text)
+        # Sorted here: SQLite would walk along the index of the ids, and fetch every row by itself.
+        ids = model.select(model.evobio10m_id).where(condition).limit(_MOST_FOUND)
+        return sorted(row[0] for row in ids.tuples())
+
+
+def _numbers(text: str) -> Key | None:
+    """Read the two numbers off a key, or off the name of a file that was called by them."""
+    numbers = _TWO_NUMBERS.fullmatch(text.removesuffix(".jpg"))
+    return tuple(map(int, numbers.groups())) if numbers else None
+
+
+def _called(field: Any, text: str) -> Any:  # noqa: ANN401 (a peewee field and expression)
+    """Compare a column of files with a path, with what a key holds of it, and with the name at its end."""
+    return field.in_([text, text.partition("/")[2], text.rpartition("/")[2]])
+
+
+def _equal(model: Any, source: Source, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
+    parts = [getattr(model, column.name) == part for column, part in zip(source.columns, key, strict=True)]
+    return functools.reduce(operator.and_, parts)
+
+
+def has_split(published: Path, image: str) -> bool:
+    """Tell whether a published mapping puts an image into a split."""
+    with contextlib.suppress(peewee.DatabaseError), opened(published, [Split]):
+        return bool(Split.get_or_none(Split.evobio10m_id == image))
+    return False
+
+
+def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
+    """Look up what an image shows; None where nothing is known of it.
+
+    Args:
+        names: The name lookups.
+        source: Its source.
+        key: Its natural key.
+        image: Its id.
+    """
+    values = {
+        **{column.name: part for column, part in zip(source.columns, key, strict=True)},
+        IMAGE_ID: image,
+    }
+    name_key = str(values[source.name_key])
+    with opened(names, [Name]):
+        query = Name.select().where((Name.source == source.name) & (Name.key == name_key))
+        row = query.tuples().first()
+    if row is None:
+        return None
+    _, _, *ranks, common, class_index = row
+    return Named(name_key, tuple(ranks), common, class_index)
+
+
+def rows_of(parquet: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read the rows of a catalog, listing or ledger that have these values; other row groups are passed over.
+
+    Args:
+        parquet: The file.
+        wanted: A value by column.
+    """
+    condition = None
+    for column, value in wanted.items():
+        equal = pc.field(column) == value
+        condition = equal if condition is None else condition & equal
+    return list(pds.dataset(parquet).to_table(filter=condition).to_pylist())
+
+
+def left_out(ledger: Path, text: str) -> list[dict[str, Any]]:
+    """Read the rows of a ledger about an id, a path or the name of a file.
+
+    Args:
+        ledger: A ledger file.
+        text: What to look for.
+    """
+    name, image = pc.field("name"), pc.field("id")
+    condition = (image == text.lower()) | (name == text) | pc.ends_with(name, pattern=f"/{text}")
+    return list(pds.dataset(ledger).to_table(filter=condition).slice(0, _MOST_FOUND).to_pylist())
+
+
+def ranks_by_label(ranks: Sequence[str]) -> dict[str, str]:
+    """Give the known ranks by their labels, from kingdom down."""
+    return {label: rank for label, rank in zip(RANK_LABELS, ranks, strict=True) if rank}
