@@ -115,6 +115,16 @@ def test_a_run_that_is_stopped_says_so_and_goes_on_later(tmp_path: Path) -> None
         assert len(made) == len(set(made)) == 9
 
 
+def test_a_run_without_workers_can_be_stopped(tmp_path: Path) -> None:
+    with Crew(tmp_path, tasks=TASKS) as crew:
+        luigid, foreman = crew.start("luigid"), crew.start("foreman")
+        crew.wait_for(lambda: crew.run.read_address() and crew.status().counts.get("Root"))
+        crew.scheduler.stop()
+        assert [crew.end_of(foreman), crew.end_of(luigid)] == [25, 0], crew.output()
+        assert crew.result()["text"] == "it was told to stop"
+        crew.assert_nobody_is_left()
+
+
 def test_a_task_of_which_luigid_could_not_be_told_is_no_reason_to_wait_for_ever(tmp_path: Path) -> None:
     unclear = """
 class Unclear(Leaf):

@@ -46,6 +46,9 @@ SECONDS_BETWEEN_LOOKS = 10
 
 _WEEK = 7 * 24 * 60 * 60
 _RATE_SECONDS = 60.0
+_POLLS_TO_HEAR = 3
+"""So many times the foreman may ask before luigid leaves, where it is not the foreman who ends the run."""
+
 _SAVING_SHARE = 0.05
 """How much of its time luigid may spend on saving what it knows."""
 
@@ -100,6 +103,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         self._state: RunState = RunState(run.state, given.losses, collector)
         self.run, self.given = run, given
         self.leaving, self.forgets = "", False
+        self._leaves_at = 0.0
         self._streaks: dict[str, set[str]] = defaultdict(set)
         self._gone: set[str] = set()
         self._asking = ""
@@ -123,9 +127,10 @@ class RunScheduler(luigi.scheduler.Scheduler):
             self._samples.popleft()
 
     @property
-    def is_alone(self) -> bool:
-        """Whether all workers have left."""
-        return not any(True for _ in self._state.get_assistants())
+    def may_leave(self) -> bool:
+        """Whether all workers have left, and the foreman has had the time to hear of it."""
+        is_alone = not any(True for _ in self._state.get_assistants())
+        return bool(self.leaving) and is_alone and time.monotonic() >= self._leaves_at
 
     # What workers ask, and tell.
 
@@ -280,6 +285,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
     def finish(self, reason: str, forget: bool = False) -> None:
         """Have all workers leave, then luigid; forget what it knows, where nobody is to go on from that."""
         self.leaving, self.forgets = reason, forget
+        self._leaves_at = time.monotonic() + (0 if forget else _POLLS_TO_HEAR * self.given.poll_seconds)
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def run_status(self) -> Report:
@@ -477,7 +483,7 @@ def _duties(scheduler: RunScheduler, address: Address, over: asyncio.Event) -> I
             state.dump()
             saved = time.monotonic()
             saving = saved - now
-        if scheduler.leaving and scheduler.is_alone:
+        if scheduler.may_leave:
             over.set()
         yield
 

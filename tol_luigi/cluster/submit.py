@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.cluster import slurm
 from tol_luigi.cluster.run import Run
 from tol_luigi.core.errors import ClusterError, SettingsError
-from tol_luigi.core.files import read_json, write_json
+from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
     if dry_run:
         return [_shown(settings, part, options) for part, options in _plan(settings, elements)]
     _refuse_second(run)
+    remove(
+        run.state
+    )  # what a killed luigid knew: the files tell what is done, and the rest has all its tries again
     submitted = Jobs()
     try:
         submitted = replace(submitted, luigid=_sbatch(settings, "luigid"))
