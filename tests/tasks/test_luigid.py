@@ -16,14 +16,14 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
 from selenium.webdriver.support.ui import WebDriverWait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from selenium import webdriver
 
 SAMPLE = {
     "eol": {
@@ -52,7 +52,6 @@ SAMPLE = {
 }
 """Where the settings find their files in the sample."""
 
-CHROMIUM, CHROMEDRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
 FONTS = "https://fonts.googleapis.com/"
 """The one thing that a style sheet of Luigi's page asks for elsewhere; the page is whole without it."""
@@ -179,38 +178,6 @@ def failed(luigid: Luigid, shared: Path, tmp_path_factory: pytest.TempPathFactor
     wrong = folder / "wrong.json"
     wrong.write_text(json.dumps({"Nemo nusquam": ["nowhere/1_2_eol-full-size-copy.jpg"]}), encoding="utf-8")
     return build(folder, shared / "sample", "failing", *with_luigid(luigid), seen=str(wrong))
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """A browser that knows no host but this one."""
-    missing = [str(path) for path in (CHROMIUM, CHROMEDRIVER) if not path.exists()]
-    if missing:
-        reason = f"no browser: {', '.join(missing)} missing (Debian: chromium, chromium-driver)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-dev-shm-usage",
-        "no-proxy-server",
-        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "window-size=1400,1000",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    with webdriver.Chrome(options, Service(str(CHROMEDRIVER))) as driver:
-        yield driver
 
 
 @dataclass(frozen=True)
