@@ -16,6 +16,7 @@ __version__ = version("tol_luigi")
 from tol_luigi.tasks import luigi_defaults
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
@@ -28,6 +29,7 @@ __all__ = [
     "BuildCatalog",
     "CheckShards",
     "CheckTaxa",
+    "DownloadSources",
     "DrawDemonstration",
     "MakeMapping",
     "MakeMetadata",
