@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import http.server
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import threading
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +19,28 @@ import pyarrow.parquet as pq
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 Sections = dict[str, dict[str, Any]]
+
+ON_SLURM = ("test_slurm", "test_submit", "test_download_jobs")
+"""The files of tests that need a Slurm. One process runs them all, since one Slurm at a time is enough for a machine."""
+
+
+class OneSlurm(LoadScopeScheduling):
+    """Deals tests to processes one by one, but those that need a Slurm together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "slurm" if Path(nodeid.partition("::")[0]).name.startswith(ON_SLURM) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSlurm:
+    """Deal tests so; xdist has groups for that, but forgets them under pytest 9.2."""
+    return OneSlurm(config, log)
+
 
 TASKS = ["luigi", "--module", "tol_luigi", "BuildCatalog", "--local-scheduler"]
 OURS = "tol_luigi: "
@@ -312,3 +333,102 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     with webdriver.Chrome(options, Service(str(CHROMEDRIVER))) as driver:
         yield driver
+
+
+EOL_OPEN_DATA = {
+    "0a023d9a-f8c3-4c80-a8d1-1702475cda18/resource/00adb47b-57ed-4f6b-8f66-83bfdb5120e8/download/dh21.zip": "dh21",
+    "d40073b7-1da7-428a-a404-9233f5153147/resource/bf63dc02-a7ff-416e-b252-e77e23c29d5c/download/vernacularnames.csv": "",
+}
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _zip_folder(folder: Path, target: Path, prefix: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w") as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                packed.write(path, f"{prefix}{path.relative_to(folder)}")
+
+
+def _publish(shared: Path, site: Path) -> None:
+    """Lay out the sample as the sources are published."""
+    sample, hub = shared / "sample", site / "hub" / "datasets" / "TreeOfLife-10M" / "resolve" / "main"
+    tables = sample / "metadata"
+    for archive in (sample / "eol-hf").iterdir():
+        _copy(archive, hub / "dataset" / "EOL" / archive.name)
+    for name, path in {
+        "mapping.sqlite": tables / "mapping.sqlite",
+        "taxon.tab": tables / "eol" / "dh21" / "taxon.tab",
+        "species_level_taxonomy_chains.csv": tables / "itis" / "species_level_taxonomy_chains.csv",
+        "catalog.csv": shared / "golden" / "predicted-catalog.csv",
+        "licenses.csv": tables / "eol" / "media_manifest" / "media_manifest_1.csv",
+    }.items():
+        _copy(path, hub / "metadata" / name)
+    for source in ("eol", "inat21", "bioscan"):
+        name = f"{source}_name_lookup.json"
+        _copy(shared / "golden" / "naming" / name, hub / "metadata" / "naming" / name)
+    (site / "inat").mkdir()
+    with tarfile.open(site / "inat" / "train.tar.gz", "w:gz") as packed:
+        packed.add(sample / "inat21" / "train", "train")
+    _zip_folder(sample / "bioscan", site / "zenodo" / "cropped_256.zip", "bioscan/images/cropped_256/")
+    _zip_folder(tables / "inat" / "dwca", site / "taxa" / "inaturalist-taxonomy.dwca.zip", "")
+    dh21, vernacular = EOL_OPEN_DATA
+    _zip_folder(tables / "eol" / "dh21", site / "eol" / dh21, "")
+    _copy(tables / "eol" / "vernacularnames.csv", site / "eol" / vernacular)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    asked: list[str]
+
+    def log_message(self, *_: Any) -> None:
+        self.asked.append(self.path)
+
+
+@pytest.fixture
+def published_site(shared: Path, tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A server with the published paths: its address, and what it was asked for."""
+    folder = tmp_path / "site"
+    _publish(shared, folder)
+    asked: list[str] = []
+
+    class Handler(_Handler):
+        def __init__(self, *args: Any) -> None:
+            self.asked = asked
+            super().__init__(*args, directory=str(folder))
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def download_sections(published_site: tuple[str, list[str]], tmp_path: Path) -> Sections:
+    """Settings with the base addresses of the server, and as many image sets and images as the sample has."""
+    address = published_site[0]
+    train = hashlib.md5((tmp_path / "site" / "inat" / "train.tar.gz").read_bytes()).hexdigest()  # noqa: S324
+    return {
+        "dataset": {"root": "out", "tag": "sample"},
+        "inat21": {"partitions": 4},
+        "bioscan": {"partitions": 3},
+        "download": {
+            "folder": "sources",
+            "huggingface": f"{address}/hub/datasets/TreeOfLife-10M/resolve/main",
+            "inat_competition": f"{address}/inat",
+            "zenodo": f"{address}/zenodo",
+            "inaturalist": f"{address}/taxa",
+            "eol_open_data": f"{address}/eol",
+            "eol_sets": "1-3",
+            "checksums": f"inat21/train.tar.gz=md5:{train}",
+            "counts": "bioscan=18",
+            "retries": 1,
+            "pause_seconds": 0,
+        },
+    }

@@ -17,6 +17,7 @@ from tol_luigi.tasks import exit_codes, luigi_defaults
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
@@ -31,6 +32,7 @@ __all__ = [
     "BuildCatalog",
     "CheckShards",
     "CheckTaxa",
+    "DownloadSources",
     "DrawDemonstration",
     "FindDuplicates",
     "HashBenchmarks",

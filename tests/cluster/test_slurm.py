@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 
 @pytest.fixture
 def script(tmp_path: Path) -> Callable[[str], Path]:

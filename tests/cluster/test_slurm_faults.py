@@ -10,7 +10,6 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import pytest
 from slurm_rig import Build, digests, wait_for
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from slurm_rig import Sections
 
-pytestmark = pytest.mark.xdist_group("slurm")
 
 SEED = 1758
 QUICK = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from slurm_rig import Build, digests, wait_for
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from slurm_rig import Sections
 
-pytestmark = pytest.mark.xdist_group("slurm")
 
 SBATCH = Path(__file__).resolve().parents[2] / "sbatch"
 OPEN = {"bind": "0.0.0.0", "poll_seconds": 1, "ping_seconds": 2}

@@ -9,6 +9,7 @@
     ├── MappingError          a mapping that does not fit the sources
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
+    ├── DownloadError         a file that cannot be fetched, or is not what it should be
     ├── DiskError             a disk that is full, or may not be written to
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all
@@ -24,6 +25,7 @@ __all__ = [
     "ArchiveError",
     "ClusterError",
     "DiskError",
+    "DownloadError",
     "ExclusionError",
     "LedgerError",
     "MappingError",
@@ -85,6 +87,10 @@ class TooManyBadError(TolError):
 
 class TaxaError(TolError):
     """Taxa are wrong beyond the limits of the settings."""
+
+
+class DownloadError(TolError):
+    """A file cannot be fetched, or what came is not what it should be."""
 
 
 class DiskError(TolError):

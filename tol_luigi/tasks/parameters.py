@@ -8,7 +8,19 @@ from typing import Any
 
 import luigi
 
-__all__ = ["Choice", "Flag", "Formed", "Limit", "Names", "Place", "Setting", "Text", "Whole"]
+__all__ = [
+    "Choice",
+    "Flag",
+    "Formed",
+    "Limit",
+    "Names",
+    "Numbers",
+    "Pairs",
+    "Place",
+    "Setting",
+    "Text",
+    "Whole",
+]
 
 
 class Setting(luigi.Parameter):
@@ -158,6 +170,63 @@ class Names(Setting):
     def serialize(self, value: tuple[str, ...]) -> str:
         """Write what :meth:`parse` reads."""
         return ",".join(value)
+
+
+class Numbers(Setting):
+    """A set of whole numbers above zero, in order."""
+
+    allowed = "numbers from 1 to 999 and ranges of them, such as 1-3,7"
+
+    def parse(self, raw: str) -> tuple[int, ...]:
+        """See :meth:`Setting.parse`."""
+        numbers: set[int] = set()
+        for item in raw.split(","):
+            low, _, high = item.partition("-")
+            numbers.update(range(int(low), int(high or low) + 1))
+        if not numbers or not 1 <= min(numbers) <= max(numbers) <= 999:  # noqa: PLR2004 (as allowed)
+            raise ValueError(raw)
+        return tuple(sorted(numbers))
+
+    def serialize(self, value: tuple[int, ...]) -> str:
+        """Write what :meth:`parse` reads."""
+        return ",".join(map(str, value))
+
+
+class Pairs(Setting):
+    """Texts by name.
+
+    Attributes:
+        value_pattern: What a value has to look like.
+        names: The names there are, none where any will do.
+    """
+
+    def __init__(
+        self,
+        default: tuple[tuple[str, str], ...],
+        description: str,
+        value_pattern: str,
+        allowed: str,
+        names: tuple[str, ...] = (),
+    ) -> None:
+        self.value_pattern = value_pattern
+        self.names = names
+        self.allowed = allowed
+        super().__init__(default, description)
+
+    def parse(self, raw: str) -> tuple[tuple[str, str], ...]:
+        """See :meth:`Setting.parse`."""
+        found = {}
+        for item in filter(None, (item.strip() for item in raw.split(","))):
+            name, _, value = (part.strip() for part in item.partition("="))
+            known = name in self.names if self.names else name
+            if not known or name in found or not re.fullmatch(self.value_pattern, value):
+                raise ValueError(raw)
+            found[name] = value
+        return tuple(found.items())
+
+    def serialize(self, value: tuple[tuple[str, str], ...]) -> str:
+        """Write what :meth:`parse` reads."""
+        return ",".join(f"{name}={text}" for name, text in value)
 
 
 class Place(Setting):

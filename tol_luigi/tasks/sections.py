@@ -10,8 +10,21 @@ from pathlib import Path
 import luigi
 
 from tol_luigi.core.perceptual import USUAL_DISTANCE
+from tol_luigi.downloads import catalogue
 from tol_luigi.sources import SOURCES
-from tol_luigi.tasks.parameters import Choice, Flag, Formed, Limit, Names, Place, Text, Whole
+from tol_luigi.tasks.parameters import (
+    Choice,
+    Flag,
+    Formed,
+    Limit,
+    Names,
+    Numbers,
+    Pairs,
+    Place,
+    Setting,
+    Text,
+    Whole,
+)  # fmt: skip
 
 __all__ = [
     "SECTIONS",
@@ -19,6 +32,7 @@ __all__ = [
     "checks",
     "cluster",
     "dataset",
+    "download",
     "eol",
     "folder",
     "images",
@@ -341,8 +355,91 @@ class slurm(luigi.Config):
     before: str | None = Formed(description="bash to run first in every job, such as module load python/3.11")
 
 
+class download(luigi.Config):
+    """Where the sources come from, and how they are fetched."""
+
+    folder: Path | None = Place(
+        kind="new",
+        description="where DownloadSources leaves what no other setting places, and where a build then finds it",
+    )
+    sources: tuple[str, ...] = Names(names=catalogue.SOURCES, description="what to fetch")
+    eol_sets: tuple[int, ...] = Numbers(
+        default=tuple(range(1, 64)), description="which image sets of EOL, by number"
+    )
+    huggingface: str = Setting(
+        default=catalogue.BASES["huggingface"], description="address or folder of TreeOfLife-10M"
+    )
+    inat_competition: str = Setting(
+        default=catalogue.BASES["inat_competition"], description="address or folder of train.tar.gz"
+    )
+    zenodo: str = Setting(
+        default=catalogue.BASES["zenodo"], description="address or folder of cropped_256.zip"
+    )
+    inaturalist: str = Setting(
+        default=catalogue.BASES["inaturalist"],
+        description="address or folder of inaturalist-taxonomy.dwca.zip",
+    )
+    eol_open_data: str = Setting(
+        default=catalogue.BASES["eol_open_data"], description="address or folder of EOL's tables"
+    )
+    checksums: tuple[tuple[str, str], ...] = Pairs(
+        default=(("inat21/train.tar.gz", "md5:e0526d53c7f7b2e3167b2b43bb2690ed"),),
+        description="what files have to have, by their names in sources.lock",
+        value_pattern="md5:[0-9a-fA-F]{32}|sha256:[0-9a-fA-F]{64}",
+        allowed="name=md5:... or name=sha256:..., with commas between them",
+    )
+    extract: bool = Flag(default=False, description="unpack the archives of images, too")
+    counts: tuple[tuple[str, str], ...] = Pairs(
+        default=tuple((name, str(count)) for name, count in catalogue.COUNTS.items()),
+        description="how many files the unpacked archives of a source have to hold",
+        value_pattern="[0-9]{1,9}",
+        names=tuple(catalogue.UNPACKED),
+        allowed="eol, inat21 or bioscan = number, with commas between them",
+    )
+    files: int = Whole(default=2, low=1, high=32, description="how many files at once, of each source")
+    connections: int = Whole(default=4, low=1, high=32, description="over how many connections a file comes")
+    host_connections: int = Whole(
+        default=8, low=1, high=64, description="how many connections to one server, for each source"
+    )
+    retries: int = Whole(
+        default=8, low=0, high=1000, description="how often to try again in a row, with no byte in between"
+    )
+    pause_seconds: int = Whole(
+        default=1,
+        low=0,
+        high=300,
+        description="before trying again; twice as long each time, up to 5 minutes",
+    )
+    stall_seconds: int = Whole(
+        default=60, low=1, high=3600, description="a connection is broken off after so long without a byte"
+    )
+    token_variable: str = Text(
+        default="HF_TOKEN", description="the environment variable that holds an access token"
+    )
+    token_host: str = Setting(default="huggingface.co", description="the only server that is shown the token")
+    where: str = Choice(
+        default="here",
+        words=("here", "slurm"),
+        description="fetch in this process, or in a Slurm job a source, as [slurm] says",
+    )
+    slurm_time: tuple[tuple[str, str], ...] = Pairs(
+        default=(("metadata", "0:20:00"), ("eol", "18:00:00"), ("inat21", "4:00:00"), ("bioscan", "2:00:00")),
+        description="time limit of each job",
+        value_pattern=r"(\d+-)?\d+(:\d+){0,2}",
+        names=catalogue.SOURCES,
+        allowed="source=time as Slurm writes it, with commas between them",
+    )
+    slurm_cores: tuple[tuple[str, str], ...] = Pairs(
+        default=(("metadata", "1"), ("eol", "4"), ("inat21", "4"), ("bioscan", "2")),
+        description="cores of each job",
+        value_pattern="[1-9][0-9]{0,2}",
+        names=catalogue.SOURCES,
+        allowed="source=number, with commas between them",
+    )
+
+
 SECTIONS: tuple[type[luigi.Config], ...] = (
     dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, leak_guard, published, images, shards, checks,
-    cluster, slurm,
+    cluster, slurm, download,
 )  # fmt: skip
 """Every section of ours, in the order of ``luigi.cfg``."""

@@ -20,7 +20,9 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
-from tol_luigi.sources import SOURCES, benchmarks
+from tol_luigi.downloads import catalogue
+from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
+from tol_luigi.sources import SOURCES, archives, benchmarks
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.folder import Folder
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     import luigi
 
     from tol_luigi.core.source import Source
+    from tol_luigi.downloads.catalogue import Remote, Table
 
-__all__ = ["DATASET_FORMAT", "Settings", "settings"]
+__all__ = ["DATASET_FORMAT", "Downloads", "Settings", "downloads", "settings"]
 
 DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
@@ -54,7 +57,7 @@ _NOT_DETERMINING = {
 }  # fmt: skip
 """Keys that do not change a byte of the dataset."""
 
-_SECTIONS_NOT_DETERMINING = {"checks", "cluster", "slurm"}
+_SECTIONS_NOT_DETERMINING = {"checks", "cluster", "slurm", "download"}
 """Sections of such keys, but for one of ``checks``."""
 
 _COMMON_NAMES = {
@@ -88,6 +91,7 @@ class Settings:
     checks: sections.checks
     cluster: sections.cluster
     slurm: sections.slurm
+    download: sections.download
     directory: Path
     used: tuple[str, ...]
     is_demonstration: bool
@@ -212,6 +216,7 @@ def settings() -> Settings:
     origins = _origins()
     _refuse_unknown(origins)
     made = {section.get_task_family(): _checked(section, origins) for section in sections.SECTIONS}
+    _use_downloads(made, origins)
     directory = made["dataset"].root / made["dataset"].tag
     used = tuple(name for name in SOURCES if name in made["dataset"].sources and made[name].images)
     if not used:
@@ -219,6 +224,124 @@ def settings() -> Settings:
         return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=True), origins)
     _require_companions(made, used, origins)
     return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=False), origins)
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """What the settings say of the files to fetch, none of which need be there.
+
+    Attributes:
+        settings: The section.
+        slurm: How jobs are submitted.
+        folder: Where everything goes that no other setting places.
+        given: By section and key, the places that other settings name.
+        remotes: The files of the sources to fetch.
+        tables: What has to be taken out of them.
+    """
+
+    settings: sections.download
+    slurm: sections.slurm
+    folder: Path
+    given: dict[tuple[str, str], Path]
+    remotes: list[Remote]
+    tables: list[Table]
+
+    @property
+    def lock(self) -> Path:
+        """The record of what was fetched."""
+        return self.folder / LOCK_NAME
+
+    @property
+    def places(self) -> dict[tuple[str, str], Path]:
+        """By section and key, where a build finds what has been fetched."""
+        given = self.settings
+        return {**catalogue.places(self.folder, given.sources, extract=given.extract), **self.given}
+
+    @property
+    def folders(self) -> list[tuple[str, Path, Path]]:
+        """List source, archive and folder of what has to be unpacked."""
+        if not self.settings.extract:
+            return []
+        pairs = [(one, catalogue.unpacked(self.folder, one.source, one.name)) for one in self.remotes]
+        return [(one.source, one.path, folder) for one, folder in pairs if folder]
+
+    def of(self, source: str) -> list[Remote]:
+        """Give the files of one source."""
+        return [remote for remote in self.remotes if remote.source == source]
+
+    def missing(self) -> list[str]:
+        """Name what is still to be fetched, taken out or unpacked."""
+        entries = read_lock(self.lock)
+        names = [remote.name for remote in self.remotes if not is_fetched(remote, entries)]
+        outside = [table.path for table in self.tables] + [folder for _, _, folder in self.folders]
+        names += [str(path) for path in outside if not path.exists()]
+        return names
+
+
+@functools.cache
+def downloads() -> Downloads:
+    """Give what the settings of this process say of downloads, read and checked once.
+
+    Raises:
+        SettingsError: Something is wrong; as :func:`settings`, but that files need not be there yet.
+    """
+    origins = _origins()
+    _refuse_unknown(origins)
+    made = {
+        section.get_task_family(): _checked(section, origins, there=False) for section in sections.SECTIONS
+    }
+    found = _downloads(made, origins)
+    if found is None:
+        where = _where("download", "folder", origins, "")
+        raise SettingsError(
+            where, "empty", "Name the folder that the sources are to lie in: they need 2.2 TB"
+        )
+    return found
+
+
+def _downloads(made: Mapping[str, Any], origins: Mapping[tuple[str, str], Path]) -> Downloads | None:
+    """Put together what is to be fetched, if a folder for it is named."""
+    given = made["download"]
+    if given.folder is None:
+        return None
+    places = {
+        (section, key): place
+        for section, key in catalogue.PLACES
+        if (place := getattr(made[section], key)) is not None
+    }
+    for source in ("inat21", "bioscan"):
+        place = places.get((source, "images"))
+        if source in given.sources and place and not archives.unended(place.name):
+            where = _where(source, "images", origins, str(place))
+            remedy = f"Name an archive, or leave {source} out of [download] sources"
+            raise SettingsError(where, "an archive is fetched, and this is no archive's name", remedy)
+    bases = {key: _base(getattr(given, key), key, origins) for key in catalogue.BASES}
+    remotes = catalogue.remotes(bases, given.folder, places, given.eol_sets, dict(given.checksums))
+    chosen = [remote for remote in remotes if remote.source in given.sources]
+    tables = catalogue.tables(given.folder, places) if "metadata" in given.sources else []
+    return Downloads(given, made["slurm"], given.folder, places, chosen, tables)
+
+
+def _base(text: str, key: str, origins: Mapping[tuple[str, str], Path]) -> str:
+    """Make a path absolute; an address is one."""
+    return text if "://" in text else str(_absolute(Path(text).expanduser(), "download", key, origins))
+
+
+def _use_downloads(made: Mapping[str, Any], origins: Mapping[tuple[str, str], Path]) -> None:
+    """Let settings that are empty name what has been fetched.
+
+    Raises:
+        SettingsError: Not all of it has been.
+    """
+    found = _downloads(made, origins)
+    if found is None:
+        return
+    if missing := found.missing():
+        where = _where("download", "folder", origins, str(found.folder))
+        what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
+        raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
+    for (section, key), place in found.places.items():
+        setattr(made[section], key, place)
 
 
 def _files() -> list[Path]:
@@ -273,8 +396,16 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
     return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
 
 
-def _checked(section: type[luigi.Config], origins: Mapping[tuple[str, str], Path]) -> Any:  # noqa: ANN401
-    """Check the keys of a section one by one, then give the section with its paths made absolute."""
+def _checked(
+    section: type[luigi.Config], origins: Mapping[tuple[str, str], Path], *, there: bool = True
+) -> Any:  # noqa: ANN401 (a section of any kind)
+    """Check the keys of a section one by one, then give the section with its paths made absolute.
+
+    Args:
+        section: The section.
+        origins: By section and key, the file that sets it.
+        there: Whether the files that it names have to be there already.
+    """
     name = section.get_task_family()
     for key, parameter in section.get_params():
         raw = _raw(name, key)
@@ -290,7 +421,7 @@ def _checked(section: type[luigi.Config], origins: Mapping[tuple[str, str], Path
         if isinstance(parameter, Place) and value is not None:
             path = _absolute(value, name, key, origins)
             setattr(made, key, path)
-            if not parameter.fits(path):
+            if there and not parameter.fits(path):
                 where = _where(name, key, origins, str(value))
                 raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
     return made

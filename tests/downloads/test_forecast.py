@@ -1,0 +1,69 @@
+"""What is asked and checked before anything is fetched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tol_luigi.core.errors import DiskError
+from tol_luigi.downloads import forecast, require_space
+from tol_luigi.downloads.forecast import Row, forecast_text
+from tol_luigi.downloads.transfer import Means, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def test_sizes_are_asked_for_and_nothing_is_fetched(
+    server: Any, remote: Any, tmp_path: Path, means: Means
+) -> None:
+    server.add("/a/1.bin", 5000)
+    server.add("/a/2.bin", 3000)
+    lock = tmp_path / "sources.lock"
+    fetch(remote("/a/2.bin"), lock, means, lambda _: None)
+    before = server.served.total()
+    rows = forecast([remote(f"/a/{number}.bin") for number in (1, 2, 3)], lock, means)
+
+    assert [(row.what, row.bytes, row.present) for row in rows] == [
+        ("1.bin", 5000, False),
+        ("2.bin", 3000, True),
+        ("3.bin", None, False),
+    ]
+    assert rows[0].url == f"{server.url}/a/1.bin"
+    assert server.served.total() <= before + 1
+    assert [len(line.split()) for line in forecast_text(rows).splitlines()[:2]] == [5, 10]
+    assert "404" in forecast_text(rows)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = "size=4m,nr_inodes=50"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def row(path: Path, size: int) -> Row:
+    return Row("eol", path.name, "http://there", path, size, present=False)
+
+
+def test_space_is_looked_for_in_the_sum(disk: Path) -> None:
+    require_space([row(disk / "a", 3 << 20)])
+    with pytest.raises(DiskError, match=r"0\.006 GB are to come"):
+        require_space([row(disk / "a", 3 << 20), row(disk / "deep" / "b", 3 << 20)])
+    with pytest.raises(DiskError, match="are to come"):
+        require_space([row(disk / "a", 3 << 20)], more_bytes=3 << 20)
+
+
+def test_inodes_are_looked_for(disk: Path) -> None:
+    with pytest.raises(DiskError, match=r"50 files are to come|52 files are to come"):
+        require_space([row(disk / "a", 10)], more_files=50)

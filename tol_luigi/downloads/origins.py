@@ -1,0 +1,366 @@
+"""Where files come from: web servers, and folders that can be reached as such. Both give any range of bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import ipaddress
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from tol_luigi.core.errors import DownloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Again", "Changed", "Host", "Hosts", "Origin", "Version", "origin_of", "shown_url"]
+
+_CONNECT_SECONDS = 30.0
+_LONGEST_PAUSE = 3600.0
+_WAIT_AND_SEE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Again(Exception):  # noqa: N818 (no error of the user's)
+    """Something failed that may work at another time.
+
+    Args:
+        reason: What it was.
+        pause: For how many seconds the server asks to be left alone, 0 if it does not say.
+    """
+
+    def __init__(self, reason: str, pause: float = 0.0) -> None:
+        super().__init__(reason, pause)
+        self.reason, self.pause = reason, pause
+
+
+class Changed(Exception):  # noqa: N818 (as above)
+    """The file is another one than at the start, or cannot be had in ranges after all."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a server says of a file.
+
+    Attributes:
+        size: Bytes, None if it does not say.
+        validator: What changes with the content (``ETag``, else ``Last-Modified``), "" if it does not say.
+        ranges: Whether parts of it can be had.
+        checksum: ``sha256:`` or ``md5:`` and hexadecimal digits, "" if it does not say.
+    """
+
+    size: int | None
+    validator: str = ""
+    ranges: bool = False
+    checksum: str = ""
+
+
+class Host:
+    """What all connections to one server share.
+
+    Args:
+        connections: How many there may be at once.
+    """
+
+    def __init__(self, connections: int) -> None:
+        self._slots = threading.BoundedSemaphore(connections)
+        self._quiet_until = 0.0
+
+    @contextlib.contextmanager
+    def connection(self, stopped: threading.Event) -> Iterator[None]:
+        """Wait for a free one, and until the server wants to be asked."""
+        with self._slots:
+            while (left := self._quiet_until - time.monotonic()) > 0:
+                if stopped.wait(left):
+                    break
+            yield
+
+    def leave_alone(self, seconds: float) -> None:
+        """Ask nothing for so long."""
+        self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+
+
+@dataclass
+class Hosts:
+    """How servers are spoken to.
+
+    Attributes:
+        connections: At once, to each.
+        stall_seconds: After so long without a byte a connection counts as broken.
+        token: What shows that the user may have a gated file; "" for none.
+        token_host: The only server that is shown it.
+    """
+
+    connections: int = 8
+    stall_seconds: float = 60.0
+    token: str = field(default="", repr=False)
+    token_host: str = ""
+    _hosts: dict[str, Host] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def host(self, url: str) -> Host:
+        """Give what connections to the server of an address share."""
+        with self._lock:
+            return self._hosts.setdefault(urlsplit(url).netloc, Host(self.connections))
+
+
+class Origin(Protocol):
+    """A file somewhere."""
+
+    host: Host
+
+    def ask(self) -> Version:
+        """Ask what there is to fetch, without fetching it."""
+
+    def whole(self) -> contextlib.AbstractContextManager[tuple[Version, Callable[[int], bytes]]]:
+        """Read it from the start; gives what it is, and a function that reads so many bytes."""
+
+    def part(
+        self, start: int, stop: int, version: Version
+    ) -> contextlib.AbstractContextManager[Callable[[int], bytes]]:
+        """Read a range of it, as long as it is the version it was."""
+
+
+def origin_of(url: str, hosts: Hosts) -> Origin:
+    """Tell an address from a path.
+
+    Raises:
+        DownloadError: It is neither.
+    """
+    scheme = urlsplit(url).scheme.lower()
+    if scheme in {"http", "https"}:
+        return _Web(url, hosts)
+    if scheme in {"", "file"}:
+        return _Disk(url, hosts)
+    raise DownloadError(shown_url(url), f"{scheme} is not spoken here", "Give http, https, file or a path")
+
+
+def shown_url(url: str) -> str:
+    """Leave out of an address what is secret in it: a password, and what follows a question mark."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+class _Disk:
+    def __init__(self, url: str, hosts: Hosts) -> None:
+        self._path = Path(unquote(urlsplit(url).path) if url.lower().startswith("file:") else url)
+        self.host = hosts.host("")
+
+    def ask(self) -> Version:
+        with self._open() as (version, _):
+            return version
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[tuple[Version, Callable[[int], bytes]]]:
+        with self._open() as (version, descriptor):
+            yield version, lambda size: os.read(descriptor, size)
+
+    @contextlib.contextmanager
+    def part(self, start: int, stop: int, version: Version) -> Iterator[Callable[[int], bytes]]:
+        with self._open() as (now, descriptor):
+            if now != version:
+                raise Changed
+            os.lseek(descriptor, start, os.SEEK_SET)
+            yield lambda size: os.read(descriptor, min(size, stop - os.lseek(descriptor, 0, os.SEEK_CUR)))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[tuple[Version, int]]:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            remedy = "See that the base address is right and that you may read it"
+            raise DownloadError(self._path, f"cannot be read: {error.strerror}", remedy) from error
+        try:
+            status = os.fstat(descriptor)
+            yield Version(status.st_size, str(status.st_mtime_ns), ranges=True), descriptor
+        finally:
+            os.close(descriptor)
+
+
+class _Token(AuthBase):
+    """Shows the token to its server; ``requests`` takes it off where a redirect leads elsewhere."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _Web:
+    def __init__(self, url: str, hosts: Hosts) -> None:
+        self._url, self._hosts = url, hosts
+        self.host = hosts.host(url)
+        self._auth = _Token(hosts.token) if hosts.token and _is_for(url, hosts.token_host) else None
+
+    def ask(self) -> Version:
+        # some servers answer HEAD differently, or not at all; and this shows whether ranges work
+        with self._answer("bytes=0-0") as answer:
+            return self._version(answer)
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[tuple[Version, Callable[[int], bytes]]]:
+        with self._answer(None) as answer:
+            if answer.status_code != HTTPStatus.OK:
+                raise Again(f"the server answered {answer.status_code} to a request for the whole file")
+            yield self._version(answer), self._reader(answer)
+
+    @contextlib.contextmanager
+    def part(self, start: int, stop: int, version: Version) -> Iterator[Callable[[int], bytes]]:
+        with self._answer(f"bytes={start}-{stop - 1}") as answer:
+            given = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            if answer.status_code != HTTPStatus.PARTIAL_CONTENT or given is None:
+                raise Changed
+            now = self._version(answer)
+            if (now.size, now.validator) != (version.size, version.validator):
+                raise Changed
+            if (int(given[1]), int(given[2])) != (start, stop - 1):
+                raise Again("the server gave another range than it was asked for")
+            yield self._reader(answer)
+
+    @contextlib.contextmanager
+    def _answer(self, range_: str | None) -> Iterator[requests.Response]:
+        headers = {"Accept-Encoding": "identity", **({"Range": range_} if range_ else {})}
+        with self._told(), requests.Session() as session:
+            answer = session.get(
+                self._url,
+                headers=headers,
+                stream=True,
+                auth=self._auth,
+                timeout=(_CONNECT_SECONDS, self._hosts.stall_seconds),
+            )
+            with answer:
+                self._judge(answer)
+                yield answer
+
+    def _reader(self, answer: requests.Response) -> Callable[[int], bytes]:
+        raw = answer.raw
+        return lambda size: bytes(raw.read(size, decode_content=False))
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell in few words what broke: the texts of libraries hold addresses, and those may be secret."""
+        try:
+            yield
+        except (requests.exceptions.Timeout, TimeoutError) as error:
+            raise Again(f"no byte came for {self._hosts.stall_seconds:g} s") from error
+        except requests.exceptions.SSLError as error:
+            raise Again("the server's certificate was not accepted, or TLS failed") from error
+        except requests.exceptions.ProxyError as error:
+            raise Again("the proxy could not be used") from error
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+            raise DownloadError(shown_url(self._url), "is no address", "Mend the base address") from error
+        except requests.exceptions.TooManyRedirects as error:
+            remedy = "See that the base address is right"
+            raise DownloadError(shown_url(self._url), "is redirected in a circle", remedy) from error
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            timed_out = "timed out" in str(error).lower()
+            stalled = f"no byte came for {self._hosts.stall_seconds:g} s"
+            raise Again(stalled if timed_out else _reason(error)) from error
+
+    def _judge(self, answer: requests.Response) -> None:
+        code = answer.status_code
+        if code in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
+            return
+        if code in _WAIT_AND_SEE:
+            raise Again(f"the server answered {code}", _retry_after(answer))
+        remedies = {
+            401: "It is gated: accept its terms on its page, and put an access token into the environment ([download] token_variable)",
+            403: "See that your access token may read it and that its terms are accepted, or that your network may reach it",
+            404: "See that the base address is right",
+            407: "Name the proxy with its user and password",
+        }
+        what = f"the server answered {code} {answer.reason or ''}".strip()
+        raise DownloadError(shown_url(self._url), what, remedies.get(code, "See what its page says"))
+
+    def _version(self, answer: requests.Response) -> Version:
+        headers = answer.headers
+        validator = headers.get("ETag") or headers.get("Last-Modified") or ""
+        checksum = next(filter(None, map(_checksum, [*answer.history, answer])), "")
+        if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
+            given = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            size = int(given[3]) if given and given[3] != "*" else None
+            return Version(size, validator, ranges=size is not None, checksum=checksum)
+        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # so it says of an empty file
+            return Version(0 if headers.get("Content-Range") == "bytes */0" else None, validator)
+        length = headers.get("Content-Length", "")
+        return Version(int(length) if length.isdigit() else None, validator, checksum=checksum)
+
+
+def _is_for(url: str, token_host: str) -> bool:
+    """Tell whether a token may be sent to an address: to its own server only, and where nobody else can read it."""
+    parts = urlsplit(url)
+    if token_host.lower() not in {parts.netloc.rpartition("@")[2].lower(), parts.hostname}:
+        return False
+    return parts.scheme.lower() == "https" or _is_here(parts.hostname or "")
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _reason(error: Exception) -> str:
+    """Find the words of the operating system."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return f"the connection failed: {link.strerror}"
+        inner: Any = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or link.__context__ or getattr(link, "reason", None) or inner
+    return "the connection broke off"
+
+
+def _retry_after(answer: requests.Response) -> float:
+    value = answer.headers.get("Retry-After")
+    if value is None:
+        return 0.0
+    with contextlib.suppress(HTTPError):
+        return min(max(0.0, Retry().parse_retry_after(value)), _LONGEST_PAUSE)
+    return 0.0
+
+
+def _checksum(answer: requests.Response) -> str:
+    """Read a checksum of the whole file off the headers.
+
+    Source: ``X-Linked-ETag`` is what Hugging Face calls the SHA-256 of a large file, on its redirect; ``Repr-Digest``
+    is RFC 9530, ``Digest`` RFC 3230, and ``x-goog-hash`` that of Google's storage.
+    """
+    headers = answer.headers
+    linked = headers.get("X-Linked-ETag", "").removeprefix("W/").strip('"').lower()
+    if _SHA256.fullmatch(linked):
+        return f"sha256:{linked}"
+    found = _digests(headers.get("Repr-Digest", "") or headers.get("Digest", ""))
+    found += _digests(headers.get("x-goog-hash", ""))
+    if answer.status_code == HTTPStatus.OK and "Content-MD5" in headers:
+        found += _digests(f"md5={headers['Content-MD5']}")
+    return next((digest for kind in ("sha256", "md5") for digest in found if digest.startswith(kind)), "")
+
+
+def _digests(header: str) -> list[str]:
+    found = []
+    for item in header.split(","):
+        kind, _, value = item.strip().partition("=")
+        kind = kind.lower().replace("sha-256", "sha256")
+        with contextlib.suppress(binascii.Error, ValueError):
+            raw = base64.b64decode(value.strip(":"), validate=True)
+            if (kind, len(raw)) in {("sha256", 32), ("md5", 16)}:
+                found.append(f"{kind}:{raw.hex()}")
+    return found
