@@ -16,9 +16,10 @@ __version__ = version("tol_luigi")
 from tol_luigi.tasks import luigi_defaults
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
-from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckTaxa
@@ -29,11 +30,14 @@ __all__ = [
     "CheckShards",
     "CheckTaxa",
     "DrawDemonstration",
+    "LoadMapping",
+    "LoadNames",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",
     "PlanShards",
     "PredictCatalog",
+    "RelabelShards",
     "ScanPartition",
     "StoreSettings",
     "VerifyDataset",

@@ -10,6 +10,7 @@
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DiskError             a disk that is full, or may not be written to
+    ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     └── LedgerError           images that are accounted for twice, or not at all
 
@@ -25,6 +26,7 @@ __all__ = [
     "ExclusionError",
     "LedgerError",
     "MappingError",
+    "ServerError",
     "SettingsError",
     "ShardError",
     "SourceError",
@@ -87,6 +89,10 @@ class TaxaError(TolError):
 
 class DiskError(TolError):
     """A file cannot be written: its disk is full, or its folder is not ours to write to."""
+
+
+class ServerError(TolError):
+    """A database server cannot be reached, or refuses what it is asked for."""
 
 
 class ShardError(TolError):

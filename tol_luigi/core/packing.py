@@ -33,7 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Copy", "Lost", "Outcome", "Sample", "copy_samples", "pack", "recopy", "repack", "shipping_order"]
+__all__ = [
+    "Content",
+    "Copy",
+    "Lost",
+    "Made",
+    "Outcome",
+    "Sample",
+    "copy_samples",
+    "pack",
+    "recopy",
+    "repack",
+    "shipping_order",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,23 @@ class Outcome:
     position: int = -1
     offset: int = -1
     length: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture that an older dataset holds, to be taken as it is there.
+
+    Attributes:
+        outcome: What became of the file there, and what is known of it; its place is still to be settled.
+        jpeg: The picture, b"" where none could be made.
+    """
+
+    outcome: Outcome
+    jpeg: bytes
+
+
+Content = bytes | OSError | Made
+"""What a sample's picture is made of: the file, or why there is none, or the picture itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +157,7 @@ def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int
 
 def pack(
     samples: Sequence[Sample],
-    contents: Iterable[tuple[int, bytes | OSError]],
+    contents: Iterable[tuple[int, Content]],
     paths: Sequence[Path],
     *,
     where: str,
@@ -142,7 +171,8 @@ def pack(
 
     Args:
         samples: The samples, in the order of their source.
-        contents: For each position in ``samples``, once and in ascending order, its bytes or why there are none.
+        contents: For each position in ``samples`` its file, or why there is none, or a picture made of it
+            before. What comes last for a position counts.
         paths: Where the shards go; samples are spread evenly over them.
         where: What messages call the partition.
         spec: How pictures are made.
@@ -157,12 +187,13 @@ def pack(
     Raises:
         TooManyBadError: Too many samples are broken; then nothing has been written.
     """
-    outcomes: list[Outcome] = []
+    opened: dict[int, Outcome] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)))
-        for _, content in contents:
-            outcomes.append(_opened(content, spec, spool))
-            progress(len(outcomes))
+        for index, content in contents:
+            opened[index] = _opened(content, spec, spool)
+            progress(len(opened))
+        outcomes = [opened[index] for index in range(len(samples))]
         _refuse_too_many(outcomes, max_bad_percent, where)
         written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
         order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
@@ -199,7 +230,7 @@ def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Sh
 
 def repack(
     samples: Sequence[Sample],
-    contents: Iterable[tuple[int, bytes | OSError]],
+    contents: Iterable[tuple[int, Content]],
     lost: Sequence[Lost],
     *,
     spec: ImageSpec,
@@ -221,12 +252,12 @@ def repack(
     outcomes: dict[str, tuple[Sample, Outcome]] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in lost])))
-        for count, (index, content) in enumerate(contents, start=1):
+        for index, content in contents:
             outcome = _opened(content, spec, spool)
             if outcome.state is not State.WRITTEN:  # once it was, and what is left of it is another shard
                 raise OtherBytesError(samples[index].id)
             outcomes[samples[index].id] = samples[index], outcome
-            progress(count)
+            progress(len(outcomes))
         for shard in lost:
             write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
 
@@ -308,8 +339,12 @@ class _Spool:
         return record
 
 
-def _opened(content: bytes | OSError, spec: ImageSpec, spool: _Spool) -> Outcome:
-    """Make the picture of one file and put it by, or say why there is none."""
+def _opened(content: Content, spec: ImageSpec, spool: _Spool) -> Outcome:
+    """Make the picture of one file and put it by, or say why there is none; put by one that is made already."""
+    if isinstance(content, Made):
+        if content.outcome.state is State.WRITTEN:
+            spool.put(content.outcome, content.jpeg)
+        return content.outcome
     if isinstance(content, OSError):
         return Outcome(State.UNREADABLE, content.strerror or str(content))
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.source import Source
+    from tol_luigi.store.server import Server
 
 __all__ = ["Guard", "images_by_id", "predicted_tables"]
 
@@ -74,7 +75,7 @@ class Guard:
         return "", ""
 
 
-def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:
+def images_by_id(mapping: Path | Server, source: Source) -> Iterator[tuple[Any, ...]]:
     """Give the natural key and the id of every image that has a place, in the order of the ids."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
@@ -85,7 +86,7 @@ def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:
 
 
 def predicted_tables(
-    mapping: Path,
+    mapping: Path | Server,
     names: Path,
     sources: Iterable[Source],
     *,
@@ -97,7 +98,7 @@ def predicted_tables(
     """Join everything known of the images.
 
     Args:
-        mapping: The mapping, with its splits.
+        mapping: The mapping, with its splits; or the server that both are on.
         names: The name lookups.
         sources: The sources, in the order of the catalogs.
         schema: The columns of the predicted catalog.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["BoundTask", "DatasetTask"]
+__all__ = ["BoundTask", "DatasetTask", "refuse"]
 
 T = TypeVar("T", bound="DatasetTask")
 
@@ -34,7 +34,7 @@ _SETTINGS_EXIT_CODE = 40
 """As ``[retcode] unhandled_exception``: nothing was begun."""
 
 
-def _refuse(error: TolError) -> NoReturn:
+def refuse(error: TolError) -> NoReturn:
     """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
     if CmdlineParser.get_instance() is None:
         raise error
@@ -60,7 +60,7 @@ class _DatasetParameter(luigi.Parameter):
         try:
             return str(settings().directory)
         except TolError as error:
-            _refuse(error)
+            refuse(error)
 
 
 class DatasetTask(luigi.Task):
@@ -72,7 +72,7 @@ class DatasetTask(luigi.Task):
         super().__init__(*args, **kwargs)
         if self.dataset != str(self.settings.directory):
             what = f"the settings of this process build {self.settings.directory}"
-            _refuse(SettingsError(f"--dataset {self.dataset}", what, "Use the settings file of that dataset"))
+            refuse(SettingsError(f"--dataset {self.dataset}", what, "Use the settings file of that dataset"))
 
     def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's takes no class, too
         """Give a task of another stage for the same dataset, and for the same split and partition where it has them."""

@@ -14,7 +14,7 @@ from tol_luigi.store.catalogs import catalog_schema, write_catalog
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
 from tol_luigi.tasks.base import BoundTask, DatasetTask
-from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
+from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
 
@@ -53,7 +53,8 @@ class WriteCatalog(BoundTask):
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what they are to be reconciled with."""
         checks = [self.clone(CheckShards, **share) for share in self._shares]
-        return [self.clone(MakeMapping), self.clone(MakeSplits), self.clone(PredictCatalog), *checks]
+        loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
+        return [self.clone(MakeMapping), self.clone(MakeSplits), *loads, self.clone(PredictCatalog), *checks]
 
     def output(self) -> _CatalogTarget:
         """The receipt of the catalog, which comes into place after CSV and Parquet."""
@@ -70,7 +71,7 @@ class WriteCatalog(BoundTask):
         """Reconcile, then write."""
         layout, settings = self.layout, self.settings
         with self.progress("samples") as tell:
-            reconcile(layout.mapping, layout.predicted, layout.names_ledger, self._ledgers())
+            reconcile(settings.mapping, layout.predicted, layout.names_ledger, self._ledgers())
             tables = final_tables(layout.predicted, self._ledgers())
             schema = catalog_schema(SOURCES, settings.used)
             write_catalog(layout.catalog_csv, layout.catalog, schema, tables, tell)

@@ -14,7 +14,7 @@ from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
-from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,8 @@ class PredictCatalog(DatasetTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have ids, splits and names, and the listings, for the names of the files."""
-        return [self.clone(MakeSplits), self.clone(MakeMetadata), *all_scans(self)]
+        loads: list[DatasetTask] = [self.clone(LoadNames)] if self.settings.server else []
+        return [self.clone(MakeSplits), self.clone(MakeMetadata), *loads, *all_scans(self)]
 
     def output(self) -> list[luigi.LocalTarget]:
         """The catalog in both forms; Parquet comes into place last."""
@@ -48,7 +49,7 @@ class PredictCatalog(DatasetTask):
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as tell:
             joined = predicted_tables(
-                layout.mapping,
+                settings.mapping,
                 layout.names,
                 settings.sources.values(),
                 schema=schema,

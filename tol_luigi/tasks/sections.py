@@ -10,7 +10,7 @@ from pathlib import Path
 import luigi
 
 from tol_luigi.sources import SOURCES
-from tol_luigi.tasks.parameters import Choice, Flag, Limit, Names, Place, Text, Whole
+from tol_luigi.tasks.parameters import Address, Choice, Flag, Limit, Names, Place, Text, Whole
 
 __all__ = [
     "SECTIONS",
@@ -52,6 +52,14 @@ class dataset(luigi.Config):
     )
     sources: tuple[str, ...] = Names(
         names=tuple(SOURCES), description="the sources to use; one without images is left out"
+    )
+    reuse: Path | None = Place(
+        kind="folder",
+        description="an older dataset, <root>/<tag>: what it has of the same images is copied, and sources "
+        "that name no images are taken as they were there",
+    )
+    database: str | None = Address(
+        description="a PostgreSQL server that mapping and names are copied to; later stages read the mapping there"
     )
 
 
