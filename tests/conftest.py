@@ -42,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSlurm:
     return OneSlurm(config, log)
 
 
-TASKS = ["luigi", "--module", "tol_luigi", "BuildCatalog", "--local-scheduler"]
+TASKS = ["luigi", "--module", "tol_luigi"]
 OURS = "tol_luigi: "
 SCRATCH = ".attempt-"
 
@@ -79,13 +79,17 @@ def _environment(settings: Path | None, extra: Mapping[str, str]) -> dict[str, s
 
 
 def _start(
-    settings: Path | None, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    settings: Path | None,
+    *arguments: str,
+    task: str = "BuildCatalog",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     folder = cwd or (settings.parent if settings else None)
     assert folder is not None
     script = Path(sys.executable).with_name(TASKS[0])
     return subprocess.Popen(
-        [script, *TASKS[1:], *arguments],
+        [script, *TASKS[1:], task, "--local-scheduler", *arguments],
         cwd=folder,
         env=_environment(settings, env or {}),
         stdin=subprocess.DEVNULL,
@@ -175,7 +179,7 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a build in a process group of its own: settings file, arguments, and ``cwd`` and ``env``."""
+    """Start a build in a process group of its own: settings file, arguments, and ``task``, ``cwd`` and ``env``."""
     return _start
 
 

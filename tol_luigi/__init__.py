@@ -20,9 +20,10 @@ from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.leaks import ReportLeaks
-from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
-from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckTaxa
@@ -37,11 +38,14 @@ __all__ = [
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",
+    "LoadMapping",
+    "LoadNames",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",
     "PlanShards",
     "PredictCatalog",
+    "RelabelShards",
     "ReportLeaks",
     "ScanPartition",
     "StoreSettings",

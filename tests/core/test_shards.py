@@ -20,6 +20,7 @@ from tol_luigi.core.shards import (
     balanced,
     copy_record,
     member_header,
+    record_member,
     sample_record,
     shard_name,
     shard_number,
@@ -254,3 +255,27 @@ def test_a_header_is_what_tarfile_writes(name: str, size: int) -> None:
             member_header(name, size)
     else:
         assert member_header(name, size) == expected
+
+
+@settings(deadline=None)
+@given(members=CONTENTS)
+def test_a_member_is_taken_out_of_a_record(members: dict[str, bytes]) -> None:
+    record = sample_record("a", members)
+
+    assert {name: record_member(record, f"a.{name}") for name in members} == members
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(b"", id="there is nothing"),
+        pytest.param(sample_record("b", {"jpg": b"x"}), id="it is another sample's"),
+        pytest.param(sample_record("a", {"com.txt": b"x"}), id="there is another one only"),
+        pytest.param(sample_record("a", {"jpg": bytes(2000)})[:1024], id="it breaks off"),
+        pytest.param(bytes(1024), id="there are zeros"),
+        pytest.param(b"\xff" * 1024, id="there is rubbish"),
+    ],
+)
+def test_a_member_is_not_taken_where(record: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (whose message nobody reads)
+        record_member(record, "a.jpg")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.tasks.parameters import Choice, Flag, Limit, Names, Place, Setting, Text, Whole
+from tol_luigi.tasks.parameters import Address, Choice, Flag, Limit, Names, Place, Setting, Text, Whole
 from tol_luigi.tasks.sections import SECTIONS
 
 WHOLE = Whole(5, 0, 100, "percent")
@@ -16,6 +16,7 @@ TEXT = Text("dev", "the tag")
 CHOICE = Choice("exact", ("exact", "scaled"), "how")
 FLAG = Flag(default=True, description="whether")
 NAMES = Names(("eol", "bioscan", "inat21"), "the sources")
+ADDRESS = Address("a server")
 PLACE = Place("either", "a place")
 
 
@@ -32,6 +33,9 @@ PLACE = Place("either", "a place")
         pytest.param(FLAG, "False", False, id="false, however it is written"),
         pytest.param(NAMES, "inat21, eol", ("inat21", "eol"), id="names with a blank"),
         pytest.param(NAMES, "eol,", ("eol",), id="a comma too many"),
+        pytest.param(ADDRESS, "", None, id="no server"),
+        pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
+        pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
         pytest.param(PLACE, "", None, id="no place"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),
@@ -64,6 +68,10 @@ def test_what_is_allowed(setting: Setting, raw: str, value: Any) -> None:
         pytest.param(FLAG, "yes", id="yes is not true"),
         pytest.param(FLAG, "1", id="one is not true"),
         pytest.param(FLAG, "", id="neither true nor false"),
+        pytest.param(ADDRESS, "mysql://host/db", id="a server of another kind"),
+        pytest.param(ADDRESS, "host/db", id="no address"),
+        pytest.param(ADDRESS, "postgresql://me:secret@host/db", id="a password"),
+        pytest.param(ADDRESS, "postgresql://host/db?password=secret", id="a password behind it"),
         pytest.param(NAMES, "eol,gbif", id="an unknown name"),
         pytest.param(NAMES, "eol bioscan", id="no comma between names"),
         pytest.param(NAMES, "", id="no name"),

@@ -11,6 +11,7 @@
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
     ├── DiskError             a disk that is full, or may not be written to
+    ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all
     └── ClusterError          a run whose parts do not find each other
@@ -29,6 +30,7 @@ __all__ = [
     "ExclusionError",
     "LedgerError",
     "MappingError",
+    "ServerError",
     "SettingsError",
     "ShardError",
     "SourceError",
@@ -95,6 +97,10 @@ class DownloadError(TolError):
 
 class DiskError(TolError):
     """A file cannot be written: its disk is full, or its folder is not ours to write to."""
+
+
+class ServerError(TolError):
+    """A database server cannot be reached, or refuses what it is asked for."""
 
 
 class ShardError(TolError):

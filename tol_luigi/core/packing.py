@@ -35,7 +35,19 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.benchmarks import Benchmarks, Match
 
-__all__ = ["Copy", "Lost", "Outcome", "Sample", "copy_samples", "pack", "recopy", "repack", "shipping_order"]
+__all__ = [
+    "Content",
+    "Copy",
+    "Lost",
+    "Made",
+    "Outcome",
+    "Sample",
+    "copy_samples",
+    "pack",
+    "recopy",
+    "repack",
+    "shipping_order",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,23 @@ class Outcome:
     offset: int = -1
     length: int = -1
     match: Match | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture that an older dataset holds, to be taken as it is there.
+
+    Attributes:
+        outcome: What became of the file there, and what is known of it; its place is still to be settled.
+        jpeg: The picture, b"" where none could be made.
+    """
+
+    outcome: Outcome
+    jpeg: bytes
+
+
+Content = bytes | OSError | Made
+"""What a sample's picture is made of: the file, or why there is none, or the picture itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +161,7 @@ def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int
 
 def pack(
     samples: Sequence[Sample],
-    contents: Iterable[tuple[int, bytes | OSError]],
+    contents: Iterable[tuple[int, Content]],
     paths: Sequence[Path],
     *,
     where: str,
@@ -147,7 +176,8 @@ def pack(
 
     Args:
         samples: The samples, in the order of their source.
-        contents: For each position in ``samples``, once and in ascending order, its bytes or why there are none.
+        contents: For each position in ``samples`` its file, or why there is none, or a picture made of it
+            before. What comes last for a position counts.
         paths: Where the shards go; samples are spread evenly over them.
         where: What messages call the partition.
         spec: How pictures are made.
@@ -163,12 +193,13 @@ def pack(
     Raises:
         TooManyBadError: Too many samples are broken; then nothing has been written.
     """
-    outcomes: list[Outcome] = []
+    opened: dict[int, Outcome] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)))
-        for _, content in contents:
-            outcomes.append(_opened(content, spec, spool, benchmarks))
-            progress(len(outcomes))
+        for index, content in contents:
+            opened[index] = _opened(content, spec, spool, benchmarks)
+            progress(len(opened))
+        outcomes = [opened[index] for index in range(len(samples))]
         _refuse_too_many(outcomes, max_bad_percent, where)
         written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
         order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
@@ -205,7 +236,7 @@ def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Sh
 
 def repack(
     samples: Sequence[Sample],
-    contents: Iterable[tuple[int, bytes | OSError]],
+    contents: Iterable[tuple[int, Content]],
     lost: Sequence[Lost],
     *,
     spec: ImageSpec,
@@ -227,12 +258,12 @@ def repack(
     outcomes: dict[str, tuple[Sample, Outcome]] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in lost])))
-        for count, (index, content) in enumerate(contents, start=1):
+        for index, content in contents:
             outcome = _opened(content, spec, spool)
             if outcome.state is not State.WRITTEN:  # once it was, and what is left of it is another shard
                 raise OtherBytesError(samples[index].id)
             outcomes[samples[index].id] = samples[index], outcome
-            progress(count)
+            progress(len(outcomes))
         for shard in lost:
             write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
 
@@ -315,9 +346,13 @@ class _Spool:
 
 
 def _opened(
-    content: bytes | OSError, spec: ImageSpec, spool: _Spool, benchmarks: Benchmarks | None = None
+    content: Content, spec: ImageSpec, spool: _Spool, benchmarks: Benchmarks | None = None
 ) -> Outcome:
-    """Make the picture of one file and put it by, or say why there is none."""
+    """Make the picture of one file and put it by, or say why there is none; put by one that is made already."""
+    if isinstance(content, Made):
+        if content.outcome.state is State.WRITTEN:
+            spool.put(content.outcome, content.jpeg)
+        return content.outcome
     if isinstance(content, OSError):
         return Outcome(State.UNREADABLE, content.strerror or str(content))
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()

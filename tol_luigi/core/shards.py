@@ -28,6 +28,7 @@ __all__ = [
     "balanced",
     "copy_record",
     "member_header",
+    "record_member",
     "sample_record",
     "shard_name",
     "shard_number",
@@ -252,6 +253,24 @@ def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
     if len(record) != length or not record.startswith(f"{key}.".encode()):
         raise ShardError(shard.name, f"sample {key} is not at byte {offset}", _REBUILD)
     return record
+
+
+def record_member(record: bytes, name: str) -> bytes:
+    """Take a member out of a sample's blocks, as :func:`sample_record` lays them out.
+
+    Raises:
+        ValueError: It is not there, whole.
+    """
+    header, wanted = 0, name.encode()
+    while header < len(record):
+        content = header + tarfile.BLOCKSIZE
+        size = int(record[header + 124 : header + 135], 8)
+        if record[header : header + tarfile.LENGTH_NAME].rstrip(b"\0") == wanted:
+            if content + size > len(record):
+                break
+            return record[content : content + size]
+        header = content + size + -size % tarfile.BLOCKSIZE
+    raise ValueError(name)
 
 
 _REBUILD = "Delete it and run the same command again"

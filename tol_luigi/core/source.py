@@ -131,6 +131,9 @@ class Source(abc.ABC):
     columns: ClassVar[tuple[Column, ...]]
     """The natural key."""
 
+    lists_by_labels: ClassVar[bool] = False
+    """Whether its listings follow from more than its files, and so are not those of another dataset."""
+
     name_key: ClassVar[str] = IMAGE_ID
     """The column by which names are looked up: one of the natural key, or the image id."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Summary", "summary_text"]
+__all__ = ["Summary", "counts_table", "summary_text"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def summary_text(summary: Summary) -> str:
     """Write the figures as a table that a person reads at a glance."""
     sources = list(dict.fromkeys(source for _, source in [*summary.written, *summary.left_out]))
     lines = [f"Dataset {summary.dataset}", ""]
-    lines += _table("images", summary.written, sources)
+    lines += counts_table("images", summary.written, sources)
     if summary.left_out:
-        lines += ["", *_table("left out", summary.left_out, sources)]
+        lines += ["", *counts_table("left out", summary.left_out, sources)]
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
     lines += [
         "",
@@ -55,7 +55,7 @@ def summary_text(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str]) -> list[str]:
+def counts_table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str]) -> list[str]:
     """Lay out counts by row and source, with sums by row."""
     rows = list(dict.fromkeys(row for row, _ in counts))
     cells = [[head, *sources, "all"]]

@@ -56,6 +56,7 @@ class Folder(Source):
     """
 
     name: ClassVar[str] = "folder"
+    lists_by_labels: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (
         Column("collection", "folder_name", str),
         Column("file", "folder_file", str),

@@ -15,6 +15,7 @@ import peewee
 
 from tol_luigi.core.batches import batched
 from tol_luigi.core.files import committed
+from tol_luigi.store.server import Server, ServerDatabase, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,15 +65,19 @@ def created(
 
 @contextlib.contextmanager
 def opened(
-    path: Path, models: Models, *, attached: Mapping[str, Path] | None = None
-) -> Iterator[peewee.SqliteDatabase]:
+    path: Path | Server, models: Models, *, attached: Mapping[str, Path] | None = None
+) -> Iterator[peewee.Database]:
     """Open a database that is whole, for reading only.
 
     Args:
-        path: The database; nobody may be writing it.
+        path: The database; nobody may be writing it. Or a server, where one schema holds all.
         models: The models to bind to it.
         attached: Further databases to read from, by schema name.
     """
+    if isinstance(path, Server):
+        with serving(path, models) as database:
+            yield database
+        return
     with _connected(peewee.SqliteDatabase(_reading(path), uri=True), models, attached) as database:
         yield database
 
@@ -115,6 +120,8 @@ def insert_rows(
     database.connection().executemany(insert_sql(model, ignore=ignore), rows)
 
 
-def fetch(database: peewee.SqliteDatabase, query: Any) -> Iterator[list[tuple[Any, ...]]]:  # noqa: ANN401
+def fetch(database: peewee.Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:  # noqa: ANN401
     """Run a peewee query and give its rows in batches, never all at once."""
+    if isinstance(database, ServerDatabase):
+        return batched(database.streamed(query))
     return batched(database.execute(query))

@@ -75,7 +75,10 @@ def ledger_row(  # noqa: PLR0917 (in the order of the columns)
 
 def write_ledger(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema = LEDGER) -> None:
     """Write ledger rows, whole or not at all; columns a row does not name are null."""
-    with committed(path) as scratch, pq.ParquetWriter(scratch, schema, compression="zstd") as writer:
+    with (
+        committed(path) as scratch,
+        pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
         for batch in batched(rows):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 

@@ -65,7 +65,10 @@ def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterato
 def write_listing(path: Path, listing: pa.Table) -> None:
     """Write a listing, whole or not at all; each partition in row groups of its own, so that a reader finds them."""
     partitions = sorted(pc.unique(listing["partition"]).to_pylist())
-    with committed(path) as scratch, pq.ParquetWriter(scratch, listing.schema, compression="zstd") as writer:
+    with (
+        committed(path) as scratch,
+        pq.ParquetWriter(scratch, listing.schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
         for partition in partitions:
             writer.write_table(listing.filter(pc.equal(listing["partition"], partition)))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.source import Source
+    from tol_luigi.store.server import Server
 
 __all__ = ["Guard", "images_by_id", "list_named", "predicted_tables"]
 
@@ -80,7 +81,7 @@ def list_named(reason: str) -> str:
     return reason.rpartition(_ON_LIST)[2]
 
 
-def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:
+def images_by_id(mapping: Path | Server, source: Source) -> Iterator[tuple[Any, ...]]:
     """Give the natural key and the id of every image that has a place, in the order of the ids."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
@@ -91,7 +92,7 @@ def images_by_id(mapping: Path, source: Source) -> Iterator[tuple[Any, ...]]:
 
 
 def predicted_tables(
-    mapping: Path,
+    mapping: Path | Server,
     names: Path,
     sources: Iterable[Source],
     *,
@@ -103,7 +104,7 @@ def predicted_tables(
     """Join everything known of the images.
 
     Args:
-        mapping: The mapping, with its splits.
+        mapping: The mapping, with its splits; or the server that both are on.
         names: The name lookups.
         sources: The sources, in the order of the catalogs.
         schema: The columns of the predicted catalog.

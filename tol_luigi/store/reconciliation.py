@@ -22,6 +22,8 @@ from tol_luigi.store.models import Partition, Place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tol_luigi.store.server import Server
+
 __all__ = ["Ledger", "count_states", "final_tables", "reconcile"]
 
 _SHOWN = 5
@@ -38,7 +40,7 @@ class Ledger:
     path: Path
 
 
-def reconcile(mapping: Path, predicted: Path, names_ledger: Path, ledgers: Sequence[Ledger]) -> None:
+def reconcile(mapping: Path | Server, predicted: Path, names_ledger: Path, ledgers: Sequence[Ledger]) -> None:
     """See that every image of the mapping has exactly one end.
 
     Args:
@@ -64,7 +66,7 @@ def reconcile(mapping: Path, predicted: Path, names_ledger: Path, ledgers: Seque
             raise LedgerError("/".join(place), what, _REMEDY)
 
 
-def _placed(mapping: Path) -> dict[tuple[str, str], int]:
+def _placed(mapping: Path | Server) -> dict[tuple[str, str], int]:
     """Count the images of the mapping by source and partition."""
     with opened(mapping, [Partition, Place]):
         rows = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from tol_luigi.core.images import Picture
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Copy, Lost, Outcome, Sample
 from tol_luigi.core.shards import shard_number
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from tol_luigi.core.shards import Shard
     from tol_luigi.core.source import Member
 
-__all__ = ["CopyList", "Foretold", "WorkList", "copy_list", "foretold", "lost_shards", "work_list"]
+__all__ = [
+    "CopyList",
+    "Foretold",
+    "WorkList",
+    "copy_list",
+    "foretold",
+    "lost_shards",
+    "outcome_of",
+    "work_list",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,15 @@ def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
     if match := outcome.match:
         told |= {"benchmark": match.benchmark, "benchmark_file": match.name, "differing_bits": match.bits}
     return told | _place(outcome, numbers)
+
+
+def outcome_of(row: Mapping[str, Any]) -> Outcome:
+    """Read off a ledger row what became of an image, but for its place in the shards."""
+    picture = None
+    if row["width"] is not None:
+        facts = row["width"], row["height"], row["mode"], row["format"], tuple(row["flags"])
+        picture = Picture(*facts)
+    return Outcome(State(row["state"]), row["reason"], row["sha256"], row["md5"], picture)
 
 
 def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.duplicates import FindDuplicates
-from tol_luigi.tasks.mapping import MakeMapping, MakeSplits
+from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
 
@@ -53,7 +53,8 @@ class WriteCatalog(BoundTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what they are to be reconciled with."""
-        before = [self.clone(MakeMapping), self.clone(MakeSplits), self.clone(PredictCatalog)]
+        loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
+        before = [self.clone(MakeMapping), self.clone(MakeSplits), *loads, self.clone(PredictCatalog)]
         if self._tells_duplicates:  # which looks at every shard as well; once is enough
             return [*before, self.clone(FindDuplicates)]
         return [*before, *(self.clone(CheckShards, **share) for share in self._shares)]
@@ -77,7 +78,7 @@ class WriteCatalog(BoundTask):
         """Reconcile, then write."""
         layout, settings = self.layout, self.settings
         with self.progress("samples") as tell:
-            reconcile(layout.mapping, layout.predicted, layout.names_ledger, self._ledgers())
+            reconcile(settings.mapping, layout.predicted, layout.names_ledger, self._ledgers())
             duplicates = read_duplicates(layout.duplicates) if self._tells_duplicates else None
             tables = final_tables(layout.predicted, self._ledgers(), duplicates)
             schema = catalog_schema(SOURCES, settings.used)

@@ -104,6 +104,11 @@ class Layout:
         return self.directory / f"taxa-report-{which}.json"
 
     @property
+    def relabel_report(self) -> Path:
+        """The figures on what has changed from an older dataset; the text lies beside it."""
+        return self.directory / "relabel-report.json"
+
+    @property
     def shards(self) -> Path:
         """The folder of the shards, the final catalog and what is recorded about them."""
         return self.directory / self.size

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
 
+from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.keys import image_id
+from tol_luigi.store.databases import opened
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import Listed, build_mapping, fill_splits, marker
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.store.models import Partition, Place, Split, image_model
+from tol_luigi.store.older import strays_taken
+from tol_luigi.store.server import fill_schema, loaded
+from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.scan import ScanPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from tol_luigi.core.source import Key, Source
+    from tol_luigi.core.source import Found, Key, Source
+    from tol_luigi.store.server import Server
 
-__all__ = ["MakeMapping", "MakeSplits", "MarkerTarget", "all_scans"]
+__all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "MarkerTarget", "all_scans"]
 
 
 class MarkerTarget(luigi.LocalTarget):
@@ -81,10 +87,17 @@ class MakeMapping(DatasetTask):
                 _id_maker(source),
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
-                source.strays(),
+                self._strays(source),
             )
             for name, source in settings.sources.items()
         ]
+
+    def _strays(self, source: Source) -> Iterator[Found]:
+        older = self.settings.older
+        if older is None or source.name not in self.settings.taken:
+            return source.strays()
+        listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
+        return strays_taken(older.layout.mapping_ledger, source.name, listings)
 
 
 def _id_maker(source: Source) -> Callable[[Key], str]:
@@ -116,3 +129,89 @@ class MakeSplits(DatasetTask):
                 digest=self.settings.digest,
                 progress=tell,
             )
+
+
+class _LoadedTarget(luigi.Target):
+    """Tables on a server: there when they are those of the file that is there.
+
+    Args:
+        server: The server.
+        stage: What the marker calls the tables.
+        path: The file.
+        digest: Of the settings.
+    """
+
+    def __init__(self, server: Server, stage: str, path: Path, digest: str) -> None:
+        self.server, self.stage, self.path, self.digest = server, stage, path, digest
+
+    @property
+    def mark(self) -> str:
+        """What tells this file from others, without reading it."""
+        status = self.path.stat()
+        return f"{self.digest} {status.st_size} {status.st_mtime_ns}"
+
+    def exists(self) -> bool:
+        """Look at the marker row."""
+        return self.path.exists() and loaded(self.server, self.stage) == self.mark
+
+
+class LoadTask(BoundTask):
+    """A stage that copies a database to the PostgreSQL server of the settings.
+
+    Attributes:
+        stage: What the marker there calls the tables.
+        begins: Whether the schema begins with them, and is made again.
+    """
+
+    stage: ClassVar[str]
+    begins: ClassVar[bool] = False
+
+    @property
+    def path(self) -> Path:
+        """The file to copy."""
+        raise NotImplementedError
+
+    @property
+    def models(self) -> list[Any]:
+        """Its tables."""
+        raise NotImplementedError
+
+    def output(self) -> _LoadedTarget:
+        """The marker row there."""
+        server = self.settings.server
+        if server is None:
+            raise SettingsError(
+                "[dataset] database", "it names no server", "Name one, or leave this task out"
+            )
+        return _LoadedTarget(server, self.stage, self.path, self.settings.digest)
+
+    def run(self) -> None:
+        """Copy all tables in one transaction."""
+        target = self.output()
+        with opened(self.path, self.models) as database, self.progress("rows") as tell:
+            tables = [(model, database.execute(model.select().tuples())) for model in self.models]
+            fill_schema(
+                target.server, tables, stage=self.stage, digest=target.mark, anew=self.begins, progress=tell
+            )
+
+
+class LoadMapping(LoadTask):
+    """Copy mapping and splits to the PostgreSQL server of the settings, into a schema of the dataset's own."""
+
+    stage = "mapping"
+    begins = True
+
+    def requires(self) -> MakeSplits:
+        """Have mapping and splits."""
+        return self.clone(MakeSplits)
+
+    @property
+    def path(self) -> Path:
+        """The file to copy."""
+        return self.layout.mapping
+
+    @property
+    def models(self) -> list[Any]:
+        """Its tables, but for the markers, which are those of the server."""
+        images = [image_model(name, source.columns) for name, source in self.settings.sources.items()]
+        return [*images, Split, Partition, Place]

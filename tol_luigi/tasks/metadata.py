@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import luigi
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.sources import tables
+from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
 from tol_luigi.tasks.base import DatasetTask
-from tol_luigi.tasks.mapping import MakeSplits, MarkerTarget
+from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits, MarkerTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tol_luigi.core.source import Entry, Source
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["MakeMetadata"]
+__all__ = ["LoadNames", "MakeMetadata"]
 
 _FIRST_SIGHT = ("bioscan", "inat21", "eol", "folder")
 """The order in which class indexes count what they meet, as in the published lookups."""
@@ -29,9 +31,9 @@ _FIRST_SIGHT = ("bioscan", "inat21", "eol", "folder")
 class MakeMetadata(DatasetTask):
     """Look up the seven ranks and the common name of every image; take published lookups where given."""
 
-    def requires(self) -> MakeSplits:
+    def requires(self) -> DatasetTask:
         """Have the mapping, with nobody writing to it any more."""
-        return self.clone(MakeSplits)
+        return self.clone(LoadMapping if self.settings.server else MakeSplits)
 
     def output(self) -> list[luigi.LocalTarget]:
         """The names as a database and as JSON lookups, the common names, and what was odd."""
@@ -68,4 +70,24 @@ class MakeMetadata(DatasetTask):
         published = self.settings.published.names
         if published and (path := published / lookup_name(source.name)).exists():
             return published_entries(path)
-        return source.entries(images_by_id(self.layout.mapping, source), lookup, common_names)
+        return source.entries(images_by_id(self.settings.mapping, source), lookup, common_names)
+
+
+class LoadNames(LoadTask):
+    """Copy the names to the PostgreSQL server of the settings, beside the mapping."""
+
+    stage = "names"
+
+    def requires(self) -> list[DatasetTask]:
+        """Have the names, and the mapping there, with which the schema begins."""
+        return [self.clone(MakeMetadata), self.clone(LoadMapping)]
+
+    @property
+    def path(self) -> Path:
+        """The file to copy."""
+        return self.layout.names
+
+    @property
+    def models(self) -> list[Any]:
+        """Its table."""
+        return [Name]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import luigi
 
 __all__ = [
+    "Address",
     "Choice",
     "Flag",
     "Formed",
@@ -41,6 +43,10 @@ class Setting(luigi.Parameter):
         Raises:
             ValueError: The text is not allowed.
         """
+        return raw
+
+    def shown(self, raw: str) -> str:
+        """Write a text that is not allowed as messages may show it."""
         return raw
 
 
@@ -150,6 +156,31 @@ class Flag(Setting):
     def serialize(self, value: bool) -> str:
         """Write what :meth:`parse` reads."""
         return str(value).lower()
+
+
+class Address(Setting):
+    """The address of a PostgreSQL server and of a database there, or None; never with a password."""
+
+    allowed = "postgresql://user@host:port/database, with no password in it"
+
+    def __init__(self, description: str) -> None:
+        super().__init__(None, description)
+
+    def parse(self, raw: str) -> str | None:
+        """See :meth:`Setting.parse`."""
+        address = urlsplit(raw)
+        secret = address.password is not None or "password" in address.query
+        if raw and (address.scheme != "postgresql" or secret):
+            raise ValueError
+        return raw or None
+
+    def serialize(self, value: str | None) -> str:
+        """Write what :meth:`parse` reads."""
+        return value or ""
+
+    def shown(self, raw: str) -> str:
+        """Leave out what may be a password."""
+        return "..." if raw else raw
 
 
 class Names(Setting):

@@ -15,7 +15,7 @@ from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
-from tol_luigi.tasks.metadata import MakeMetadata
+from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class PredictCatalog(DatasetTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have ids, splits and names, and the listings, for the names of the files; to drop duplicates, the hashes."""
-        return [self.clone(MakeSplits), self.clone(MakeMetadata), *all_scans(self), *all_hashes(self)]
+        loads: list[DatasetTask] = [self.clone(LoadNames)] if self.settings.server else []
+        made = [self.clone(MakeSplits), self.clone(MakeMetadata), *loads]
+        return [*made, *all_scans(self), *all_hashes(self)]
 
     def output(self) -> list[luigi.LocalTarget]:
         """The catalog in both forms; Parquet comes into place last."""
@@ -50,7 +52,7 @@ class PredictCatalog(DatasetTask):
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as tell:
             joined = predicted_tables(
-                layout.mapping,
+                settings.mapping,
                 layout.names,
                 settings.sources.values(),
                 schema=schema,

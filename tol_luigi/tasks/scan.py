@@ -13,12 +13,13 @@ import luigi
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import ArchiveError, TooManyBadError
-from tol_luigi.core.files import clear_disk_errors, scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
+from tol_luigi.store.older import read_taken
 from tol_luigi.tasks.base import DatasetTask
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class ScanPartition(DatasetTask):
 
     def run(self) -> None:
         """Scan to the end, so that an archive that is not whole is found before anything is built of it."""
+        if self.source in self.settings.taken:
+            self._take()
+            return
         source = self.settings.sources[self.source]
         with self.progress("files") as tell:
             try:
@@ -103,6 +107,16 @@ class ScanPartition(DatasetTask):
                     raise
                 listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
         self._refuse_too_many(count_states(listing))
+        write_listing(Path(self.output().path), listing)
+
+    def _take(self) -> None:
+        """Take the listing of the older dataset, and the index that a scan leaves beside it."""
+        older = self.settings.older.layout if self.settings.older else self.layout
+        listing = read_taken(older.listing(self.source, self.partition))
+        index = older.index(self.source)
+        if index.exists():
+            with committed(self.layout.index(self.source)) as scratch:
+                shutil.copyfile(index, scratch)
         write_listing(Path(self.output().path), listing)
 
     def _refuse_too_many(self, states: Mapping[str, int]) -> None:

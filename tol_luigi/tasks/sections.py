@@ -13,6 +13,7 @@ from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.downloads import catalogue
 from tol_luigi.sources import SOURCES
 from tol_luigi.tasks.parameters import (
+    Address,
     Choice,
     Flag,
     Formed,
@@ -70,6 +71,14 @@ class dataset(luigi.Config):
     )
     sources: tuple[str, ...] = Names(
         names=tuple(SOURCES), description="the sources to use; one without images is left out"
+    )
+    reuse: Path | None = Place(
+        kind="folder",
+        description="an older dataset, <root>/<tag>: what it has of the same images is copied, and sources "
+        "that name no images are taken as they were there",
+    )
+    database: str | None = Address(
+        description="a PostgreSQL server that mapping and names are copied to; later stages read the mapping there"
     )
 
 

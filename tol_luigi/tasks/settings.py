@@ -6,6 +6,7 @@ import configparser
 import difflib
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 from dataclasses import dataclass
@@ -27,8 +28,10 @@ from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.folder import Folder
 from tol_luigi.sources.inat21 import INat21
+from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.layout import Layout
+from tol_luigi.tasks.older import Older, older_at
 from tol_luigi.tasks.parameters import Place
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ _LUIGI_SECTIONS = {
 """Sections that belong to Luigi, whether or not the class that reads them has been imported."""
 
 _NOT_DETERMINING = {
-    ("dataset", "root"), ("dataset", "tag"), ("dataset", "sources"), ("rare_species", "allow_no_match"),
+    ("dataset", "root"), ("dataset", "tag"), ("dataset", "sources"), ("dataset", "reuse"), ("dataset", "database"),
+    ("rare_species", "allow_no_match"),
 }  # fmt: skip
 """Keys that do not change a byte of the dataset."""
 
@@ -74,6 +78,8 @@ class Settings:
         directory: The dataset's folder, ``<root>/<tag>``.
         used: The names of the sources to build from, in the order of the catalogs.
         is_demonstration: Whether no source was configured, so that the drawn ones are used.
+        older: The dataset that pictures are copied from, or None.
+        taken: The names of the sources whose listings are taken from it, too, as no images are named.
     """
 
     dataset: sections.dataset
@@ -95,6 +101,8 @@ class Settings:
     directory: Path
     used: tuple[str, ...]
     is_demonstration: bool
+    older: Older | None
+    taken: tuple[str, ...]
 
     @functools.cached_property
     def image_spec(self) -> ImageSpec:
@@ -110,6 +118,15 @@ class Settings:
             max_pixels=given.max_pixels,
             hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
         )
+
+    @property
+    def needs_originals(self) -> list[str]:
+        """Name the settings for which the files of images have to be read, whatever an older dataset has of them."""
+        needed = {
+            "leak_guard.images": self.leak_guard.images is not None,
+            "images.duplicates": self.images.duplicates == "drop",
+        }
+        return [key for key, is_needed in needed.items() if is_needed]
 
     @property
     def keeps_out(self) -> bool:
@@ -136,6 +153,8 @@ class Settings:
                     content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
         if self.leak_guard.images:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
+        if self.older:
+            content |= {f"{name}.images": self.older.record[f"{name}.images"] for name in self.taken}
         for name in self.used:
             content[f"partitions of {name}"] = list(self.partitions(name))
         return content
@@ -162,15 +181,16 @@ class Settings:
 
     def _source(self, name: str) -> Source:
         given, index = getattr(self, name), self.layout.index(name)
+        images = self.older.layout.directory if self.older and name in self.taken else given.images
         match name:
             case "eol":
-                return Eol(given.images, given.taxon_tab, given.scraped_page_ids, given.media_manifests)
+                return Eol(images, given.taxon_tab, given.scraped_page_ids, given.media_manifests)
             case "inat21":
-                return INat21(given.images, given.partitions, index)
+                return INat21(images, given.partitions, index)
             case "bioscan":
-                return Bioscan(given.images, given.partitions, given.metadata, index)
+                return Bioscan(images, given.partitions, given.metadata, index)
             case _:
-                return Folder(given.images, given.labels, given.name, given.partitions, index)
+                return Folder(images, given.labels, given.name, given.partitions, index)
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
@@ -192,13 +212,32 @@ class Settings:
             return {
                 name: (demonstration.PARTITIONS[name], demonstration.LISTINGS[name]) for name in self.used
             }
-        return {name: (source.partitions(), source.listings()) for name, source in self.sources.items()}
+        places = {
+            name: (self.older.partitions(name), self.older.listings(name))
+            for name in self.taken
+            if self.older
+        }
+        for name in self.used:
+            if name not in self.taken:
+                places[name] = self.sources[name].partitions(), self.sources[name].listings()
+        return places
 
     @functools.cached_property
     def digest(self) -> str:
         """Twelve hexadecimal digits of what determines the dataset."""
         text = json.dumps(self.determining, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @functools.cached_property
+    def server(self) -> Server | None:
+        """The PostgreSQL server that mapping and names are read from, if there is one."""
+        url = self.dataset.database
+        return Server(url, schema_name(self.directory)) if url else None
+
+    @property
+    def mapping(self) -> Path | Server:
+        """Where the mapping is read from."""
+        return self.server or self.layout.mapping
 
     @property
     def layout(self) -> Layout:
@@ -217,13 +256,22 @@ def settings() -> Settings:
     _refuse_unknown(origins)
     made = {section.get_task_family(): _checked(section, origins) for section in sections.SECTIONS}
     _use_downloads(made, origins)
-    directory = made["dataset"].root / made["dataset"].tag
-    used = tuple(name for name in SOURCES if name in made["dataset"].sources and made[name].images)
-    if not used:
+    given = made["dataset"]
+    directory = given.root / given.tag
+    older = older_at(given.reuse, _where("dataset", "reuse", origins, str(given.reuse)))
+    taken = _taken(made, older, origins)
+    used = tuple(name for name in SOURCES if name in given.sources and (made[name].images or name in taken))
+    is_demonstration = not used
+    if is_demonstration:
         used = _use_demonstration(made, directory)
-        return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=True), origins)
-    _require_companions(made, used, origins)
-    return _consistent(Settings(**made, directory=directory, used=used, is_demonstration=False), origins)
+    else:
+        _require_companions(made, used, origins)
+    settled = Settings(
+        **made, directory=directory, used=used, is_demonstration=is_demonstration, older=older, taken=taken
+    )
+    _refuse_undriven(settled, origins)
+    _refuse_unlike(settled, origins)
+    return _consistent(settled, origins)
 
 
 @dataclass(frozen=True)
@@ -410,7 +458,7 @@ def _checked(
     for key, parameter in section.get_params():
         raw = _raw(name, key)
         if raw is not None:
-            where = _where(name, key, origins, raw)
+            where = _where(name, key, origins, parameter.shown(raw))
             try:
                 parameter.parse(raw)
             except ValueError as error:
@@ -459,6 +507,47 @@ def _absolute(path: Path, section: str, key: str, origins: Mapping[tuple[str, st
     if _command_line(section, key) is None and (section, key) in origins:
         base = origins[section, key].absolute().parent
     return Path(os.path.normpath(base / path))
+
+
+def _taken(
+    made: Mapping[str, Any], older: Older | None, origins: Mapping[tuple[str, str], Path]
+) -> tuple[str, ...]:
+    """Name the sources that are taken as an older dataset has them."""
+    if older is None:
+        return ()
+    without = [name for name in SOURCES if name in made["dataset"].sources and not made[name].images]
+    taken = tuple(name for name in without if older.has(name))
+    for name in taken:
+        if SOURCES[name].lists_by_labels:
+            what = f"empty, and what is listed of {name} depends on its labels"
+            remedy = f"Set [{name}] images, or leave {name} out of [dataset] sources"
+            raise SettingsError(_where(name, "images", origins, ""), what, remedy)
+    return taken
+
+
+def _refuse_undriven(made: Settings, origins: Mapping[tuple[str, str], Path]) -> None:
+    """Refuse a server where there is no program to speak to it."""
+    if made.server and importlib.util.find_spec("psycopg") is None:
+        where = _where("dataset", "database", origins, made.server.url)
+        remedy = "Install it: pip install 'tol_luigi[postgresql]'"
+        raise SettingsError(where, "the package psycopg is not installed", remedy)
+
+
+def _refuse_unlike(made: Settings, origins: Mapping[tuple[str, str], Path]) -> None:
+    """Refuse settings that cannot be met out of an older dataset, where nothing else is there to meet them."""
+    if made.older is None:
+        return
+    before, now = made.older.record, made.determining
+    for name in made.taken:
+        keys = [*made.older.differences(now), "checks.unreadable_archive", f"{name}.partitions"]
+        changes = [_difference(key, before.get(key), now.get(key)) for key in keys]
+        lines = [change for key, change in zip(keys, changes, strict=True) if before.get(key) != now.get(key)]
+        lines += [f"{key} = {now[key]} needs the images themselves" for key in made.needs_originals]
+        if lines:
+            what = f"empty, and {made.older.layout.directory} cannot stand in: {'; '.join(lines)}"
+            raise SettingsError(
+                _where(name, "images", origins, ""), what, "Name the images, or go back to those settings"
+            )
 
 
 def _use_demonstration(made: Mapping[str, Any], directory: Path) -> tuple[str, ...]:

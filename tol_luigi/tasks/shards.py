@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import luigi
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.errors import SettingsError, ShardError
+from tol_luigi.core.errors import SettingsError, ShardError, SourceError
 from tol_luigi.core.files import committed, read_json, remove, sha256_file, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
@@ -21,6 +22,7 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
+from tol_luigi.store.older import taken_contents
 from tol_luigi.store.worklists import copy_list, lost_shards, work_list
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.benchmarks import HashBenchmarks
@@ -31,6 +33,7 @@ from tol_luigi.tasks.taxa import CheckTaxa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tol_luigi.core.packing import Content
     from tol_luigi.store.worklists import CopyList, WorkList
     from tol_luigi.tasks.layout import Layout
     from tol_luigi.tasks.settings import Settings
@@ -208,9 +211,8 @@ class WriteShards(ShareTask):
             recopy(self._copy_list().copies, lost)
             return
         work = self._work_list().only({image for shard in lost for image in shard.ids})
-        contents = given.sources[self.source].read(self.partition, work.members)
         with self.progress("images", len(work.samples)) as tell:
-            repack(work.samples, contents, lost, spec=given.image_spec, progress=tell)
+            repack(work.samples, self._contents(work), lost, spec=given.image_spec, progress=tell)
 
     def _refuse_damaged_train(self) -> None:
         """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
@@ -231,12 +233,44 @@ class WriteShards(ShareTask):
             layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
         )
 
+    def _contents(self, work: WorkList) -> Iterator[tuple[int, Content]]:
+        """Give the picture of each image that an older dataset has, and the file of each other one."""
+        given, source = self.settings, self.settings.sources[self.source]
+        older = given.older
+        # Where benchmarks are to be known by their look, every picture has to be looked at.
+        if older is None or older.differences(given.determining) or given.leak_guard.images:
+            return source.read(self.partition, work.members)
+        return taken_contents(
+            work,
+            source.columns,
+            listing=self.layout.listing(self.source, given.listing_of(self.source, self.partition)),
+            older_listing=older.listing(self.source, self.partition),
+            older=older.files(self.source, self.partition),
+            decode=lambda places, damaged: self._lacking(work, places, damaged),
+            try_again=self.source not in given.taken,
+        )
+
+    def _lacking(
+        self, work: WorkList, places: list[int], damaged: list[Path]
+    ) -> Iterator[tuple[int, bytes | OSError]]:
+        """Read what the older dataset does not have whole, if there is anything to read it from."""
+        for path in damaged:
+            what = "it is not what its receipt says, so nothing is copied from it"
+            sys.stderr.write(f"tol_luigi: {self.label}: {path}: {what}\n")
+        source = self.settings.sources[self.source]
+        if self.source not in self.settings.taken:
+            return source.read(self.partition, [work.members[place] for place in places])
+        because = f", as {damaged[0]} is not what its receipt says" if damaged else ""
+        where = f"{source.images}: {self.source}/{self.partition}"
+        what = f"{len(places)} of {len(work.members)} images have no picture there{because}"
+        raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
+
     def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
         source, given = self.settings.sources[self.source], self.settings
         work = self._work_list()
         shards, outcomes = pack(
             work.samples,
-            source.read(self.partition, work.members),
+            self._contents(work),
             paths,
             where=f"{source.images}: {self.source}/{self.partition}",
             spec=given.image_spec,

@@ -1,0 +1,103 @@
+"""What has changed from an older dataset to a new one: labels, splits, and which images there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tol_luigi.core.ledger import State
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.older import read_taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from tol_luigi.core.source import Column
+
+__all__ = ["LABELS", "Labelled", "count_changes"]
+
+LABELS = (*RANK_LABELS, "common")
+"""What a sample's texts are made of."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Some partitions of a source in one dataset.
+
+    Attributes:
+        predicted: The predicted catalog.
+        partitions: Their names.
+        ledgers: What became of their images, in train and val.
+    """
+
+    predicted: Path
+    partitions: Sequence[str]
+    ledgers: Sequence[Path]
+
+
+def count_changes(source: str, columns: Sequence[Column], older: Labelled, newer: Labelled) -> Counter[str]:
+    """Count what has changed of the images that are in the shards; an image is known by its natural key.
+
+    Args:
+        source: The source's name.
+        columns: Its natural key.
+        older: Before.
+        newer: After.
+
+    Returns:
+        How many images are ``compared`` (in both), ``relabelled`` (of those), of these by what has changed
+        (``kingdom`` to ``species``, ``common``), how many are ``new``, ``gone``, moved (such as ``train to
+        val``), and moved ``into train_small`` or ``out of train_small``.
+
+    Raises:
+        ShardError: A catalog or ledger cannot be read.
+    """
+    keys = [column.catalog for column in columns]
+    before, after = (_labels(source, keys, labelled) for labelled in (older, newer))
+    both = before.merge(after, on=keys, suffixes=("_before", "_after"))
+    changed = {label: both[f"{label}_before"] != both[f"{label}_after"] for label in LABELS}
+    counts = Counter(
+        {
+            "compared": len(both),
+            "relabelled": sum(map(any, zip(*changed.values(), strict=True))),
+            **{label: int(differs.sum()) for label, differs in changed.items()},
+            "new": len(after) - len(both),
+            "gone": len(before) - len(both),
+        }
+    )
+    for was, now in zip(both["split_before"], both["split_after"], strict=True):
+        if was != now:
+            counts[f"{was} to {now}"] += 1
+    was, now = both["is_train_small_before"], both["is_train_small_after"]
+    counts["into train_small"] = int((now & ~was).sum())
+    counts["out of train_small"] = int((was & ~now).sum())
+    return counts
+
+
+def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
+    """Read split and labels of the images that are in the shards."""
+    columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS]
+    which = [("source", "==", source), ("partition", "in", list(labelled.partitions))]
+    rows = read_taken(labelled.predicted, columns, which)
+    written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
+    texts = {label: written[label].cast(pa.string()).fill_null("") for label in LABELS}
+    for label, text in texts.items():
+        written = written.set_column(written.schema.get_field_index(label), label, text)
+    frame: pd.DataFrame = written.drop_columns(["treeoflife_id"]).to_pandas()
+    return frame
+
+
+def _written(ledgers: Iterable[Path]) -> pa.Array:
+    pieces = [
+        read_taken(path, ["id"], [("state", "==", State.WRITTEN)])["id"] for path in ledgers if path.exists()
+    ]
+    return pa.concat_arrays(
+        [pa.array([], pa.string()), *(chunk for piece in pieces for chunk in piece.chunks)]
+    )

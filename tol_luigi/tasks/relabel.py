@@ -1,0 +1,104 @@
+"""The stage that compares a dataset with the older one that its pictures were copied from."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import luigi
+
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.files import committed, read_json, sha256_file, write_json
+from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
+from tol_luigi.sources import SOURCES
+from tol_luigi.store.changes import Labelled, count_changes
+from tol_luigi.tasks.base import BoundTask, refuse
+from tol_luigi.tasks.build import BuildCatalog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tol_luigi.tasks.layout import Layout
+
+__all__ = ["RelabelShards"]
+
+
+class _ComparedTarget(luigi.LocalTarget):
+    """A comparison: there when it is of these two datasets, as they are.
+
+    Args:
+        path: The figures.
+        about: What marks the two.
+    """
+
+    def __init__(self, path: Path, about: dict[str, str]) -> None:
+        super().__init__(path)
+        self.about = about
+
+    def exists(self) -> bool:
+        """Look at the marks."""
+        path = Path(self.path)
+        return path.exists() and read_json(path)["about"] == self.about
+
+
+class RelabelShards(BoundTask):
+    """Build a dataset with the pictures of an older one, which [dataset] reuse names, and tell what has changed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        older = self.settings.older
+        if older is None or older.layout.directory == self.layout.directory:
+            what = "it names no other dataset, with whose pictures this one could be built"
+            refuse(
+                SettingsError(
+                    "[dataset] reuse", what, "Give --dataset-reuse <root>/<tag> of an older dataset"
+                )
+            )
+            raise AssertionError  # not reached, as mypy cannot know
+        self.older = older
+
+    def requires(self) -> BuildCatalog:
+        """Have the dataset built, in which pictures are copied wherever they can be."""
+        return self.clone(BuildCatalog)
+
+    def output(self) -> _ComparedTarget:
+        """The figures as JSON, which come into place after the text beside them."""
+        about = {"older": _mark(self.older.layout), "newer": _mark(self.layout)}
+        return _ComparedTarget(self.layout.relabel_report, about)
+
+    def run(self) -> None:
+        """Compare source by source, then report."""
+        changes = {source: self._changes(source) for source in self.settings.used}
+        text = relabelling_text(self.older.layout.directory, self.layout.directory, changes)
+        report = self.output()
+        with committed(self.layout.relabel_report.with_suffix(".txt")) as scratch:
+            scratch.write_text(text, encoding="utf-8")
+        write_json(self.layout.relabel_report, {"about": report.about, **relabelling_figures(changes)})
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def _changes(self, source: str) -> Counter[str]:
+        """Compare partition by partition, where both datasets have the same ones."""
+        before, after = self.older.partitions(source), self.settings.partitions(source)
+        alike = self.older.deals_alike(source, self.settings.determining)
+        counts: Counter[str] = Counter()
+        for mine in [[name] for name in after] if alike else [after]:
+            older = self._labelled(self.older.layout, source, mine if alike else before)
+            found = count_changes(
+                source, SOURCES[source].columns, older, self._labelled(self.layout, source, mine)
+            )
+            counts.update(found)
+        return counts
+
+    @staticmethod
+    def _labelled(layout: Layout, source: str, partitions: Sequence[str]) -> Labelled:
+        ledgers = [layout.ledger(split, source, name) for split in ("train", "val") for name in partitions]
+        return Labelled(layout.predicted, partitions, ledgers)
+
+
+def _mark(layout: Layout) -> str:
+    """Tell a dataset, as it is, from others."""
+    receipt = layout.catalog_receipt
+    return f"{layout.directory} {sha256_file(receipt)[:12] if receipt.exists() else 'unfinished'}"
