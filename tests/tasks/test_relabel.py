@@ -287,6 +287,29 @@ def test_images_that_the_older_dataset_leaves_out_are_read_from_the_source(
     assert figures["new"] == len(labels(made)) - len(labels(sample_build)) > 0
 
 
+@pytest.mark.parametrize("guarded", ["older", "new"])
+def test_what_a_leak_guard_kept_out_is_looked_at_anew(
+    *, guarded: str, relabelled: Relabelled, sample_build: Path, shared: Path, digests: Digests
+) -> None:
+    benchmark = relabelled.folder / "benchmarks" / "rare"
+    benchmark.mkdir(parents=True)
+    for number, part in enumerate(sorted((shared / "sample" / "inat21").rglob("*.jpg"))[:5]):
+        shutil.copyfile(part, benchmark / f"{number}.jpg")
+    guard = {"images": benchmark.parent}
+    older = sample_build
+    if guarded == "older":
+        relabelled.sections["leak_guard"] = guard
+        older = relabelled.scratch().rename(relabelled.folder / "older")
+        del relabelled.sections["leak_guard"]
+    else:
+        relabelled.sections["leak_guard"] = guard
+    finished = relabelled.relabel(older)
+    assert finished.returncode == 0, finished.stderr
+
+    assert of_the_dataset(digests(relabelled.directory("relabelled"))) == digests(relabelled.scratch())
+    assert len(labels(older)) != len(labels(relabelled.directory("relabelled")))
+
+
 def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
     relabelled: Relabelled, sample_build: Path, digests: Digests
 ) -> None:
@@ -382,6 +405,7 @@ def test_what_is_refused(refused: Callable[..., str], relabelled: Relabelled, sa
     assert "is no dataset" in refused(older=relabelled.folder)
     assert "inat21.partitions was 4, is 5" in refused("--inat21-partitions", "5")
     assert "images.jpeg_quality was 100, is 90" in refused("--images-jpeg-quality", "90")
+    assert "images.duplicates = drop needs the images themselves" in refused("--images-duplicates", "drop")
     itself = relabelled.directory("relabelled")
     itself.parent.mkdir(exist_ok=True)
     shutil.copytree(sample_build, itself)
