@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import math
 import os
 import platform
 import resource
@@ -88,8 +89,9 @@ class Row:
 
 
 def ratio(row: Row) -> float:
-    """Divide the medians of a row and of its baseline."""
-    return statistics.median(row.values) / statistics.median(row.baseline)
+    """Divide the medians of a row and of its baseline; what is too short to be measured gives no ratio."""
+    baseline = statistics.median(row.baseline)
+    return statistics.median(row.values) / baseline if baseline else math.nan
 
 
 def spread(taken: Sequence[float], per: float = 1.0) -> list[float]:

@@ -54,7 +54,6 @@ class Load:
             env={**os.environ, "LUIGI_CONFIG_PATH": str(config)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
         self.follower = lambda: Follower(self.run, patience=60)
         self.add("Sleep", tasks, [])

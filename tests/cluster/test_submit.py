@@ -36,7 +36,8 @@ def test_submitted_demonstration_has_the_bytes_of_a_local_one(
     here.wait_for_nothing_left()
     # MaxArraySize is 4
     assert [array["elements"] for array in jobs["workers"]] == [4, 2]
-    assert set(here.queue(*(array["id"] for array in jobs["workers"])).values()) == {"COMPLETED"}, here.said()
+    ends = set(here.queue(*(array["id"] for array in jobs["workers"])).values())
+    assert ends <= {"COMPLETED", "CANCELLED"}, here.said()  # the latter: they still waited when all was done
     whole = here.tol("submit")
     assert (whole.returncode, "nothing to do" in whole.stdout) == (0, True)
 

@@ -88,6 +88,7 @@ def test_only_what_is_left_to_do_is_reckoned(
     assert {name for name, count in stages.items() if count} == {
         "WriteShards",
         "CheckShards",
+        "FindDuplicates",
         "WriteCatalog",
         "CheckTaxa",
     }

@@ -123,7 +123,7 @@ def test_of_a_broken_picture_it_tells_what_is_wrong(
 
 
 def test_the_names_are_traced_to_their_tables(asked: Ask, sample_build: Path, shared: Path) -> None:
-    tables = shared / "sample" / "metadata"
+    tables = (shared / "sample" / "metadata").resolve()
     (scraped,) = asked(sample_build, "90000076/34199", "--names")
     assert scraped["names_from"][1:] == [
         f"{tables}/eol/scraped_page_ids.csv: tsuga",

@@ -21,7 +21,7 @@ Digests = Callable[..., dict[str, str]]
 
 PROMISED_SECONDS = 5.0
 KILLS = 8
-TAIL = ["FindDuplicates", "WriteCatalog", "CheckTaxa catalog=final", "BuildCatalog"]
+TAIL = ["BuildCatalog", "CheckTaxa catalog=final", "FindDuplicates", "ReportLeaks", "WriteCatalog"]
 
 
 class Dataset:
@@ -87,7 +87,8 @@ def test_what_is_made_again_is_only(
     finished = dataset.build()
     assert finished.returncode == 0, finished.stderr
     about = f"split={split} {share}"
-    assert finished.ran == [f"WriteShards {about}", f"CheckShards {about}", *TAIL]
+    assert finished.ran[:2] == [f"WriteShards {about}", f"CheckShards {about}"]
+    assert sorted(finished.ran[2:]) == TAIL
     assert digests(dataset.directory) == digests(sample_build)
 
 
