@@ -94,6 +94,22 @@ def test_only_what_is_left_to_do_is_reckoned(
     }
 
 
+def test_where_sources_are_to_be_fetched_it_tells_of_that_first(
+    tol: Tol, settings_file: Callable[..., Path], download_sections: Any, tmp_path: Path
+) -> None:
+    settings = settings_file(download_sections)
+    before = sorted(tmp_path.rglob("*"))
+    told = tol("plan", "--config", settings, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("To be fetched first, by DownloadSources:\n")
+    lines = {line.split()[0]: line.split()[1:3] for line in told.stdout.splitlines()[3:]}
+    assert lines["eol"] == ["3", "0"]
+    assert sorted(tmp_path.rglob("*")) == before
+    rows = json.loads(tol("plan", "--config", settings, "--json", cwd=tmp_path).stdout)["downloads"]
+    train = next(row for row in rows if row["source"] == "inat21")
+    assert train["bytes"] == (tmp_path / "site" / "inat" / "train.tar.gz").stat().st_size
+
+
 def class_folders(tmp_path: Path, shared: Path, count: int, each: int) -> Path:
     picture = next((shared / "sample" / "inat21").rglob("*.jpg")).read_bytes()
     for number in range(count):

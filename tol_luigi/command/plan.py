@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.command.graph import stages
 from tol_luigi.command.survey import stocks
+from tol_luigi.core.errors import DiskError
 from tol_luigi.core.files import read_json
+from tol_luigi.downloads.forecast import forecast_text as downloads_text
+from tol_luigi.downloads.forecast import require_space
 from tol_luigi.report.forecast import (
     Forecast,
     Left,
@@ -24,12 +27,13 @@ from tol_luigi.report.forecast import (
     forecast_text,
     whole,
 )
-from tol_luigi.tasks.settings import settings
+from tol_luigi.tasks.settings import settings, wanted_downloads
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from tol_luigi.downloads.forecast import Row
     from tol_luigi.report.forecast import Stock
     from tol_luigi.tasks.settings import Settings
 
@@ -48,13 +52,31 @@ _QUOTA_SECONDS = 10
 
 
 def plan(given: argparse.Namespace) -> int:
-    """Tell what would run; nothing is written."""
+    """Tell what would run; nothing is written. Where sources are still to be fetched, tell of that."""
+    wanted = wanted_downloads()
+    if wanted and (rows := wanted.forecast(wanted.remotes)) and not all(row.present for row in rows):
+        return _fetching(rows, as_json=given.json)
     forecast = _forecast(settings(), given.seconds)
     if given.json:
         sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(forecast_text(forecast))
     return _NO_ROOM if forecast.lacks else 0
+
+
+def _fetching(rows: list[Row], *, as_json: bool) -> int:
+    """Tell what ``DownloadSources`` would fetch: the build can be planned when that is there."""
+    if as_json:
+        told = [{**vars(row), "path": str(row.path)} for row in rows]
+        sys.stdout.write(json.dumps({"downloads": told}, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(f"To be fetched first, by DownloadSources:\n\n{downloads_text(rows)}")
+    try:
+        require_space(rows)
+    except DiskError as error:
+        sys.stderr.write(f"tol: {error}\n")
+        return _NO_ROOM
+    return 0
 
 
 def _forecast(given: Settings, seconds: float) -> Forecast:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["BoundTask", "DatasetTask", "refuse"]
+__all__ = ["BoundTask", "DatasetTask", "FolderParameter", "refuse"]
 
 T = TypeVar("T", bound="DatasetTask")
 
@@ -42,12 +42,16 @@ def refuse(error: TolError) -> NoReturn:
     raise SystemExit(_SETTINGS_EXIT_CODE)
 
 
-class _DatasetParameter(luigi.Parameter):
-    """The folder of the dataset, which the settings tell.
+class FolderParameter(luigi.Parameter):
+    """A folder which the settings tell: that of the dataset, unless a class says otherwise.
 
     It tells tasks of several datasets apart on one luigid, and it is where every command line asks
     for the settings first: wrong ones are refused here, before there is a task.
     """
+
+    def told(self) -> Path:
+        """Ask the settings."""
+        return settings().directory
 
     def has_task_value(self, task_name: str, param_name: str) -> bool:
         """There always is one."""
@@ -55,10 +59,10 @@ class _DatasetParameter(luigi.Parameter):
         return True
 
     def task_value(self, task_name: str, param_name: str) -> str:
-        """Give the dataset of the settings."""
+        """Give the folder of the settings."""
         del task_name, param_name
         try:
-            return str(settings().directory)
+            return str(self.told())
         except TolError as error:
             refuse(error)
 
@@ -66,7 +70,7 @@ class _DatasetParameter(luigi.Parameter):
 class DatasetTask(luigi.Task):
     """A stage of a dataset's build."""
 
-    dataset: str = _DatasetParameter(description="the dataset's folder, as [dataset] root and tag name it")
+    dataset: str = FolderParameter(description="the dataset's folder, as [dataset] root and tag name it")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)

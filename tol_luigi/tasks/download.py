@@ -6,37 +6,29 @@ from typing import TYPE_CHECKING
 
 import luigi
 
-from tol_luigi.core.errors import TolError
-from tol_luigi.tasks.base import refuse
+from tol_luigi.tasks.base import FolderParameter
 from tol_luigi.tasks.settings import downloads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tol_luigi.tasks.sciluigi_bridge import Workflow
 
 __all__ = ["DownloadSources"]
 
 
-class _FolderParameter(luigi.Parameter):
-    """The folder of the downloads, which the settings tell; wrong settings are refused here, before there is a task."""
+class _DownloadsParameter(FolderParameter):
+    """The folder of the downloads."""
 
-    def has_task_value(self, task_name: str, param_name: str) -> bool:
-        """There always is one."""
-        del task_name, param_name
-        return True
-
-    def task_value(self, task_name: str, param_name: str) -> str:
-        """Give the folder of the settings."""
-        del task_name, param_name
-        try:
-            return str(downloads().folder)
-        except TolError as error:
-            refuse(error)
+    def told(self) -> Path:
+        """Ask the settings."""
+        return downloads().folder
 
 
 class DownloadSources(luigi.WrapperTask):
     """Fetch everything that a full build needs, and leave it where the settings say."""
 
-    folder: str = _FolderParameter(description="where it goes, as [download] folder names it")
+    folder: str = _DownloadsParameter(description="where it goes, as [download] folder names it")
 
     def requires(self) -> Workflow:
         """Have the workflow done."""

@@ -18,8 +18,8 @@ from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.downloads.catalogue import SOURCES, unpacked
 from tol_luigi.downloads.extract import extract, extract_member
-from tol_luigi.downloads.forecast import forecast, forecast_text, require_space
-from tol_luigi.downloads.jobs import Order, SlurmJob, run_here, run_slurm
+from tol_luigi.downloads.forecast import forecast_text, require_space
+from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
 from tol_luigi.tasks.sciluigi_bridge import PortTask, Workflow, port
 from tol_luigi.tasks.settings import Downloads, downloads
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["AskServers", "FetchSource", "PlaceSources", "SourcesWorkflow", "UnpackSource"]
 
 _REPORT_SECONDS = 5.0
-_ASKING_RETRIES = 2
 _BYTES_PER_IMAGE = 80_000
 _MB, _GB = 1e6, 1e9
 
@@ -102,26 +101,6 @@ class _DownloadTask(PortTask):
         sys.stderr.write(f"tol_luigi: {self.instance_name}: {exception}\n")
         return str(exception)
 
-    def order(self, remotes: list[Remote]) -> Order:
-        """Write down what is to be fetched, and how the settings want it."""
-        given = self.given.settings
-        return Order(
-            remotes=remotes,
-            lock=self.given.lock,
-            means={
-                "files": given.files,
-                "connections": given.connections,
-                "retries": given.retries,
-                "pause": given.pause_seconds,
-            },
-            hosts={
-                "connections": given.host_connections,
-                "stall_seconds": given.stall_seconds,
-                "token_host": given.token_host,
-            },
-            token_variable=given.token_variable,
-        )
-
     @contextlib.contextmanager
     def progress(self, total: int) -> Iterator[Callable[[int], None]]:
         """Show bytes, rate and time left: in luigid's page, and as a bar on a terminal.
@@ -169,9 +148,7 @@ class AskServers(_DownloadTask):
     def run(self) -> None:
         """Ask, print, check, store."""
         given = self.given
-        means = self.order(given.remotes).to_means()
-        means.retries = min(means.retries, _ASKING_RETRIES)
-        rows = forecast(given.remotes, given.lock, means)
+        rows = given.forecast(given.remotes)
         sys.stdout.write(forecast_text(rows))
         sys.stdout.flush()
         due = (
@@ -199,10 +176,8 @@ class FetchSource(_DownloadTask):
 
     def run(self) -> None:
         """Look for space, fetch, and write the audit trail."""
-        given, order = self.given, self.order(self.given.of(self.source))
-        means = order.to_means()
-        means.retries = min(means.retries, _ASKING_RETRIES)
-        rows = forecast(order.remotes, order.lock, means)
+        given, remotes = self.given, self.given.of(self.source)
+        order, rows = given.order(remotes), given.forecast(remotes)
         require_space(rows)
         self.audit({"what": "begun", "where": given.settings.where, "files": len(rows)})
         with self.progress(sum(row.bytes or 0 for row in rows)) as came:

@@ -22,6 +22,8 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
 from tol_luigi.downloads import catalogue
+from tol_luigi.downloads.forecast import Row, forecast
+from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import SOURCES, archives, benchmarks
 from tol_luigi.sources.bioscan import Bioscan
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Source
     from tol_luigi.downloads.catalogue import Remote, Table
 
-__all__ = ["DATASET_FORMAT", "Downloads", "Settings", "downloads", "settings"]
+__all__ = ["DATASET_FORMAT", "Downloads", "Settings", "downloads", "settings", "wanted_downloads"]
 
 DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
@@ -274,6 +276,9 @@ def settings() -> Settings:
     return _consistent(settled, origins)
 
 
+_ASKING_RETRIES = 2
+
+
 @dataclass(frozen=True)
 class Downloads:
     """What the settings say of the files to fetch, none of which need be there.
@@ -293,6 +298,32 @@ class Downloads:
     given: dict[tuple[str, str], Path]
     remotes: list[Remote]
     tables: list[Table]
+
+    def order(self, remotes: list[Remote]) -> Order:
+        """Write down what is to be fetched, and how the settings want it."""
+        given = self.settings
+        return Order(
+            remotes=remotes,
+            lock=self.lock,
+            means={
+                "files": given.files,
+                "connections": given.connections,
+                "retries": given.retries,
+                "pause": given.pause_seconds,
+            },
+            hosts={
+                "connections": given.host_connections,
+                "stall_seconds": given.stall_seconds,
+                "token_host": given.token_host,
+            },
+            token_variable=given.token_variable,
+        )
+
+    def forecast(self, remotes: list[Remote]) -> list[Row]:
+        """Ask the servers how much there is to fetch; one that does not answer is not waited for."""
+        means = self.order(remotes).to_means()
+        means.retries = min(means.retries, _ASKING_RETRIES)
+        return forecast(remotes, self.lock, means)
 
     @property
     def lock(self) -> Path:
@@ -327,8 +358,8 @@ class Downloads:
 
 
 @functools.cache
-def downloads() -> Downloads:
-    """Give what the settings of this process say of downloads, read and checked once.
+def wanted_downloads() -> Downloads | None:
+    """Give what the settings of this process say of downloads, read and checked once; None where there are to be none.
 
     Raises:
         SettingsError: Something is wrong; as :func:`settings`, but that files need not be there yet.
@@ -338,9 +369,18 @@ def downloads() -> Downloads:
     made = {
         section.get_task_family(): _checked(section, origins, there=False) for section in sections.SECTIONS
     }
-    found = _downloads(made, origins)
+    return _downloads(made, origins)
+
+
+def downloads() -> Downloads:
+    """Give what :func:`wanted_downloads` gives.
+
+    Raises:
+        SettingsError: The same, or no folder is named.
+    """
+    found = wanted_downloads()
     if found is None:
-        where = _where("download", "folder", origins, "")
+        where = _where("download", "folder", _origins(), "")
         raise SettingsError(
             where, "empty", "Name the folder that the sources are to lie in: they need 2.2 TB"
         )
