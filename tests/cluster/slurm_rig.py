@@ -10,12 +10,14 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,12 +104,19 @@ def wait_for(what: str, is_so: Callable[[], T], seconds: float, every: float = 0
     return found
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any, so that no other takes one while its daemon is away."""
+
+
 def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as each, contextlib.suppress(OSError):
+            each.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def processes(*markers: str) -> dict[int, str]:
@@ -199,7 +208,9 @@ class Rig:
         )
 
     def _daemon(self, *command: str, name: str = "") -> None:
-        # One that is orphaned by the end of the tests ends, too.
+        # One that is orphaned by the end of the tests ends, too. The kernel means the end of the thread that has
+        # started it, so daemons are started by the main one.
+        assert threading.current_thread() is threading.main_thread()
         program = shutil.which(command[0], path=_path())
         assert program is not None
         with (self.folder / f"{name or command[0]}.out").open("ab") as out:
