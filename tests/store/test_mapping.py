@@ -14,7 +14,8 @@ from tol_luigi.core.source import Found, Member
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.inat21 import INat21
-from tol_luigi.store.mapping import Listed, build_mapping, fill_splits, marker
+from tol_luigi.store.identities import Listed
+from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: Li
     litter = Found(Member("README", 1), "a", state=State.NO_IMAGE, reason="no image by its name")
     stray = Found(Member("notes.md", 1), state=State.NO_IMAGE, reason="beside the archives")
     listed = list_images(Eol, {"a": [litter, (1, 10)]})
-    source = Listed("eol", Eol.columns, listed.make_id, listed.partitions, listed.listings, [stray])
+    source = Listed("eol", Eol.columns, listed.spelling, listed.partitions, listed.listings, [stray])
 
     assert build(tmp_path / "mapping.sqlite", source) == [
         {"id": "", "source": "eol", "partition": "a", "name": "README", "state": "no_image",

@@ -47,6 +47,7 @@ class Bioscan(Source):
         Column("part", "bioscan_part", int),
         Column("filename", "bioscan_filename", str),
     )
+    spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
         self, images: Path, partitions: int, metadata: Path | None = None, index: Path | None = None
