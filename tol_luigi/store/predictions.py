@@ -164,9 +164,7 @@ def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, di
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
     query = (
-        model.select(
-            *model._meta.sorted_fields, Place.partition, Place.position, Split.is_val, Split.is_train_small
-        )
+        model.select(model, Place.partition, Place.position, Split.is_val, Split.is_train_small)
         .join(Place, on=(Place.evobio10m_id == image))
         .join(Split, on=(Split.evobio10m_id == image))
         .order_by(image)
