@@ -248,3 +248,28 @@ def test_a_damaged_mapping_is_made_anew(tmp_path: Path, list_images: ListImages)
     build(tmp_path / "m", list_images(Eol, {"a": [(1, 10)]}))
 
     assert marker(tmp_path / "m", "mapping") == "d1"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([(1, 10, IDS[1]), (2, 10, IDS[1])], id="an id twice"),
+        pytest.param([(1, 10, None)], id="no id"),
+        pytest.param([("one", 10, IDS[1])], id="a text for a number"),
+        pytest.param([(1 << 63, 10, IDS[1])], id="a number beyond 63 bits"),
+    ],
+)
+def test_a_published_table_with_something_else_in_it_is_refused(
+    tmp_path: Path, published: Path, list_images: ListImages, rows: list[Any]
+) -> None:
+    with contextlib.closing(sqlite3.connect(published)) as database, database:
+        database.execute("DROP TABLE eol")
+        database.execute("CREATE TABLE eol (content_id, page_id, evobio10m_id)")
+        if rows[0][0] == 1 << 63:
+            database.execute("INSERT INTO eol VALUES (9223372036854775808, 10, 'a')")
+        else:
+            database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
+    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Give a mapping"):
+        build(tmp_path / "mapping.sqlite", list_images(Eol, {"a": [(1, 10)]}), published=published)
+
+    assert not (tmp_path / "mapping.sqlite").exists()

@@ -119,12 +119,26 @@ def insert_rows(
     database.connection().executemany(sql, rows)
 
 
-def insert_table(database: peewee.SqliteDatabase, model: type[peewee.Model], table: pa.Table) -> None:
-    """Insert the rows of a table, which has a column for each field of the model; quickest in the order of its key."""
+def insert_table(
+    database: peewee.SqliteDatabase, model: type[peewee.Model], table: pa.Table
+) -> Iterator[int]:
+    """Insert the rows of a table, some at a time; quickest in the order of the model's key.
+
+    Args:
+        database: The database, to which the model is bound.
+        model: The model.
+        table: The rows, with a column for each of its fields.
+
+    Yields:
+        The number of rows so far.
+    """
     names = [field.column_name for field in model._meta.sorted_fields]  # noqa: SLF001 (as above)
+    count = 0
     for batch in table.select(names).to_batches(BATCH):
         columns = (column.to_pylist() for column in batch.columns)
         insert_rows(database, model, zip(*columns, strict=True))
+        count += batch.num_rows
+        yield count
 
 
 def fetch(database: peewee.Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:  # noqa: ANN401

@@ -80,12 +80,12 @@ def build_mapping(
         for source, model in zip(sources, models, strict=True):
             looked_up = published if source.name in PUBLISHED_SOURCES else None
             found = identify(source, _published_images(source, looked_up) if looked_up else None)
-            insert_table(database, model, found.images)
+            for rows in insert_table(database, model, found.images):
+                progress(count + rows)
             _insert_places(database, found, partitions)
             yield from _left_out(found)
-            count += len(found.numbers)
+            count += len(found.images)
             partitions += len(source.partitions)
-            progress(count)
         Marker.create(stage="mapping", digest=digest)
 
 
@@ -123,7 +123,9 @@ def _insert_places(database: peewee.SqliteDatabase, found: Identities, before: i
     numbered = [(before + number, source.name, name) for number, name in enumerate(source.partitions)]
     insert_rows(database, Partition, numbered)
     places = found.places
-    insert_table(database, Place, places.set_column(0, "partition", pc.add(places["partition"], before)))
+    places = places.set_column(0, "partition", pc.add(places["partition"], before))
+    for _ in insert_table(database, Place, places):
+        pass  # its images have been counted
 
 
 def _left_out(found: Identities) -> Iterator[dict[str, Any]]:
@@ -170,9 +172,11 @@ def fill_splits(
         if Marker.get_or_none(Marker.stage == "splits"):
             return  # another process has been quicker, and this is a copy of what it has made
         taken = published is not None and _has_splits(database)
+        count = 0
         for (name, _), model in zip(sources, models, strict=True):
             if taken and name in PUBLISHED_SOURCES:
-                _take_splits(database, model, published)
+                count += _take_splits(database, model, published)
+                progress(count)
             else:
                 ids = fetch_table(database, _ids(model), pa.schema([(IMAGE_ID, pa.string())]))
                 chosen = assign(
@@ -182,8 +186,9 @@ def fill_splits(
                     train_small_percent=train_small_percent,
                 )
                 flags = (pa.array(flag.astype("int8")) for flag in chosen)
-                insert_table(database, Split, pa.table([ids[IMAGE_ID], *flags], names=_SPLIT))
-            progress(Split.select().count())
+                for rows in insert_table(database, Split, pa.table([ids[IMAGE_ID], *flags], names=_SPLIT)):
+                    progress(count + rows)
+                count += len(ids)
         Marker.create(stage="splits", digest=digest)
 
 
@@ -202,19 +207,19 @@ def _has_splits(database: peewee.SqliteDatabase) -> bool:
     return bool(database.execute_sql(f"SELECT EXISTS (SELECT 1 FROM {_PUBLISHED}.split)").fetchone()[0])  # noqa: S608
 
 
-def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> None:  # noqa: ANN401
+def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> int:  # noqa: ANN401
+    """Copy the splits of a source's images, and give their number."""
     table = model._meta.table_name  # noqa: SLF001 (peewee's own spelling of its public model metadata)
-    before = Split.select().count()
     # A cross join, to SQLite, is one whose first table is read first: in the order of the ids.
     sql = (
         f"INSERT INTO main.split ({', '.join(_SPLIT)}) "  # noqa: S608 (the names are our own)
         f'SELECT image.{IMAGE_ID}, is_val, is_train_small FROM main."{table}" AS image '
         f"CROSS JOIN {_PUBLISHED}.split AS given ON given.{IMAGE_ID} = image.{IMAGE_ID}"
     )
-    database.execute_sql(sql)
-    lacking = model.select().count() - (Split.select().count() - before)
-    if lacking:
+    copied = int(database.execute_sql(sql).rowcount)
+    if lacking := model.select().count() - copied:
         what = f"its split table lacks {lacking} images of its table {table}"
         raise MappingError(
             published, what, "Give a mapping whose splits are complete, or empty the split table"
         )
+    return copied
