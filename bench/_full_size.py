@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from _life import Life
+from _mapped import make_mapping
 from _sizes import FULL, Places, Sizes
 from _sources import BIOSCAN_ARCHIVE, INAT21_ARCHIVE, make_sources
 from _tables import make_tables
@@ -26,6 +27,8 @@ def make(folder: Path, images: int, *, published: bool = False) -> Path:
     places, life = Places(folder), Life(Sizes(images))
     make_sources(places, life, published=published)
     make_tables(places.tables, life)
+    if published:
+        make_mapping(places.tables / "mapping.sqlite", life)
     places.settings.write_text(_settings(life.sizes, published=published), encoding="utf-8")
     return places.settings
 

@@ -9,7 +9,7 @@ __all__ = ["Places", "Sizes"]
 
 FULL = 10_400_000
 _INAT21, _BIOSCAN = 2_686_843, 1_128_313
-_ARCHIVE, _PART = 104_500, 10_000
+_ARCHIVE = 104_500
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,11 @@ class Sizes:
 
     Attributes:
         images: How many images there are in all.
+        of_part: How many a part of BIOSCAN has.
     """
 
     images: int
+    of_part: int = 10_000
 
     def of(self, full: int, least: int = 1) -> int:
         """Scale a count of the full size."""
@@ -59,7 +61,7 @@ class Sizes:
     @property
     def parts(self) -> int:
         """Parts of BIOSCAN, a partition each."""
-        return -(-self.bioscan // _PART)
+        return -(-self.bioscan // self.of_part)
 
     @property
     def ranks(self) -> list[int]:
@@ -75,7 +77,7 @@ class Sizes:
     def bounds(self, source: str) -> list[int]:
         """Give where each archive of EOL, each class of iNat21 or each part of BIOSCAN begins, and where the last ends."""
         if source == "bioscan":
-            return [*range(0, self.bioscan, _PART), self.bioscan]
+            return [*range(0, self.bioscan, self.of_part), self.bioscan]
         count, pieces = (self.eol, self.archives) if source == "eol" else (self.inat21, self.classes)
         return [count * piece // pieces for piece in range(pieces + 1)]
 

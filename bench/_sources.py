@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Column
 
 INAT21_ARCHIVE, BIOSCAN_ARCHIVE = "train.tar.gz", "cropped_256.zip"
-EOL_ID, BIOSCAN_ID, INAT21_ID = 200, 201, 202
+PUBLISHED_ID = {"eol": 200, "bioscan": 201, "inat21": 202}
 """The salts of published ids."""
 
 _SIZE, _BLOCK = 210, 512
@@ -102,7 +102,7 @@ def _listing(path: Path, source: str) -> Iterator[Callable[..., None]]:
 
 def _eol(life: Life, rows: Numbers, with_ids: bool) -> dict[str, pa.Array]:
     if with_ids:
-        ids = uuids(rows, EOL_ID)
+        ids = uuids(rows, PUBLISHED_ID["eol"])
         none = pa.nulls(len(rows), pa.int64())
         return {"member": joined(ids, ".jpg"), "id": ids, "content_id": none, "page_id": none}
     content, page, _ = life.eol(rows)
