@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["lookup_name", "published_entries", "write_names"]
 
+_TAXA = 1 << 15
+"""So many taxa are kept as written, which takes about 30 MB."""
+
 
 def lookup_name(source: str) -> str:
     """Name the lookup file of a source."""
@@ -51,7 +54,7 @@ def write_names(
     """
     lineages, count = Lineages(), 0
 
-    @functools.cache  # a taxon is that of many pages and images
+    @functools.lru_cache(_TAXA)  # a taxon is that of many images, mostly not far from each other
     def told(taxon: Taxon) -> tuple[tuple[str, ...], str, str]:
         """Give the ranks as rendered and as JSON, and the class index as JSON."""
         return taxon.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))

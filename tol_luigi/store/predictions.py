@@ -37,6 +37,7 @@ __all__ = ["Guard", "images_by_id", "list_named", "predicted_tables"]
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
 _NAMELESS = "no rank is known of it"
 _ON_LIST = "on the list "
+_TAXA = 1 << 15
 
 
 class Guard:
@@ -207,7 +208,7 @@ class _Names:
 def _names(path: Path, source: Source, guard: Guard) -> _Names:
     """Read the names of a source; those that have no rank at all are none."""
 
-    @functools.cache  # most insects are of few taxa
+    @functools.lru_cache(_TAXA)  # most insects are of few taxa
     def judged(ranks: tuple[str, ...]) -> tuple[str, int]:
         taxon = Taxon.from_rendered(ranks)
         return common_or_name(taxon, ""), guard.of_taxon(taxon)
