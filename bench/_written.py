@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _columns import below, chosen, fixed, fractions, hex_digits, numbers_of, where
+from _table import peak_mib, processor_seconds
 
 from tol_luigi import __version__
 from tol_luigi.core.batches import BATCH
@@ -176,3 +177,4 @@ def _placed(rows: pa.Table, share: Share, order: Ints) -> tuple[pa.Table, list[S
 
 if __name__ == "__main__":
     write()
+    print(processor_seconds(), peak_mib())
