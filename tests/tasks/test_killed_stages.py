@@ -133,5 +133,4 @@ def test_a_stage_that_is_killed_leaves_nothing_that_is_taken_for_whole(
         kills[stage] = moment
         assert attempt(0, stage) == 0
         assert digests(tmp_path / "killed" / "built") == after, stage
-    print(kills)
     assert all(count for stage, count in kills.items() if stage != "_written"), kills
