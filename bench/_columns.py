@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,9 +97,9 @@ def decimal(numbers: NDArray[np.uint64] | NDArray[np.int64], width: int = 0) -> 
     return pc.utf8_lpad(texts, width, "0") if width else texts
 
 
-def chosen(texts: list[str] | pa.Array, places: NDArray[np.int64]) -> pa.Array:
+def chosen(texts: Sequence[str] | pa.Array, places: NDArray[np.int64]) -> pa.Array:
     """Give the text at each place of a list."""
-    return pa.array(texts).take(pa.array(places)) if isinstance(texts, list) else texts.take(pa.array(places))
+    return (texts if isinstance(texts, pa.Array) else pa.array(texts)).take(pa.array(places))
 
 
 def joined(*parts: pa.Array | str, separator: str = "") -> pa.Array:
