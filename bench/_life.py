@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _columns import below, chosen, dealt, decimal, fractions, joined, uuids, zipf
+from _columns import chosen, dealt, decimal, fractions, joined, uuids, zipf
 from _tree import CLASS, FAMILY, GENUS, INSECTA, SPECIES, Tree
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 SCRAPED, NAMELESS = SPECIES + 1, SPECIES + 2
 """Kinds of a page beside the ranks: with a name of its own, in no table, and with none at all."""
 
-_SHARES = {NAMELESS: 0.005, SCRAPED: 0.02, FAMILY: 0.03, GENUS: 0.1, SPECIES: 1.0}
+_SHARES = {NAMELESS: 0.01, SCRAPED: 0.02, FAMILY: 0.03, GENUS: 0.1, SPECIES: 1.0}
 """How many of the pages are of a kind, or of those before it."""
 
-_REPEATED, _MISNAMED, _FLAWED = 0, 1, 2000
+_REPEATED, _MISNAMED, _FLAWED = 500, 700, 1000
 """One file of EOL in so many repeats the name of an earlier one, and one has a name that tells nothing."""
 
 _WELLS = [f"{row}{column:02d}" for row in "ABCDEFGH" for column in range(1, 13)]
 _FIRST_CONTENT = 1_000_000
-_CONTENT, _PAGE, _KIND, _TAXON, _ROW, _FILE, _CLASS, _INSECT, _KNOWN, _ONE, _FLAW = range(100, 111)
+_CONTENT, _PAGE, _KIND, _TAXON, _ROW, _FILE, _CLASS, _INSECT, _KNOWN, _ONE = range(100, 110)
 
 
 class Life:
@@ -51,7 +51,8 @@ class Life:
     @cached_property
     def kinds(self) -> Ints:
         """What each of the pages that may have images is about: a rank, or one of the kinds beside them."""
-        lot = fractions(np.arange(self.sizes.pages, dtype=np.uint64), _KIND)
+        count = self.sizes.pages
+        lot = dealt(np.arange(count, dtype=np.uint64), _KIND, count) / count
         places = np.searchsorted(list(_SHARES.values()), lot, side="right")
         found: Ints = np.array(list(_SHARES))[places]
         return found
@@ -113,8 +114,8 @@ class Life:
         return self._flaw(images) == _REPEATED
 
     def _flaw(self, images: Numbers) -> Ints:
-        """Give a number for each file of EOL; 0 and 1 stand for flaws, and the first file has none."""
-        return np.where(images == 0, _FLAWED, below(images, _FLAW, _FLAWED))
+        """Give a number for each file of EOL, of which two stand for flaws; the first file has none."""
+        return (images % np.uint64(_FLAWED)).astype(np.int64)
 
     def inat21(self, images: Numbers) -> pa.Array:
         """Name the files of images of iNat21."""

@@ -55,10 +55,11 @@ def _members(given: Settings, source: str) -> Iterator[str]:
 
 
 def _key(source: str, member: str) -> tuple[Any, ...]:
+    """Read the natural key off a name; () where it tells none."""
     *_, folder, file = ["", *member.split("/")]
     if source == "eol":
         content, page, *_ = file.split("_")
-        return int(content), int(page)
+        return (int(content), int(page)) if page.isdigit() else ()
     if source == "bioscan":
         return int(folder.removeprefix("part")), file
     number, _, name = folder.partition("_")
@@ -76,7 +77,7 @@ def mapping(given: Settings, folder: Path) -> None:
         places = ", ".join("?" for _ in (*_COLUMNS[source], "id"))
         for member in _members(given, source):
             key = _key(source, member)
-            if (source, *key) in known:
+            if not key or (source, *key) in known:
                 continue
             known[source, *key] = image = str(uuid.uuid4())
             cursor.execute(f"INSERT INTO {source} VALUES ({places})", (*key, image))  # noqa: S608 (the names are our own)
@@ -131,7 +132,7 @@ def _row(split: str, image: str, source: str, key: tuple[Any, ...], name: tuple[
     keys: dict[str, tuple[Any, ...]] = {other: ("",) * len(columns) for other, columns in _COLUMNS.items()}
     keys[source] = key
     ranks, common = name
-    common = common or " ".join(filter(None, ranks[-2:])) or " ".join(filter(None, ranks))
+    common = common or " ".join(ranks[-2:]).strip().capitalize() or " ".join(filter(None, ranks))
     return [split, image, *keys["eol"], *keys["bioscan"], *keys["inat21"], *ranks, common]
 
 
@@ -179,7 +180,7 @@ def _licenses(given: Settings, folder: Path, digests: dict[str, str]) -> None:
     for path in sorted(given.eol.media_manifests.iterdir()):
         with path.open(encoding="utf-8", newline="") as file:
             for content, page, *others in csv.reader(file):
-                rights[content, page] = others
+                rights.setdefault((content, page), others)
     with (
         (folder / "catalog.csv").open(encoding="utf-8", newline="") as file,
         (folder / "licenses.csv").open("w", encoding="utf-8", newline="") as written,
