@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _columns import chosen, dealt, decimal, fractions, joined, uuids, zipf
+from _columns import chosen, dealt, decimal, fractions, joined, often_low, uuids
 from _tree import CLASS, FAMILY, GENUS, INSECTA, SPECIES, Tree
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _REPEATED, _MISNAMED, _FLAWED = 500, 700, 1000
 
 _WELLS = [f"{row}{column:02d}" for row in "ABCDEFGH" for column in range(1, 13)]
 _FIRST_CONTENT = 1_000_000
-_CONTENT, _PAGE, _KIND, _TAXON, _ROW, _FILE, _CLASS, _INSECT, _KNOWN, _ONE = range(100, 110)
+_CONTENT, _PAGE, _KIND, _TAXON, _ROW, _FILE, _CLASS, _INSECT, _KNOWN, _ONE = range(100, 200, 10)
 
 
 class Life:
@@ -100,7 +100,7 @@ class Life:
     def eol(self, images: Numbers) -> tuple[Ints, Ints, Ints]:
         """Give the content id, the page id and the number of the page of images of EOL."""
         meant = np.where(self._flaw(images) == _REPEATED, images // np.uint64(2), images)
-        pages = zipf(meant, _PAGE, self.sizes.pages)
+        pages = often_low(meant, _PAGE, self.sizes.pages)
         most = 1 << (4 * self.sizes.eol).bit_length()
         content = dealt(meant, _CONTENT, most).astype(np.int64) + _FIRST_CONTENT
         return content, self.pages_of(pages), pages
@@ -129,7 +129,7 @@ class Life:
 
     def insects(self, images: Numbers) -> tuple[Ints, Ints, NDArray[np.float64]]:
         """Give genus and species of images of BIOSCAN, and a fraction that settles how much of that is known."""
-        genera = zipf(images, _INSECT, self.tree.within(CLASS, INSECTA, GENUS))
+        genera = often_low(images, _INSECT, self.tree.within(CLASS, INSECTA, GENUS))
         return genera, self.tree.one_species(genera, images, _ONE), fractions(images, _KNOWN)
 
     def insect_files(self, images: Numbers) -> tuple[pa.Array, pa.Array]:
