@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,12 +53,14 @@ def below(numbers: Numbers, salt: int, count: int) -> NDArray[np.int64]:
     return (mixed(numbers, salt) % np.uint64(count)).astype(np.int64)
 
 
-def zipf(numbers: Numbers, salt: int, count: int) -> NDArray[np.int64]:
-    """Give a number below ``count`` for each number, the low ones the more often: as one through the number."""
-    flat = max(1.0, count / 1000)  # the first thousandth are about equally often
-    power = fractions(numbers, salt)
-    drawn = flat * ((count + flat) / flat) ** power - flat
-    return np.minimum(drawn.astype(np.int64), count - 1)
+def often_low(numbers: Numbers, salt: int, count: int) -> NDArray[np.int64]:
+    """Give a number below ``count`` for each number, the low ones far more often, but nearly all of them.
+
+    Fractions are multiplied, so that nothing depends on how a machine takes powers and logarithms.
+    """
+    drawn = fractions(numbers, salt) * fractions(numbers, salt + 1) * count
+    thrice = below(numbers, salt + 2, 2) == 0
+    return np.where(thrice, drawn * fractions(numbers, salt + 3), drawn).astype(np.int64)
 
 
 def dealt(numbers: Numbers, salt: int, count: int) -> Numbers:
@@ -97,9 +99,9 @@ def decimal(numbers: NDArray[np.uint64] | NDArray[np.int64], width: int = 0) -> 
     return pc.utf8_lpad(texts, width, "0") if width else texts
 
 
-def chosen(texts: list[str] | pa.Array, places: NDArray[np.int64]) -> pa.Array:
+def chosen(texts: Sequence[str] | pa.Array, places: NDArray[np.int64]) -> pa.Array:
     """Give the text at each place of a list."""
-    return pa.array(texts).take(pa.array(places)) if isinstance(texts, list) else texts.take(pa.array(places))
+    return (texts if isinstance(texts, pa.Array) else pa.array(texts)).take(pa.array(places))
 
 
 def joined(*parts: pa.Array | str, separator: str = "") -> pa.Array:

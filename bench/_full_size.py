@@ -5,19 +5,31 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from _facts import write_insects, write_manifests, write_rare_species
+from _hierarchy import write_hierarchy, write_scraped
 from _life import Life
 from _mapped import make_mapping
 from _sizes import FULL, Places, Sizes
 from _sources import BIOSCAN_ARCHIVE, INAT21_ARCHIVE, make_sources
-from _tables import make_tables
+from _tables import (
+    write_chains,
+    write_eol_vernaculars,
+    write_inat_vernaculars,
+    write_resolved,
+    write_taxa,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def make(folder: Path, images: int, *, published: bool = False) -> Path:
     """Make everything that stands before the mapping; the same arguments give the same bytes.
 
     Args:
-        folder: Where it goes; it may not be there yet.
+        folder: Where it goes; nothing of it may be there.
         images: How many images.
         published: Make a published mapping as well, and use it.
 
@@ -26,44 +38,48 @@ def make(folder: Path, images: int, *, published: bool = False) -> Path:
     """
     places, life = Places(folder), Life(Sizes(images))
     make_sources(places, life, published=published)
-    make_tables(places.tables, life)
+    places.tables.mkdir()
+    tables = _tables(places.tables, life)
     if published:
-        make_mapping(places.tables / "mapping.sqlite", life)
-    places.settings.write_text(_settings(life.sizes, published=published), encoding="utf-8")
+        tables["published", "mapping"] = places.tables / "mapping.sqlite"
+        make_mapping(tables["published", "mapping"], life)
+    places.settings.write_text(_settings(life.sizes, tables), encoding="utf-8")
     return places.settings
 
 
-def _settings(sizes: Sizes, *, published: bool) -> str:
-    sections = {
-        "dataset": {"root": "built", "tag": "full"},
-        "eol": {
-            "images": "sources/eol",
-            "taxon_tab": "tables/taxon.tab",
-            "scraped_page_ids": "tables/scraped_page_ids.csv",
-            "vernacular_names": "tables/vernacularnames.csv",
-            "media_manifests": "tables/media",
-        },
-        "inat21": {
-            "images": f"sources/{INAT21_ARCHIVE}",
-            "taxa": "tables/taxa.csv",
-            "vernacular_names": "tables/VernacularNames-english.csv",
-            "partitions": sizes.groups,
-        },
-        "bioscan": {
-            "images": f"sources/{BIOSCAN_ARCHIVE}",
-            "metadata": "tables/bioscan.jsonld",
-            "partitions": sizes.parts,
-        },
-        "itis": {"chains": "tables/species_level_taxonomy_chains.csv"},
-        "resolved": {"jsonl": "tables/resolved.jsonl"},
-        "rare_species": {
-            "seen": "tables/seen_in_training.json",
-            "unseen": "tables/unseen_in_training.json",
-            "allow_no_match": "true",
-        },
+def _tables(folder: Path, life: Life) -> dict[tuple[str, str], Path]:
+    """Make the metadata tables, and give them by section and key of the settings."""
+    written: dict[tuple[str, str], tuple[str, Callable[[Path, Life], None]]] = {
+        ("eol", "taxon_tab"): ("taxon.tab", write_hierarchy),
+        ("eol", "scraped_page_ids"): ("scraped_page_ids.csv", write_scraped),
+        ("eol", "vernacular_names"): ("vernacularnames.csv", write_eol_vernaculars),
+        ("eol", "media_manifests"): ("media_manifest", write_manifests),
+        ("inat21", "taxa"): ("taxa.csv", write_taxa),
+        ("inat21", "vernacular_names"): ("VernacularNames-english.csv", write_inat_vernaculars),
+        ("bioscan", "metadata"): ("BIOSCAN_Insect_Dataset_metadata.jsonld", write_insects),
+        ("itis", "chains"): ("species_level_taxonomy_chains.csv", write_chains),
+        ("resolved", "jsonl"): ("resolved.jsonl", write_resolved),
     }
-    if published:
-        sections["published"] = {"mapping": "tables/mapping.sqlite"}
+    for name, write in written.values():
+        write(folder / name, life)
+    tables = {setting: folder / name for setting, (name, _) in written.items()}
+    for key in ("seen", "unseen"):
+        tables["rare_species", key] = folder / f"{key}_in_training.json"
+    write_rare_species(tables["rare_species", "seen"], tables["rare_species", "unseen"], life)
+    return tables
+
+
+def _settings(sizes: Sizes, tables: dict[tuple[str, str], Path]) -> str:
+    """Name everything, relative to the folder of the settings file."""
+    sections: dict[str, dict[str, object]] = {
+        "dataset": {"root": "built", "tag": "full"},
+        "eol": {"images": "sources/eol"},
+        "inat21": {"images": f"sources/{INAT21_ARCHIVE}", "partitions": sizes.groups},
+        "bioscan": {"images": f"sources/{BIOSCAN_ARCHIVE}", "partitions": sizes.parts},
+        "rare_species": {"allow_no_match": "true"},  # of very few images, none need be on a list
+    }
+    for (section, key), path in tables.items():
+        sections.setdefault(section, {})[key] = f"{path.parent.name}/{path.name}"
     return "\n".join(
         "\n".join([f"[{section}]", *(f"{key} = {value}" for key, value in values.items()), ""])
         for section, values in sections.items()

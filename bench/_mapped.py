@@ -38,11 +38,15 @@ def make_mapping(path: Path, life: Life) -> None:
             database.execute(f"PRAGMA {name} = {value}")
         for source, columns in _TABLES.items():
             database.execute(f"CREATE TABLE {source} ({columns}, evobio10m_id TEXT PRIMARY KEY)")
-        database.execute("CREATE TABLE split (evobio10m_id TEXT PRIMARY KEY, is_val INTEGER, is_train_small INTEGER)")
+        database.execute(
+            "CREATE TABLE split (evobio10m_id TEXT PRIMARY KEY, is_val INTEGER, is_train_small INTEGER)"
+        )
         database.execute("BEGIN")
         for source in _TABLES:  # each index on its own, so that it fits into the cache
             for numbers in _listed(life, source):
-                _insert(database, source, [*_keys(life, source, numbers), uuids(numbers, PUBLISHED_ID[source])])
+                _insert(
+                    database, source, [*_keys(life, source, numbers), uuids(numbers, PUBLISHED_ID[source])]
+                )
         for source in _TABLES:
             for numbers in _listed(life, source):
                 ids = uuids(numbers, PUBLISHED_ID[source])
@@ -58,6 +62,8 @@ def _listed(life: Life, source: str) -> Iterator[Numbers]:
     count = getattr(life.sizes, source)
     for numbers in chunks(0, count + max(1, int(count * _SHARE))):
         is_listed = (fractions(numbers, _LACKING) >= _SHARE) | (numbers >= count)
+        if source == "eol":
+            is_listed &= ~life.is_misnamed(numbers) & ~life.is_repeated(numbers)
         yield numbers[is_listed]
 
 

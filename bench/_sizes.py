@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 
-__all__ = ["Places", "Sizes"]
-
 FULL = 10_400_000
 _INAT21, _BIOSCAN = 2_686_843, 1_128_313
 _ARCHIVE = 104_500

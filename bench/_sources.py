@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _columns import chosen, decimal, joined, uuids
+from _columns import CHUNK, below, chosen, decimal, joined, uuids, where
 
+from tol_luigi.core.ledger import State
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.inat21 import INat21
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
     from _columns import Numbers
     from _life import Life
     from _sizes import Places
+    from numpy.typing import NDArray
 
-    from tol_luigi.core.source import Column
+    Ints = NDArray[np.int64]
+    _About = Callable[[Numbers], dict[str, pa.Array]]
 
 INAT21_ARCHIVE, BIOSCAN_ARCHIVE = "train.tar.gz", "cropped_256.zip"
 PUBLISHED_ID = {"eol": 200, "bioscan": 201, "inat21": 202}
@@ -32,6 +37,8 @@ PUBLISHED_ID = {"eol": 200, "bioscan": 201, "inat21": 202}
 
 _SIZE, _BLOCK = 210, 512
 _BYTES = {"eol": 300_000, "inat21": 80_000, "bioscan": 12_000}
+"""How long files of a source are, on average."""
+
 _KINDS = {"eol": Eol, "inat21": INat21, "bioscan": Bioscan}
 
 
@@ -54,77 +61,78 @@ def make_sources(places: Places, life: Life, *, published: bool) -> None:
     for name in (INAT21_ARCHIVE, BIOSCAN_ARCHIVE):
         (places.sources / name).touch()
     layout = Layout(places.dataset, "")
-    bounds = life.sizes.bounds("eol")
-    for number, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for number, ends in enumerate(itertools.pairwise(life.sizes.bounds("eol"))):
+        about = _eol_by_id if by_id(number, published=published) else _eol
         name = archive_name(number)
         with _listing(layout.listing("eol", name), "eol") as write:
-            write(name, lambda rows, number=number: _eol(life, rows, by_id(number, published=published)), [(start, stop)])
+            write(name, np.arange(*ends, dtype=np.uint64), functools.partial(about, life))
     with _listing(layout.listing("inat21", "archive"), "inat21") as write:
+        bounds = list(itertools.pairwise(life.sizes.bounds("inat21")))
         for group in range(life.sizes.groups):
-            write(f"{group:03d}", lambda rows: _inat21(life, rows), _class_ranges(life, group))
+            classes = [np.arange(*ends, dtype=np.uint64) for ends in bounds[group :: life.sizes.groups]]
+            write(f"{group:03d}", np.concatenate(classes), functools.partial(_inat21, life))
     with _listing(layout.listing("bioscan", "archive"), "bioscan") as write:
-        bounds = life.sizes.bounds("bioscan")
-        for part in sorted(range(1, life.sizes.parts + 1), key=str):
-            write(f"part{part}", lambda rows, part=part: _bioscan(life, rows, part), [(bounds[part - 1], bounds[part])])
-
-
-def _class_ranges(life: Life, group: int) -> list[tuple[int, int]]:
-    """Give where the images of the classes of a partition of iNat21 are."""
-    bounds = life.sizes.bounds("inat21")
-    return [(bounds[number], bounds[number + 1]) for number in range(group, life.sizes.classes, life.sizes.groups)]
+        parts = enumerate(itertools.pairwise(life.sizes.bounds("bioscan")), start=1)
+        for part, ends in sorted(parts, key=lambda pair: str(pair[0])):
+            write(f"part{part}", np.arange(*ends, dtype=np.uint64), functools.partial(_bioscan, life, part))
 
 
 @contextlib.contextmanager
-def _listing(path: Path, source: str) -> Iterator[Callable[..., None]]:
-    """Write a listing a partition at a time, in the order of their names; as ``write_listing`` does, row group by row group."""
+def _listing(path: Path, source: str) -> Iterator[Callable[[str, Numbers, _About], None]]:
+    """Write a listing a partition at a time, in the order of their names: the row groups that ``write_listing`` makes."""
     schema = listing_schema(_KINDS[source].columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
 
-        def write(
-            partition: str, about: Callable[[Numbers], dict[str, pa.Array]], ranges: list[tuple[int, int]]
-        ) -> None:
-            rows = np.concatenate([np.arange(start, stop, dtype=np.uint64) for start, stop in ranges])
-            pieces = [about(rows[first : first + 100_000]) for first in range(0, len(rows), 100_000)]
-            columns = {name: pa.chunked_array([piece[name] for piece in pieces]) for name in pieces[0]}
-            size = pa.array(_BYTES[source] // 2 + (rows * np.uint64(7919) % np.uint64(_BYTES[source])).astype(np.int64))
-            columns |= {
-                "partition": pa.repeat(partition, len(rows)),
-                "position": pa.array(np.arange(len(rows))),
-                "size": size,
-                "offset": pa.array((rows.astype(np.int64) * 2 * _BYTES[source] // _BLOCK + 1) * _BLOCK),
-                **{name: pa.repeat("", len(rows)) for name in ("id", "state", "reason") if name not in columns},
+        def write(partition: str, images: Numbers, about: _About) -> None:
+            pieces = [about(images[first : first + CHUNK]) for first in range(0, len(images), CHUNK)]
+            told = {name: pa.chunked_array([piece[name] for piece in pieces]) for name in pieces[0]}
+            mean, nothing = _BYTES[source], pa.repeat("", len(images))
+            told |= {
+                "partition": pa.repeat(partition, len(images)),
+                "position": pa.array(np.arange(len(images))),
+                "size": pa.array(mean // 2 + below(images, _SIZE, mean)),
+                "offset": pa.array((images.astype(np.int64) * 2 * mean // _BLOCK + 1) * _BLOCK),
             }
-            writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema))
+            writer.write_table(pa.table([told.get(name, nothing) for name in schema.names], schema=schema))
 
         yield write
 
 
-def _eol(life: Life, rows: Numbers, with_ids: bool) -> dict[str, pa.Array]:
-    if with_ids:
-        ids = uuids(rows, PUBLISHED_ID["eol"])
-        none = pa.nulls(len(rows), pa.int64())
-        return {"member": joined(ids, ".jpg"), "id": ids, "content_id": none, "page_id": none}
-    content, page, _ = life.eol(rows)
-    member = joined(decimal(content), "_", decimal(page), "_eol-full-size-copy.jpg")
-    return {"member": member, "content_id": pa.array(content), "page_id": pa.array(page)}
+def _eol(life: Life, images: Numbers) -> dict[str, pa.Array]:
+    content, page, _ = life.eol(images)
+    named = joined(decimal(content), "_", decimal(page), "_eol-full-size-copy.jpg")
+    misnamed = life.is_misnamed(images)
+    return {
+        "member": where(misnamed, joined(decimal(content), "_thumbnail.jpg"), named),
+        "content_id": pa.array(content, mask=misnamed),
+        "page_id": pa.array(page, mask=misnamed),
+        "state": where(misnamed, str(State.BAD_NAME), ""),
+        "reason": where(misnamed, "name with one id only", ""),
+    }
 
 
-def class_of(life: Life, rows: Numbers) -> tuple[np.ndarray, pa.Array]:
-    """Give number and name of the class of images of iNat21."""
-    bounds = np.array(life.sizes.bounds("inat21"))
-    number = np.searchsorted(bounds, rows.astype(np.int64), side="right") - 1
-    return number, chosen(life.classes, number)
+def _eol_by_id(life: Life, images: Numbers) -> dict[str, pa.Array]:
+    del life
+    ids, none = uuids(images, PUBLISHED_ID["eol"]), pa.nulls(len(images), pa.int64())
+    return {"member": joined(ids, ".jpg"), "id": ids, "content_id": none, "page_id": none}
 
 
-def _inat21(life: Life, rows: Numbers) -> dict[str, pa.Array]:
-    number, name = class_of(life, rows)
-    file = life.inat21(rows)
+def _inat21(life: Life, images: Numbers) -> dict[str, pa.Array]:
+    number, name = class_of(life, images)
+    file = life.inat21(images)
     member = joined("train/", decimal(number, 5), "_", name, "/", file)
     return {"member": member, "filename": file, "cls_name": name, "cls_num": pa.array(number)}
 
 
-def _bioscan(life: Life, rows: Numbers, part: int) -> dict[str, pa.Array]:
-    _, file = life.insect_files(rows)
+def _bioscan(life: Life, part: int, images: Numbers) -> dict[str, pa.Array]:
+    _, file = life.insect_files(images)
     member = joined(f"bioscan/images/cropped_256/part{part}/", file)
-    return {"member": member, "part": pa.repeat(part, len(rows)), "filename": file}
+    return {"member": member, "part": pa.repeat(part, len(images)), "filename": file}
+
+
+def class_of(life: Life, images: Numbers) -> tuple[Ints, pa.Array]:
+    """Give number and name of the class of images of iNat21."""
+    bounds = np.array(life.sizes.bounds("inat21"))
+    number = np.searchsorted(bounds, images.astype(np.int64), side="right") - 1
+    return number, chosen(life.classes, number)

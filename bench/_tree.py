@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,21 +18,23 @@ KINGDOM, PHYLUM, CLASS, ORDER, FAMILY, GENUS, SPECIES = range(7)
 INSECTA = 0
 """The place of the class that BIOSCAN's images are of; it is the largest one."""
 
-_LETTERS = [c + v for c in "bcdfglmnprstv" for v in "aeiou"][::2][:32]
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
-_LARGE = [pair.capitalize() for pair in _PAIRS]
+_SYLLABLES = [consonant + vowel for consonant in "bcdfglmnprstv" for vowel in "aeiou"][::2][:32]
+_PAIRS = [first + second for first in _SYLLABLES for second in _SYLLABLES]
+_CAPITALISED = [pair.capitalize() for pair in _PAIRS]
 _BITS = 10
+"""A pair of syllables tells so many bits of a number, two of them twice as many."""
+
 _ENDINGS = (
-    [""],
-    ["phyta", "poda", "zoa", "mycota"],
-    ["opsida", "ia", "ata", "mycetes"],
-    ["ales", "iformes", "ptera", "ida"],
-    ["idae", "aceae", "idae", "aceae"],
-    ["us", "a", "um", "is"],
+    ("",),
+    ("phyta", "poda", "zoa", "mycota"),
+    ("opsida", "ia", "ata", "mycetes"),
+    ("ales", "iformes", "ptera", "ida"),
+    ("idae", "aceae"),
+    ("us", "a", "um", "is"),
 )
-_EPITHETS = ["us", "a", "ensis", "ii", "oides", "atum", "ana", "alis"]
-_EPITHET_BITS = 20
-_FIRST = {KINGDOM: ["Animalia", "Plantae", "Fungi"], PHYLUM: ["Arthropoda"], CLASS: ["Insecta"]}
+_EPITHET_ENDINGS = ("us", "a", "ensis", "ii", "oides", "atum", "ana", "alis")
+_REAL = {KINGDOM: ("Animalia", "Plantae", "Fungi"), PHYLUM: ("Arthropoda",), CLASS: ("Insecta",)}
+"""What the first taxa of some ranks are called."""
 
 
 class Tree:
@@ -41,12 +44,16 @@ class Tree:
 
     Args:
         counts: How many taxa each rank has, highest first.
+
+    Attributes:
+        counts: The same.
+        starts: The first species of each genus, and the number of all species.
     """
 
     def __init__(self, counts: list[int]) -> None:
         self.counts = counts
         self._parents = [np.zeros(counts[KINGDOM], np.int64)]
-        for above, count in zip(counts, counts[1:], strict=False):
+        for above, count in itertools.pairwise(counts):
             share = (np.arange(count) + 0.5) / count
             self._parents.append((above * share * share).astype(np.int64))
         self._names = [_names(rank, count) for rank, count in enumerate(counts[:SPECIES])]
@@ -78,10 +85,9 @@ class Tree:
     def epithet(self, species: Places) -> pa.Array:
         """Give the second words of species; no two are the same within a genus."""
         genera = self._parents[SPECIES][species]
-        place = species - self.starts[genera]
-        number = (genera * 7919 + place * 31) % (1 << _EPITHET_BITS)
-        first, second = number & ((1 << _BITS) - 1), number >> _BITS
-        return joined(chosen(_PAIRS, first), chosen(_PAIRS, second), chosen(_EPITHETS, first % 8))
+        first, second = _halves(genera * 7919 + (species - self.starts[genera]) * 31)
+        ending = chosen(_EPITHET_ENDINGS, first % len(_EPITHET_ENDINGS))
+        return joined(chosen(_PAIRS, first), chosen(_PAIRS, second), ending)
 
     def binomial(self, species: Places) -> pa.Array:
         """Give the scientific names of species."""
@@ -91,21 +97,21 @@ class Tree:
 
     def lineage(self, rank: int, places: Places) -> list[pa.Array]:
         """Give the names of taxa and of those above them, highest first; of species the second word."""
-        names = [
-            self.name(step, self.above(rank, places, step)) for step in range(min(rank + 1, SPECIES))
-        ]
+        names = [self.name(step, self.above(rank, places, step)) for step in range(min(rank + 1, SPECIES))]
         return [*names, self.epithet(places)] if rank == SPECIES else names
 
 
 def _names(rank: int, count: int) -> pa.Array:
-    """Make the names of a rank, all different."""
+    """Make the names of a rank, all different: of some million taxa."""
     numbers = np.arange(count)
-    shuffled = (numbers * 0x5851F42D + rank * 7919) % (1 << 2 * _BITS)
-    first, second = shuffled & ((1 << _BITS) - 1), shuffled >> _BITS
-    further = numbers >> 2 * _BITS  # 0 up to a million names
-    third = chosen(["", *_PAIRS], np.minimum(further, len(_PAIRS)))
-    names = joined(
-        chosen(_LARGE, first), chosen(_PAIRS, second), third, chosen(_ENDINGS[rank], numbers % len(_ENDINGS[rank]))
-    )
-    known = _FIRST.get(rank, [])[:count]
-    return pa.concat_arrays([pa.array(known, pa.string()), names[len(known) :]])
+    first, second = _halves(numbers * 0x5851F42D + rank * 7919)
+    third = chosen(["", *_PAIRS], numbers >> 2 * _BITS)
+    ending = chosen(_ENDINGS[rank], numbers % len(_ENDINGS[rank]))
+    made = joined(chosen(_CAPITALISED, first), chosen(_PAIRS, second), third, ending)
+    real = _REAL.get(rank, ())[:count]
+    return pa.concat_arrays([pa.array(real, pa.string()), made[len(real) :]])
+
+
+def _halves(numbers: Places) -> tuple[Places, Places]:
+    """Give the lower bits of numbers, and the next ones."""
+    return numbers & ((1 << _BITS) - 1), numbers >> _BITS & ((1 << _BITS) - 1)

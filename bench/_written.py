@@ -35,10 +35,25 @@ _MANY, _FEW, _GROUP = 20_000, 40, 3
 """One image in so many has the bytes of others; at least so many images do; so many are alike, on average."""
 
 _RECORD, _TAR_RECORD, _TAR_END = 512, 10_240, 1024
-_SHAPES = [(640, 480), (1024, 768), (500, 375), (1600, 1200), (375, 500), (2048, 1536), (500, 500), (800, 600)]
+_SHAPES = [
+    (640, 480),
+    (1024, 768),
+    (500, 375),
+    (1600, 1200),
+    (375, 500),
+    (2048, 1536),
+    (500, 500),
+    (800, 600),
+]
 _MODES = ["RGB"] * 62 + ["L", "CMYK"]
 _FORMATS = ["JPEG"] * 63 + ["PNG"]
-_FLAGS: list[list[str]] = [*[[]] * 60, ["exif_orientation"], ["exif_orientation"], ["truncated"], ["converted"]]
+_FLAGS: list[list[str]] = [
+    *[[]] * 60,
+    ["exif_orientation"],
+    ["exif_orientation"],
+    ["truncated"],
+    ["converted"],
+]
 _UNREADABLE = 0.0005
 
 
@@ -108,7 +123,9 @@ def _told(given: Settings, about: tuple[str, str, str], every: int, images: int)
     alike = _alike(numbers, every, images)
     opened = kept & ~broken
     shape = below(alike, _SHAPE, len(_SHAPES))
-    flags = pa.array(_FLAGS, pa.list_(pa.string())).take(pa.array(below(alike, _FLAG, len(_FLAGS)), mask=~opened))
+    flags = pa.array(_FLAGS, pa.list_(pa.string())).take(
+        pa.array(below(alike, _FLAG, len(_FLAGS)), mask=~opened)
+    )
     facts = {
         "id": ids,
         "source": pa.repeat(source, len(rows)),
@@ -171,7 +188,9 @@ def _placed(rows: pa.Table, share: Share, order: Ints) -> tuple[pa.Table, list[S
         shards.append(Shard(shard_name(number), size, digest, len(some)))
     for name, values in places.items():
         index = LEDGER.get_field_index(name)
-        rows = rows.set_column(index, LEDGER.field(index), pa.array(values, LEDGER.field(index).type, mask=~written))
+        rows = rows.set_column(
+            index, LEDGER.field(index), pa.array(values, LEDGER.field(index).type, mask=~written)
+        )
     return rows, shards
 
 
