@@ -40,11 +40,13 @@ class Column:
         name: The column's name in the source's table of ``mapping.sqlite``.
         catalog: Its name in the catalogs.
         type: ``int`` or ``str``.
+        repeats: Whether the same text stands in many images, so that the catalogs keep it once.
     """
 
     name: str
     catalog: str
     type: type[int | str]
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Folder(Source):
     name: ClassVar[str] = "folder"
     lists_by_labels: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("collection", "folder_name", str),
+        Column("collection", "folder_name", str, repeats=True),
         Column("file", "folder_file", str),
     )
     spelling: ClassVar[str] = "{}/{}"

@@ -47,7 +47,7 @@ class INat21(Source):
     name: ClassVar[str] = "inat21"
     columns: ClassVar[tuple[Column, ...]] = (
         Column("filename", "inat21_filename", str),
-        Column("cls_name", "inat21_cls_name", str),
+        Column("cls_name", "inat21_cls_name", str, repeats=True),
         Column("cls_num", "inat21_cls_num", int),
     )
 
