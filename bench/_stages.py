@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _sizes import Places
 from _table import in_a_process, peak_mib, processor_seconds
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def tell(clock: float, processor: float) -> None:
 
 
 def _clear(settings: Path) -> None:
-    from _sizes import Places  # noqa: PLC0415 (the processes of the stages do without)
-
     for path in Places(settings.parent).dataset.iterdir():
         if path.name == "listings":
             continue

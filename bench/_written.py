@@ -35,7 +35,7 @@ _MANY, _FEW, _GROUP = 20_000, 40, 3
 """One image in so many has the bytes of others; at least so many images do; so many are alike, on average."""
 
 _RECORD, _TAR_RECORD, _TAR_END = 512, 10_240, 1024
-_SHAPES = [
+_SHAPES = (
     (640, 480),
     (1024, 768),
     (500, 375),
@@ -44,16 +44,10 @@ _SHAPES = [
     (2048, 1536),
     (500, 500),
     (800, 600),
-]
-_MODES = ["RGB"] * 62 + ["L", "CMYK"]
-_FORMATS = ["JPEG"] * 63 + ["PNG"]
-_FLAGS: list[list[str]] = [
-    *[[]] * 60,
-    ["exif_orientation"],
-    ["exif_orientation"],
-    ["truncated"],
-    ["converted"],
-]
+)
+_MODES = [*["RGB"] * 62, "L", "CMYK"]
+_FORMATS = [*["JPEG"] * 63, "PNG"]
+_FLAGS: list[list[str]] = [*[[]] * 60, ["exif_rotated"], ["elongated", "upscaled"], ["truncated"], ["grey"]]
 _UNREADABLE = 0.0005
 
 
@@ -72,24 +66,19 @@ def write() -> None:
 def _write_share(given: Settings, share: Share, every: int, images: int) -> None:
     layout, about = given.layout, (share.split, share.source, share.partition)
     if share.split == "train_small":
-        train = pq.read_table(layout.ledger("train", *about[1:]))
-        chosen_rows = partition_rows(layout.predicted, *about[1:], ["treeoflife_id", "is_train_small"])
-        ids = chosen_rows.filter(chosen_rows["is_train_small"])["treeoflife_id"]
-        rows = train.filter(pc.is_in(train["id"], value_set=ids)).sort_by(
-            [("shard", "ascending"), ("position", "ascending")]
-        )
+        rows = _repeated(given, share)
         order = np.arange(len(rows))
     else:
-        rows = _told(given, about, every, images)
+        rows = _told(given, share, every, images)
         order = np.argsort(numbers_of(rows["id"]), kind="stable")
-    table, shards = _placed(rows, share, order)
+    ledger, shards = _placed(rows, share, order)
     path = layout.ledger(*about)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd", row_group_size=BATCH, write_page_checksum=True)
+    pq.write_table(ledger, path, compression="zstd", row_group_size=BATCH, write_page_checksum=True)
+    folder = layout.shard(share.split, 0).parent
+    folder.mkdir(parents=True, exist_ok=True)
     for shard in shards:
-        file = layout.shard(share.split, 0).with_name(shard.name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as empty:
+        with (folder / shard.name).open("wb") as empty:
             empty.truncate(shard.size)
     receipt = {
         "split": share.split,
@@ -106,12 +95,23 @@ def _write_share(given: Settings, share: Share, every: int, images: int) -> None
     write_json(layout.verdict(*about), verdict)
 
 
-def _told(given: Settings, about: tuple[str, str, str], every: int, images: int) -> pa.Table:
+def _repeated(given: Settings, share: Share) -> pa.Table:
+    """Take what train_small repeats of the ledger of train, in the order of the shards there."""
+    about = share.source, share.partition
+    rows = partition_rows(given.layout.predicted, *about, ["treeoflife_id", "is_train_small"])
+    ids = _plain(rows.filter(rows["is_train_small"])["treeoflife_id"])
+    train = pq.read_table(given.layout.ledger("train", *about))
+    return train.filter(pc.is_in(train["id"], value_set=ids)).sort_by(
+        [("shard", "ascending"), ("position", "ascending")]
+    )
+
+
+def _told(given: Settings, share: Share, every: int, images: int) -> pa.Table:
     """Say of each image of a partition of train or val what became of it, but for its place in the shards."""
-    split, source, partition = about
+    source, partition = share.source, share.partition
     columns = ["split", "treeoflife_id", "position", "excluded", "exclusion"]
     rows = partition_rows(given.layout.predicted, source, partition, columns)
-    rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position").combine_chunks()
+    rows = rows.filter(pc.equal(rows["split"], share.split)).sort_by("position").combine_chunks()
     ids = _plain(rows["treeoflife_id"])
     numbers = numbers_of(ids)
     listing = given.layout.listing(source, given.listing_of(source, partition))
@@ -123,9 +123,7 @@ def _told(given: Settings, about: tuple[str, str, str], every: int, images: int)
     alike = _alike(numbers, every, images)
     opened = kept & ~broken
     shape = below(alike, _SHAPE, len(_SHAPES))
-    flags = pa.array(_FLAGS, pa.list_(pa.string())).take(
-        pa.array(below(alike, _FLAG, len(_FLAGS)), mask=~opened)
-    )
+    flag = pa.array(below(alike, _FLAG, len(_FLAGS)), mask=~opened)
     facts = {
         "id": ids,
         "source": pa.repeat(source, len(rows)),
@@ -138,7 +136,7 @@ def _told(given: Settings, about: tuple[str, str, str], every: int, images: int)
         "height": pa.array(np.array([height for _, height in _SHAPES])[shape], mask=~opened),
         "mode": _known(opened, chosen(_MODES, below(alike, _MODE, len(_MODES)))),
         "format": _known(opened, chosen(_FORMATS, below(alike, _MODE, len(_FORMATS)))),
-        "flags": flags,
+        "flags": pa.array(_FLAGS, pa.list_(pa.string())).take(flag),
         "sha256": _known(kept, fixed(hex_digits(alike, _SHA256, 4))),
         "md5": _known(kept, fixed(hex_digits(alike, _MD5, 2))),
     }

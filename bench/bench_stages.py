@@ -29,33 +29,33 @@ def main() -> None:
             for _ in range(given.repeat):
                 for stage, cost in costs(settings):
                     taken.setdefault(stage, {}).setdefault(count, []).append(cost)
-    n = f"as in the lines, with{'' if given.published else 'out'} a published mapping"
-    lines = [(stage, count) for stage in taken for count in counts]
-    rows = [
-        Row(
-            f"{stage}, {count:,}",
-            [MILLION * cost.processor / count for cost in taken[stage][count]],
-            [MILLION * cost.processor / counts[0] for cost in taken[stage][counts[0]]],
-            f"{_least(taken[stage][count], 'processor')} s, {_least(taken[stage][count], 'clock')} s by the clock",
-        )
-        for stage, count in lines
-    ]
-    title = f"{__doc__} Time: as much a million images, however many there are (target: a ratio of {TARGET} at most)."
-    show(title, n, "s of processor time a million images", f"{counts[0]:,} images", rows)
-    rows = [
-        Row(
-            f"{stage}, {count:,}",
-            [cost.memory for cost in taken[stage][count]],
-            [cost.memory for cost in taken[stage][counts[0]]],
-        )
-        for stage, count in lines
-    ]
-    title = f"{__doc__} Memory: 2 GiB at most with ten million images."
-    show(title, n, "MiB, the most that the process held", f"{counts[0]:,} images", rows)
+    mapping = "with a published mapping" if given.published else "with ids of their own"
+    tables = {
+        f"Time: as much a million images, however many there are (target: a ratio of {TARGET} at most).": (
+            "s of processor time a million images",
+            lambda cost, count: MILLION * cost.processor / count,
+        ),
+        "Memory: 2 GiB at most with ten million images.": (
+            "MiB, the most that the process held",
+            lambda cost, _: cost.memory,
+        ),
+    }
+    for title, (unit, figure) in tables.items():
+        rows = [
+            Row(
+                f"{stage}, {count:,}",
+                [figure(cost, count) for cost in runs],
+                [figure(cost, counts[0]) for cost in of_stage[counts[0]]],
+                f"{_least(runs, 'processor')} s of processor time, {_least(runs, 'clock')} s by the clock",
+            )
+            for stage, of_stage in taken.items()
+            for count, runs in of_stage.items()
+        ]
+        show(f"{__doc__} {title}", f"as in the lines, {mapping}", unit, f"{counts[0]:,} images", rows)
 
 
-def _least(costs_: list[Cost], what: str) -> str:
-    return f"{min(getattr(cost, what) for cost in costs_):.1f}"
+def _least(runs: list[Cost], what: str) -> str:
+    return f"{min(getattr(cost, what) for cost in runs):.1f}"
 
 
 if __name__ == "__main__":
