@@ -241,9 +241,9 @@ def on(disk: Path, given: Sections) -> Sections:
 @pytest.mark.parametrize(
     ("size", "task", "file"),
     [
-        pytest.param("52k", "MakeMapping", "mapping.sqlite", id="at a database"),
+        pytest.param("44k", "MakeMapping", "mapping.sqlite", id="at a database"),
         pytest.param("64k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
-        pytest.param("128k", "PlanShards", "plan.json", id="at a text"),
+        pytest.param("116k", "PlanShards", "plan.json", id="at a text"),
         pytest.param("300k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],
