@@ -22,7 +22,7 @@ from tol_luigi.core.samples import MEMBERS
 from tol_luigi.core.splits import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 # webdataset leaves it to the garbage collector to close its shards.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -123,7 +123,7 @@ def test_webdataset(dataset: Dataset, split: str) -> None:
         assert {member for member in sample if not member.startswith("__")} == {"jpg", *TEXTS}
 
 
-LOAD = """
+OFFLINE = """
 import json, sys
 
 def refuse(event, arguments):
@@ -133,8 +133,12 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 from datasets import load_dataset
 
-cache, *shards = sys.argv[1:]
-loaded = load_dataset("webdataset", data_files=shards, split="train", cache_dir=cache)
+kind, cache, *files = sys.argv[1:]
+loaded = load_dataset(kind, data_files=files, split="train", cache_dir=cache)
+"""
+"""Loads files as Hugging Face's documentation says, in a process that cannot reach any other."""
+
+SHOW_SHARDS = """
 json.dump({
     "ids": loaded["__key__"][:],
     "columns": {name: str(kind.dtype) for name, kind in loaded.features.items()},
@@ -142,27 +146,49 @@ json.dump({
     "texts": loaded["taxonTag_com.txt"][:],
 }, sys.stdout)
 """
-"""Loads shards as Hugging Face's documentation says, in a process that cannot reach any other."""
+
+SHOW_CATALOG = """
+json.dump({
+    "columns": {name: str(getattr(kind, "dtype", kind)) for name, kind in loaded.features.items()},
+    "rows": [[row[name] for name in ("split", "treeoflife_id", "species", "common")] for row in loaded],
+}, sys.stdout)
+"""
 
 
-@pytest.mark.parametrize("split", SPLITS)
-def test_hugging_face_datasets(dataset: Dataset, split: str, tmp_path: Path) -> None:
-    rows = dataset.rows(split)
+def load(kind: str, show: str, folder: Path, files: Sequence[str | Path]) -> Any:
+    """Load files with Hugging Face's datasets, and give what is shown of them."""
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, tmp_path / "cache", *dataset.shards(split)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
+        [sys.executable, "-c", OFFLINE + show, kind, folder / "cache", *files],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "home")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    loaded = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_hugging_face_datasets(dataset: Dataset, split: str, tmp_path: Path) -> None:
+    rows = dataset.rows(split)
+    loaded = load("webdataset", SHOW_SHARDS, tmp_path, dataset.shards(split))
     assert sorted(loaded["ids"]) == sorted(rows)
     assert set(loaded["columns"]) == {*MEMBERS, "__key__", "__url__"}
     assert loaded["images"] == [["RGB", 224, 224]] * len(rows)
     for sample, text in zip(loaded["ids"], loaded["texts"], strict=True):
         assert text.endswith(f" with common name {rows[sample]['common']}.")
+
+
+def test_hugging_face_datasets_read_the_catalog(dataset: Dataset, tmp_path: Path) -> None:
+    loaded = load("parquet", SHOW_CATALOG, tmp_path, [dataset.parquet])
+    assert loaded["columns"]["species"] == loaded["columns"]["treeoflife_id"] == "string"
+    assert loaded["columns"]["eol_content_id"] == "int64"
+    assert loaded["rows"] == [
+        [row[name] for name in ("split", "treeoflife_id", "species", "common")]
+        for split in SPLITS
+        for row in dataset.rows(split).values()
+    ]
 
 
 SOURCE = """
@@ -202,6 +228,15 @@ def test_duckdb_finds_the_same_rows_in_both_catalogs(dataset: Dataset) -> None:
         assert missing(dataset.parquet, dataset.csv) == []
 
 
+def test_duckdb_finds_an_image_by_its_id(dataset: Dataset) -> None:
+    for split in SPLITS:
+        for image, row in list(dataset.rows(split).items())[:3]:
+            with duckdb.connect() as database:
+                query = f"SELECT species, split FROM '{dataset.parquet}' WHERE treeoflife_id = ?"  # noqa: S608
+                found = database.execute(query, [image]).fetchall()
+            assert (row["species"], split) in found
+
+
 def test_pandas_reads_the_csv(dataset: Dataset) -> None:
     catalog = pd.read_csv(dataset.csv)
     columnar = pd.read_parquet(dataset.parquet)
@@ -209,6 +244,16 @@ def test_pandas_reads_the_csv(dataset: Dataset) -> None:
     assert list(catalog["treeoflife_id"]) == list(columnar["treeoflife_id"])
     assert list(catalog["common"]) == list(columnar["common"])
     assert not catalog.duplicated(["split", "treeoflife_id"]).any()
+
+
+def test_pandas_reads_texts_that_repeat_as_categories(dataset: Dataset) -> None:
+    columnar = pd.read_parquet(dataset.parquet)
+    categories = {name for name, kind in columnar.dtypes.items() if kind == "category"}
+    assert {"split", *RANKS, "common", "source", "partition", "mode", "format"} <= categories
+    assert not {"treeoflife_id", "inat21_filename", "sha256", "md5"} & categories
+    text = pd.read_csv(dataset.csv, keep_default_na=False)
+    counts = columnar.groupby(["species", "split"], observed=True).size()
+    assert counts.to_dict() == text.groupby(["species", "split"]).size().to_dict()
 
 
 def test_pandas_finds_train_small_in_train(dataset: Dataset) -> None:

@@ -4,16 +4,21 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tol_luigi.sources import SOURCES
+from tol_luigi.store import catalogs
 from tol_luigi.store.catalogs import (
     catalog_schema,
     count_samples,
     frames,
+    in_row_groups,
     partition_rows,
     predicted_schema,
     write_catalog,
@@ -159,3 +164,130 @@ def test_a_catalog_cut_short_is_not_there(tmp_path: Path) -> None:
         write_catalog(tmp_path / "c.csv", tmp_path / "c.parquet", schema, tables(), lambda _: None)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Give the same rows with each text spelled out in every row."""
+    kinds = [
+        field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(kinds))
+
+
+def muddled(table: pa.Table) -> pa.Table:
+    """Give the same rows in two pieces, with texts that are in none of them, in another order."""
+    other = table.from_pylist([row("id-0", common="zebra", genus="Equus")], schema=table.schema)
+    return pa.concat_tables([other, table.slice(0, 1), table.slice(1)]).unify_dictionaries().slice(1)
+
+
+@pytest.mark.parametrize(
+    "change", [plain, muddled, pa.Table.combine_chunks], ids=lambda change: change.__name__
+)
+def test_the_bytes_follow_from_the_rows_and_not_from_how_they_are_held(tmp_path: Path, change: Any) -> None:
+    schema = predicted_schema(SOURCES, USED)
+    table = pa.Table.from_pylist(ROWS, schema=schema)
+    for name, one in (("before", table), ("after", change(table))):
+        write_catalog(tmp_path / f"{name}.csv", tmp_path / name, schema, [one], lambda _: None)
+
+    assert (tmp_path / "after.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
+    assert (tmp_path / "after").read_bytes() == (tmp_path / "before").read_bytes()
+
+
+def test_a_text_is_kept_once_and_none_that_is_in_no_row(tmp_path: Path) -> None:
+    schema = predicted_schema(SOURCES, USED)
+    write_catalog(
+        tmp_path / "c.csv",
+        tmp_path / "c",
+        schema,
+        [muddled(pa.Table.from_pylist(ROWS, schema=schema))],
+        told_nothing,
+    )
+    with pq.ParquetFile(tmp_path / "c") as file:
+        common = file.read_row_group(0, ["common"])["common"].combine_chunks()
+
+    assert common.dictionary.to_pylist() == [AWKWARD, "bee"]
+
+
+def told_nothing(_: int) -> None:
+    """Be told of progress."""
+
+
+@pytest.mark.parametrize("schema", [predicted_schema(SOURCES, SOURCES), catalog_schema(SOURCES, SOURCES)])
+def test_texts_that_repeat_are_categories_and_ids_and_names_of_files_are_not(
+    tmp_path: Path, schema: pa.Schema
+) -> None:
+    table = pa.Table.from_pylist([row("id-1", inat21_cls_name="a", folder_name="b")], schema=schema)
+    write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, [table], lambda _: None)
+    kinds = pd.read_parquet(tmp_path / "c").dtypes.astype(str)
+    several = {"class_index", "source", "partition", "excluded", "exclusion", "mode", "format"} & {
+        *schema.names
+    }
+
+    assert {name for name, kind in kinds.items() if kind == "category"} == {
+        "split", "inat21_cls_name", "folder_name", "kingdom", "phylum", "class", "order", "family", "genus", "species",
+        "common", *several,
+    }  # fmt: skip
+    with pq.ParquetFile(tmp_path / "c") as file:
+        columns = [file.metadata.row_group(0).column(index) for index in range(file.metadata.num_columns)]
+    for column in columns:
+        if column.path_in_schema in {"treeoflife_id", "sha256", "md5", "inat21_filename", "eol_content_id"}:
+            assert "RLE_DICTIONARY" not in column.encodings
+
+
+@pytest.fixture
+def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a row group have four rows at most."""
+    monkeypatch.setattr(catalogs, "ROW_GROUP", 4)
+
+
+@pytest.mark.usefixtures("small_row_groups")
+def test_a_large_partition_has_several_row_groups(tmp_path: Path) -> None:
+    schema, told = predicted_schema(SOURCES, USED), list[int]()
+    rows = [row(f"id-{number}", "a" if number < 9 else "b") for number in range(12)]
+    tables = [pa.Table.from_pylist(part, schema=schema) for part in (rows[:9], [], rows[9:])]
+    write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, tables, told.append)
+    with pq.ParquetFile(tmp_path / "c") as file:
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+
+    assert (sizes, told) == ([4, 4, 1, 3], [4, 8, 9, 12])
+    assert pq.read_table(tmp_path / "c")["treeoflife_id"].to_pylist() == [
+        one["treeoflife_id"] for one in rows
+    ]
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 13
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(1, 12))
+@settings(deadline=None)
+def test_row_groups_are_full_but_for_the_last(sizes: list[int], size: int) -> None:
+    numbers = iter(range(sum(sizes)))
+    tables = [pa.table({"n": pa.array([next(numbers) for _ in range(one)], pa.int64())}) for one in sizes]
+    groups = list(in_row_groups(tables, size))
+
+    assert [number for group in groups for number in group["n"].to_pylist()] == list(range(sum(sizes)))
+    assert all(len(group) == size for group in groups[:-1])
+    assert all(0 < len(group) <= size for group in groups)
+
+
+@pytest.mark.usefixtures("small_row_groups")
+def test_row_groups_of_the_final_catalog_tell_which_ids_they_hold(tmp_path: Path) -> None:
+    schema = catalog_schema(SOURCES, USED)
+    rows = [row(f"{number * 0x9E3779B1 % 2**32:08x}") for number in range(40)]
+    table = pa.Table.from_pylist(rows, schema=schema)
+    write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, [table], lambda _: None, by_id=True)
+    with duckdb.connect() as database:
+        probe = "SELECT row_group_id, bloom_filter_excludes FROM parquet_bloom_probe(?, 'treeoflife_id', ?)"
+        for number, one in enumerate(rows):
+            told = dict(database.execute(probe, [str(tmp_path / "c"), one["treeoflife_id"]]).fetchall())
+            assert not told[number // 4]
+            assert sum(told.values()) >= 7  # of ten
+
+
+def test_an_empty_catalog_can_be_read(tmp_path: Path) -> None:
+    schema = catalog_schema(SOURCES, USED)
+    write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, [], lambda _: None, by_id=True)
+
+    assert pq.read_table(tmp_path / "c").schema.equals(schema)
+    assert list(frames(tmp_path / "c", ["split"], lambda _: None)) == []
+    with duckdb.connect() as database:
+        assert database.sql(f"SELECT count(*) FROM read_parquet('{tmp_path / 'c'}')").fetchall() == [(0,)]  # noqa: S608

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import predicted_schema
 from tol_luigi.store.duplicates import (
+    Firsts,
     find_duplicates,
-    firsts,
     foretold_images,
     mark_duplicates,
     with_ranks,
@@ -100,7 +100,8 @@ def test_the_first_of_a_group_is_no_duplicate_of_anything() -> None:
     images = [image(0, "a", "train", "eol"), image(1, "a", "val", "eol"), image(2, "b", "val", "eol")]
     table = find_duplicates(lambda: [pa.Table.from_pylist(images, schema=SCHEMA)], ORDER)
     ids = pa.chunked_array([["id-00", "id-01", "id-02"]])
-    assert firsts(table, "eol", "p", ids).to_pylist() == ["id-01", None, None]
+    assert Firsts(table).of("eol", "p", ids).to_pylist() == ["id-01", None, None]
+    assert Firsts(table).of("eol", "elsewhere", ids).to_pylist() == [None, None, None]
 
 
 def test_written_images_are_those_of_train_and_val(tmp_path: Path) -> None:
@@ -120,8 +121,8 @@ def digests_of(world: Any, tmp_path: Path, contents: dict[tuple[str, str], list[
     def path(source: str, partition: str) -> Path:
         return tmp_path / f"{source}-{partition}.hashes"
 
-    for row in pq.read_table(world.predicted).group_by(["source", "partition"]).aggregate([]).to_pylist():
-        about = row["source"], row["partition"]
+    places = {(row["source"], row["partition"]) for row in pq.read_table(world.predicted).to_pylist()}
+    for about in places:
         own: list[str | None] = ["/".join([*about, str(number)]) for number in range(20)]
         told = contents.get(about, [])
         hashes = [content and digest(content) for content in [*told, *own[len(told) :]]]

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
 import csv
+import io
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tol_luigi.core.errors import TableError
+from tol_luigi.core.source import License
 from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.folder import Folder
+from tol_luigi.sources.inat21 import INat21
+from tol_luigi.store import licenses
 from tol_luigi.store.catalogs import catalog_schema, write_catalog
 from tol_luigi.store.licenses import license_link, write_licenses
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
 HEADER = (
     "treeoflife_id,eol_content_id,eol_page_id,md5,medium_source_url,eol_full_size_copy_url,"
@@ -57,13 +68,13 @@ def manifests(tmp_path: Path) -> Path:
     return folder
 
 
-def write(folder: Path, sources: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+def write(folder: Path, sources: dict[str, Any], rows: list[dict[str, Any]], **more: int) -> list[str]:
     schema = catalog_schema(SOURCES, sources)
     catalog = folder / "catalog.parquet"
     write_catalog(
         folder / "catalog.csv", catalog, schema, [pa.Table.from_pylist(rows, schema=schema)], lambda _: None
     )
-    write_licenses(folder / "licenses.csv", catalog, sources)
+    write_licenses(folder / "licenses.csv", catalog, sources, **more)
     return (folder / "licenses.csv").read_text(encoding="utf-8").splitlines()
 
 
@@ -108,3 +119,122 @@ def test_nothing_else_is_left_behind(tmp_path: Path, manifests: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "catalog.csv", "catalog.parquet", "licenses.csv", "manifests"
     ]  # fmt: skip
+
+
+class Telling(Eol):
+    """EOL that tells these licences, in this order."""
+
+    def __init__(self, folder: Path, told: Sequence[License]) -> None:
+        super().__init__(folder)
+        self.told = told
+
+    def licenses(self) -> Iterator[License]:
+        return iter(self.told)
+
+
+HOSTILE = st.text(st.sampled_from(list("\"',\n;é ")), max_size=3)
+KEYS = st.tuples(st.integers(1, 12), st.integers(1, 2))
+TOLD = st.lists(
+    st.builds(
+        License,
+        KEYS.map(lambda key: "/".join(map(str, key))),
+        HOSTILE,
+        st.just("https://f"),
+        st.sampled_from(["cc-by-2.0", "cc-0-1.0", "all mine", ""]),
+        HOSTILE,
+    ),
+    max_size=30,
+)
+IMAGES = st.lists(st.tuples(KEYS, st.sampled_from(["train", "val", "train_small"])), max_size=20)
+
+
+@settings(deadline=None)
+@given(TOLD, IMAGES, st.integers(1, 7), st.sampled_from([1, 3, 1000]))
+def test_lines_are_those_of_a_look_up_image_by_image(
+    told: list[License], images: list[tuple[tuple[int, int], str]], stretch: int, batch: int
+) -> None:
+    rows = [
+        {**image(content, split), "eol_page_id": page, "treeoflife_id": f"id-{number}"}
+        for number, ((content, page), split) in enumerate(images)
+    ]
+    first: dict[str, License] = {}
+    for one in told:
+        first.setdefault(one.key, one)
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(HEADER.split(","))
+    for row in rows:
+        if row["split"] != "train_small" and told:
+            found = first.get(f"{row['eol_content_id']}/{row['eol_page_id']}", License("", "", "", "", ""))
+            ids = row["treeoflife_id"], row["eol_content_id"], row["eol_page_id"], row["md5"]
+            owner = found.owner or "not provided"
+            rights = found.name, owner, license_link(found.name), "not provided"
+            lines.writerow([*ids, found.medium_url, found.full_size_url, *rights])
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(licenses, "_BATCH", batch)
+        folder = Path(name)
+        write(folder, {"eol": Telling(folder, told)}, rows, stretch=stretch)
+        assert (folder / "licenses.csv").read_bytes().decode() == text.getvalue()
+
+
+def test_keys_with_the_same_hash_are_told_apart(
+    tmp_path: Path, manifests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {"eol": Eol(tmp_path, media_manifests=manifests)}
+    rows = [image(2), image(1, "val"), image(3)]
+    expected = write(tmp_path, sources, rows)
+    monkeypatch.setattr(licenses, "_hashed", lambda keys: np.full(len(keys), 7, np.uint64))
+
+    assert write(tmp_path, sources, rows) == expected
+    assert expected[2].startswith("id-1,1,10,md5-1,https://m/1")
+
+
+def test_sources_stand_in_the_order_of_the_catalog_each_with_its_own_keys(
+    tmp_path: Path, manifests: Path
+) -> None:
+    table = tmp_path / "labels.csv"
+    ranks = "kingdom,phylum,class,order,family,genus,species"
+    table.write_text(f"file,{ranks},license,owner\n1/10,Animalia,,,,,,,mine,Me\n")
+    sources = {
+        "eol": Eol(tmp_path, media_manifests=manifests),
+        "folder": Folder(tmp_path, table, "own", 1),
+    }
+    mine = {
+        "treeoflife_id": "mine",
+        "source": "folder",
+        "folder_name": "own",
+        "folder_file": "1/10",
+        "md5": "m",
+    }
+    rows = [image(2), {"split": "train", **mine}, image(1, "val"), {"split": "val", **mine}]
+    lines = [line.split(",") for line in write(tmp_path, sources, rows)[1:]]
+
+    assert [line[0] for line in lines] == ["id-2", "mine", "id-1", "mine"]
+    assert [line[6:8] for line in lines if line[0] == "mine"] == [["mine", "Me"]] * 2
+    assert [line[1:4] for line in lines if line[0] == "mine"] == [["", "", "m"]] * 2
+
+
+def test_a_source_may_spell_its_keys_as_it_likes(tmp_path: Path) -> None:
+    class Told(INat21):
+        def licenses(self) -> Iterator[License]:
+            yield License("00007_Apis/x.jpg", "https://m", "", "cc-0-1.0", "Ann")
+
+    key = {"inat21_filename": "x.jpg", "inat21_cls_name": "Apis", "inat21_cls_num": 7}
+    row = {"split": "train", "treeoflife_id": "id", "source": "inat21", "md5": "m", **key}
+    (_, line) = write(tmp_path, {"inat21": Told(tmp_path, 1)}, [row])
+
+    assert line == f"id,,,m,https://m,,cc-0-1.0,Ann,{CC}/publicdomain/zero/1.0/,not provided"
+
+
+def test_a_manifest_that_cannot_be_read_is_named_and_leaves_nothing_behind(
+    tmp_path: Path, manifests: Path
+) -> None:
+    (manifests / "media_manifest_3.csv").write_text("3,10,x\n")
+    with pytest.raises(TableError, match=r"media_manifest_3\.csv: line 1 has 3 columns"):
+        write(tmp_path, {"eol": Eol(tmp_path, media_manifests=manifests)}, [image(1)])
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "catalog.csv",
+        "catalog.parquet",
+        "manifests",
+    ]

@@ -10,7 +10,7 @@ import pytest
 from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.keys import image_id
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.reconciliation import Ledger, count_states, final_tables, reconcile
+from tol_luigi.store.reconciliation import Ledger, count_states, final_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,12 @@ def account(world: Any, tmp_path: Path) -> Callable[..., list[Ledger]]:
     return written
 
 
+def tables(world: Any, ledgers: list[Ledger], tmp_path: Path, duplicates: Any = None) -> list[pa.Table]:
+    return list(final_tables(world.mapping, world.predicted, tmp_path / "names", ledgers, duplicates))
+
+
 def check(world: Any, ledgers: list[Ledger], tmp_path: Path) -> None:
-    reconcile(world.mapping, world.predicted, tmp_path / "names", ledgers)
+    tables(world, ledgers, tmp_path)
 
 
 def test_what_adds_up_is_let_through(world: Any, account: Any, tmp_path: Path) -> None:
@@ -121,9 +125,9 @@ def test_an_image_without_a_name_has_to_be_in_its_ledger(world: Any, account: An
         check(world, ledgers, tmp_path)
 
 
-def test_the_catalog_has_a_row_for_each_written_sample(world: Any, account: Any) -> None:
+def test_the_catalog_has_a_row_for_each_written_sample(world: Any, account: Any, tmp_path: Path) -> None:
     ledgers = account()
-    rows = pa.concat_tables(final_tables(world.predicted, ledgers)).to_pylist()
+    rows = pa.concat_tables(tables(world, ledgers, tmp_path)).to_pylist()
     excluded = {image_id("eol", "7/10"), image_id("eol", "50/20")}
     expected = [
         (about[0], row["id"]) for about, mine in ledger_rows(world).items() for row in mine
@@ -134,13 +138,13 @@ def test_the_catalog_has_a_row_for_each_written_sample(world: Any, account: Any)
     assert {row["split"] for row in rows} == {"train", "val", "train_small"}
 
 
-def test_what_is_shown_belongs_to_the_image(world: Any, account: Any) -> None:
+def test_what_is_shown_belongs_to_the_image(world: Any, account: Any, tmp_path: Path) -> None:
     def turn(rows: Any) -> None:
         for mine in rows.values():
             mine.reverse()
 
     shown = {row["treeoflife_id"]: row for row in pq.read_table(world.predicted).to_pylist()}
-    for table in final_tables(world.predicted, account(turn)):
+    for table in tables(world, account(turn), tmp_path):
         rows = table.to_pylist()
         assert [row["position"] for row in rows] == sorted(row["position"] for row in rows)
         for row in rows:

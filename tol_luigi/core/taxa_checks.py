@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import pandas as pd
+    Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 __all__ = ["CHECKS", "Tally", "count_taxa", "excesses"]
 
@@ -66,11 +69,35 @@ def count_taxa(frames: Iterable[pd.DataFrame]) -> Tally:
     return tally
 
 
+class _Texts:
+    """A column, worked on text by text instead of row by row: there are far fewer of them.
+
+    Args:
+        column: The column; it is quickest where pandas holds it as categories already.
+    """
+
+    def __init__(self, column: pd.Series[str]) -> None:
+        kept = pd.Categorical(column)
+        self.texts, self.codes = kept.categories, kept.codes
+
+    def rows(self, chosen: Mask) -> Mask:
+        """Tell which rows have one of the texts that are chosen."""
+        rows: Mask = np.append(chosen, False)[self.codes]  # the code of what is null is -1
+        return rows
+
+    def counts(self, rows: Mask) -> dict[str, int]:
+        """Count some of the rows by text."""
+        counts = np.bincount(self.codes[rows], minlength=len(self.texts))
+        return {str(self.texts[code]): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+
+
 def _count(rows: pd.DataFrame, tally: Tally) -> None:
     tally.rows += len(rows)
-    known = {rank: rows[rank] != "" for rank in RANK_LABELS}
+    columns = {name: _Texts(rows[name]) for name in (*RANK_LABELS, "source", "common")}
+    known = {name: column.rows(np.asarray(column.texts != "")) for name, column in columns.items()}
     genus, family, order = known["genus"], known["family"], known["order"]
-    tally.kingdoms.update(_by_value(rows["kingdom"][known["kingdom"]]))
+    source, species = columns["source"], columns["species"]
+    tally.kingdoms.update(columns["kingdom"].counts(known["kingdom"]))
     groups = (
         ("genus_without_higher", genus, 5),
         ("family_without_higher", ~genus & family, 4),
@@ -79,17 +106,12 @@ def _count(rows: pd.DataFrame, tally: Tally) -> None:
     for check, group, depth in groups:
         tally.counts[check].update({rank: int((group & ~known[rank]).sum()) for rank in _HIGHER[:depth]})
     any_higher = known["kingdom"] | known["phylum"] | known["class"] | order | family
-    orphan = known["species"] & ~genus & any_higher
-    tally.counts["species_without_genus"].update(_by_value(rows["source"][orphan]))
-    many = rows["species"].str.contains(" ", regex=False)
-    tally.counts["species_of_many_words"].update(_by_value(rows["species"][many]))
-    unidentified = rows["species"].str.lower() == "(unidentified)"
-    tally.counts["species_unidentified"].update(_by_value(rows["source"][unidentified]))
-    tally.counts["missing_common"].update(_by_value(rows["source"][rows["common"] == ""]))
-
-
-def _by_value(values: pd.Series[str]) -> dict[str, int]:
-    return {str(value): int(count) for value, count in values.value_counts().items()}
+    tally.counts["species_without_genus"].update(source.counts(known["species"] & ~genus & any_higher))
+    many = np.asarray(species.texts.str.contains(" ", regex=False), bool)
+    tally.counts["species_of_many_words"].update(species.counts(species.rows(many)))
+    unidentified = np.asarray(species.texts.str.lower() == "(unidentified)")
+    tally.counts["species_unidentified"].update(source.counts(species.rows(unidentified)))
+    tally.counts["missing_common"].update(source.counts(~known["common"]))
 
 
 def excesses(tally: Tally, limits: Mapping[str, int | None]) -> list[str]:

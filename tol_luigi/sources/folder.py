@@ -58,9 +58,10 @@ class Folder(Source):
     name: ClassVar[str] = "folder"
     lists_by_labels: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("collection", "folder_name", str),
+        Column("collection", "folder_name", str, repeats=True),
         Column("file", "folder_file", str),
     )
+    spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
         self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None

@@ -47,9 +47,12 @@ class INat21(Source):
     name: ClassVar[str] = "inat21"
     columns: ClassVar[tuple[Column, ...]] = (
         Column("filename", "inat21_filename", str),
-        Column("cls_name", "inat21_cls_name", str),
+        Column("cls_name", "inat21_cls_name", str, repeats=True),
         Column("cls_num", "inat21_cls_num", int),
     )
+
+    spelling: ClassVar[str] = "{2:05d}_{1}/{0}"
+    """Class folder and file, as they are published."""
 
     name_key: ClassVar[str] = "cls_num"
 
@@ -86,11 +89,6 @@ class INat21(Source):
             if self._partition(folder) == listing:
                 for found in archives.scan(self._root(), folder):
                     yield self._judged(found, owners)
-
-    def spell(self, key: Sequence[int | str]) -> str:
-        """Write class folder and file, as they are published."""
-        filename, cls_name, cls_num = key
-        return f"{cls_num:05d}_{cls_name}/{filename}"
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames

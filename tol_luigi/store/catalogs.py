@@ -1,21 +1,26 @@
 """The two catalogs, each as CSV with the published columns and as Parquet with more.
 
-A table is written partition by partition, a row group each, so that a worker reads its own rows only.
+Both are written and read a row group at a time. One of the predicted catalog holds rows of one partition, so that a
+worker reads its own rows only; those of the final catalog are all of the same size, which suits whoever reads it
+through, and tell of any image id whether they hold it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
+import itertools
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.files import committed
 from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.csv_text import csv_text
 from tol_luigi.store.models import PUBLISHED_SOURCES
+from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,12 +28,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tol_luigi.core.source import Source
+    from tol_luigi.core.source import Column, Source
 
 __all__ = [
+    "CLASS_INDEX",
     "catalog_schema",
     "count_samples",
     "frames",
+    "in_row_groups",
     "partition_rows",
     "predicted_schema",
     "write_catalog",
@@ -36,14 +43,28 @@ __all__ = [
 
 CLASS_INDEX = "class_index"
 
+ROW_GROUP = 122_880
+"""The most rows of a row group: as many as DuckDB works through at a time."""
+
+_REPEATED = pa.dictionary(pa.int32(), pa.string())
+"""Texts that stand in many rows: each is kept once in a row group, and pandas reads them as categories."""
+
+_FALSE_FINDS = 0.02
+"""How often a row group may seem to hold an id that it does not: so the filter of a full one has 128 KiB."""
+
+_ID, _FLAGS = "treeoflife_id", "flags"
+_FLAGS_IN_PARQUET = f"{_FLAGS}.list.element"
+
+
+def _key_field(column: Column) -> pa.Field:
+    if column.type is int:
+        return pa.field(column.catalog, pa.int64())
+    return pa.field(column.catalog, _REPEATED if column.repeats else pa.string())
+
 
 def key_fields(sources: Sequence[type[Source]]) -> list[pa.Field]:
     """Give the columns that natural keys have in the catalogs."""
-    return [
-        pa.field(column.catalog, pa.int64() if column.type is int else pa.string())
-        for source in sources
-        for column in source.columns
-    ]
+    return [_key_field(column) for source in sources for column in source.columns]
 
 
 def _public(known: dict[str, type[Source]], used: Iterable[str]) -> list[pa.Field]:
@@ -51,11 +72,11 @@ def _public(known: dict[str, type[Source]], used: Iterable[str]) -> list[pa.Fiel
         known[name] for name in dict.fromkeys([*PUBLISHED_SOURCES, *used])
     ]  # the former are always there
     return [
-        pa.field("split", pa.string()),
-        pa.field("treeoflife_id", pa.string()),
+        pa.field("split", _REPEATED),
+        pa.field(_ID, pa.string()),
         *key_fields(shown),
-        *(pa.field(rank, pa.string()) for rank in RANK_LABELS),
-        pa.field("common", pa.string()),
+        *(pa.field(rank, _REPEATED) for rank in RANK_LABELS),
+        pa.field("common", _REPEATED),
     ]
 
 
@@ -64,13 +85,13 @@ def predicted_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.
     return pa.schema(
         [
             *_public(known, used),
-            pa.field(CLASS_INDEX, pa.string()),
-            pa.field("source", pa.string()),
-            pa.field("partition", pa.string()),
+            pa.field(CLASS_INDEX, _REPEATED),
+            pa.field("source", _REPEATED),
+            pa.field("partition", _REPEATED),
             pa.field("position", pa.int64()),
             pa.field("is_train_small", pa.bool_()),
-            pa.field("excluded", pa.string()),
-            pa.field("exclusion", pa.string()),
+            pa.field("excluded", _REPEATED),
+            pa.field("exclusion", _REPEATED),
         ]
     )
 
@@ -80,15 +101,15 @@ def catalog_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.Sc
     return pa.schema(
         [
             *_public(known, used),
-            pa.field("source", pa.string()),
-            pa.field("partition", pa.string()),
+            pa.field("source", _REPEATED),
+            pa.field("partition", _REPEATED),
             pa.field("shard", pa.int32()),
             pa.field("position", pa.int32()),
             pa.field("width", pa.int32()),
             pa.field("height", pa.int32()),
-            pa.field("mode", pa.string()),
-            pa.field("format", pa.string()),
-            pa.field("flags", pa.list_(pa.string())),
+            pa.field("mode", _REPEATED),
+            pa.field("format", _REPEATED),
+            pa.field(_FLAGS, pa.list_(pa.string())),
             pa.field("sha256", pa.string()),
             pa.field("md5", pa.string()),
             pa.field("duplicate_of", pa.string()),
@@ -102,12 +123,31 @@ def public_names(schema: pa.Schema) -> list[str]:
     return [*names, CLASS_INDEX] if CLASS_INDEX in schema.names else names
 
 
+def in_row_groups(tables: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Table]:
+    """Put tables together and cut them again, so that each but the last has ``size`` rows; the order is kept."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += len(table)
+        if count < size:
+            continue
+        rows = pa.concat_tables(waiting)
+        whole = count - count % size
+        yield from (rows.slice(start, size) for start in range(0, whole, size))
+        waiting, count = [rows.slice(whole)], count - whole
+    if count:
+        yield pa.concat_tables(waiting)
+
+
 def write_catalog(
     csv_path: Path,
     parquet: Path,
     schema: pa.Schema,
     tables: Iterable[pa.Table],
     progress: Callable[[int], None],
+    *,
+    by_id: bool = False,
 ) -> None:
     """Write a catalog in both forms, each whole or not at all; the Parquet file comes into place last.
 
@@ -115,29 +155,77 @@ def write_catalog(
         csv_path: Where the CSV goes, with the published columns.
         parquet: Where the Parquet file goes, with all columns.
         schema: All columns.
-        tables: The rows, in order, a row group each.
+        tables: The rows, in order, a row group each, or several where there are more than one holds.
         progress: Told the number of rows so far.
+        by_id: Whether each row group is to tell which ids it holds; they should be of one size.
     """
     names, rows = public_names(schema), 0
     with contextlib.ExitStack() as stack:
         to_parquet = stack.enter_context(committed(parquet))
         to_csv = stack.enter_context(committed(csv_path))
-        text = stack.enter_context(to_csv.open("w", encoding="utf-8", newline=""))
-        lines = csv.writer(text, lineterminator="\n")
-        lines.writerow(names)
-        columnar = stack.enter_context(pq.ParquetWriter(to_parquet, schema, compression="zstd"))
-        for table in tables:
-            rows += table.num_rows
+        text = stack.enter_context(to_csv.open("wb"))
+        text.write(csv_text(pa.table({name: [name] for name in names})))
+        pieces = _pieces(tables, schema)
+        first = next(pieces, schema.empty_table())
+        columnar = stack.enter_context(_writer(to_parquet, schema, ids=len(first) if by_id else 0))
+        for piece in itertools.chain([first] if len(first) else [], pieces):
+            columnar.write_table(piece)
+            text.write(csv_text(piece.select(names)))
+            rows += len(piece)
             progress(rows)
-            columnar.write_table(table.select(schema.names).cast(schema))
-            lines.writerows(zip(*(column.to_pylist() for column in table.select(names).columns), strict=True))
+
+
+def _pieces(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Cut tables that have more rows than a row group, and give them the columns of the catalog."""
+    for table in tables:
+        for start in range(0, len(table), ROW_GROUP):
+            yield _encoded(table.slice(start, ROW_GROUP), schema)
+
+
+def _writer(path: Path, schema: pa.Schema, *, ids: int) -> pq.ParquetWriter:
+    """Open a Parquet file, each row group of which tells about so many ids."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        # of ids, hashes and most numbers there are as many as rows: a dictionary would only make them longer
+        use_dictionary=[
+            *(field.name for field in schema if pa.types.is_dictionary(field.type)),
+            _FLAGS_IN_PARQUET,
+        ],
+        bloom_filter_options={_ID: {"ndv": ids, "fpp": _FALSE_FINDS}} if ids else None,
+    )
+
+
+def _encoded(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give a table these columns, each of one piece, in a form that follows from its cells alone."""
+    columns = [
+        _once(table[field.name]) if pa.types.is_dictionary(field.type) else table[field.name].cast(field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema).combine_chunks()
+
+
+def _once(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Keep each text of a column once, in the order of first sight, and no text that is in no row."""
+    if not pa.types.is_dictionary(column.type):
+        return column.cast(pa.string()).combine_chunks().dictionary_encode()
+    encoded = column.combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy()
+    first = np.full(len(encoded.dictionary) + 1, len(codes))  # the last one is that of nulls
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    seen = np.argsort(first[:-1], kind="stable")[: np.count_nonzero(first[:-1] < len(codes))]
+    renumbered = np.full(len(first), -1, np.int32)
+    renumbered[seen] = np.arange(len(seen), dtype=np.int32)
+    indices = renumbered[codes]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(indices, mask=indices < 0), encoded.dictionary.take(pa.array(seen))
+    )
 
 
 def partition_rows(parquet: Path, source: str, partition: str, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of one partition out of a predicted catalog, and nothing else."""
-    return pq.read_table(
-        parquet, columns=columns, filters=[("source", "==", source), ("partition", "==", partition)]
-    )
+    return rows_with(parquet, {"source": [source], "partition": [partition]}, columns)
 
 
 def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
@@ -150,7 +238,7 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
     with pq.ParquetFile(parquet) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns=[*grouping, "excluded"])
-            kept = rows.filter(pc.equal(rows["excluded"], ""))
+            kept = rows.filter(pc.equal(rows["excluded"], "")).unify_dictionaries()
             for row in kept.group_by(grouping).aggregate([([], "count_all")]).to_pylist():
                 for split in [row["split"], *(["train_small"] if row["is_train_small"] else [])]:
                     key = split, row["source"], row["partition"]
@@ -168,7 +256,8 @@ def frames(parquet: Path, columns: list[str], progress: Callable[[int], None]) -
     """
     rows = 0
     with pq.ParquetFile(parquet) as file:
-        for batch in file.iter_batches(columns=columns):
-            yield batch.to_pandas()
-            rows += batch.num_rows
+        groups = (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
+        for piece in in_row_groups(groups):
+            yield piece.to_pandas()
+            rows += len(piece)
             progress(rows)

@@ -84,20 +84,23 @@ def count_changes(source: str, columns: Sequence[Column], older: Labelled, newer
 def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
     """Read split and labels of the images that are in the shards."""
     columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS]
-    which = [("source", "==", source), ("partition", "in", list(labelled.partitions))]
+    which = {"source": [source], "partition": labelled.partitions}
     rows = read_taken(labelled.predicted, columns, which)
     written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
-    texts = {label: written[label].cast(pa.string()).fill_null("") for label in LABELS}
-    for label, text in texts.items():
-        written = written.set_column(written.schema.get_field_index(label), label, text)
+    for place, field in enumerate(written.schema):
+        if field.name in LABELS or pa.types.is_dictionary(
+            field.type
+        ):  # categories of two datasets do not compare
+            text = written[field.name].cast(pa.string())
+            written = written.set_column(
+                place, field.name, text.fill_null("") if field.name in LABELS else text
+            )
     frame: pd.DataFrame = written.drop_columns(["treeoflife_id"]).to_pandas()
     return frame
 
 
 def _written(ledgers: Iterable[Path]) -> pa.Array:
-    pieces = [
-        read_taken(path, ["id"], [("state", "==", State.WRITTEN)])["id"] for path in ledgers if path.exists()
-    ]
+    pieces = [read_taken(path, ["id"], {"state": [State.WRITTEN]})["id"] for path in ledgers if path.exists()]
     return pa.concat_arrays(
         [pa.array([], pa.string()), *(chunk for piece in pieces for chunk in piece.chunks)]
     )

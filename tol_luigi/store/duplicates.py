@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from tol_luigi.core.files import committed, scratch_beside
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.ledger import read_ledger
+from tol_luigi.store.row_groups import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     Images = Callable[[], Iterable[pa.Table]]
 
 __all__ = [
+    "Firsts",
     "find_duplicates",
-    "firsts",
     "foretold_images",
     "mark_duplicates",
-    "read_duplicates",
+    "read_firsts",
     "with_ranks",
     "write_digests",
     "write_duplicates",
@@ -64,7 +64,7 @@ def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
     """
     repeated = _repeated([_beginnings(table["sha256"]) for table in images()])
     alike = [
-        table.select(_IMAGES.names).filter(_are_in(repeated, _beginnings(table["sha256"])))
+        table.select(_IMAGES.names).filter(_are_in(repeated, _beginnings(table["sha256"]))).cast(_IMAGES)
         for table in images()
     ]
     return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources)
@@ -72,8 +72,10 @@ def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
 
 def _beginnings(hashes: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """Give the first 64 bits of each hash: enough to leave aside nearly everything that occurs once."""
-    digits = pc.utf8_slice_codeunits(hashes, 0, 16).to_pylist()
-    return np.frombuffer(bytes.fromhex("".join(digits)), dtype=">u8").astype(np.uint64)
+    if not len(hashes):
+        return np.empty(0, np.uint64)
+    digits = pc.utf8_slice_codeunits(hashes.combine_chunks(), 0, 16).buffers()[2]  # one after the other
+    return np.frombuffer(bytes.fromhex(digits.to_pybytes().decode()), dtype=">u8").astype(np.uint64)
 
 
 def _repeated(pieces: Sequence[np.ndarray]) -> np.ndarray:
@@ -175,8 +177,8 @@ def mark_duplicates(
     try:
         with pq.ParquetWriter(spool, schema) as writer:
             for table in tables:
-                writer.write_table(table)
-        found = find_duplicates(lambda: foretold_images(spool, digests), sources)
+                writer.write_table(table.select(schema.names).cast(schema))
+        found = Firsts(find_duplicates(lambda: foretold_images(spool, digests), sources))
         with pq.ParquetFile(spool) as file:
             for group in range(file.num_row_groups):
                 yield _marked(file.read_row_group(group), found)
@@ -185,53 +187,69 @@ def mark_duplicates(
             spool.unlink()
 
 
-def _marked(table: pa.Table, found: pa.Table) -> pa.Table:
+def _marked(table: pa.Table, found: Firsts) -> pa.Table:
     if not len(table):
         return table
-    first = firsts(found, table["source"][0].as_py(), table["partition"][0].as_py(), table["treeoflife_id"])
+    first = found.of(table["source"][0].as_py(), table["partition"][0].as_py(), table["treeoflife_id"])
     reason = pc.binary_join_element_wise("the same bytes as ", first, ", which stays", "")
     values = {
         "excluded": pc.if_else(pc.is_valid(first), str(State.DUPLICATE), table["excluded"]),
         "exclusion": pc.coalesce(reason, table["exclusion"]),
     }
+    marked = table
     for name, column in values.items():
-        table = table.set_column(table.schema.get_field_index(name), name, column)
-    return table
+        marked = marked.set_column(table.schema.get_field_index(name), name, column)
+    return marked.cast(table.schema)
 
 
-def _of(duplicates: pa.Table, source: str, partition: str) -> pa.Table:
-    """Keep the images of one partition."""
-    return duplicates.filter((pc.field("source") == source) & (pc.field("partition") == partition))
+def _by_partition(images: pa.Table) -> dict[tuple[str, str], pa.Table]:
+    """Part images by the source and partition that they lie in."""
+    ordered = images.sort_by([("source", "ascending"), ("partition", "ascending")])
+    starts, sizes = _bounds(pc.binary_join_element_wise(ordered["source"], ordered["partition"], "/"))
+    parts = [ordered.slice(start, size) for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)]
+    return {(part["source"][0].as_py(), part["partition"][0].as_py()): part for part in parts}
 
 
-def firsts(duplicates: pa.Table, source: str, partition: str, ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give for each image of a partition the id of the first with the same bytes.
+class Firsts:
+    """Tells of images with the same bytes which one is the first of them, partition by partition.
 
     Args:
         duplicates: As :func:`find_duplicates` gives them.
-        source: The source's name.
-        partition: The partition's name.
-        ids: The images.
-
-    Returns:
-        An id for each image; null for a first one, and for one that shares its bytes with none.
     """
-    others = _of(duplicates, source, partition).filter(pc.field("id") != pc.field("first"))
-    return others["first"].take(pc.index_in(ids, value_set=others["id"]))
+
+    def __init__(self, duplicates: pa.Table) -> None:
+        self._others = _by_partition(duplicates.filter(pc.field("id") != pc.field("first")))
+
+    def of(self, source: str, partition: str, ids: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+        """Give for each image of a partition the id of the first with the same bytes.
+
+        Args:
+            source: The source's name.
+            partition: The partition's name.
+            ids: The images.
+
+        Returns:
+            An id for each image; null for a first one, and for one that shares its bytes with none.
+        """
+        others = self._others.get((source, partition))
+        if others is None:
+            return pa.nulls(len(ids), pa.string())
+        return others["first"].take(pc.index_in(ids, value_set=others["id"]))
 
 
 def with_ranks(duplicates: pa.Table, predicted: Path) -> pa.Table:
     """Add what the images are said to show: ``ranks``, the seven of them joined by ``|``; the order is kept."""
     kept = []
-    for place in duplicates.group_by(["source", "partition"]).aggregate([]).to_pylist():
-        about = place["source"], place["partition"]
-        named = partition_rows(predicted, *about, ["treeoflife_id", *RANK_LABELS])
-        mine = _of(duplicates, *about)["id"]
-        kept.append(named.filter(pc.is_in(named["treeoflife_id"], value_set=mine)))
+    with Rows(predicted) as rows:
+        for (source, partition), mine in _by_partition(duplicates).items():
+            wanted = {"source": [source], "partition": [partition]}
+            named = rows.rows(wanted, ["treeoflife_id", *RANK_LABELS])
+            kept.append(named.filter(pc.is_in(named["treeoflife_id"], value_set=mine["id"])))
     if not kept:
         return duplicates.append_column("ranks", pa.array([], pa.string()))
     known = pa.concat_tables(kept)
-    ranks = pc.binary_join_element_wise(*(pc.fill_null(known[rank], "") for rank in RANK_LABELS), "|")
+    texts = [known[rank].cast(pa.string()).fill_null("") for rank in RANK_LABELS]
+    ranks = pc.binary_join_element_wise(*texts, "|")
     return duplicates.append_column(
         "ranks", ranks.take(pc.index_in(duplicates["id"], value_set=known["treeoflife_id"]))
     )
@@ -243,6 +261,6 @@ def write_duplicates(path: Path, duplicates: pa.Table) -> None:
         pq.write_table(duplicates, scratch, compression="zstd")
 
 
-def read_duplicates(path: Path) -> pa.Table:
-    """Read what :func:`firsts` needs of what :func:`write_duplicates` has written."""
-    return pq.read_table(path, columns=["first", "id", "source", "partition"])
+def read_firsts(path: Path) -> Firsts:
+    """Read what :func:`write_duplicates` has written."""
+    return Firsts(pq.read_table(path, columns=["first", "id", "source", "partition"]))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.batches import batched
 from tol_luigi.core.files import committed
 from tol_luigi.core.ledger import State
+from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ def write_ledger(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema =
 
 def read_ledger(path: Path, columns: list[str] | None = None, state: str = "") -> pa.Table:
     """Read a ledger file, or some columns of it, or the rows of one state."""
-    return pq.read_table(path, columns=columns, filters=[("state", "==", state)] if state else None)
+    return rows_with(path, {"state": [state]} if state else {}, columns)
 
 
 def ids_by_shard(path: Path) -> dict[int, list[str]]:

@@ -1,25 +1,33 @@
-"""``licenses.csv``: under which licence, and whose, each image is."""
+"""``licenses.csv``: under which licence, and whose, each image is.
+
+What the sources tell comes in their order, and goes into the file in that of the catalog. So it is dealt, as it is
+read, to stretches of the catalog that fit into memory, which wait in a file; of an image in memory there are sixteen
+bytes all the while.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import csv
+import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import peewee
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
+from tol_luigi.core.batches import batched
 from tol_luigi.core.files import committed, scratch_beside
-from tol_luigi.store.databases import created, insert_rows, opened
+from tol_luigi.core.source import License, Source
+from tol_luigi.store.catalogs import in_row_groups
+from tol_luigi.store.csv_text import csv_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from tol_luigi.core.source import Source
 
 __all__ = ["license_link", "write_licenses"]
 
@@ -41,21 +49,14 @@ _PUBLIC_DOMAIN = {
     "cc-publicdomain": "https://creativecommons.org/publicdomain/mark/1.0/",
     "cc-0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
+_TOLD = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
+"""What a source tells of an image, with the row of the image in ``licenses.csv``."""
 
+_BATCH = 100_000
+"""Licences dealt at a time."""
 
-class _License(peewee.Model):
-    """What a source says of an image, by its natural key as one text; in a database of its own, for one join."""
-
-    source = peewee.TextField()
-    key = peewee.TextField()
-    medium_url = peewee.TextField()
-    full_size_url = peewee.TextField()
-    name = peewee.TextField()
-    owner = peewee.TextField()
-
-    class Meta:
-        primary_key = peewee.CompositeKey("source", "key")
-        without_rowid = True
+_STRETCH = 131_072
+"""Images worked on at a time."""
 
 
 def license_link(name: str) -> str:
@@ -65,53 +66,163 @@ def license_link(name: str) -> str:
     return _PUBLIC_DOMAIN.get(name, "")
 
 
-def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source]) -> None:
+def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], stretch: int = _STRETCH) -> None:
     """Write a line for every image of the sources that tell licences.
 
     Args:
         path: The CSV to write, whole or not at all, in the order of the catalog.
         catalog: The final catalog; its rows of train_small repeat others and are passed over.
-        sources: The sources, by name.
+        sources: The sources, by name. Of an image they tell something of twice, the first counts.
+        stretch: How many images are worked on at a time.
 
     Source: the published ``licenses.csv``.
     """
-    told = scratch_beside(path)  # on disk, since the real one has millions of rows
+    begun = {name: _begun(source.licenses()) for name, source in sources.items()}
+    told = {name: licenses for name, licenses in begun.items() if licenses is not None}
+    telling = {name: sources[name] for name in told}
+    dealt = scratch_beside(path)
     try:
-        telling = _collect(told, sources)
-        with (
-            opened(told, [_License]),
-            committed(path) as scratch,
-            scratch.open("w", encoding="utf-8", newline="") as text,
-        ):
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            for image in _images(catalog, telling):
-                writer.writerow(_row(image, sources[image["source"]]))
+        with committed(path) as scratch, scratch.open("wb") as text:
+            text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
+            hashes = [_hashed(images["key"].to_numpy()) for images in _images(catalog, telling)]
+            places = _Places(np.concatenate([np.empty(0, np.uint64), *hashes]))
+            numbers = _deal(dealt, told, places, stretch)
+            with ipc.open_file(dealt) as file:
+                for number, images in enumerate(in_row_groups(_images(catalog, telling), stretch)):
+                    batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
+                    known = pa.Table.from_batches(batches, _TOLD)
+                    text.write(csv_text(_lines(images, known, number * stretch)))
     finally:
         with contextlib.suppress(OSError):  # on a disk that nobody may write to; what was wrong has been told
-            told.unlink()
+            dealt.unlink()
 
 
-def _collect(path: Path, sources: Mapping[str, Source]) -> list[str]:
-    """Put what the sources tell into a database, and give the names of those that tell something."""
-    with created(path, [_License]) as database:
-        for name, source in sources.items():
-            insert_rows(database, _License, ((name, *row) for row in source.licenses()), ignore=True)
-        return [row.source for row in _License.select(_License.source).distinct()]
+def _begun(licenses: Iterator[License]) -> Iterator[License] | None:
+    """Give back what begins, None where there is nothing."""
+    first = next(licenses, None)
+    return None if first is None else itertools.chain([first], licenses)
 
 
-def _images(catalog: Path, sources: list[str]) -> Iterator[dict[str, Any]]:
+def _images(catalog: Path, telling: Mapping[str, Source]) -> Iterator[pa.Table]:
+    """Give the images of some sources, in the order of the catalog, each with source and natural key as one text."""
+    parts = [column.catalog for source in telling.values() for column in source.columns]
+    columns = list(dict.fromkeys([*_COLUMNS[:4], "split", "source", *parts]))
     with pq.ParquetFile(catalog) as file:
-        for batch in file.iter_batches():
-            told = pc.is_in(batch["source"], value_set=pa.array(sources, pa.string()))
-            yield from batch.filter(pc.and_(told, pc.not_equal(batch["split"], "train_small"))).to_pylist()
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns=columns)
+            told = pc.is_in(rows["source"], value_set=pa.array(list(telling), pa.string()))
+            images = rows.filter(pc.and_(told, pc.not_equal(rows["split"], "train_small"))).combine_chunks()
+            keys = pa.nulls(len(images), pa.string())
+            for source in telling.values():
+                mine = pc.equal(images["source"], source.name).combine_chunks()
+                keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
+            yield images.select(_COLUMNS[:4]).append_column("key", keys)
 
 
-def _row(image: dict[str, Any], source: Source) -> tuple[Any, ...]:
-    key = source.spell([image[column.catalog] for column in source.columns])
-    found = _License.get_or_none(_License.source == source.name, _License.key == key)
-    medium, full, name, owner = (
-        (found.medium_url, found.full_size_url, found.name, found.owner) if found else ("",) * 4
-    )
-    ids = image["treeoflife_id"], image["eol_content_id"], image["eol_page_id"], image["md5"]
-    return (*ids, medium, full, name, owner or _UNKNOWN, license_link(name), _UNKNOWN)
+def _spelled(images: pa.Table, source: Source) -> pa.Array:
+    """Write the natural keys of images of one source, with its name in front."""
+    parts = (images[column.catalog].to_pylist() for column in source.columns)
+    return pa.array(map(f"{source.name}/{source.spelling}".format, *parts), pa.string())
+
+
+def _hashed(keys: np.ndarray) -> np.ndarray:
+    """Give 64 bits for each key; different keys can have the same."""
+    return pd.util.hash_array(keys, categorize=False)
+
+
+class _Places:
+    """Tells by their hashes which images a key may be that of.
+
+    Args:
+        hashes: Of the keys of the images, in the order of the catalog.
+    """
+
+    def __init__(self, hashes: np.ndarray) -> None:
+        self._rows = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._rows]
+
+    def of(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Look hashes up.
+
+        Returns:
+            The position of a hash, and the row of an image that has it; for each such pair.
+        """
+        starts = np.searchsorted(self._hashes, hashes, "left")
+        times = np.searchsorted(self._hashes, hashes, "right") - starts
+        before = np.cumsum(times) - times
+        found = np.repeat(starts - before, times) + np.arange(times.sum())
+        return np.repeat(np.arange(len(hashes)), times), self._rows[found]
+
+
+def _deal(
+    path: Path, told: Mapping[str, Iterable[License]], places: _Places, stretch: int
+) -> dict[int, list[int]]:
+    """Write down what the sources tell, each batch of it about images of one stretch of the catalog.
+
+    Args:
+        path: The file to write.
+        told: What each source tells.
+        places: Where the images are in the catalog.
+        stretch: How many images a stretch has.
+
+    Returns:
+        The numbers of the batches about a stretch, in the order in which they were told.
+    """
+    numbers: dict[int, list[int]] = {}
+    count = itertools.count()
+    with ipc.new_file(path, _TOLD, options=ipc.IpcWriteOptions(compression="lz4")) as file:
+        for name, licenses in told.items():
+            for batch in batched(licenses, _BATCH):
+                found = _found(name, batch, places)
+                stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
+                sizes = np.diff(np.append(starts, len(found)))
+                for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
+                    file.write_batch(found.slice(start, size))
+                    numbers.setdefault(number, []).append(next(count))
+    return numbers
+
+
+def _found(name: str, licenses: Sequence[License], places: _Places) -> pa.RecordBatch:
+    """Find the images that something is told of, and put what is told into their order.
+
+    Args:
+        name: The source's name.
+        licenses: What it tells.
+        places: Where the images are in the catalog.
+    """
+    keys, *texts = zip(*licenses, strict=True)
+    named = [f"{name}/{key}" for key in keys]
+    which, rows = places.of(_hashed(np.array(named, object)))
+    order = np.argsort(rows, kind="stable")
+    chosen = pa.array(which[order])
+    columns = [pa.array(column, pa.string()).take(chosen) for column in (named, *texts)]
+    return pa.record_batch([pa.array(rows[order]), *columns], schema=_TOLD)
+
+
+def _lines(images: pa.Table, told: pa.Table, start: int) -> pa.Table:
+    """Join images with what is told of them.
+
+    Args:
+        images: A stretch of the catalog.
+        told: What is told of it, and perhaps of others whose keys have the same hashes.
+        start: Its first row.
+    """
+    rows = told["row"].to_numpy() - start
+    same = pc.equal(told["key"], images["key"].take(pa.array(rows))).to_numpy()
+    told, rows = told.filter(pa.array(same)), rows[same]
+    first = np.full(len(images), len(told))
+    first[rows[::-1]] = np.arange(len(told))[::-1]  # the last that is assigned stays
+    found = told.take(pa.array(first, mask=first == len(told)))
+    names = found["name"].fill_null("").combine_chunks().dictionary_encode()
+    links = pa.array([license_link(name) for name in names.dictionary.to_pylist()], pa.string())
+    owners = found["owner"].fill_null("")
+    columns = [
+        *images.select(_COLUMNS[:4]).columns,
+        found["medium_url"],
+        found["full_size_url"],
+        names,
+        pc.if_else(pc.equal(owners, ""), _UNKNOWN, owners),
+        pa.DictionaryArray.from_arrays(names.indices, links),
+        pa.repeat(_UNKNOWN, len(images)),
+    ]
+    return pa.table(columns, names=list(_COLUMNS))

@@ -18,6 +18,7 @@ from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import opened
 from tol_luigi.store.models import Name, Partition, Place, Split, image_model
+from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,11 +174,7 @@ def rows_of(parquet: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         parquet: The file.
         wanted: A value by column.
     """
-    condition = None
-    for column, value in wanted.items():
-        equal = pc.field(column) == value
-        condition = equal if condition is None else condition & equal
-    return list(pds.dataset(parquet).to_table(filter=condition).to_pylist())
+    return list(rows_with(parquet, {column: [value] for column, value in wanted.items()}).to_pylist())
 
 
 def left_out(ledger: Path, text: str) -> list[dict[str, Any]]:

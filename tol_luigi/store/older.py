@@ -9,11 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import read_json
@@ -22,6 +21,7 @@ from tol_luigi.core.packing import Made
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.shards import Shard, record_member, shard_number
 from tol_luigi.core.source import Found, Member
+from tol_luigi.store.row_groups import rows_with
 from tol_luigi.store.worklists import outcome_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.packing import Content, Outcome
     from tol_luigi.core.source import Column
+    from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 
 __all__ = ["OlderFiles", "read_taken", "strays_taken", "taken_contents"]
@@ -128,7 +129,7 @@ def _wanted(
 def _listed(listing: Path, partition: str, columns: Sequence[Column]) -> Iterator[tuple[str, _Key, int]]:
     """Give name, natural key (or published id) and size of the files of a partition that are images."""
     names = [column.name for column in columns]
-    rows = read_taken(listing, ["member", "size", "id", "state", *names], [("partition", "==", partition)])
+    rows = read_taken(listing, ["member", "size", "id", "state", *names], {"partition": [partition]})
     rows = rows.filter(pc.equal(rows["state"], ""))
     keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
     told = zip(
@@ -222,9 +223,10 @@ def strays_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterato
     """
     listed: set[tuple[str, str]] = set()
     for listing in listings:
-        rows = read_taken(listing, ["partition", "member"], [("state", "!=", "")])
+        rows = read_taken(listing, ["partition", "member", "state"])
+        rows = rows.filter(pc.not_equal(rows["state"], ""))
         listed.update(zip(rows["partition"].to_pylist(), rows["member"].to_pylist(), strict=True))
-    for row in read_taken(ledger, filters=[("source", "==", source)]).to_pylist():
+    for row in read_taken(ledger, wanted={"source": [source]}).to_pylist():
         state, place = State(row["state"]), (row["partition"], row["name"])
         if state not in _STATES_OF_THE_MAPPING and place not in listed:
             yield Found(
@@ -236,14 +238,14 @@ _STATES_OF_THE_MAPPING = {State.DUPLICATE_NAME, State.NOT_IN_MAPPING, State.MISS
 """All others in its ledger are of a scan."""
 
 
-def read_taken(path: Path, columns: list[str] | None = None, filters: Any = None) -> pa.Table:  # noqa: ANN401 (pyarrow's)
-    """Read a Parquet file of an older dataset.
+def read_taken(path: Path, columns: list[str] | None = None, wanted: Wanted | None = None) -> pa.Table:
+    """Read a Parquet file of an older dataset, or the rows with certain values; see :class:`Rows`.
 
     Raises:
         ShardError: It is missing, or damaged.
     """
     try:
-        return pq.read_table(path, columns=columns, filters=filters, page_checksum_verification=True)
+        return rows_with(path, wanted or {}, columns, checked=True)
     except (OSError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())
         remedy = "Repair that dataset (BuildCatalog), or build without [dataset] reuse"

@@ -7,26 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import peewee
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.ledger import State
-from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.databases import opened
-from tol_luigi.store.duplicates import firsts
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.models import Partition, Place
+from tol_luigi.store.row_groups import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tol_luigi.store.duplicates import Firsts
     from tol_luigi.store.server import Server
 
-__all__ = ["Ledger", "count_states", "final_tables", "reconcile"]
+__all__ = ["Ledger", "count_states", "final_tables"]
 
 _SHOWN = 5
+_OF_THE_WORK_LIST = {"class_index", "position", "is_train_small", "excluded", "exclusion"}
+_FACTS = ("shard", "position", "width", "height", "mode", "format", "flags", "sha256", "md5")
 _REMEDY = "Delete the receipt and the ledger of that partition and run the same command again"
 
 
@@ -40,26 +43,51 @@ class Ledger:
     path: Path
 
 
-def reconcile(mapping: Path | Server, predicted: Path, names_ledger: Path, ledgers: Sequence[Ledger]) -> None:
-    """See that every image of the mapping has exactly one end.
+def final_tables(
+    mapping: Path | Server,
+    predicted: Path,
+    names_ledger: Path,
+    ledgers: Sequence[Ledger],
+    duplicates: Firsts | None = None,
+) -> Iterator[pa.Table]:
+    """See that every image of the mapping has exactly one end, and join the written samples with what they show.
 
     Args:
         mapping: The mapping.
         predicted: The predicted catalog.
         names_ledger: The ledger of what has no name.
-        ledgers: Those of all shards; train_small, which repeats images of train, does not count.
+        ledgers: Those of all shards, in the order of the catalog; train_small, which repeats images of train, does
+            not count.
+        duplicates: Which images have the same bytes, if that is known.
+
+    Yields:
+        The samples of one ledger each, in the order of the shards; empty ones are passed over. They are the final
+        catalog if all of them have been taken.
 
     Raises:
         LedgerError: Some images are accounted for twice, or not at all; the message names the first of them.
     """
-    expected = _placed(mapping)
     counted = Counter[tuple[str, str]]()
     unnamed = read_ledger(names_ledger, ["source", "partition"])
     for row in unnamed.group_by(["source", "partition"]).aggregate([([], "count_all")]).to_pylist():
         counted[row["source"], row["partition"]] += row["count_all"]
-    for ledger in ledgers:
-        if ledger.split != "train_small":
-            counted[ledger.source, ledger.partition] += _agreeing(predicted, ledger)
+    with Rows(predicted) as foretold:
+        columns = [name for name in foretold.names if name not in _OF_THE_WORK_LIST]
+        for ledger in ledgers:
+            shown = foretold.rows({"source": [ledger.source], "partition": [ledger.partition]}, columns)
+            ended = read_ledger(ledger.path, ["id", "state", *_FACTS])
+            places = pc.index_in(ended["id"], value_set=shown["treeoflife_id"])
+            if ledger.split != "train_small":
+                _refuse_differing(ledger, shown, ended["id"], places)
+                counted[ledger.source, ledger.partition] += len(ended)
+            samples = _samples(ledger, shown, ended.append_column("place", places), duplicates)
+            if len(samples):
+                yield samples
+    _refuse_uncounted(_placed(mapping), counted)
+
+
+def _refuse_uncounted(expected: dict[tuple[str, str], int], counted: Counter[tuple[str, str]]) -> None:
+    """Compare how many images each partition has with how many have an end."""
     for place, count in expected.items():
         if counted[place] != count:
             what = f"the mapping has {count} images of it, the ledger {counted[place]}"
@@ -78,11 +106,22 @@ def _placed(mapping: Path | Server) -> dict[tuple[str, str], int]:
         return {(source, name): count for source, name, count in list[Any](rows)}
 
 
-def _agreeing(predicted: Path, ledger: Ledger) -> int:
-    """Count the images of a ledger, when they are those that were foretold."""
-    foretold = partition_rows(predicted, ledger.source, ledger.partition, ["split", "treeoflife_id"])
-    wanted = foretold.filter(pc.equal(foretold["split"], ledger.split))["treeoflife_id"]
-    found = read_ledger(ledger.path, ["id"])["id"]
+def _refuse_differing(
+    ledger: Ledger, shown: pa.Table, found: pa.ChunkedArray, places: pa.ChunkedArray
+) -> None:
+    """See that the images of a ledger are those that were foretold, each of them once.
+
+    Args:
+        ledger: Which it is.
+        shown: All that was foretold of its partition.
+        found: The ids in the ledger.
+        places: The row of each in ``shown``, null where it is in none.
+    """
+    mine = pc.equal(shown["split"], ledger.split)
+    times = np.bincount(places.drop_null().to_numpy(), minlength=len(shown))
+    if not places.null_count and np.array_equal(times, mine.to_numpy()):
+        return
+    wanted = shown["treeoflife_id"].filter(mine)
     problems = {
         "not accounted for": wanted.filter(pc.invert(pc.is_in(wanted, value_set=found))),
         "accounted for without being foretold": found.filter(pc.invert(pc.is_in(found, value_set=wanted))),
@@ -94,40 +133,21 @@ def _agreeing(predicted: Path, ledger: Ledger) -> int:
         if len(ids):
             first = ", ".join(ids.slice(0, _SHOWN).to_pylist())
             raise LedgerError(ledger.path, f"{len(ids)} images are {what}: {first}", _REMEDY)
-    return len(found)
 
 
-def final_tables(
-    predicted: Path, ledgers: Iterable[Ledger], duplicates: pa.Table | None = None
-) -> Iterator[pa.Table]:
-    """Join the written samples with what they show.
-
-    Args:
-        predicted: The predicted catalog.
-        ledgers: Those of all shards, in the order of the catalog.
-        duplicates: Which images have the same bytes, if that is known.
-
-    Yields:
-        The samples of one ledger each, in the order of the shards; empty ones are passed over.
-    """
-    for ledger in ledgers:
-        written = read_ledger(ledger.path, state=State.WRITTEN)
-        if not written.num_rows:
-            continue
-        written = written.sort_by([("shard", "ascending"), ("position", "ascending")])
-        shown = partition_rows(predicted, ledger.source, ledger.partition).drop_columns(["split", "position"])
-        joined = shown.take(pc.index_in(written["id"], value_set=shown["treeoflife_id"]))
-        for name in ("shard", "position", "width", "height", "mode", "format", "flags", "sha256", "md5"):
-            joined = joined.append_column(name, written[name])
-        joined = joined.append_column("duplicate_of", _firsts(duplicates, ledger, joined["treeoflife_id"]))
-        yield joined.append_column("split", pa.array([ledger.split] * len(joined), pa.string()))
-
-
-def _firsts(duplicates: pa.Table | None, ledger: Ledger, ids: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Give for each image the first one with the same bytes, null where there is none before it."""
-    if duplicates is None:
-        return pa.nulls(len(ids), pa.string())
-    return firsts(duplicates, ledger.source, ledger.partition, ids)
+def _samples(ledger: Ledger, shown: pa.Table, ended: pa.Table, duplicates: Firsts | None) -> pa.Table:
+    """Join the written images of a ledger with what they show, whose row is their ``place``."""
+    written = ended.filter(pc.equal(ended["state"], State.WRITTEN))
+    written = written.sort_by([("shard", "ascending"), ("position", "ascending")])
+    samples = shown.drop_columns(["split"]).take(written["place"])
+    samples = samples.append_column("split", pa.repeat(ledger.split, len(samples)))
+    for name in _FACTS:
+        samples = samples.append_column(name, written[name])
+    ids = samples["treeoflife_id"]
+    first = (
+        duplicates.of(ledger.source, ledger.partition, ids) if duplicates else pa.nulls(len(ids), pa.string())
+    )
+    return samples.append_column("duplicate_of", first)
 
 
 def count_states(paths: Iterable[Path]) -> Counter[tuple[str, str]]:

@@ -9,10 +9,10 @@ import luigi
 
 from tol_luigi.core.files import read_json, sha256_files, write_json
 from tol_luigi.sources import SOURCES
-from tol_luigi.store.catalogs import catalog_schema, write_catalog
-from tol_luigi.store.duplicates import read_duplicates
+from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalog
+from tol_luigi.store.duplicates import read_firsts
 from tol_luigi.store.licenses import write_licenses
-from tol_luigi.store.reconciliation import Ledger, final_tables, reconcile
+from tol_luigi.store.reconciliation import Ledger, final_tables
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
@@ -39,13 +39,13 @@ class _CatalogTarget(luigi.LocalTarget):
 
     def exists(self) -> bool:
         """Compare the receipt of the catalog with those of the shards."""
-        path = Path(self.path)
-        if not path.exists() or not all(receipt.exists() for receipt in self.receipts):
-            return False
         files = {"csv": self.layout.catalog_csv, "parquet": self.layout.catalog}
-        receipt = read_json(path)
-        sizes = {name: file.stat().st_size for name, file in files.items() if file.exists()}
-        return bool(receipt["receipts"] == sha256_files(self.receipts) and receipt["bytes"] == sizes)
+        try:
+            receipt = read_json(Path(self.path))
+            sizes = {name: file.stat().st_size for name, file in files.items()}
+            return bool(receipt["bytes"] == sizes and receipt["receipts"] == sha256_files(self.receipts))
+        except FileNotFoundError:
+            return False
 
 
 class WriteCatalog(BoundTask):
@@ -75,14 +75,16 @@ class WriteCatalog(BoundTask):
         return [self.layout.receipt(**share) for share in self._shares]
 
     def run(self) -> None:
-        """Reconcile, then write."""
+        """Write what adds up, then what follows from it."""
         layout, settings = self.layout, self.settings
         with self.progress("samples") as tell:
-            reconcile(settings.mapping, layout.predicted, layout.names_ledger, self._ledgers())
-            duplicates = read_duplicates(layout.duplicates) if self._tells_duplicates else None
-            tables = final_tables(layout.predicted, self._ledgers(), duplicates)
+            duplicates = read_firsts(layout.duplicates) if self._tells_duplicates else None
+            tables = final_tables(
+                settings.mapping, layout.predicted, layout.names_ledger, self._ledgers(), duplicates
+            )
             schema = catalog_schema(SOURCES, settings.used)
-            write_catalog(layout.catalog_csv, layout.catalog, schema, tables, tell)
+            pieces = in_row_groups(tables)
+            write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, tell, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
         write_json(
