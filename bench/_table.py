@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 _PACKAGES = ("tol_luigi", "pillow", "cykooz-resizer", "webdataset", "isal", "pyarrow", "luigi")
 
 
-def arguments(question: str, images: int, **more: int) -> argparse.Namespace:
+def arguments(question: str, images: int, switches: Sequence[str] = (), **more: int) -> argparse.Namespace:
     """Read the command line.
 
     Args:
         question: What the bench asks.
         images: How many images it takes unless told otherwise.
+        switches: What can be asked for; an argument each.
         more: Further whole numbers, with their defaults; an argument each.
     """
     parser = argparse.ArgumentParser(description=question)
@@ -41,6 +42,8 @@ def arguments(question: str, images: int, **more: int) -> argparse.Namespace:
         default=Path(shared) if shared else None,
         help="folder of reference material, for its photographs (default: TOL_SHARED); without it they are drawn",
     )
+    for name in switches:
+        parser.add_argument(f"--{name}", action="store_true")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=int, default=default, help="(default: %(default)s)")
     return parser.parse_args()
@@ -166,5 +169,5 @@ def in_a_process(*command: str | Path, **environment: str) -> list[float]:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}")
+        sys.exit(f"{done.stdout}{done.stderr}{command[0]} ended with {done.returncode}")
     return [float(figure) for figure in done.stdout.splitlines()[-1].split()]

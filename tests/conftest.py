@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -41,6 +42,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSlurm:
     """Deal tests so; xdist has groups for that, but forgets them under pytest 9.2."""
     return OneSlurm(config, log)
 
+
+# What is started where nobody sits at a terminal may be deaf to Ctrl-C, and so would be the builds that are started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TASKS = ["luigi", "--module", "tol_luigi"]
 OURS = "tol_luigi: "

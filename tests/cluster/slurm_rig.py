@@ -17,8 +17,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +34,9 @@ __all__ = ["NODES", "Build", "Rig", "digests", "missing", "running", "wait_for",
 Sections = dict[str, dict[str, Any]]
 
 NODES = ("n1", "n2", "n3", "n4")
+STARTER = ThreadPoolExecutor(1)
+"""The thread that starts daemons: the kernel ends them with the thread that has started them, so it has to be one that stays."""
+
 START_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -208,20 +211,19 @@ class Rig:
         )
 
     def _daemon(self, *command: str, name: str = "") -> None:
-        # One that is orphaned by the end of the tests ends, too. The kernel means the end of the thread that has
-        # started it, so daemons are started by the main one.
-        assert threading.current_thread() is threading.main_thread()
+        # One that is orphaned by the end of the tests ends, too.
         program = shutil.which(command[0], path=_path())
         assert program is not None
         with (self.folder / f"{name or command[0]}.out").open("ab") as out:
-            self.daemons[name or command[0]] = subprocess.Popen(
+            self.daemons[name or command[0]] = STARTER.submit(
+                subprocess.Popen,
                 ["setpriv", "--pdeathsig", "TERM", program, *command[1:]],
                 env={**self.environment, "PATH": _path(), "RIG_NODE": name},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-            )
+            ).result()
 
     def start_controller(self) -> None:
         """Start slurmctld."""

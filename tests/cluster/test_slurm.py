@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,11 +80,10 @@ def test_without_slurm_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_controller_that_is_away_is_asked_again(asked: Rig, script: Callable[[str], Path]) -> None:
     asked.stop_controller()
-    with ThreadPoolExecutor() as pool:
-        submitted = pool.submit(slurm.submit, script("true"), ["--mem=10M"])
-        time.sleep(4)
-        asked.start_controller()
-        job = submitted.result()
+    back = threading.Timer(4, asked.start_controller)
+    back.start()
+    job = slurm.submit(script("true"), ["--mem=10M"])
+    back.join()
     wait_for("it has run", lambda: states(job)[job] == "COMPLETED", 60)
 
 

@@ -30,8 +30,8 @@ def test_counts(unseen: Exclusions) -> None:
     ("content_id", "page_id", "matches"),
     [(10431575, 49672921, True), (49672921, 10431575, False), (1056352, 7, False)],
 )
-def test_match_image(unseen: Exclusions, content_id: int, page_id: int, matches: bool) -> None:
-    assert unseen.match_image(content_id, page_id) is matches
+def test_match_images(unseen: Exclusions, content_id: int, page_id: int, matches: bool) -> None:
+    assert unseen.match_images([(content_id, page_id)]) == ({(content_id, page_id)} if matches else set())
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_species_stay_where_the_list_is_of_images() -> None:
     seen = Exclusions("seen.json", CONTENT, with_species=False)
 
     assert not seen.match_species(Taxon.of(species="Mobula birostris"))
-    assert seen.match_image(10431575, 49672921)
+    assert seen.match_images([(10431575, 49672921)])
     assert seen.species == 2
 
 

@@ -173,7 +173,7 @@ def test_load_exclusions(write: Callable[..., Path]) -> None:
     path = write(json.dumps({"Apis mellifera": ["x/1_2_eol-copy.jpg"]}, indent=1), name="unseen.json")
     exclusions = tables.load_exclusions(path, with_species=True)
 
-    assert exclusions.match_image(1, 2)
+    assert exclusions.match_images([(1, 2)])
     assert exclusions.match_species(Taxon.of(species="Apis mellifera"))
 
 

@@ -14,8 +14,9 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
+from tol_luigi.store.identities import Listed
 from tol_luigi.store.listings import collect_listing, write_listing
-from tol_luigi.store.mapping import Listed, build_mapping, fill_splits
+from tol_luigi.store.mapping import build_mapping, fill_splits
 from tol_luigi.store.names import write_names
 from tol_luigi.store.predictions import Guard, predicted_tables
 
@@ -42,7 +43,7 @@ def list_images(tmp_path: Path) -> ListImages:
         return Listed(
             name=source.name,
             columns=source.columns,
-            make_id=lambda key: image_id(source.name, "/".join(map(str, key))),
+            spelling=source.spelling,
             partitions=tuple(partitions),
             listings=tuple(paths),
         )

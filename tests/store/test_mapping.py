@@ -14,7 +14,8 @@ from tol_luigi.core.source import Found, Member
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.inat21 import INat21
-from tol_luigi.store.mapping import Listed, build_mapping, fill_splits, marker
+from tol_luigi.store.identities import Listed
+from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: Li
     litter = Found(Member("README", 1), "a", state=State.NO_IMAGE, reason="no image by its name")
     stray = Found(Member("notes.md", 1), state=State.NO_IMAGE, reason="beside the archives")
     listed = list_images(Eol, {"a": [litter, (1, 10)]})
-    source = Listed("eol", Eol.columns, listed.make_id, listed.partitions, listed.listings, [stray])
+    source = Listed("eol", Eol.columns, listed.spelling, listed.partitions, listed.listings, [stray])
 
     assert build(tmp_path / "mapping.sqlite", source) == [
         {"id": "", "source": "eol", "partition": "a", "name": "README", "state": "no_image",
@@ -247,3 +248,28 @@ def test_a_damaged_mapping_is_made_anew(tmp_path: Path, list_images: ListImages)
     build(tmp_path / "m", list_images(Eol, {"a": [(1, 10)]}))
 
     assert marker(tmp_path / "m", "mapping") == "d1"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([(1, 10, IDS[1]), (2, 10, IDS[1])], id="an id twice"),
+        pytest.param([(1, 10, None)], id="no id"),
+        pytest.param([("one", 10, IDS[1])], id="a text for a number"),
+        pytest.param([(1 << 63, 10, IDS[1])], id="a number beyond 63 bits"),
+    ],
+)
+def test_a_published_table_with_something_else_in_it_is_refused(
+    tmp_path: Path, published: Path, list_images: ListImages, rows: list[Any]
+) -> None:
+    with contextlib.closing(sqlite3.connect(published)) as database, database:
+        database.execute("DROP TABLE eol")
+        database.execute("CREATE TABLE eol (content_id, page_id, evobio10m_id)")
+        if rows[0][0] == 1 << 63:
+            database.execute("INSERT INTO eol VALUES (9223372036854775808, 10, 'a')")
+        else:
+            database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
+    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Give a mapping"):
+        build(tmp_path / "mapping.sqlite", list_images(Eol, {"a": [(1, 10)]}), published=published)
+
+    assert not (tmp_path / "mapping.sqlite").exists()

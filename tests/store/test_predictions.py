@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,6 +35,11 @@ UNSEEN = {
 def guard() -> Guard:
     seen = Exclusions("seen", SEEN, with_species=False)
     return Guard({"seen": seen, "unseen": Exclusions("unseen", UNSEEN, with_species=True)})
+
+
+def judged(guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon) -> tuple[str, str]:
+    [verdict] = guard.judge(source, [key], np.array([guard.of_taxon(taxon)]))
+    return guard.verdicts[verdict]
 
 
 @pytest.mark.parametrize(
@@ -68,18 +74,18 @@ def guard() -> Guard:
 def test_judge(
     guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon, verdict: tuple[str, str]
 ) -> None:
-    assert guard.judge(source, key, taxon) == verdict
+    assert judged(guard, source, key, taxon) == verdict
 
 
 def test_species_of_a_list_of_images_stay() -> None:
     guard = Guard({"seen": Exclusions("seen", SEEN, with_species=False)})
 
-    assert guard.judge(Eol(HERE), (1, 1), MOBULA) == ("", "")
+    assert judged(guard, Eol(HERE), (1, 1), MOBULA) == ("", "")
 
 
 def test_the_report_counts_what_was_matched(guard: Guard) -> None:
     for key, taxon in [((10, 20), MOBULA), ((10, 20), MOBULA), ((1, 1), MOBULA), ((2, 2), Taxon())]:
-        guard.judge(Eol(HERE), key, taxon)
+        judged(guard, Eol(HERE), key, taxon)
     report = guard.report()
 
     assert report["seen"]["images_listed"] == 3

@@ -27,7 +27,8 @@ from tol_luigi.report.forecast import (
     forecast_text,
     whole,
 )
-from tol_luigi.tasks.settings import settings, wanted_downloads
+from tol_luigi.tasks.download_settings import wanted_downloads
+from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
     import argparse

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.taxon import RANKS, Taxon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tol_luigi.core.source import Key
 
 __all__ = ["Exclusions"]
 
@@ -39,7 +45,7 @@ class Exclusions:
             TableError: The content is not an object of lists of texts.
         """
         self.with_species = with_species
-        self._images: set[tuple[int, int]] = set()
+        self._images: set[Key] = set()
         self._files: set[str] = set()
         self._species: set[tuple[str, str]] = set()
         unread: list[str] = []
@@ -71,9 +77,9 @@ class Exclusions:
         """Count the species."""
         return len(self._species)
 
-    def match_image(self, content_id: int, page_id: int) -> bool:
-        """Tell whether an EOL image is on the list, whatever its file is called today."""
-        return (content_id, page_id) in self._images
+    def match_images(self, keys: Iterable[Key]) -> set[Key]:
+        """Find EOL images that are on the list, by content and page id, whatever their files are called today."""
+        return self._images.intersection(keys)
 
     def match_file(self, filename: str) -> bool:
         """Tell whether a file of this name is on the list; folders before the name do not count."""

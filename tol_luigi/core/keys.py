@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import TYPE_CHECKING
 
-__all__ = ["NAMESPACE", "image_id", "keyed_order"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["NAMESPACE", "image_id", "image_ids", "keyed_digests", "keyed_order"]
 
 NAMESPACE = uuid.UUID("6f0c4f3e-7f0b-5a53-9d0e-2b0a3f6c1d84")
 """The namespace of all ids made here. Never to be changed: every id follows from it."""
@@ -19,7 +23,22 @@ def image_id(source: str, natural_key: str) -> str:
         natural_key: What tells the image from all others of its source, such as
             ``12784812/51655800`` (EOL: content id and page id).
     """
-    return str(uuid.uuid5(NAMESPACE, f"{source}/{natural_key}"))
+    return next(image_ids(source, [natural_key]))
+
+
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
+
+def image_ids(source: str, natural_keys: Iterable[str]) -> Iterator[str]:
+    """Make the ids of many images of a source, as :func:`image_id` does, in a third of the time that ``uuid`` takes.
+
+    Source: RFC 9562, section 5.5, on UUIDs by name: the SHA-1 of namespace and name, with version and variant put in.
+    """
+    start = NAMESPACE.bytes + f"{source}/".encode()
+    for key in natural_keys:
+        digits = hashlib.sha1(start + key.encode(), usedforsecurity=False).hexdigest()
+        variant = _VARIANTS[digits[16]]
+        yield f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def keyed_order(seed: int, purpose: str, image: str) -> int:
@@ -33,7 +52,13 @@ def keyed_order(seed: int, purpose: str, image: str) -> int:
         purpose: What the order is for, at most 16 bytes; another purpose gives an unrelated order.
         image: The image id.
     """
-    digest = hashlib.blake2b(
-        image.encode(), digest_size=8, key=str(seed).encode(), person=purpose.encode()
-    ).digest()
-    return int.from_bytes(digest, "big")
+    return int.from_bytes(next(keyed_digests(seed, purpose, [image])), "big")
+
+
+def keyed_digests(seed: int, purpose: str, images: Iterable[str]) -> Iterator[bytes]:
+    """Give the places of many images, as :func:`keyed_order` does, each as 8 bytes, the highest first."""
+    keyed = hashlib.blake2b(digest_size=8, key=str(seed).encode(), person=purpose.encode())
+    for image in images:
+        digest = keyed.copy()  # taking up the key is half of the work
+        digest.update(image.encode())
+        yield digest.digest()

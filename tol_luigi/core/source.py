@@ -136,6 +136,9 @@ class Source(abc.ABC):
     lists_by_labels: ClassVar[bool] = False
     """Whether its listings follow from more than its files, and so are not those of another dataset."""
 
+    spelling: ClassVar[str]
+    """How a natural key is written as one text, for ``str.format``; ids are made from it, so it may never change."""
+
     name_key: ClassVar[str] = IMAGE_ID
     """The column by which names are looked up: one of the natural key, or the image id."""
 
@@ -185,12 +188,14 @@ class Source(abc.ABC):
         """
 
     def spell(self, key: Sequence[int | str]) -> str:
-        """Write a natural key as one text; ids are made from it, so it may never change."""
-        return "/".join(map(str, key))
+        """Write a natural key as one text."""
+        return self.spelling.format(*key)
 
-    def is_listed(self, exclusions: Exclusions, key: Sequence[int | str]) -> bool:
-        """Tell whether an exclusion list names this image."""
-        return any(exclusions.match_file(part) for part in key if isinstance(part, str))
+    def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
+        """Find the images that an exclusion list names, by their natural keys."""
+        return {
+            key for key in keys if any(exclusions.match_file(part) for part in key if isinstance(part, str))
+        }
 
     @abc.abstractmethod
     def entries(

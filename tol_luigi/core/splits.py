@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tol_luigi.core.keys import keyed_order
+from tol_luigi.core.batches import batched
+from tol_luigi.core.keys import keyed_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,18 +42,25 @@ def assign(ids: Iterable[str], *, seed: int, val_percent: int, train_small_perce
 
     Source: the counts of the published TreeOfLife-10M splits; the choice there was random.
     """
-    orders = np.fromiter(
-        ((keyed_order(seed, "val", image), keyed_order(seed, "train_small", image)) for image in ids),
-        dtype=np.dtype([("val", np.uint64), ("train_small", np.uint64)]),
-    )
-    count = len(orders)
+    val, train_small = _orders(ids, seed)
+    count = len(val)
     is_val = np.zeros(count, dtype=np.bool_)
-    is_val[_smallest(orders["val"], count * val_percent // 100)] = True
+    is_val[_smallest(val, count * val_percent // 100)] = True
     train = np.flatnonzero(~is_val)
     is_train_small = np.zeros(count, dtype=np.bool_)
-    chosen = _smallest(orders["train_small"][train], len(train) * train_small_percent // 100)
+    chosen = _smallest(train_small[train], len(train) * train_small_percent // 100)
     is_train_small[train[chosen]] = True
     return Assignment(is_val, is_train_small)
+
+
+def _orders(ids: Iterable[str], seed: int) -> list[NDArray[np.uint64]]:
+    """Give the places of all images in the orders of val and of train_small."""
+    pieces: list[list[NDArray[np.uint64]]] = [[np.empty(0, np.uint64)], [np.empty(0, np.uint64)]]
+    for batch in batched(ids):
+        for purpose, orders in zip(("val", "train_small"), pieces, strict=True):
+            digests = b"".join(keyed_digests(seed, purpose, batch))
+            orders.append(np.frombuffer(digests, ">u8").astype(np.uint64))
+    return [np.concatenate(orders) for orders in pieces]
 
 
 def _smallest(orders: NDArray[np.uint64], count: int) -> NDArray[np.intp]:

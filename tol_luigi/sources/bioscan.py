@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -47,6 +48,7 @@ class Bioscan(Source):
         Column("part", "bioscan_part", int),
         Column("filename", "bioscan_filename", str),
     )
+    spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
         self, images: Path, partitions: int, metadata: Path | None = None, index: Path | None = None
@@ -87,11 +89,18 @@ class Bioscan(Source):
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Look every image up in the table by its file name; all are insects."""
-        rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
+
+        @functools.cache  # there are a hundred images of a taxon, and more
+        def shown(*ranks: str) -> tuple[Taxon, str]:
+            taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
+            return taxon, common_names.of(taxon)
+
+        rows = (
+            {row.image_file: shown(*row[1:]) for row in bioscan_rows(self.metadata)} if self.metadata else {}
+        )
         for _, filename, image in images:
-            if (ranks := rows.get(str(filename))) is not None:
-                taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
-                yield Entry(str(image), taxon, common_names.of(taxon))
+            if (known := rows.get(str(filename))) is not None:
+                yield Entry(str(image), *known)
 
     def strays(self) -> Iterator[Found]:
         """List what lies among the parts, and in folders that are none."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.exclusions import Exclusions
-    from tol_luigi.core.source import License, Member
+    from tol_luigi.core.source import Key, License, Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
@@ -53,6 +53,7 @@ class Eol(Source):
         Column("page_id", "eol_page_id", int),
     )
 
+    spelling: ClassVar[str] = "{}/{}"
     name_key: ClassVar[str] = "page_id"
 
     def __init__(
@@ -91,10 +92,9 @@ class Eol(Source):
         """Read files of one archive or sub-folder."""
         return archives.read(self._place(partition), members)
 
-    def is_listed(self, exclusions: Exclusions, key: Sequence[int | str]) -> bool:
-        """Tell whether a list names this content and page, whatever the file is called."""
-        content_id, page_id = key
-        return exclusions.match_image(int(content_id), int(page_id))
+    def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
+        """Find the images that a list names by content and page, whatever their files are called."""
+        return exclusions.match_images(keys)
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames

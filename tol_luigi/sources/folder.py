@@ -61,6 +61,7 @@ class Folder(Source):
         Column("collection", "folder_name", str, repeats=True),
         Column("file", "folder_file", str),
     )
+    spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
         self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None

@@ -51,6 +51,9 @@ class INat21(Source):
         Column("cls_num", "inat21_cls_num", int),
     )
 
+    spelling: ClassVar[str] = "{2:05d}_{1}/{0}"
+    """Class folder and file, as they are published."""
+
     name_key: ClassVar[str] = "cls_num"
 
     def __init__(self, images: Path, partitions: int, index: Path | None = None) -> None:
@@ -86,11 +89,6 @@ class INat21(Source):
             if self._partition(folder) == listing:
                 for found in archives.scan(self._root(), folder):
                     yield self._judged(found, owners)
-
-    def spell(self, key: Sequence[int | str]) -> str:
-        """Write class folder and file, as they are published."""
-        filename, cls_name, cls_num = key
-        return f"{cls_num:05d}_{cls_name}/{filename}"
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames

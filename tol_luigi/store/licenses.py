@@ -124,11 +124,8 @@ def _images(catalog: Path, telling: Mapping[str, Source]) -> Iterator[pa.Table]:
 
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
     """Write the natural keys of images of one source, with its name in front."""
-    parts = [images[column.catalog].combine_chunks() for column in source.columns]
-    if type(source).spell is Source.spell:  # done for all of them at once, many times as fast
-        return pc.binary_join_element_wise(source.name, *(part.cast(pa.string()) for part in parts), "/")
-    keys = zip(*(part.to_pylist() for part in parts), strict=True)
-    return pa.array([f"{source.name}/{source.spell(key)}" for key in keys], pa.string())
+    parts = (images[column.catalog].to_pylist() for column in source.columns)
+    return pa.array(map(f"{source.name}/{source.spelling}".format, *parts), pa.string())
 
 
 def _hashed(keys: np.ndarray) -> np.ndarray:

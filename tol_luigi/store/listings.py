@@ -18,12 +18,24 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Column, Found
 
-__all__ = ["collect_listing", "count_states", "images_of", "members_at", "read_listing", "write_listing"]
+__all__ = [
+    "collect_listing",
+    "count_states",
+    "images_of",
+    "key_fields",
+    "members_at",
+    "read_listing",
+    "write_listing",
+]
+
+
+def key_fields(columns: tuple[Column, ...]) -> list[pa.Field]:
+    """Give the columns of a natural key."""
+    return [pa.field(column.name, pa.int64() if column.type is int else pa.string()) for column in columns]
 
 
 def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Give the columns of a listing: where each file lies, its natural key, or why it is left out."""
-    keys = [(column.name, pa.int64() if column.type is int else pa.string()) for column in columns]
     return pa.schema(
         [
             ("partition", pa.string()),
@@ -31,7 +43,7 @@ def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
             ("member", pa.string()),
             ("size", pa.int64()),
             ("offset", pa.int64()),
-            *keys,
+            *key_fields(columns),
             ("id", pa.string()),
             ("state", pa.string()),
             ("reason", pa.string()),
@@ -101,10 +113,10 @@ def _columns(
     return content
 
 
-def read_listing(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """Read the rows of a listing in batches, in its order."""
+def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """Read the rows of a listing, or some columns of them, in batches and in its order."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BATCH):
+        for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield batch.to_pylist()
 
 

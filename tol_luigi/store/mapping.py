@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import peewee
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.files import remove
-from tol_luigi.core.ledger import State
+from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.splits import assign
-from tol_luigi.store.databases import created, fetch, insert_rows, insert_sql, opened
+from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_table, opened
+from tol_luigi.store.identities import identify, image_schema
 from tol_luigi.store.ledger import ledger_row
-from tol_luigi.store.listings import read_listing
 from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Column, Found, Key
+    from tol_luigi.core.source import Column
+    from tol_luigi.store.identities import Identities, Listed
 
-__all__ = ["Listed", "build_mapping", "fill_splits", "marker"]
+__all__ = ["build_mapping", "fill_splits", "marker"]
 
 _TABLES = [Split, Partition, Place, Marker]
 _PUBLISHED = "published"
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One source, scanned.
-
-    Attributes:
-        name: The source's name.
-        columns: Its natural key.
-        make_id: Gives the id of a natural key.
-        partitions: Its partitions, in order.
-        listings: Its listing files, in order.
-        strays: What lies beside the listings.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    make_id: Callable[[Key], str]
-    partitions: tuple[str, ...]
-    listings: tuple[Path, ...]
-    strays: Iterable[Found] = ()
 
 
 def marker(path: Path, stage: str) -> str:
@@ -85,30 +67,25 @@ def build_mapping(
         source holds. The database is in place only when all of them have been taken.
 
     Raises:
-        MappingError: The published mapping lacks a table.
+        MappingError: The published mapping lacks a table, or has something else in it.
     """
     if published:
         _refuse_other_files(published)
     models = [image_model(source.name, source.columns) for source in sources]
-    attached = {_PUBLISHED: published} if published else {}
     if path.exists() and not marker(path, "mapping"):
         remove(path)  # damaged: no stage leaves one without its marker
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
-    with created(path, [*models, *_TABLES], attached=attached, first_wins=True) as database:
-        # A worker finds the rows of its partition by the primary key, and one image by this index.
-        database.execute_sql("CREATE UNIQUE INDEX place_id ON place (evobio10m_id)")
-        count = 0
+    with created(path, [*models, *_TABLES], first_wins=True) as database:
+        count = partitions = 0
         for source, model in zip(sources, models, strict=True):
-            filler = _Filler(database, source, model)
             looked_up = published if source.name in PUBLISHED_SOURCES else None
-            if looked_up:
-                filler.import_published(looked_up)
-            for looked_at, left_out in filler.fill(published=looked_up is not None):
-                yield from left_out
-                count += looked_at
-                progress(count)
-            if looked_up:
-                yield from filler.missing()
+            found = identify(source, _published_images(source, looked_up) if looked_up else None)
+            for rows in insert_table(database, model, found.images):
+                progress(count + rows)
+            _insert_places(database, found, partitions)
+            yield from _left_out(found)
+            count += len(found.images)
+            partitions += len(source.partitions)
         Marker.create(stage="mapping", digest=digest)
 
 
@@ -123,109 +100,44 @@ def _refuse_other_files(published: Path) -> None:
         ) from error
 
 
-class _Filler:
-    """Puts one source into the mapping."""
-
-    def __init__(self, database: peewee.SqliteDatabase, source: Listed, model: Any) -> None:  # noqa: ANN401
-        self.database, self.source, self.model = database, source, model
-        self.execute = database.connection().execute
-        self.columns = [column.name for column in source.columns]
-        first = Partition.select().count()
-        self.numbers = {name: first + index for index, name in enumerate(source.partitions)}
-        insert_rows(
-            database, Partition, [(number, source.name, name) for name, number in self.numbers.items()]
-        )
-        # SQL made once by peewee and run for each row: building a query costs more than running it.
-        self.insert_image = insert_sql(model, ignore=True)
-        self.insert_place = insert_sql(Place, ignore=True)
-        of_id = model.select(model.evobio10m_id).where(model.evobio10m_id == "")
-        conditions = [getattr(model, name) == 0 for name in self.columns]
-        self.select_by_id = str(of_id.sql()[0])
-        self.select_by_key = str(model.select(model.evobio10m_id).where(*conditions).sql()[0])
-
-    def import_published(self, published: Path) -> None:
-        """Copy the source's table from the published mapping, and index it by natural key."""
-        names = ", ".join(f'"{name}"' for name in [*self.columns, "evobio10m_id"])
-        table = self.source.name
-        try:
-            self.database.execute_sql(
-                f'INSERT INTO main."{table}" ({names}) '  # noqa: S608 (the names are our own)
-                f'SELECT {names} FROM {_PUBLISHED}."{table}" ORDER BY evobio10m_id'
-            )
-        except peewee.DatabaseError as error:
-            what = f"its table {table} cannot be read ({error})"
-            raise MappingError(published, what, "Give a mapping with the published tables") from error
-        keys = ", ".join(f'"{name}"' for name in self.columns)
-        self.database.execute_sql(f'CREATE INDEX main."by_key_{table}" ON "{table}" ({keys})')
-
-    def fill(self, *, published: bool) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """Give every listed image its id and its place.
-
-        Yields:
-            For each batch, how many files were looked at, and a ledger row for each that is left out.
-        """
-        identify = self._looked_up if published else self._made
-        for listing in self.source.listings:
-            for rows in read_listing(listing):
-                yield len(rows), [left_out for row in rows if (left_out := self._settle(row, identify))]
-        strays = [
-            self._left_out(_described(stray), stray.state or "", stray.reason) for stray in self.source.strays
-        ]
-        yield 0, strays
-        if published:
-            self.database.execute_sql(f'DROP INDEX main."by_key_{self.source.name}"')
-
-    def _settle(
-        self, row: dict[str, Any], identify: Callable[[dict[str, Any]], str | None]
-    ) -> dict[str, Any] | None:
-        if row["state"]:
-            return self._left_out(row, row["state"], row["reason"])
-        image = identify(row)
-        if image is None:
-            reason = (
-                "no published mapping tells what this id is" if row["id"] else "not in the published mapping"
-            )
-            return self._left_out(row, State.NOT_IN_MAPPING, reason)
-        place = (self.numbers[row["partition"]], row["position"], image)
-        if self.execute(self.insert_place, place).rowcount:
-            return None
-        return self._left_out(
-            {**row, "id": image}, State.DUPLICATE_NAME, "an earlier image has the same natural key"
-        )
-
-    def _made(self, row: dict[str, Any]) -> str | None:
-        """Make the id from the natural key. A name that is an id does not tell the key."""
-        if row["id"]:
-            return None
-        key = tuple(row[name] for name in self.columns)
-        image = self.source.make_id(key)
-        self.execute(self.insert_image, (*key, image))
-        return image
-
-    def _looked_up(self, row: dict[str, Any]) -> str | None:
-        """Find the published id, by the name if that is one, else by the natural key."""
-        if row["id"]:
-            found = self.execute(self.select_by_id, (row["id"],)).fetchone()
-        else:
-            found = self.execute(self.select_by_key, [row[name] for name in self.columns]).fetchone()
-        return str(found[0]) if found else None
-
-    def missing(self) -> Iterator[dict[str, Any]]:
-        """Tell which published images no source holds."""
-        image = self.model.evobio10m_id
-        query = self.model.select().where(image.not_in(Place.select(Place.evobio10m_id))).order_by(image)
-        for rows in fetch(self.database, query.tuples()):
-            for *key, unseen in rows:
-                row = {"partition": "", "member": "/".join(map(str, key)), "id": unseen}
-                yield self._left_out(row, State.MISSING, "the published mapping lists it, no source holds it")
-
-    def _left_out(self, row: dict[str, Any], state: str, reason: str) -> dict[str, Any]:
-        name, partition = self.source.name, row["partition"]
-        return ledger_row(row["id"], name, partition, row["member"], state, reason)
+def _published_images(source: Listed, published: Path) -> pa.Table:
+    """Read the source's table of the published mapping, in the order of the ids."""
+    model = image_model(source.name, source.columns)
+    try:
+        with opened(published, [model]) as database:
+            images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
+    except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
+        what = f"its table {source.name} cannot be read ({' '.join(str(error).split())})"
+        raise MappingError(published, what, "Give a mapping with the published tables") from error
+    images = images.take(pc.sort_indices(images[IMAGE_ID]))
+    doubled = pc.equal(images[IMAGE_ID].slice(1), images[IMAGE_ID].slice(0, max(0, len(images) - 1)))
+    if pc.any(doubled).as_py() or images[IMAGE_ID].null_count:
+        what = f"its table {source.name} has ids more than once, or none"
+        raise MappingError(published, what, "Give a mapping whose ids are keys, as published")
+    return images
 
 
-def _described(stray: Found) -> dict[str, Any]:
-    return {"partition": stray.partition, "member": stray.member.name, "id": stray.id}
+def _insert_places(database: peewee.SqliteDatabase, found: Identities, before: int) -> None:
+    """Note where the images of a source lie, and its partitions, which are numbered on from those before."""
+    source = found.source
+    numbered = [(before + number, source.name, name) for number, name in enumerate(source.partitions)]
+    insert_rows(database, Partition, numbered)
+    places = found.places
+    places = places.set_column(0, "partition", pc.add(places["partition"], before))
+    for _ in insert_table(database, Place, places):
+        pass  # its images have been counted
+
+
+def _left_out(found: Identities) -> Iterator[dict[str, Any]]:
+    """Give a ledger row for everything that the mapping does not hold of a source."""
+    source = found.source
+    for rows in found.left_out():
+        yield from rows
+    for stray in source.strays:
+        about = stray.id, source.name, stray.partition, stray.member.name
+        yield ledger_row(*about, stray.state or "", stray.reason)
+    for rows in found.missing():
+        yield from rows
 
 
 def fill_splits(
@@ -260,27 +172,33 @@ def fill_splits(
         if Marker.get_or_none(Marker.stage == "splits"):
             return  # another process has been quicker, and this is a copy of what it has made
         taken = published is not None and _has_splits(database)
+        count = 0
         for (name, _), model in zip(sources, models, strict=True):
             if taken and name in PUBLISHED_SOURCES:
-                _take_splits(database, model, published)
+                count += _take_splits(database, model, published)
+                progress(count)
             else:
+                ids = fetch_table(database, _ids(model), pa.schema([(IMAGE_ID, pa.string())]))
                 chosen = assign(
-                    _ids(database, model),
+                    (image for batch in ids.to_batches() for image in batch.column(0).to_pylist()),
                     seed=seed,
                     val_percent=val_percent,
                     train_small_percent=train_small_percent,
                 )
-                flags = (array.astype(int).tolist() for array in chosen)
-                insert_rows(database, Split, zip(_ids(database, model), *flags, strict=True))
-            progress(Split.select().count())
+                flags = (pa.array(flag.astype("int8")) for flag in chosen)
+                for rows in insert_table(database, Split, pa.table([ids[IMAGE_ID], *flags], names=_SPLIT)):
+                    progress(count + rows)
+                count += len(ids)
         Marker.create(stage="splits", digest=digest)
 
 
-def _ids(database: peewee.SqliteDatabase, model: Any) -> Iterator[str]:  # noqa: ANN401 (its fields are known at run time)
-    """Give the ids of a source's images, in order."""
+_SPLIT = [IMAGE_ID, "is_val", "is_train_small"]
+
+
+def _ids(model: Any) -> Any:  # noqa: ANN401 (its fields are known at run time)
+    """Ask for the ids of a source's images, in order."""
     image = model.evobio10m_id
-    for rows in fetch(database, model.select(image).order_by(image).tuples()):
-        yield from (row[0] for row in rows)
+    return model.select(image).order_by(image).tuples()
 
 
 def _has_splits(database: peewee.SqliteDatabase) -> bool:
@@ -289,18 +207,19 @@ def _has_splits(database: peewee.SqliteDatabase) -> bool:
     return bool(database.execute_sql(f"SELECT EXISTS (SELECT 1 FROM {_PUBLISHED}.split)").fetchone()[0])  # noqa: S608
 
 
-def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> None:  # noqa: ANN401
+def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> int:  # noqa: ANN401
+    """Copy the splits of a source's images, and give their number."""
     table = model._meta.table_name  # noqa: SLF001 (peewee's own spelling of its public model metadata)
-    before = Split.select().count()
+    # A cross join, to SQLite, is one whose first table is read first: in the order of the ids.
     sql = (
-        "INSERT INTO main.split (evobio10m_id, is_val, is_train_small) "  # noqa: S608 (the names are our own)
-        f"SELECT evobio10m_id, is_val, is_train_small FROM {_PUBLISHED}.split "
-        f'WHERE evobio10m_id IN (SELECT evobio10m_id FROM main."{table}") ORDER BY evobio10m_id'
+        f"INSERT INTO main.split ({', '.join(_SPLIT)}) "  # noqa: S608 (the names are our own)
+        f'SELECT image.{IMAGE_ID}, is_val, is_train_small FROM main."{table}" AS image '
+        f"CROSS JOIN {_PUBLISHED}.split AS given ON given.{IMAGE_ID} = image.{IMAGE_ID}"
     )
-    database.execute_sql(sql)
-    lacking = model.select().count() - (Split.select().count() - before)
-    if lacking:
+    copied = int(database.execute_sql(sql).rowcount)
+    if lacking := model.select().count() - copied:
         what = f"its split table lacks {lacking} images of its table {table}"
         raise MappingError(
             published, what, "Give a mapping whose splits are complete, or empty the split table"
         )
+    return copied

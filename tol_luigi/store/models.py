@@ -1,7 +1,7 @@
 """The tables of ``mapping.sqlite``.
 
 The source tables and ``split`` are those of the published file, column for column, so that either
-file serves in place of the other; ``partition``, ``place`` and ``marker`` stand beside them. No
+file serves in place of the other, but lie in the order of the ids, without a second tree for their keys; ``partition``, ``place`` and ``marker`` stand beside them. No
 model knows a database: ``open_mapping`` and ``create_mapping`` bind them.
 """
 
@@ -39,7 +39,8 @@ def image_model(source: str, columns: tuple[Column, ...]) -> Any:  # noqa: ANN40
     }
     fields[IMAGE_ID] = peewee.TextField()
     # Peewee puts a primary key first, unless it is composite: then the columns stand as published.
-    fields["Meta"] = type("Meta", (), {"table_name": source, "primary_key": peewee.CompositeKey(IMAGE_ID)})
+    key = peewee.CompositeKey(IMAGE_ID)
+    fields["Meta"] = type("Meta", (), {"table_name": source, "primary_key": key, "without_rowid": True})
     return type(source.capitalize(), (peewee.Model,), fields)
 
 
@@ -55,6 +56,7 @@ class Split(peewee.Model):
 
     class Meta:
         table_name = "split"
+        without_rowid = True
 
 
 class Partition(peewee.Model):
@@ -72,7 +74,7 @@ class Partition(peewee.Model):
 class Place(peewee.Model):
     """Where an image lies: the row of its partition's listing. Written by ``MakeMapping``.
 
-    A worker reads the rows of its partition only: they stand together, in the order of this key.
+    It stands in the order of the ids, as all tables of images do: so they are joined by reading each of them once.
     """
 
     partition = peewee.IntegerField()
@@ -81,7 +83,7 @@ class Place(peewee.Model):
 
     class Meta:
         table_name = "place"
-        primary_key = peewee.CompositeKey("partition", "position")
+        primary_key = peewee.CompositeKey("evobio10m_id")
         without_rowid = True
 
 

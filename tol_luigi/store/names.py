@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from typing import IO, TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["lookup_name", "published_entries", "write_names"]
+
+_TAXA = 1 << 15
+"""So many taxa are kept as written, which takes about 30 MB."""
 
 
 def lookup_name(source: str) -> str:
@@ -49,22 +53,25 @@ def write_names(
     Source: the ``*_name_lookup.json`` files of TreeOfLife-10M.
     """
     lineages, count = Lineages(), 0
+
+    @functools.lru_cache(_TAXA)  # a taxon is that of many images, mostly not far from each other
+    def told(taxon: Taxon) -> tuple[tuple[str, ...], str, str]:
+        """Give the ranks as rendered and as JSON, and the class index as JSON."""
+        return taxon.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
+
     with created(path, [Name, Marker]) as database:
         for source, entries in lookups:
             with _json_object(path.with_name(lookup_name(source))) as write:
                 for batch in batched(entries):
-                    rows = [_row(source, entry, lineages) for entry in batch]
+                    rows = []
+                    for key, taxon, common in batch:
+                        ranks, ranks_json, class_index = told(taxon)
+                        rows.append((source, key, *ranks, common, class_index))
+                        write(key, f"[{ranks_json}, {json.dumps(common)}, {class_index}]")
                     insert_rows(database, Name, rows)
-                    for _, key, *ranks, common, class_index in rows:
-                        write(key, f"[{json.dumps(ranks)}, {json.dumps(common)}, {class_index}]")
                     count += len(rows)
                     progress(count)
         Marker.create(stage="names", digest=digest)
-
-
-def _row(source: str, entry: Entry, lineages: Lineages) -> tuple[str, ...]:
-    class_index = json.dumps(lineages.index(entry.taxon))
-    return (source, entry.key, *entry.taxon.rendered, entry.common, class_index)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,21 @@
-"""The predicted catalog: mapping, splits, names and exclusions joined, partition by partition."""
+"""The predicted catalog: mapping, splits, names and exclusions joined, source by source and columns at a time."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import peewee
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
+from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
 from tol_luigi.store.catalogs import CLASS_INDEX
-from tol_luigi.store.databases import fetch, opened
+from tol_luigi.store.databases import fetch, fetch_table, opened
+from tol_luigi.store.identities import image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import members_at
 from tol_luigi.store.models import Name, Partition, Place, Split, image_model
@@ -19,27 +24,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tol_luigi.core.exclusions import Exclusions
-    from tol_luigi.core.source import Source
+    from tol_luigi.core.source import Key, Source
     from tol_luigi.store.server import Server
+
+    Numbers = NDArray[np.int64]
 
 __all__ = ["Guard", "images_by_id", "list_named", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
 _NAMELESS = "no rank is known of it"
 _ON_LIST = "on the list "
+_TAXA = 1 << 15
 
 
 class Guard:
     """Keeps benchmark images and species out, and counts what each list matched.
 
     Args:
-        lists: Each exclusion list by name, the first match of which counts.
+        lists: Each exclusion list by name, the first match of which counts, one of an image before one of its species.
+
+    Attributes:
+        verdicts: State and reason of every verdict so far, by its number; that of 0 is that an image stays.
     """
 
     def __init__(self, lists: dict[str, Exclusions]) -> None:
         self.lists = lists
         self.matched = {name: {"images": 0, "species": 0} for name in lists}
+        self.verdicts: list[tuple[str, str]] = [("", "")]
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Give for each list how many images and species it names, and how many images it matched by which."""
@@ -54,30 +68,45 @@ class Guard:
             for name, exclusions in self.lists.items()
         }
 
-    def judge(self, source: Source, key: Sequence[Any], taxon: Taxon) -> tuple[str, str]:
-        """Tell whether an image is to be left out.
-
-        Args:
-            source: Its source.
-            key: Its natural key.
-            taxon: What it shows.
-
-        Returns:
-            The state and the reason, both "" for an image to keep.
-        """
-        for name, exclusions in self.lists.items():
-            if source.is_listed(exclusions, key):
-                self.matched[name]["images"] += 1
-                return State.EXCLUDED_IMAGE, f"{_ON_LIST}{name}"
+    def of_taxon(self, taxon: Taxon) -> int:
+        """Give the number of the verdict on a taxon."""
         for name, exclusions in self.lists.items():
             if exclusions.match_species(taxon):
-                self.matched[name]["species"] += 1
-                return State.EXCLUDED_SPECIES, f"{taxon.scientific} is {_ON_LIST}{name}"
-        return "", ""
+                return self._number(State.EXCLUDED_SPECIES, f"{taxon.scientific} is {_ON_LIST}{name}")
+        return 0
+
+    def judge(self, source: Source, keys: Sequence[Key], by_taxon: Numbers) -> Numbers:
+        """Judge images, and count what is left out.
+
+        Args:
+            source: Their source.
+            keys: Their natural keys.
+            by_taxon: The numbers of the verdicts on what they show.
+
+        Returns:
+            The numbers of the verdicts on them.
+        """
+        judged = by_taxon.copy()
+        for name, exclusions in reversed(self.lists.items()):  # the first has the last word
+            if listed := source.listed(exclusions, keys):
+                verdict = self._number(State.EXCLUDED_IMAGE, f"{_ON_LIST}{name}")
+                judged[[place for place, key in enumerate(keys) if key in listed]] = verdict
+        for verdict, count in enumerate(np.bincount(judged).tolist()):
+            if verdict:
+                state, reason = self.verdicts[verdict]
+                by = "images" if state == State.EXCLUDED_IMAGE else "species"
+                self.matched[list_named(reason)][by] += count
+        return judged
+
+    def _number(self, state: State, reason: str) -> int:
+        verdict = str(state), reason
+        if verdict not in self.verdicts:
+            self.verdicts.append(verdict)
+        return self.verdicts.index(verdict)
 
 
 def list_named(reason: str) -> str:
-    """Give the list that a reason of :meth:`Guard.judge` names."""
+    """Give the list that the reason of a verdict of :class:`Guard` names."""
     return reason.rpartition(_ON_LIST)[2]
 
 
@@ -85,7 +114,7 @@ def images_by_id(mapping: Path | Server, source: Source) -> Iterator[tuple[Any, 
     """Give the natural key and the id of every image that has a place, in the order of the ids."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
-    placed = model.select().where(image.in_(Place.select(Place.evobio10m_id))).order_by(image)
+    placed = model.select().join(Place, on=(Place.evobio10m_id == image)).order_by(image)
     with opened(mapping, [model, Place]) as database:
         for rows in fetch(database, placed.tuples()):
             yield from rows
@@ -101,7 +130,7 @@ def predicted_tables(
     listing: Callable[[str, str], Path],
     unnamed: list[dict[str, Any]],
 ) -> Iterator[pa.Table]:
-    """Join everything known of the images.
+    """Join everything known of the images. Memory is about 150 bytes an image of the largest source.
 
     Args:
         mapping: The mapping, with its splits; or the server that both are on.
@@ -116,86 +145,141 @@ def predicted_tables(
         The images of one partition each, in the order of their ids; empty partitions are passed over.
     """
     for source in sources:
-        model = image_model(source.name, source.columns)
-        with opened(mapping, [model, Place, Split, Partition, Name], attached={"names": names}) as database:
-            partitions = Partition.select().where(Partition.source == source.name).order_by(Partition.number)
-            for partition in list(partitions):
-                query = _query(model, source, partition.number)
-                rows = [row for batch in fetch(database, query) for row in batch]
-                if rows:
-                    joined = _Joined(source, partition.name, guard)
-                    yield joined.table(rows, schema)
-                    unnamed += joined.unnamed(listing(source.name, partition.name))
+        images, partitions = _placed_images(mapping, source)
+        named = _names(names, source, guard)
+        name_keys = images[source.name_key].cast(pa.string())
+        images = images.append_column(_NAME, pc.index_in(name_keys, value_set=named.keys))
+        for partition, mine in _by_partition(images, partitions):
+            joined = _Joined(source, partition, mine.filter(pc.is_valid(mine[_NAME])), named, guard)
+            yield joined.table(schema)
+            nameless = mine.filter(pc.is_null(mine[_NAME]))
+            unnamed += _unnamed(source.name, partition, nameless, listing(source.name, partition))
 
 
-def _query(model: Any, source: Source, number: int) -> Any:  # noqa: ANN401 (a peewee model and query)
-    keys = [getattr(model, column.name) for column in source.columns]
-    name_key = getattr(model, source.name_key).cast("TEXT")
-    return (
-        Place.select(
-            Place.position,
-            model.evobio10m_id,
-            *keys,
-            Split.is_val,
-            Split.is_train_small,
-            *_NAMES,
-            Name.common,
-            Name.class_index,
-        )
-        .join(model, on=(model.evobio10m_id == Place.evobio10m_id))
-        .join(Split, on=(Split.evobio10m_id == Place.evobio10m_id))
-        .join(Name, peewee.JOIN.LEFT_OUTER, on=((Name.source == source.name) & (Name.key == name_key)))
-        .where(Place.partition == number)
-        .order_by(Place.evobio10m_id)
+_NAME = "name"
+_VERDICT = "verdict"
+
+
+def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, dict[int, str]]:
+    """Read the images of a source that have a place, in the order of their ids, and its partitions by their numbers."""
+    model = image_model(source.name, source.columns)
+    image = model.evobio10m_id
+    query = (
+        model.select(model, Place.partition, Place.position, Split.is_val, Split.is_train_small)
+        .join(Place, on=(Place.evobio10m_id == image))
+        .join(Split, on=(Split.evobio10m_id == image))
+        .order_by(image)
         .tuples()
+    )
+    flags = [(name, pa.int8()) for name in ("is_val", "is_train_small")]
+    schema = [*image_schema(source.columns), ("partition", pa.int32()), ("position", pa.int64()), *flags]
+    with opened(mapping, [model, Place, Split, Partition]) as database:
+        images = fetch_table(database, query, pa.schema(schema))
+        mine = Partition.select().where(Partition.source == source.name)
+        return images, {partition.number: partition.name for partition in list(mine)}
+
+
+def _by_partition(images: pa.Table, names: dict[int, str]) -> Iterator[tuple[str, pa.Table]]:
+    """Part images by their partitions, in the order of the numbers; the order within each is kept."""
+    images = images.combine_chunks()
+    numbers = images["partition"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    for number in sorted(names):
+        start, end = np.searchsorted(numbers, [number, number + 1], sorter=order)
+        if start < end:
+            yield names[number], images.take(pa.array(order[start:end]))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the images of a source can show, a row a name key.
+
+    Attributes:
+        keys: The name keys.
+        shown: The ranks as rendered, the common name or what stands for it, and the class index.
+        verdicts: The numbers of the guard's verdicts.
+    """
+
+    keys: pa.Array
+    shown: pa.Table
+    verdicts: Numbers
+
+
+def _names(path: Path, source: Source, guard: Guard) -> _Names:
+    """Read the names of a source; those that have no rank at all are none."""
+
+    @functools.lru_cache(_TAXA)  # most insects are of few taxa
+    def judged(ranks: tuple[str, ...]) -> tuple[str, int]:
+        taxon = Taxon.from_rendered(ranks)
+        return common_or_name(taxon, ""), guard.of_taxon(taxon)
+
+    columns = [*RANK_LABELS, "common", CLASS_INDEX]
+    query = Name.select(Name.key, *_NAMES, Name.common, Name.class_index).where(Name.source == source.name)
+    keys: list[str] = []
+    verdicts: list[int] = []
+    pieces = [pa.table({name: pa.array([], pa.string()) for name in columns})]
+    with opened(path, [Name]) as database:
+        for rows in fetch(database, query.order_by(Name.key).tuples()):
+            shown = []
+            for key, *ranks, common, class_index in rows:
+                if any(ranks):
+                    instead, verdict = judged(tuple(ranks))
+                    keys.append(key)
+                    verdicts.append(verdict)
+                    shown.append((*ranks, common or instead, class_index))
+            if shown:
+                arrays = [pa.array(values, pa.string()) for values in zip(*shown, strict=True)]
+                pieces.append(pa.table(arrays, names=columns))
+    return _Names(
+        pa.array(keys, pa.string()), pa.concat_tables(pieces).combine_chunks(), np.array(verdicts, np.int64)
     )
 
 
+@dataclass(frozen=True)
 class _Joined:
-    """Turns the joined rows of one partition into rows of the predicted catalog."""
+    """The images of one partition that have a name, to be made rows of the predicted catalog."""
 
-    def __init__(self, source: Source, partition: str, guard: Guard) -> None:
-        self.source, self.partition, self.guard = source, partition, guard
-        self.without_taxon: list[tuple[int, str]] = []
+    source: Source
+    partition: str
+    images: pa.Table
+    names: _Names
+    guard: Guard
 
-    def table(self, rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    def table(self, schema: pa.Schema) -> pa.Table:
         """Make the table; columns of other sources are null."""
-        made = [row for joined in rows if (row := self._row(joined))]
-        return pa.Table.from_pylist(made, schema=schema)
-
-    def _row(self, joined: tuple[Any, ...]) -> dict[str, Any] | None:
-        width = len(self.source.columns)
-        position, image, *rest = joined
-        key, (is_val, is_train_small, *named) = rest[:width], rest[width:]
-        *ranks, common, class_index = named
-        if not any(ranks):
-            self.without_taxon.append((position, image))
-            return None
-        taxon = Taxon.from_rendered(ranks)
-        excluded, exclusion = self.guard.judge(self.source, key, taxon)
-        return {
-            "split": "val" if is_val else "train",
-            "treeoflife_id": image,
-            **{column.catalog: value for column, value in zip(self.source.columns, key, strict=True)},
-            **dict(zip(RANK_LABELS, ranks, strict=True)),
-            "common": common_or_name(taxon, common),
-            CLASS_INDEX: class_index,
-            "source": self.source.name,
-            "partition": self.partition,
-            "position": position,
-            "is_train_small": bool(is_train_small),
-            "excluded": excluded,
-            "exclusion": exclusion,
+        images, count = self.images, len(self.images)
+        name = images[_NAME]
+        shown = self.names.shown.take(name)
+        keys = [images[column.name] for column in self.source.columns]
+        verdicts = self.guard.judge(
+            self.source,
+            list(zip(*(key.to_pylist() for key in keys), strict=True)),
+            self.names.verdicts[name.to_numpy()],
+        )
+        states, reasons = (pa.array(texts, pa.string()) for texts in zip(*self.guard.verdicts, strict=True))
+        known = {
+            "split": pc.if_else(pc.equal(images["is_val"], 1), "val", "train"),
+            "treeoflife_id": images[IMAGE_ID],
+            **{column.catalog: key for column, key in zip(self.source.columns, keys, strict=True)},
+            **{label: shown[label] for label in shown.column_names},
+            "source": pa.repeat(self.source.name, count),
+            "partition": pa.repeat(self.partition, count),
+            "position": images["position"],
+            "is_train_small": pc.equal(images["is_train_small"], 1),
+            "excluded": states.take(pa.array(verdicts)),
+            "exclusion": reasons.take(pa.array(verdicts)),
         }
-
-    def unnamed(self, listing: Path) -> list[dict[str, Any]]:
-        """Give a ledger row for each image without a taxon.
-
-        Args:
-            listing: Where the names of the files stand.
-        """
-        members = members_at(listing, self.partition, [position for position, _ in self.without_taxon])
-        return [
-            ledger_row(image, self.source.name, self.partition, member.name, State.NO_TAXON, _NAMELESS)
-            for (_, image), member in zip(self.without_taxon, members, strict=True)
+        columns = [
+            known[field.name].cast(field.type) if field.name in known else pa.nulls(count, field.type)
+            for field in schema
         ]
+        return pa.table(columns, schema=schema)
+
+
+def _unnamed(source: str, partition: str, images: pa.Table, listing: Path) -> list[dict[str, Any]]:
+    """Give a ledger row for each image without a taxon; the names of their files stand in the listing."""
+    members = members_at(listing, partition, images["position"].to_pylist())
+    return [
+        ledger_row(image, source, partition, member.name, State.NO_TAXON, _NAMELESS)
+        for image, member in zip(images[IMAGE_ID].to_pylist(), members, strict=True)
+    ]

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -77,6 +78,13 @@ class DatasetTask(luigi.Task):
         if self.dataset != str(self.settings.directory):
             what = f"the settings of this process build {self.settings.directory}"
             refuse(SettingsError(f"--dataset {self.dataset}", what, "Use the settings file of that dataset"))
+
+    @classmethod
+    @functools.cache
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        """Look through a class for its parameters once; Luigi does so anew several times for each task."""
+        found: list[tuple[str, luigi.Parameter]] = super().get_params()
+        return found
 
     def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's takes no class, too
         """Give a task of another stage for the same dataset, and for the same split and partition where it has them."""
@@ -171,6 +179,27 @@ for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED
 class BoundTask(DatasetTask):
     """A stage whose result holds only as long as everything that it was made from is there."""
 
+    def rests_on(self) -> list[luigi.Task]:
+        """List the stages without whose outputs the own ones mean nothing: those that it requires."""
+        required: list[luigi.Task] = flatten(self.requires())
+        return required
+
     def complete(self) -> bool:
-        """Look at the own outputs, then at those of the stages before."""
-        return bool(super().complete()) and all(task.complete() for task in flatten(self.requires()))
+        """Look at the own outputs, then at those of the stages before: at each once, however many rest on it.
+
+        Nothing of what was seen outlasts the call, so that a file which is deleted later is missed.
+        """
+        seen: set[luigi.Task] = {self}
+        pending: deque[luigi.Task] = deque(seen)
+        while pending:
+            task = pending.popleft()
+            if not isinstance(task, BoundTask):
+                if not task.complete():
+                    return False
+                continue
+            if not all(target.exists() for target in flatten(task.output())):
+                return False
+            before = dict.fromkeys(stage for stage in task.rests_on() if stage not in seen)
+            seen.update(before)
+            pending.extend(before)
+        return True

@@ -14,7 +14,7 @@ from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.shards import all_shares
@@ -25,7 +25,7 @@ __all__ = ["BuildCatalog"]
 _STARTED = time.monotonic()
 
 
-class BuildCatalog(DatasetTask, luigi.WrapperTask):
+class BuildCatalog(BoundTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
     def requires(self) -> list[DatasetTask]:

@@ -39,13 +39,13 @@ class _CatalogTarget(luigi.LocalTarget):
 
     def exists(self) -> bool:
         """Compare the receipt of the catalog with those of the shards."""
-        path = Path(self.path)
-        if not path.exists() or not all(receipt.exists() for receipt in self.receipts):
-            return False
         files = {"csv": self.layout.catalog_csv, "parquet": self.layout.catalog}
-        receipt = read_json(path)
-        sizes = {name: file.stat().st_size for name, file in files.items() if file.exists()}
-        return bool(receipt["receipts"] == sha256_files(self.receipts) and receipt["bytes"] == sizes)
+        try:
+            receipt = read_json(Path(self.path))
+            sizes = {name: file.stat().st_size for name, file in files.items()}
+            return bool(receipt["bytes"] == sizes and receipt["receipts"] == sha256_files(self.receipts))
+        except FileNotFoundError:
+            return False
 
 
 class WriteCatalog(BoundTask):

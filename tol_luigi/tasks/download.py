@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import luigi
 
 from tol_luigi.tasks.base import FolderParameter
-from tol_luigi.tasks.settings import downloads
+from tol_luigi.tasks.download_settings import downloads
 
 if TYPE_CHECKING:
     from pathlib import Path

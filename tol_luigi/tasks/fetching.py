@@ -21,8 +21,8 @@ from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
+from tol_luigi.tasks.download_settings import Downloads, downloads
 from tol_luigi.tasks.sciluigi_bridge import PortTask, Workflow, port
-from tol_luigi.tasks.settings import Downloads, downloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -130,7 +130,8 @@ class Layout:
         return self._about(split, source, partition, "verdict.json")
 
     def _about(self, split: str, source: str, partition: str, what: str) -> Path:
-        return self.shards / "records" / split / source / f"{partition}.{what}"
+        # In one step, as a look at a whole dataset asks for thousands of them, and each step makes a path.
+        return self.directory.joinpath(self.size, "records", split, source, f"{partition}.{what}")
 
     @property
     def bad_shards(self) -> Path:

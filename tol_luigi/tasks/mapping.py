@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import luigi
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.keys import image_id
 from tol_luigi.store.databases import opened
+from tol_luigi.store.identities import Listed
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.mapping import Listed, build_mapping, fill_splits, marker
+from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
 from tol_luigi.store.older import strays_taken
 from tol_luigi.store.server import fill_schema, loaded
@@ -19,9 +19,9 @@ from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.scan import ScanPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tol_luigi.core.source import Found, Key, Source
+    from tol_luigi.core.source import Found, Source
     from tol_luigi.store.server import Server
 
 __all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "MarkerTarget", "all_scans"]
@@ -84,7 +84,7 @@ class MakeMapping(DatasetTask):
             Listed(
                 name,
                 source.columns,
-                _id_maker(source),
+                source.spelling,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
                 self._strays(source),
@@ -98,10 +98,6 @@ class MakeMapping(DatasetTask):
             return source.strays()
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
         return strays_taken(older.layout.mapping_ledger, source.name, listings)
-
-
-def _id_maker(source: Source) -> Callable[[Key], str]:
-    return lambda key: image_id(source.name, source.spell(key))
 
 
 class MakeSplits(DatasetTask):

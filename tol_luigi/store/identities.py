@@ -1,0 +1,213 @@
+"""Which image of a source each listed file is: columns at a time, since there are millions of them.
+
+Images are numbered in the order of their ids, so that what is looked up and what is made go the same way from there on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tol_luigi.core.batches import BATCH
+from tol_luigi.core.keys import image_ids
+from tol_luigi.core.ledger import State
+from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.store.ledger import ledger_row
+from tol_luigi.store.listings import key_fields, read_listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tol_luigi.core.source import Column, Found
+
+    Numbers = NDArray[np.int64]
+
+__all__ = ["Identities", "Listed", "identify", "image_schema"]
+
+_NONE = -1
+"""Stands where a file is no image that is known, or an image has no file."""
+
+_ROW = "row"
+_NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One source, scanned.
+
+    Attributes:
+        name: The source's name.
+        columns: Its natural key.
+        spelling: How the key is written; see :class:`tol_luigi.core.source.Source`.
+        partitions: Its partitions, in order.
+        listings: Its listing files, in order.
+        strays: What lies beside the listings.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    spelling: str
+    partitions: tuple[str, ...]
+    listings: tuple[Path, ...]
+    strays: Iterable[Found] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+
+def image_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """Give the columns of a table of images: the natural key and the id."""
+    return pa.schema([*key_fields(columns), (IMAGE_ID, pa.string())])
+
+
+@dataclass(frozen=True)
+class Identities:
+    """The images of a source, and which of its files they are.
+
+    Attributes:
+        source: The source.
+        images: Natural key and id of every image, in the order of the ids; see :func:`image_schema`.
+        places: ``partition`` (from 0, in the source's order), ``position`` and id of every image that has a file, in the
+            same order.
+        numbers: For each listed file that can be an image, in the order of the listings, the row of ``images``; -1 where
+            it is none of them.
+        firsts: For each row of ``images`` the first of those files; -1 where there is none.
+        counts: How many of those files each listing has.
+    """
+
+    source: Listed
+    images: pa.Table
+    places: pa.Table
+    numbers: Numbers
+    firsts: Numbers
+    counts: list[int]
+
+    def left_out(self) -> Iterator[list[dict[str, Any]]]:
+        """Give a ledger row for each file that the mapping does not hold, in the order of the listings, some at a time."""
+        kept = self.numbers != _NONE
+        kept[kept] = self.firsts[self.numbers[kept]] == np.flatnonzero(kept)
+        start = 0
+        for listing, count in zip(self.source.listings, self.counts, strict=True):
+            if not kept[start : start + count].all() or count < pq.read_metadata(listing).num_rows:
+                yield from self._left_out_of(listing, start, kept)
+            start += count
+
+    def _left_out_of(
+        self, listing: Path, row: int, kept: NDArray[np.bool_]
+    ) -> Iterator[list[dict[str, Any]]]:
+        for files in read_listing(listing, ["partition", "member", "id", "state", "reason"]):
+            rows = []
+            for file in files:
+                if file["state"]:
+                    rows.append(self._row(file, file["id"], file["state"], file["reason"]))
+                    continue
+                if not kept[row]:
+                    rows.append(self._row(file, *self._why(file["id"], int(self.numbers[row]))))
+                row += 1
+            yield rows
+
+    def _why(self, published: str, number: int) -> tuple[str, str, str]:
+        """Tell id, state and reason of a file that is no image, or not the first of one."""
+        if number != _NONE:
+            image = self.images[IMAGE_ID][number].as_py()
+            return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
+        reason = "no published mapping tells what this id is" if published else "not in the published mapping"
+        return published, State.NOT_IN_MAPPING, reason
+
+    def _row(self, file: dict[str, Any], image: str, state: str, reason: str) -> dict[str, Any]:
+        return ledger_row(image, self.source.name, file["partition"], file["member"], state, reason)
+
+    def missing(self) -> Iterator[list[dict[str, Any]]]:
+        """Give a ledger row for each image that has no file, in the order of the ids, some at a time."""
+        reason = "the published mapping lists it, no source holds it"
+        for batch in self.images.filter(self.firsts == _NONE).to_batches(BATCH):
+            yield [
+                ledger_row(image, self.source.name, "", "/".join(map(str, key)), State.MISSING, reason)
+                for *key, image in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            ]
+
+
+def identify(source: Listed, known: pa.Table | None) -> Identities:
+    """Find out which image each listed file is; the first of a natural key, in the order of the listings, is the image.
+
+    A name that is an id does not tell the natural key, so such a file is an image only where the id is known. Memory is
+    about 150 bytes a file.
+
+    Args:
+        source: The source.
+        known: The published images of the source, as :func:`image_schema` says and in the order of their ids, which are
+            then the only ones; or None: each natural key makes an image.
+    """
+    pieces = [_files(listing, source) for listing in source.listings]
+    files = pa.concat_tables(pieces)
+    images, numbers = _made(source, files) if known is None else (known, _looked_up(source, files, known))
+    firsts = np.full(len(images), _NONE, np.int64)
+    rows = np.flatnonzero(numbers != _NONE)[::-1]
+    firsts[numbers[rows]] = rows  # of several files of an image the last one to be put down, the first, stays
+    placed = firsts != _NONE
+    places = files.select(["partition", "position"]).take(pa.array(firsts[placed]))
+    places = places.append_column(IMAGE_ID, _kept(images[IMAGE_ID], placed))
+    return Identities(source, images, places, numbers, firsts, [len(piece) for piece in pieces])
+
+
+def _files(listing: Path, source: Listed) -> pa.Table:
+    """Read the files of a listing that can be images."""
+    columns = ["partition", "position", *source.keys, "id"]
+    rows = pq.read_table(listing, columns=columns, filters=[("state", "==", "")])
+    numbers = pc.index_in(rows["partition"], value_set=pa.array(source.partitions, pa.string()))
+    return rows.set_column(0, "partition", numbers)
+
+
+def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
+    """Make an image of each natural key, and tell the number of each file's image."""
+    keyed = np.flatnonzero(pc.equal(files["id"], ""))
+    keys = files.select(source.keys).take(pa.array(keyed))
+    made = pa.concat_arrays(
+        [pa.array([], pa.string()), *(_ids(source, batch) for batch in keys.to_batches(BATCH))]
+    )
+    order = pc.sort_indices(made).to_numpy()
+    made = made.take(pa.array(order))
+    starts = np.ones(len(made), np.bool_)  # where another id begins
+    starts[1:] = pc.not_equal(made.slice(1), made.slice(0, max(0, len(made) - 1)))
+    numbers = np.full(len(files), _NONE, np.int64)
+    numbers[keyed[order]] = np.cumsum(starts) - 1
+    images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(made, starts))
+    return images, numbers
+
+
+def _kept(column: pa.Array | pa.ChunkedArray, mask: NDArray[np.bool_]) -> pa.Array | pa.ChunkedArray:
+    """Keep some values of a column; where that is all of them, as it mostly is, without a copy."""
+    return column if mask.all() else column.filter(pa.array(mask))
+
+
+def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
+    """Make the ids of natural keys."""
+    spelt = map(source.spelling.format, *(column.to_pylist() for column in keys.columns))
+    return pa.array(image_ids(source.name, spelt), pa.string())
+
+
+def _looked_up(source: Listed, files: pa.Table, known: pa.Table) -> Numbers:
+    """Find the number of each file's image: by its name if that is an id, else by the natural key."""
+    numbers = np.full(len(files), _NONE, np.int64)
+    named = np.flatnonzero(pc.not_equal(files["id"], ""))
+    if len(named):
+        found = pc.index_in(files["id"].take(pa.array(named)), value_set=known[IMAGE_ID])
+        numbers[named] = pc.fill_null(found, _NONE)
+    keyed = files.select(source.keys).append_column(_ROW, pa.array(np.arange(len(files))))
+    keyed = keyed.filter(pc.equal(files["id"], ""))
+    images = known.select(source.keys).append_column(_NUMBER, pa.array(np.arange(len(known))))
+    pairs = keyed.join(images, source.keys, join_type="inner").select([_ROW, _NUMBER])
+    # A key of several images is the first of them: it is put down last.
+    pairs = pairs.take(pc.sort_indices(pairs, [(_NUMBER, "descending")]))
+    numbers[pairs[_ROW]] = pairs[_NUMBER]
+    return numbers

@@ -1,0 +1,151 @@
+"""Settings read from where Luigi reads them, each checked by itself, and where each of them was set."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luigi.cmdline_parser import CmdlineParser
+from luigi.configuration import LuigiConfigParser, get_config
+from luigi.task_register import Register
+
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.tasks import sections
+from tol_luigi.tasks.parameters import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import luigi
+
+    Origins = Mapping[tuple[str, str], Path]
+    """By section and key, the file that sets it."""
+
+__all__ = ["absolute_place", "checked_section", "find_origins", "refuse_unknown", "where_set"]
+
+_LUIGI_SECTIONS = {
+    "azureblob", "batch_notifier", "core", "cors", "elasticsearch", "email", "execution_summary",
+    "external", "formatters", "gcs", "hadoop", "handlers", "hdfs", "hive", "kubernetes", "loggers",
+    "logging", "mysql", "postgres", "presto", "prometheus", "redshift", "resources", "retcode", "s3",
+    "scheduler", "sendgrid", "smtp", "sns", "spark", "task_history", "webhdfs", "worker",
+}  # fmt: skip
+"""Sections that belong to Luigi, whether or not the class that reads them has been imported."""
+
+
+def _files() -> list[Path]:
+    """List the settings files that Luigi reads, the last of which wins."""
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    if named and not Path(named).is_file():
+        what = "there is no such file"
+        raise SettingsError(
+            f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it"
+        )
+    if not isinstance(get_config(), LuigiConfigParser):
+        what = "settings are read from .cfg files only"
+        raise SettingsError("LUIGI_CONFIG_PARSER", what, "Unset it")
+    paths = (Path(path) for path in LuigiConfigParser._config_paths)  # noqa: SLF001 (luigi tells its files nowhere else)
+    return [path for path in paths if path.is_file()]
+
+
+def find_origins() -> dict[tuple[str, str], Path]:
+    """Find the settings file that each (section, key) comes from."""
+    origins: dict[tuple[str, str], Path] = {}
+    for path in _files():
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise SettingsError(path, f"cannot be read ({reason})", "Mend that line") from error
+        for section in parser.sections():
+            origins.update({(section, key): path for key in ["", *parser.options(section)]})
+    return origins
+
+
+def refuse_unknown(origins: Origins) -> None:
+    """Refuse sections nobody reads, and keys our sections do not have."""
+    ours = {
+        section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS
+    }
+    luigis = _LUIGI_SECTIONS | set(Register.task_names())
+    for (section, key), path in origins.items():
+        if section in ours:
+            if key and key not in ours[section]:
+                what = "there is no such key"
+                raise SettingsError(f"{path}: [{section}] {key}", what, _nearest(key, ours[section]))
+        elif section not in luigis and not section.startswith(("logger_", "handler_", "formatter_")):
+            raise SettingsError(
+                f"{path}: [{section}]", "there is no such section", _nearest(section, [*ours, *luigis])
+            )
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
+
+
+def checked_section(section: type[luigi.Config], origins: Origins, *, there: bool = True) -> Any:  # noqa: ANN401 (a section of any kind)
+    """Check the keys of a section one by one, then give the section with its paths made absolute.
+
+    Args:
+        section: The section.
+        origins: By section and key, the file that sets it.
+        there: Whether the files that it names have to be there already.
+    """
+    name = section.get_task_family()
+    for key, parameter in section.get_params():
+        raw = _raw(name, key)
+        if raw is not None:
+            where = where_set(name, key, origins, parameter.shown(raw))
+            try:
+                parameter.parse(raw)
+            except ValueError as error:
+                raise SettingsError(where, "not allowed", f"Give {parameter.allowed}") from error
+    made = section()
+    for key, parameter in section.get_params():
+        value = getattr(made, key)
+        if isinstance(parameter, Place) and value is not None:
+            path = absolute_place(value, name, key, origins)
+            setattr(made, key, path)
+            if there and not parameter.fits(path):
+                where = where_set(name, key, origins, str(value))
+                raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
+    return made
+
+
+def _command_line(section: str, key: str) -> str | None:
+    parsed = CmdlineParser.get_instance()
+    return getattr(parsed.known_args, f"{section}_{key}", None) if parsed else None
+
+
+def _raw(section: str, key: str) -> str | None:
+    """Give the text of a setting as Luigi finds it: command line, then settings files; None for the default."""
+    given = _command_line(section, key)
+    if given is not None:
+        return str(given)
+    try:
+        value = get_config().get(section, key, None)
+    except configparser.InterpolationError as error:
+        where = f"[{section}] {key}"
+        raise SettingsError(
+            where, " ".join(str(error).split()), "Mend the reference, or write % as %%"
+        ) from error
+    return None if value is None else str(value)
+
+
+def where_set(section: str, key: str, origins: Origins, value: str) -> str:
+    """Tell for a message where a value was given: on the command line, or in which file."""
+    if _command_line(section, key) is not None:
+        return f"--{section.replace('_', '-')}-{key.replace('_', '-')} {value}"
+    return f"{origins.get((section, key), 'settings')}: [{section}] {key} = {value}"
+
+
+def absolute_place(path: Path, section: str, key: str, origins: Origins) -> Path:
+    """Resolve a path against the folder of the file that names it, or else the current folder."""
+    base = Path.cwd()
+    if _command_line(section, key) is None and (section, key) in origins:
+        base = origins[section, key].absolute().parent
+    return Path(os.path.normpath(base / path))
