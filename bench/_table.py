@@ -169,5 +169,5 @@ def in_a_process(*command: str | Path, **environment: str) -> list[float]:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}")
+        sys.exit(f"{done.stdout}{done.stderr}{command[0]} ended with {done.returncode}")
     return [float(figure) for figure in done.stdout.splitlines()[-1].split()]

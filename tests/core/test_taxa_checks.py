@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tol_luigi.core.taxa_checks import CHECKS, Tally, count_taxa, excesses
@@ -22,8 +22,21 @@ NO_FAMILY = {**NO_GENUS, "family": ""}
 NOTHING = dict.fromkeys(("kingdom", "phylum", "class", "order", "family", "genus", "species"), "")
 
 
+def piece(*rows: dict[str, str]) -> pa.Table:
+    return pa.Table.from_pylist([{**WHOLE, **row} for row in rows])
+
+
+def encoded(table: pa.Table) -> pa.Table:
+    """Give the same rows with each text kept once, among others that are in no row."""
+    other = pa.Table.from_pylist([dict.fromkeys(table.schema.names, "two words (Unidentified)")])
+    kinds = [field.with_type(pa.dictionary(pa.int32(), pa.string())) for field in table.schema]
+    return pa.concat_tables([other, table]).cast(pa.schema(kinds)).unify_dictionaries().slice(1)
+
+
 def tally(*rows: dict[str, str]) -> Tally:
-    return count_taxa([pd.DataFrame([{**WHOLE, **row} for row in rows])])
+    counted = count_taxa([piece(*rows)])
+    assert count_taxa([encoded(piece(*rows))]) == counted
+    return counted
 
 
 def faults(counted: Tally) -> dict[str, dict[str, int]]:
@@ -96,10 +109,7 @@ def test_kingdoms_are_counted_without_the_unknown() -> None:
 
 
 def test_pieces_add_up() -> None:
-    pieces = [
-        pd.DataFrame([{**WHOLE, "common": ""}]),
-        pd.DataFrame([{**WHOLE, "split": "val", "common": ""}]),
-    ]
+    pieces = [piece({"common": ""}), piece({"split": "val", "common": ""})]
 
     assert count_taxa(pieces).totals()["missing_common"] == 2
     assert count_taxa(pieces).rows == 2

@@ -17,9 +17,9 @@ from tol_luigi.store import catalogs
 from tol_luigi.store.catalogs import (
     catalog_schema,
     count_samples,
-    frames,
     in_row_groups,
     partition_rows,
+    pieces,
     predicted_schema,
     write_catalog,
 )
@@ -138,11 +138,17 @@ def test_samples_to_write_are_counted_without_the_excluded(catalog: tuple[Path, 
     }
 
 
-def test_frames_hold_every_row(catalog: tuple[Path, Path]) -> None:
-    pieces = list(frames(catalog[1], ["treeoflife_id", "genus"], lambda _: None))
+def test_pieces_hold_every_row(catalog: tuple[Path, Path]) -> None:
+    told: list[int] = []
+    rows = [
+        row
+        for piece in pieces(catalog[1], ["treeoflife_id", "genus"], told.append)
+        for row in piece.to_pylist()
+    ]
 
-    assert [value for piece in pieces for value in piece["treeoflife_id"]] == [f"id-{n}" for n in range(1, 6)]
-    assert [value for piece in pieces for value in piece["genus"]] == ["Apis", "", "", "", ""]
+    assert [row["treeoflife_id"] for row in rows] == [f"id-{n}" for n in range(1, 6)]
+    assert [row["genus"] for row in rows] == ["Apis", "", "", "", ""]
+    assert told == [2, 5]
 
 
 def test_progress_tells_rows(tmp_path: Path) -> None:
@@ -288,6 +294,6 @@ def test_an_empty_catalog_can_be_read(tmp_path: Path) -> None:
     write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, [], lambda _: None, by_id=True)
 
     assert pq.read_table(tmp_path / "c").schema.equals(schema)
-    assert list(frames(tmp_path / "c", ["split"], lambda _: None)) == []
+    assert list(pieces(tmp_path / "c", ["split"], lambda _: None)) == []
     with duckdb.connect() as database:
         assert database.sql(f"SELECT count(*) FROM read_parquet('{tmp_path / 'c'}')").fetchall() == [(0,)]  # noqa: S608

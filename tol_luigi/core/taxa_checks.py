@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tol_luigi.core.taxon import RANK_LABELS
 
@@ -54,18 +55,18 @@ class Tally:
         return totals
 
 
-def count_taxa(frames: Iterable[pd.DataFrame]) -> Tally:
+def count_taxa(pieces: Iterable[pa.Table]) -> Tally:
     """Count what is wrong with the taxa of a catalog.
 
     Args:
-        frames: The catalog in pieces, with columns split, source, the seven ranks and common
+        pieces: The catalog in pieces, with columns split, source, the seven ranks and common
             ("" where unknown). Rows of train_small are passed over: they repeat rows of train.
 
     Source: the taxon checks of TreeOfLife-10M, which print what is counted here.
     """
     tally = Tally()
-    for frame in frames:
-        _count(frame[frame["split"] != "train_small"], tally)
+    for piece in pieces:
+        _count(piece.filter(pc.not_equal(piece["split"], "train_small")), tally)
     return tally
 
 
@@ -73,28 +74,31 @@ class _Texts:
     """A column, worked on text by text instead of row by row: there are far fewer of them.
 
     Args:
-        column: The column; it is quickest where pandas holds it as categories already.
+        column: The column; it is quickest where it is dictionary-encoded already.
     """
 
-    def __init__(self, column: pd.Series[str]) -> None:
-        kept = pd.Categorical(column)
-        self.texts, self.codes = kept.categories, kept.codes
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        kept = column.combine_chunks()
+        kept = kept if pa.types.is_dictionary(kept.type) else kept.dictionary_encode()
+        self.texts, self.codes = kept.dictionary, kept.indices.to_numpy()
 
-    def rows(self, chosen: Mask) -> Mask:
+    def rows(self, chosen: pa.BooleanArray) -> Mask:
         """Tell which rows have one of the texts that are chosen."""
-        rows: Mask = np.append(chosen, False)[self.codes]  # the code of what is null is -1
+        rows: Mask = chosen.to_numpy(zero_copy_only=False)[self.codes]
         return rows
 
     def counts(self, rows: Mask) -> dict[str, int]:
         """Count some of the rows by text."""
         counts = np.bincount(self.codes[rows], minlength=len(self.texts))
-        return {str(self.texts[code]): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+        return {self.texts[code].as_py(): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
 
-def _count(rows: pd.DataFrame, tally: Tally) -> None:
+def _count(rows: pa.Table, tally: Tally) -> None:
+    if not len(rows):
+        return
     tally.rows += len(rows)
     columns = {name: _Texts(rows[name]) for name in (*RANK_LABELS, "source", "common")}
-    known = {name: column.rows(np.asarray(column.texts != "")) for name, column in columns.items()}
+    known = {name: column.rows(pc.not_equal(column.texts, "")) for name, column in columns.items()}
     genus, family, order = known["genus"], known["family"], known["order"]
     source, species = columns["source"], columns["species"]
     tally.kingdoms.update(columns["kingdom"].counts(known["kingdom"]))
@@ -107,9 +111,9 @@ def _count(rows: pd.DataFrame, tally: Tally) -> None:
         tally.counts[check].update({rank: int((group & ~known[rank]).sum()) for rank in _HIGHER[:depth]})
     any_higher = known["kingdom"] | known["phylum"] | known["class"] | order | family
     tally.counts["species_without_genus"].update(source.counts(known["species"] & ~genus & any_higher))
-    many = np.asarray(species.texts.str.contains(" ", regex=False), bool)
+    many = pc.match_substring(species.texts, " ")
     tally.counts["species_of_many_words"].update(species.counts(species.rows(many)))
-    unidentified = np.asarray(species.texts.str.lower() == "(unidentified)")
+    unidentified = pc.equal(pc.utf8_lower(species.texts), "(unidentified)")
     tally.counts["species_unidentified"].update(source.counts(species.rows(unidentified)))
     tally.counts["missing_common"].update(source.counts(~known["common"]))
 

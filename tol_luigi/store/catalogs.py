@@ -26,17 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    import pandas as pd
-
     from tol_luigi.core.source import Column, Source
 
 __all__ = [
     "CLASS_INDEX",
     "catalog_schema",
     "count_samples",
-    "frames",
     "in_row_groups",
     "partition_rows",
+    "pieces",
     "predicted_schema",
     "write_catalog",
 ]
@@ -165,17 +163,17 @@ def write_catalog(
         to_csv = stack.enter_context(committed(csv_path))
         text = stack.enter_context(to_csv.open("wb"))
         text.write(csv_text(pa.table({name: [name] for name in names})))
-        pieces = _pieces(tables, schema)
-        first = next(pieces, schema.empty_table())
+        encoded = _cut(tables, schema)
+        first = next(encoded, schema.empty_table())
         columnar = stack.enter_context(_writer(to_parquet, schema, ids=len(first) if by_id else 0))
-        for piece in itertools.chain([first] if len(first) else [], pieces):
+        for piece in itertools.chain([first] if len(first) else [], encoded):
             columnar.write_table(piece)
             text.write(csv_text(piece.select(names)))
             rows += len(piece)
             progress(rows)
 
 
-def _pieces(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+def _cut(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """Cut tables that have more rows than a row group, and give them the columns of the catalog."""
     for table in tables:
         for start in range(0, len(table), ROW_GROUP):
@@ -212,15 +210,15 @@ def _once(column: pa.ChunkedArray) -> pa.DictionaryArray:
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
     encoded = column.combine_chunks()
     codes = pc.fill_null(encoded.indices, -1).to_numpy()
-    first = np.full(len(encoded.dictionary) + 1, len(codes))  # the last one is that of nulls
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    seen = np.argsort(first[:-1], kind="stable")[: np.count_nonzero(first[:-1] < len(codes))]
+    rows = np.arange(len(codes))
+    first = np.empty(len(encoded.dictionary) + 1, rows.dtype)  # the last one is that of nulls
+    first[codes[::-1]] = rows[::-1]  # the last that is assigned stays
+    seen = codes[(first[codes] == rows) & (codes >= 0)]
     renumbered = np.full(len(first), -1, np.int32)
-    renumbered[seen] = np.arange(len(seen), dtype=np.int32)
+    renumbered[seen] = np.arange(len(seen))
     indices = renumbered[codes]
-    return pa.DictionaryArray.from_arrays(
-        pa.array(indices, mask=indices < 0), encoded.dictionary.take(pa.array(seen))
-    )
+    texts = encoded.dictionary.take(pa.array(seen))
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), texts)
 
 
 def partition_rows(parquet: Path, source: str, partition: str, columns: list[str] | None = None) -> pa.Table:
@@ -246,8 +244,8 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
     return counts
 
 
-def frames(parquet: Path, columns: list[str], progress: Callable[[int], None]) -> Iterator[pd.DataFrame]:
-    """Read columns of a catalog in pieces, as pandas frames.
+def pieces(parquet: Path, columns: list[str], progress: Callable[[int], None]) -> Iterator[pa.Table]:
+    """Read columns of a catalog, a row group at a time.
 
     Args:
         parquet: The catalog.
@@ -256,8 +254,8 @@ def frames(parquet: Path, columns: list[str], progress: Callable[[int], None]) -
     """
     rows = 0
     with pq.ParquetFile(parquet) as file:
-        groups = (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
-        for piece in in_row_groups(groups):
-            yield piece.to_pandas()
+        for group in range(file.num_row_groups):
+            piece = file.read_row_group(group, columns=columns)
+            yield piece
             rows += len(piece)
             progress(rows)

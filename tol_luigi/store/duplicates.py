@@ -239,19 +239,18 @@ class Firsts:
 
 def with_ranks(duplicates: pa.Table, predicted: Path) -> pa.Table:
     """Add what the images are said to show: ``ranks``, the seven of them joined by ``|``; the order is kept."""
-    kept = []
+    known = [pa.table({"id": pa.array([], pa.string()), "ranks": pa.array([], pa.string())})]
     with Rows(predicted) as rows:
         for (source, partition), mine in _by_partition(duplicates).items():
             wanted = {"source": [source], "partition": [partition]}
             named = rows.rows(wanted, ["treeoflife_id", *RANK_LABELS])
-            kept.append(named.filter(pc.is_in(named["treeoflife_id"], value_set=mine["id"])))
-    if not kept:
-        return duplicates.append_column("ranks", pa.array([], pa.string()))
-    known = pa.concat_tables(kept)
-    texts = [known[rank].cast(pa.string()).fill_null("") for rank in RANK_LABELS]
-    ranks = pc.binary_join_element_wise(*texts, "|")
+            named = named.filter(pc.is_in(named["treeoflife_id"], value_set=mine["id"]))
+            texts = [named[rank].cast(pa.string()).fill_null("") for rank in RANK_LABELS]
+            ranks = pc.binary_join_element_wise(*texts, "|")
+            known.append(pa.table({"id": named["treeoflife_id"], "ranks": ranks}))
+    named = pa.concat_tables(known)
     return duplicates.append_column(
-        "ranks", ranks.take(pc.index_in(duplicates["id"], value_set=known["treeoflife_id"]))
+        "ranks", named["ranks"].take(pc.index_in(duplicates["id"], value_set=named["id"]))
     )
 
 

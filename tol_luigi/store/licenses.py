@@ -26,7 +26,7 @@ from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.csv_text import csv_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["license_link", "write_licenses"]
@@ -51,6 +51,9 @@ _PUBLIC_DOMAIN = {
 }
 _TOLD = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
 """What a source tells of an image, with the row of the image in ``licenses.csv``."""
+
+_FEW = 1_000
+"""Licences held one by one: few, so that they stay in the processor's cache."""
 
 _BATCH = 100_000
 """Licences dealt at a time."""
@@ -147,11 +150,12 @@ class _Places:
         Returns:
             The position of a hash, and the row of an image that has it; for each such pair.
         """
-        starts = np.searchsorted(self._hashes, hashes, "left")
-        times = np.searchsorted(self._hashes, hashes, "right") - starts
+        order = np.argsort(hashes, kind="stable")  # in their order they are looked up many times as fast
+        starts = np.searchsorted(self._hashes, hashes[order], "left")
+        times = np.searchsorted(self._hashes, hashes[order], "right") - starts
         before = np.cumsum(times) - times
         found = np.repeat(starts - before, times) + np.arange(times.sum())
-        return np.repeat(np.arange(len(hashes)), times), self._rows[found]
+        return np.repeat(order, times), self._rows[found]
 
 
 def _deal(
@@ -171,32 +175,35 @@ def _deal(
     numbers: dict[int, list[int]] = {}
     count = itertools.count()
     with ipc.new_file(path, _TOLD, options=ipc.IpcWriteOptions(compression="lz4")) as file:
-        for name, licenses in told.items():
-            for batch in batched(licenses, _BATCH):
-                found = _found(name, batch, places)
-                stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
-                sizes = np.diff(np.append(starts, len(found)))
-                for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
-                    file.write_batch(found.slice(start, size))
-                    numbers.setdefault(number, []).append(next(count))
+        for found in (_found(licenses, places) for licenses in _collected(told)):
+            stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
+            sizes = np.diff(np.append(starts, len(found)))
+            for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
+                file.write_batch(found.slice(start, size))
+                numbers.setdefault(number, []).append(next(count))
     return numbers
 
 
-def _found(name: str, licenses: Sequence[License], places: _Places) -> pa.RecordBatch:
-    """Find the images that something is told of, and put what is told into their order.
+def _collected(told: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
+    """Collect what the sources tell in tables, whose keys have the names of the sources in front."""
+    for name, licenses in told.items():
+        few = (
+            [pa.array(texts, pa.string()) for texts in zip(*batch, strict=True)]
+            for batch in batched(licenses, _FEW)
+        )
+        tables = (pa.table(columns, names=License._fields) for columns in few)
+        for table in in_row_groups(tables, _BATCH):
+            yield table.set_column(0, "key", pc.binary_join_element_wise(name, table["key"], "/"))
 
-    Args:
-        name: The source's name.
-        licenses: What it tells.
-        places: Where the images are in the catalog.
-    """
-    keys, *texts = zip(*licenses, strict=True)
-    named = [f"{name}/{key}" for key in keys]
-    which, rows = places.of(_hashed(np.array(named, object)))
+
+def _found(licenses: pa.Table, places: _Places) -> pa.RecordBatch:
+    """Find the images that something is told of, and put what is told into their order."""
+    which, rows = places.of(_hashed(licenses["key"].to_numpy()))
     order = np.argsort(rows, kind="stable")
-    chosen = pa.array(which[order])
-    columns = [pa.array(column, pa.string()).take(chosen) for column in (named, *texts)]
-    return pa.record_batch([pa.array(rows[order]), *columns], schema=_TOLD)
+    texts = licenses.take(pa.array(which[order])).combine_chunks()
+    return pa.record_batch(
+        [pa.array(rows[order]), *(text.combine_chunks() for text in texts.columns)], schema=_TOLD
+    )
 
 
 def _lines(images: pa.Table, told: pa.Table, start: int) -> pa.Table:

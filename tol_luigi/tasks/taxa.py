@@ -11,7 +11,7 @@ from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.core.taxa_checks import CHECKS, count_taxa, excesses
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
-from tol_luigi.store.catalogs import frames
+from tol_luigi.store.catalogs import pieces
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
 
@@ -67,7 +67,7 @@ class CheckTaxa(BoundTask):
         """Count, write the report, then judge."""
         columns = ["split", "source", *RANK_LABELS, "common"]
         with self.progress("rows") as tell:
-            tally = count_taxa(frames(self._parquet, columns, tell))
+            tally = count_taxa(pieces(self._parquet, columns, tell))
         report = Path(self.output().path)
         limits = {name: getattr(self.settings.checks, f"max_{name}") for name in CHECKS}
         too_many = excesses(tally, limits)
