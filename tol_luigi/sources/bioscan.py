@@ -95,12 +95,10 @@ class Bioscan(Source):
             taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
             return taxon, common_names.of(taxon)
 
-        rows = (
-            {row.image_file: shown(*row[1:]) for row in bioscan_rows(self.metadata)} if self.metadata else {}
-        )
+        rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
         for _, filename, image in images:
-            if (known := rows.get(str(filename))) is not None:
-                yield Entry(str(image), *known)
+            if (ranks := rows.get(str(filename))) is not None:
+                yield Entry(str(image), *shown(*ranks))
 
     def strays(self) -> Iterator[Found]:
         """List what lies among the parts, and in folders that are none."""
