@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 
 import luigi
+import pyarrow as pa
 import pytest
 from luigi.task_register import Register
 
 import tol_luigi
+from tol_luigi.sources import SOURCES
+from tol_luigi.store import catalogs
 from tol_luigi.tasks.luigi_defaults import DEFAULTS
 from tol_luigi.tasks.sections import SECTIONS
 
@@ -149,6 +152,34 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         if not inside or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
             astray.append(target)
     assert astray == []
+
+
+def columns_told() -> list[tuple[str, str, str]]:
+    """Give name, catalogs and type of each column that ``docs/files.md`` tells of, in its order."""
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    table = text.partition("## Columns of the catalogs\n")[2].partition("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    return [(name, where, kind) for names, where, kind, _ in lines for name in re.findall(r"`(\w+)`", names)]
+
+
+@pytest.mark.parametrize(
+    ("catalog", "schema"),
+    [
+        pytest.param("predicted", catalogs.predicted_schema(SOURCES, SOURCES), id="predicted-catalog"),
+        pytest.param("final", catalogs.catalog_schema(SOURCES, SOURCES), id="catalog"),
+    ],
+)
+def test_the_files_are_told_of_column_by_column(catalog: str, schema: pa.Schema) -> None:
+    kinds = {"text": pa.string(), "category": pa.dictionary(pa.int32(), pa.string())}
+    kinds |= {
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "bool": pa.bool_(),
+        "list of texts": pa.list_(pa.string()),
+    }
+    told = [column for column in columns_told() if column[1].startswith(("both", catalog))]
+    assert [(name, kinds[kind]) for name, _, kind in told] == [(field.name, field.type) for field in schema]
+    assert [name for name, where, _ in told if "CSV" in where] == catalogs.public_names(schema)
 
 
 def test_there_are_documents_and_links_to_look_at() -> None:
