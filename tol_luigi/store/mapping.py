@@ -20,7 +20,7 @@ from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.source import Column
@@ -77,16 +77,43 @@ def build_mapping(
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
     with created(path, [*models, *_TABLES], first_wins=True) as database:
         count = partitions = 0
-        for source, model in zip(sources, models, strict=True):
+        for source in sources:
             looked_up = published if source.name in PUBLISHED_SOURCES else None
-            found = identify(source, _published_images(source, looked_up) if looked_up else None)
-            for rows in insert_table(database, model, found.images):
-                progress(count + rows)
-            _insert_places(database, found, partitions)
-            yield from _left_out(found)
-            count += len(found.images)
+            count = yield from _add_source(database, source, looked_up, partitions, count, progress)
             partitions += len(source.partitions)
         Marker.create(stage="mapping", digest=digest)
+
+
+def _add_source(  # noqa: PLR0917 (what it adds to, what it adds, and what it goes on from)
+    database: peewee.SqliteDatabase,
+    source: Listed,
+    published: Path | None,
+    partitions: int,
+    images: int,
+    progress: Callable[[int], None],
+) -> Generator[dict[str, Any], None, int]:
+    """Add one source, of which nothing stays in memory.
+
+    Args:
+        database: The mapping.
+        source: The source.
+        published: A published mapping, if its ids are taken from there.
+        partitions: How many there are already.
+        images: The same.
+        progress: Told the number of images so far.
+
+    Yields:
+        A ledger row for everything that the mapping does not hold of the source.
+
+    Returns:
+        How many images there are now.
+    """
+    found = identify(source, _published_images(source, published) if published else None)
+    for rows in insert_table(database, image_model(source.name, source.columns), found.images):
+        progress(images + rows)
+    _insert_places(database, found, partitions)
+    yield from _left_out(found)
+    return images + len(found.images)
 
 
 def _refuse_other_files(published: Path) -> None:

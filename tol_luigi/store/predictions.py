@@ -145,11 +145,8 @@ def predicted_tables(
         The images of one partition each, in the order of their ids; empty partitions are passed over.
     """
     for source in sources:
-        images, partitions = _placed_images(mapping, source)
         named = _names(names, source, guard)
-        name_keys = images[source.name_key].cast(pa.string())
-        images = images.append_column(_NAME, pc.index_in(name_keys, value_set=named.keys))
-        for partition, mine in _by_partition(images, partitions):
+        for partition, mine in _named_images(mapping, source, named.keys):
             joined = _Joined(source, partition, mine.filter(pc.is_valid(mine[_NAME])), named, guard)
             yield joined.table(schema)
             nameless = mine.filter(pc.is_null(mine[_NAME]))
@@ -158,6 +155,28 @@ def predicted_tables(
 
 _NAME = "name"
 _VERDICT = "verdict"
+
+
+def _named_images(
+    mapping: Path | Server, source: Source, name_keys: pa.Array
+) -> Iterator[tuple[str, pa.Table]]:
+    """Give the images of a source that have a place, partition by partition, each in the order of their ids.
+
+    Args:
+        mapping: The mapping, with its splits.
+        source: The source.
+        name_keys: The keys that have a name; null stands where an image's key is none of them.
+    """
+    images, partitions = _placed_images(mapping, source)
+    names = pc.index_in(images[source.name_key].cast(pa.string()), value_set=name_keys)
+    # In one piece, since rows are taken from all over it.
+    images = images.append_column(_NAME, names).combine_chunks()
+    numbers = images["partition"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    for number in sorted(partitions):
+        start, end = np.searchsorted(numbers, [number, number + 1], sorter=order)
+        if start < end:
+            yield partitions[number], images.take(pa.array(order[start:end]))
 
 
 def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, dict[int, str]]:
@@ -177,17 +196,6 @@ def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, di
         images = fetch_table(database, query, pa.schema(schema))
         mine = Partition.select().where(Partition.source == source.name)
         return images, {partition.number: partition.name for partition in list(mine)}
-
-
-def _by_partition(images: pa.Table, names: dict[int, str]) -> Iterator[tuple[str, pa.Table]]:
-    """Part images by their partitions, in the order of the numbers; the order within each is kept."""
-    images = images.combine_chunks()
-    numbers = images["partition"].to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    for number in sorted(names):
-        start, end = np.searchsorted(numbers, [number, number + 1], sorter=order)
-        if start < end:
-            yield names[number], images.take(pa.array(order[start:end]))
 
 
 @dataclass(frozen=True)
