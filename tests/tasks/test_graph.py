@@ -218,6 +218,16 @@ def test_twice_the_partitions_take_at_most_twice_the_looks(
     assert many <= 2 * few
 
 
+@pytest.mark.parametrize("state", ["finished", "begun"])
+def test_no_source_is_looked_into_for_that(
+    state: str, sections: Callable[[int], Sections], request: pytest.FixtureRequest
+) -> None:
+    dataset: Callable[[int], Dataset] = request.getfixturevalue(state)
+    images = str(sections(FEW)["folder"]["images"])
+    told = dataset(FEW).told(DRAW_UP)
+    assert [path for looks in told.values() for path in looks if path.startswith(images)] == []
+
+
 def test_a_process_misses_whatever_is_deleted_while_it_goes_on(copied: Callable[[int], Dataset]) -> None:
     dataset = copied(FEW)
     files = {
