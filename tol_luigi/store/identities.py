@@ -6,7 +6,7 @@ Images are numbered in the order of their ids, so that what is looked up and wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 __all__ = ["Identities", "Listed", "identify", "image_schema"]
+
+Rows = TypeVar("Rows", pa.Array, pa.ChunkedArray, pa.Table)
 
 _NONE = -1
 """Stands where a file is no image that is known, or an image has no file."""
@@ -170,8 +172,9 @@ def _files(listing: Path, source: Listed) -> pa.Table:
 
 def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
     """Make an image of each natural key, and tell the number of each file's image."""
-    keyed = np.flatnonzero(pc.equal(files["id"], ""))
-    keys = files.select(source.keys).take(pa.array(keyed))
+    by_key = np.asarray(pc.equal(files["id"], ""))
+    keyed = np.flatnonzero(by_key)
+    keys = _kept(files.select(source.keys), by_key)
     made = pa.concat_arrays(
         [pa.array([], pa.string()), *(_ids(source, batch) for batch in keys.to_batches(BATCH))]
     )
@@ -185,9 +188,9 @@ def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
     return images, numbers
 
 
-def _kept(column: pa.Array | pa.ChunkedArray, mask: NDArray[np.bool_]) -> pa.Array | pa.ChunkedArray:
-    """Keep some values of a column; where that is all of them, as it mostly is, without a copy."""
-    return column if mask.all() else column.filter(pa.array(mask))
+def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """Keep some rows of a table or column; where that is all of them, as it mostly is, without a copy."""
+    return rows if mask.all() else rows.filter(pa.array(mask))
 
 
 def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
