@@ -208,7 +208,12 @@ def _once(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """Keep each text of a column once, in the order of first sight, and no text that is in no row."""
     if not pa.types.is_dictionary(column.type):
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
-    encoded = column.combine_chunks()
+    # First those that are in no row: of a partition's texts there are many times as many as its images of val have.
+    return pa.chunked_array([_seen(piece) for piece in column.chunks], column.type).combine_chunks()
+
+
+def _seen(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Keep the texts that are in some row, in the order of first sight."""
     codes = pc.fill_null(encoded.indices, -1).to_numpy()
     rows = np.arange(len(codes))
     first = np.empty(len(encoded.dictionary) + 1, rows.dtype)  # the last one is that of nulls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +31,7 @@ class Rows:
 
     def __init__(self, path: Path, *, checked: bool = False) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=checked)
-        self._ranges: dict[str, list[tuple[Any, Any] | None]] = {}
+        self._known: dict[str, _Contents] = {}
 
     def __enter__(self) -> Self:
         """Leave it open."""
@@ -55,29 +55,54 @@ class Rows:
             wanted: What they have; all rows are wanted where it is empty.
             columns: What to read of the rows; None for all columns.
         """
-        groups = [group for group in range(self._file.num_row_groups) if self._can_hold(group, wanted)]
+        groups = set(range(self._file.num_row_groups))
+        for column, values in wanted.items():
+            groups &= self._holding(column, values)
         names = self.names if columns is None else columns
         read = list(dict.fromkeys([*names, *wanted]))
-        rows = self._file.read_row_groups(groups, columns=read)
+        rows = self._file.read_row_groups(sorted(groups), columns=read)
         for column, values in wanted.items():
             rows = _having(rows, column, values)
         return rows.select(names)
 
-    def _can_hold(self, group: int, wanted: Wanted) -> bool:
-        for column, values in wanted.items():
-            if column not in self._ranges:
-                self._ranges[column] = self._read_ranges(column)
-            known = self._ranges[column][group]
-            if known and not any(known[0] <= value <= known[1] for value in values):
-                return False
-        return True
+    def _holding(self, column: str, values: Collection[Any]) -> set[int]:
+        """Give the row groups that can hold one of the values."""
+        if column not in self._known:
+            self._known[column] = self._contents(column)
+        known = self._known[column]
+        holding = {group for value in values for group in known.alone.get(value, ())}
+        for group, (least, greatest) in known.several.items():
+            if any(least <= value <= greatest for value in values):
+                holding.add(group)
+        return holding.union(known.untold)
 
-    def _read_ranges(self, column: str) -> list[tuple[Any, Any] | None]:
-        """Give the least and the greatest value of each row group, None where the file does not tell them."""
-        told = self._file.metadata
+    def _contents(self, column: str) -> _Contents:
+        """Read what the file tells of its row groups."""
+        told, contents = self._file.metadata, _Contents({}, {}, [])
         place = {told.schema.column(index).path: index for index in range(told.num_columns)}[column]
-        found = [told.row_group(group).column(place).statistics for group in range(told.num_row_groups)]
-        return [(one.min, one.max) if one and one.has_min_max else None for one in found]
+        for group in range(told.num_row_groups):
+            known = told.row_group(group).column(place).statistics
+            if known is None or not known.has_min_max:
+                contents.untold.append(group)
+            elif known.min == known.max:
+                contents.alone.setdefault(known.min, []).append(group)
+            else:
+                contents.several[group] = known.min, known.max
+        return contents
+
+
+class _Contents(NamedTuple):
+    """What row groups hold in a column.
+
+    Attributes:
+        alone: Those with one value only, by that value.
+        several: The least and the greatest value of each of the others.
+        untold: Those of which the file does not tell it.
+    """
+
+    alone: dict[Any, list[int]]
+    several: dict[int, tuple[Any, Any]]
+    untold: list[int]
 
 
 def _having(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
