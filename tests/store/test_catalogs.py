@@ -19,10 +19,10 @@ from tol_luigi.store.catalogs import (
     count_samples,
     in_row_groups,
     partition_rows,
-    pieces,
     predicted_schema,
     write_catalog,
 )
+from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,6 +294,6 @@ def test_an_empty_catalog_can_be_read(tmp_path: Path) -> None:
     write_catalog(tmp_path / "c.csv", tmp_path / "c", schema, [], lambda _: None, by_id=True)
 
     assert pq.read_table(tmp_path / "c").schema.equals(schema)
-    assert list(pieces(tmp_path / "c", ["split"], lambda _: None)) == []
+    assert list(pieces(tmp_path / "c", ["split"])) == []
     with duckdb.connect() as database:
         assert database.sql(f"SELECT count(*) FROM read_parquet('{tmp_path / 'c'}')").fetchall() == [(0,)]  # noqa: S608

@@ -183,7 +183,7 @@ def test_keys_with_the_same_hash_are_told_apart(
     sources = {"eol": Eol(tmp_path, media_manifests=manifests)}
     rows = [image(2), image(1, "val"), image(3)]
     expected = write(tmp_path, sources, rows)
-    monkeypatch.setattr(licenses, "_hashed", lambda keys: np.full(len(keys), 7, np.uint64))
+    monkeypatch.setattr(licenses, "hash_rows", lambda rows: np.full(len(rows), 7, np.uint64))
 
     assert write(tmp_path, sources, rows) == expected
     assert expected[2].startswith("id-1,1,10,md5-1,https://m/1")

@@ -20,7 +20,7 @@ from tol_luigi.core.files import committed
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.csv_text import csv_text
 from tol_luigi.store.models import PUBLISHED_SOURCES
-from tol_luigi.store.row_groups import rows_with
+from tol_luigi.store.row_groups import pieces, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +34,6 @@ __all__ = [
     "count_samples",
     "in_row_groups",
     "partition_rows",
-    "pieces",
     "predicted_schema",
     "write_catalog",
 ]
@@ -238,29 +237,10 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
     """
     grouping = ["split", "source", "partition", "is_train_small"]
     counts: dict[tuple[str, str, str], int] = {}
-    with pq.ParquetFile(parquet) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=[*grouping, "excluded"])
-            kept = rows.filter(pc.equal(rows["excluded"], "")).unify_dictionaries()
-            for row in kept.group_by(grouping).aggregate([([], "count_all")]).to_pylist():
-                for split in [row["split"], *(["train_small"] if row["is_train_small"] else [])]:
-                    key = split, row["source"], row["partition"]
-                    counts[key] = counts.get(key, 0) + row["count_all"]
+    for rows in pieces(parquet, [*grouping, "excluded"]):
+        kept = rows.filter(pc.equal(rows["excluded"], "")).unify_dictionaries()
+        for row in kept.group_by(grouping).aggregate([([], "count_all")]).to_pylist():
+            for split in [row["split"], *(["train_small"] if row["is_train_small"] else [])]:
+                key = split, row["source"], row["partition"]
+                counts[key] = counts.get(key, 0) + row["count_all"]
     return counts
-
-
-def pieces(parquet: Path, columns: list[str], progress: Callable[[int], None]) -> Iterator[pa.Table]:
-    """Read columns of a catalog, a row group at a time.
-
-    Args:
-        parquet: The catalog.
-        columns: What to read of it.
-        progress: Told the number of rows so far.
-    """
-    rows = 0
-    with pq.ParquetFile(parquet) as file:
-        for group in range(file.num_row_groups):
-            piece = file.read_row_group(group, columns=columns)
-            yield piece
-            rows += len(piece)
-            progress(rows)

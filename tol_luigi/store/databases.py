@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["created", "fetch", "fetch_table", "insert_rows", "insert_table", "opened"]
 
-_WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -256 * 1024}
+_WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -64 * 1024}
 """Without a journal a crash ruins a scratch file, which nobody will ever open. The cache is in KiB."""
 
 

@@ -18,7 +18,8 @@ from tol_luigi.core.files import committed, scratch_beside
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.ledger import read_ledger
-from tol_luigi.store.row_groups import Rows
+from tol_luigi.store.row_groups import Rows, pieces
+from tol_luigi.store.runs import begins_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -109,10 +110,7 @@ def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:
 
 def _bounds(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """Give start and size of each run of equal values."""
-    if not len(column):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    changes = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy()
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+    starts = np.flatnonzero(begins_run(column))
     return starts, np.diff(np.append(starts, len(column)))
 
 
@@ -132,18 +130,16 @@ def foretold_images(predicted: Path, digests: Callable[[str, str], Path]) -> Ite
         digests: Gives the file of :func:`write_digests` for a source and partition.
     """
     wanted = pa.array(["", str(State.DUPLICATE)])
-    with pq.ParquetFile(predicted) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=_FORETOLD)
-            if not len(rows):  # of a partition in which nothing has a name
-                continue
-            about = rows["source"][0].as_py(), rows["partition"][0].as_py()  # a row group holds one partition
-            rows = rows.filter(pc.is_in(rows["excluded"], value_set=wanted)).rename_columns(
-                {_FORETOLD[0]: "id"}
-            )
-            known = pq.read_table(digests(*about))
-            hashes = known["sha256"].take(pc.index_in(rows["position"], value_set=known["position"]))
-            yield rows.append_column("sha256", hashes).filter(pc.is_valid(hashes)).select(_IMAGES.names)
+    for piece in pieces(predicted, _FORETOLD):
+        if not len(piece):  # of a partition in which nothing has a name
+            continue
+        about = piece["source"][0].as_py(), piece["partition"][0].as_py()  # a row group holds one partition
+        rows = piece.filter(pc.is_in(piece["excluded"], value_set=wanted)).rename_columns(
+            {_FORETOLD[0]: "id"}
+        )
+        known = pq.read_table(digests(*about))
+        hashes = known["sha256"].take(pc.index_in(rows["position"], value_set=known["position"]))
+        yield rows.append_column("sha256", hashes).filter(pc.is_valid(hashes)).select(_IMAGES.names)
 
 
 def write_digests(path: Path, positions: Sequence[int], hashes: Sequence[str | None]) -> None:
@@ -179,9 +175,8 @@ def mark_duplicates(
             for table in tables:
                 writer.write_table(table.select(schema.names).cast(schema))
         found = Firsts(find_duplicates(lambda: foretold_images(spool, digests), sources))
-        with pq.ParquetFile(spool) as file:
-            for group in range(file.num_row_groups):
-                yield _marked(file.read_row_group(group), found)
+        for table in pieces(spool):
+            yield _marked(table, found)
     finally:
         with contextlib.suppress(FileNotFoundError):
             spool.unlink()

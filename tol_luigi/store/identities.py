@@ -5,6 +5,7 @@ Images are numbered in the order of their ids, so that what is looked up and wha
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,8 +18,11 @@ from tol_luigi.core.batches import BATCH
 from tol_luigi.core.keys import image_ids
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.store.hash_index import RowIndex
 from tol_luigi.store.ledger import ledger_row
-from tol_luigi.store.listings import key_fields, read_listing
+from tol_luigi.store.listings import key_fields, listing_schema, read_listing
+from tol_luigi.store.row_groups import pieces
+from tol_luigi.store.runs import begins_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +41,6 @@ Rows = TypeVar("Rows", pa.Array, pa.ChunkedArray, pa.Table)
 _NONE = -1
 """Stands where a file is no image that is known, or an image has no file."""
 
-_ROW = "row"
 _NUMBER = "number"
 
 
@@ -150,24 +153,30 @@ def identify(source: Listed, known: pa.Table | None) -> Identities:
         known: The published images of the source, as :func:`image_schema` says and in the order of their ids, which are
             then the only ones; or None: each natural key makes an image.
     """
-    pieces = [_files(listing, source) for listing in source.listings]
-    files = pa.concat_tables(pieces)
-    images, numbers = _made(source, files) if known is None else (known, _looked_up(source, files, known))
+    index = None if known is None else _Known(source, known)
+    listed = [_files(listing, source, index) for listing in source.listings]
+    files = pa.concat_tables(listed)
+    images, numbers = _made(source, files) if known is None else (known, files[_NUMBER].to_numpy())
     firsts = np.full(len(images), _NONE, np.int64)
     rows = np.flatnonzero(numbers != _NONE)[::-1]
     firsts[numbers[rows]] = rows  # of several files of an image the last one to be put down, the first, stays
     placed = firsts != _NONE
     places = files.select(["partition", "position"]).take(pa.array(firsts[placed]))
     places = places.append_column(IMAGE_ID, _kept(images[IMAGE_ID], placed))
-    return Identities(source, images, places, numbers, firsts, [len(piece) for piece in pieces])
+    return Identities(source, images, places, numbers, firsts, [len(table) for table in listed])
 
 
-def _files(listing: Path, source: Listed) -> pa.Table:
-    """Read the files of a listing that can be images."""
-    columns = ["partition", "position", *source.keys, "id"]
-    rows = pq.read_table(listing, columns=columns, filters=[("state", "==", "")])
-    numbers = pc.index_in(rows["partition"], value_set=pa.array(source.partitions, pa.string()))
-    return rows.set_column(0, "partition", numbers)
+def _files(listing: Path, source: Listed, known: _Known | None) -> pa.Table:
+    """Read the files of a listing that can be images; where images are known, their numbers in the place of what tells them."""
+    columns = ["partition", "position", *source.keys, "id", "state"]
+    names = pa.array(source.partitions, pa.string())
+    none = listing_schema(source.columns).empty_table().select(columns)  # a listing may have no row groups
+    read = []
+    for rows in itertools.chain([none], pieces(listing, columns)):
+        files = _kept(rows.drop_columns("state"), np.asarray(pc.equal(rows["state"], "")))
+        files = files.set_column(0, "partition", pc.index_in(files["partition"], value_set=names))
+        read.append(files if known is None else known.numbered(files))
+    return pa.concat_tables(read)
 
 
 def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
@@ -180,8 +189,7 @@ def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
     )
     order = pc.sort_indices(made).to_numpy()
     made = made.take(pa.array(order))
-    starts = np.ones(len(made), np.bool_)  # where another id begins
-    starts[1:] = pc.not_equal(made.slice(1), made.slice(0, max(0, len(made) - 1)))
+    starts = begins_run(made)
     numbers = np.full(len(files), _NONE, np.int64)
     numbers[keyed[order]] = np.cumsum(starts) - 1
     images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(made, starts))
@@ -199,18 +207,18 @@ def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
     return pa.array(image_ids(source.name, spelt), pa.string())
 
 
-def _looked_up(source: Listed, files: pa.Table, known: pa.Table) -> Numbers:
-    """Find the number of each file's image: by its name if that is an id, else by the natural key."""
-    numbers = np.full(len(files), _NONE, np.int64)
-    named = np.flatnonzero(pc.not_equal(files["id"], ""))
-    if len(named):
-        found = pc.index_in(files["id"].take(pa.array(named)), value_set=known[IMAGE_ID])
-        numbers[named] = pc.fill_null(found, _NONE)
-    keyed = files.select(source.keys).append_column(_ROW, pa.array(np.arange(len(files))))
-    keyed = keyed.filter(pc.equal(files["id"], ""))
-    images = known.select(source.keys).append_column(_NUMBER, pa.array(np.arange(len(known))))
-    pairs = keyed.join(images, source.keys, join_type="inner").select([_ROW, _NUMBER])
-    # A key of several images is the first of them: it is put down last.
-    pairs = pairs.take(pc.sort_indices(pairs, [(_NUMBER, "descending")]))
-    numbers[pairs[_ROW]] = pairs[_NUMBER]
-    return numbers
+class _Known:
+    """Finds the image of a file: by its name if that is an id, else by the natural key."""
+
+    def __init__(self, source: Listed, images: pa.Table) -> None:
+        self._keys = source.keys
+        self._by_key = RowIndex(images.select(source.keys))
+        self._by_id = RowIndex(images.select([IMAGE_ID]))
+
+    def numbered(self, files: pa.Table) -> pa.Table:
+        """Put the number of its image in the place of what tells it."""
+        numbers = np.full(len(files), _NONE, np.int64)
+        named = np.asarray(pc.not_equal(files["id"], ""))
+        numbers[named] = self._by_id.first(_kept(files.select(["id"]), named))
+        numbers[~named] = self._by_key.first(_kept(files.select(self._keys), ~named))
+        return files.select(["partition", "position"]).append_column(_NUMBER, pa.array(numbers))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tol_luigi.core.ledger import State
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.predictions import list_named
+from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,11 +36,9 @@ def count_matched(predicted: Path, ledgers: Iterable[Path]) -> Counter[tuple[str
     """
     matched = Counter[tuple[str, str, str]]()
     named, known = ["source", "excluded", "exclusion"], pa.array([str(state) for state in _BY])
-    with pq.ParquetFile(predicted) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=named)
-            for row in rows.filter(pc.is_in(rows["excluded"], value_set=known)).to_pylist():
-                matched[list_named(row["exclusion"]), row["source"], _BY[State(row["excluded"])]] += 1
+    for rows in pieces(predicted, named):
+        for row in rows.filter(pc.is_in(rows["excluded"], value_set=known)).to_pylist():
+            matched[list_named(row["exclusion"]), row["source"], _BY[State(row["excluded"])]] += 1
     for path in ledgers:
         rows = read_ledger(path, ["source", "benchmark", "differing_bits"], state=State.EXCLUDED_IMAGE)
         for row in rows.filter(pc.is_valid(rows["benchmark"])).to_pylist():

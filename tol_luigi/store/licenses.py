@@ -13,10 +13,8 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from tol_luigi.core.batches import batched
@@ -24,6 +22,8 @@ from tol_luigi.core.files import committed, scratch_beside
 from tol_luigi.core.source import License
 from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.csv_text import csv_text
+from tol_luigi.store.hash_index import HashIndex, hash_rows
+from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,9 +89,9 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], str
     try:
         with committed(path) as scratch, scratch.open("wb") as text:
             text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
-            hashes = [_hashed(images["key"].to_numpy()) for images in _images(catalog, telling)]
-            places = _Places(np.concatenate([np.empty(0, np.uint64), *hashes]))
-            numbers = _deal(dealt, told, places, stretch)
+            hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, telling)]
+            index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
+            numbers = _deal(dealt, told, index, stretch)
             with ipc.open_file(dealt) as file:
                 for number, images in enumerate(in_row_groups(_images(catalog, telling), stretch)):
                     batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
@@ -112,16 +112,14 @@ def _images(catalog: Path, telling: Mapping[str, Source]) -> Iterator[pa.Table]:
     """Give the images of some sources, in the order of the catalog, each with source and natural key as one text."""
     parts = [column.catalog for source in telling.values() for column in source.columns]
     columns = list(dict.fromkeys([*_COLUMNS[:4], "split", "source", *parts]))
-    with pq.ParquetFile(catalog) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=columns)
-            told = pc.is_in(rows["source"], value_set=pa.array(list(telling), pa.string()))
-            images = rows.filter(pc.and_(told, pc.not_equal(rows["split"], "train_small"))).combine_chunks()
-            keys = pa.nulls(len(images), pa.string())
-            for source in telling.values():
-                mine = pc.equal(images["source"], source.name).combine_chunks()
-                keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
-            yield images.select(_COLUMNS[:4]).append_column("key", keys)
+    for rows in pieces(catalog, columns):
+        told = pc.is_in(rows["source"], value_set=pa.array(list(telling), pa.string()))
+        images = rows.filter(pc.and_(told, pc.not_equal(rows["split"], "train_small"))).combine_chunks()
+        keys = pa.nulls(len(images), pa.string())
+        for source in telling.values():
+            mine = pc.equal(images["source"], source.name).combine_chunks()
+            keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
+        yield images.select(_COLUMNS[:4]).append_column("key", keys)
 
 
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
@@ -133,45 +131,15 @@ def _spelled(images: pa.Table, source: Source) -> pa.Array:
     return pa.array(map(spell, *(part.to_pylist() for part in parts)), pa.string())
 
 
-def _hashed(keys: np.ndarray) -> np.ndarray:
-    """Give 64 bits for each key; different keys can have the same."""
-    return pd.util.hash_array(keys, categorize=False)
-
-
-class _Places:
-    """Tells by their hashes which images a key may be that of.
-
-    Args:
-        hashes: Of the keys of the images, in the order of the catalog.
-    """
-
-    def __init__(self, hashes: np.ndarray) -> None:
-        self._rows = np.argsort(hashes, kind="stable")
-        self._hashes = hashes[self._rows]
-
-    def of(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Look hashes up.
-
-        Returns:
-            The position of a hash, and the row of an image that has it; for each such pair.
-        """
-        order = np.argsort(hashes, kind="stable")  # in their order they are looked up many times as fast
-        starts = np.searchsorted(self._hashes, hashes[order], "left")
-        times = np.searchsorted(self._hashes, hashes[order], "right") - starts
-        before = np.cumsum(times) - times
-        found = np.repeat(starts - before, times) + np.arange(times.sum())
-        return np.repeat(order, times), self._rows[found]
-
-
 def _deal(
-    path: Path, told: Mapping[str, Iterable[License]], places: _Places, stretch: int
+    path: Path, told: Mapping[str, Iterable[License]], index: HashIndex, stretch: int
 ) -> dict[int, list[int]]:
     """Write down what the sources tell, each batch of it about images of one stretch of the catalog.
 
     Args:
         path: The file to write.
         told: What each source tells.
-        places: Where the images are in the catalog.
+        index: Of the keys of the images, in the order of the catalog.
         stretch: How many images a stretch has.
 
     Returns:
@@ -180,7 +148,7 @@ def _deal(
     numbers: dict[int, list[int]] = {}
     count = itertools.count()
     with ipc.new_file(path, _TOLD, options=ipc.IpcWriteOptions(compression="lz4")) as file:
-        for found in (_found(licenses, places) for licenses in _collected(told)):
+        for found in (_found(licenses, index) for licenses in _collected(told)):
             stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
             sizes = np.diff(np.append(starts, len(found)))
             for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
@@ -201,9 +169,9 @@ def _collected(told: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
             yield table.set_column(0, "key", pc.binary_join_element_wise(name, table["key"], "/"))
 
 
-def _found(licenses: pa.Table, places: _Places) -> pa.RecordBatch:
+def _found(licenses: pa.Table, index: HashIndex) -> pa.RecordBatch:
     """Find the images that something is told of, and put what is told into their order."""
-    which, rows = places.of(_hashed(licenses["key"].to_numpy()))
+    which, rows = index.pairs(hash_rows(licenses.select(["key"])))
     order = np.argsort(rows, kind="stable")
     texts = licenses.take(pa.array(which[order])).combine_chunks()
     return pa.record_batch(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.batches import BATCH, batched
 from tol_luigi.core.files import committed
 from tol_luigi.core.source import Member
+from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ __all__ = [
     "count_states",
     "images_of",
     "key_fields",
+    "listing_schema",
     "members_at",
     "read_listing",
     "write_listing",
@@ -135,13 +137,13 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
     if not len(wanted):
         return []
     columns = ["position", "member", "size", "offset"]
-    rows = pq.read_table(path, columns=columns, filters=[("partition", "==", partition)])
+    rows = rows_with(path, {"partition": [partition]}, columns)
     chosen = rows.take(wanted).to_pylist()
     return [Member(row["member"], row["size"], row["offset"]) for row in chosen]
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:
     """Give the files of one partition that can be images: their positions, ascending, and where they lie."""
-    filters = [("partition", "==", partition), ("state", "==", "")]
-    positions = pq.read_table(path, columns=["position"], filters=filters)["position"].to_pylist()
+    wanted = {"partition": [partition], "state": [""]}
+    positions = rows_with(path, wanted, ["position"])["position"].to_pylist()
     return positions, members_at(path, partition, positions)

@@ -18,6 +18,7 @@ from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_
 from tol_luigi.store.identities import identify, image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
+from tol_luigi.store.runs import begins_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -137,8 +138,7 @@ def _published_images(source: Listed, published: Path) -> pa.Table:
         what = f"its table {source.name} cannot be read ({' '.join(str(error).split())})"
         raise MappingError(published, what, "Give a mapping with the published tables") from error
     images = images.take(pc.sort_indices(images[IMAGE_ID]))
-    doubled = pc.equal(images[IMAGE_ID].slice(1), images[IMAGE_ID].slice(0, max(0, len(images) - 1)))
-    if pc.any(doubled).as_py() or images[IMAGE_ID].null_count:
+    if images[IMAGE_ID].null_count or not begins_run(images[IMAGE_ID]).all():
         what = f"its table {source.name} has ids more than once, or none"
         raise MappingError(published, what, "Give a mapping whose ids are keys, as published")
     return images

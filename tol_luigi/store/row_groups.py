@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Rows", "Wanted", "rows_with"]
+__all__ = ["Rows", "Wanted", "pieces", "rows_with"]
 
 Wanted = Mapping[str, Collection[Any]]
 """Values by column: a row is wanted that has one of them in each."""
@@ -119,3 +120,22 @@ def rows_with(
     """Read rows of a file that is opened for that only; see :class:`Rows`."""
     with Rows(path, checked=checked) as file:
         return file.rows(wanted, columns)
+
+
+def pieces(
+    path: Path, columns: list[str] | None = None, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[pa.Table]:
+    """Read a file a row group at a time.
+
+    Args:
+        path: The file.
+        columns: What to read of it; None for all columns.
+        progress: Told the number of rows so far.
+    """
+    rows = 0
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            piece = file.read_row_group(group, columns=columns)
+            yield piece
+            rows += len(piece)
+            progress(rows)

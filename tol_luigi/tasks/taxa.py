@@ -11,7 +11,7 @@ from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.core.taxa_checks import CHECKS, count_taxa, excesses
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
-from tol_luigi.store.catalogs import pieces
+from tol_luigi.store.row_groups import pieces
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
 
