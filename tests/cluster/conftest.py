@@ -35,7 +35,7 @@ def rig() -> Iterator[Rig]:
     folder = Path(tempfile.mkdtemp(prefix="rig-"))  # a short path: sockets lie in it
     folder.chmod(0o755)
     try:
-        with running(folder, array=MOST_ELEMENTS) as started:
+        with running(Rig(folder, array=MOST_ELEMENTS)) as started:
             yield started
     finally:
         shutil.rmtree(folder, ignore_errors=True)

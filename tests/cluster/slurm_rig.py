@@ -29,11 +29,10 @@ from tol_luigi.cluster.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["NODES", "Build", "Rig", "digests", "missing", "running", "wait_for", "written"]
+__all__ = ["Build", "Rig", "digests", "free_ports", "missing", "running", "wait_for", "written"]
 
 Sections = dict[str, dict[str, Any]]
 
-NODES = ("n1", "n2", "n3", "n4")
 STARTER = ThreadPoolExecutor(1)
 """The thread that starts daemons: the kernel ends them with the thread that has started them, so it has to be one that stays."""
 
@@ -53,10 +52,7 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
 ReturnToService=2
 JobRequeue=1
@@ -78,16 +74,18 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
+{accounting}
 {nodes}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
-def missing() -> str:
-    """Say why there can be no rig here; "" if there can."""
-    absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+def missing(*more: str) -> str:
+    """Say why there can be no rig here, or none that needs some programs more; "" if there can."""
+    absent = [name for name in (*PROGRAMS, *more) if shutil.which(name, path=_path()) is None]
     if absent:
-        return f"no Slurm: {', '.join(absent)} missing (Debian: slurm-wlm, munge)"
+        packages = "slurm-wlm, munge, slurmdbd, mariadb-server" if more else "slurm-wlm, munge"
+        return f"no Slurm: {', '.join(absent)} missing (Debian: {packages})"
     return "" if os.geteuid() == 0 else "a rig of Slurm has to be started by root"
 
 
@@ -111,7 +109,7 @@ PORTS = range(20_000, 32_000)
 """Below those that the kernel gives to whoever asks for any, so that no other takes one while its daemon is away."""
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as each, contextlib.suppress(OSError):
@@ -150,12 +148,14 @@ class Rig:
         cpus: The processors that each node is said to have.
         array: ``MaxArraySize``.
         memory: ``MinJobAge``: for how many seconds finished jobs are remembered.
+        nodes: The names of the nodes.
     """
 
     folder: Path
     cpus: int = 2
     array: int = 1001
     memory: int = 300
+    nodes: tuple[str, ...] = ("n1", "n2", "n3", "n4")
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -176,7 +176,7 @@ class Rig:
     def start(self) -> None:
         """Start everything, and wait until all nodes are idle."""
         self._configure()
-        self._daemon(
+        self.daemon(
             "munged",
             "--foreground",
             "--force",
@@ -187,30 +187,45 @@ class Rig:
             f"--seed-file={self.folder}/munge.seed",
         )
         wait_for("munged listens", (self.folder / "munge.socket").exists, START_SECONDS)
+        self.start_accounting()
         self.start_controller()
-        for node in NODES:
+        for node in self.nodes:
             self.start_node(node)
-        wait_for("all nodes are idle", lambda: self.idle() == set(NODES), START_SECONDS)
+        wait_for("all nodes are idle", lambda: self.idle() == set(self.nodes), START_SECONDS)
 
     def _configure(self) -> None:
         host = socket.gethostname().partition(".")[0]
-        port, *ports = _free_ports(1 + len(NODES))
+        port, *ports = free_ports(1 + len(self.nodes))
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={its} CPUs={self.cpus} RealMemory=4000"
-            for node, its in zip(NODES, ports, strict=True)
+            for node, its in zip(self.nodes, ports, strict=True)
         )
-        for name in ("state", *(f"spool-{node}" for node in NODES)):
+        for name in ("state", *(f"spool-{node}" for node in self.nodes)):
             (self.folder / name).mkdir()
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
         self.config.write_text(
             CONFIG.format(
-                host=host, port=port, folder=self.folder, array=self.array, memory=self.memory, nodes=nodes
+                host=host,
+                port=port,
+                folder=self.folder,
+                array=self.array,
+                memory=self.memory,
+                accounting=self.accounting(),
+                nodes=nodes,
             )
         )
 
-    def _daemon(self, *command: str, name: str = "") -> None:
+    def accounting(self) -> str:
+        """Give the lines on what jobs may use, and who is told: here nobody, and they may use all."""
+        return "TaskPlugin=task/none\nJobAcctGatherType=jobacct_gather/none\nSelectTypeParameters=CR_Core"
+
+    def start_accounting(self) -> None:
+        """Start what has to be there for that before the controller."""
+
+    def daemon(self, *command: str, name: str = "") -> None:
+        """Start a program that stays, under a name, or else its own."""
         # One that is orphaned by the end of the tests ends, too.
         program = shutil.which(command[0], path=_path())
         assert program is not None
@@ -227,7 +242,7 @@ class Rig:
 
     def start_controller(self) -> None:
         """Start slurmctld."""
-        self._daemon("slurmctld", "-D")
+        self.daemon("slurmctld", "-D")
 
     def stop_controller(self) -> None:
         """Stop slurmctld, which keeps what it knows."""
@@ -237,9 +252,7 @@ class Rig:
 
     def start_node(self, node: str) -> None:
         """Start the slurmd of a node."""
-        self._daemon(
-            "slurmd", "-D", "-b", "-N", node, name=node
-        )  # -b: the node tells that it has been booted
+        self.daemon("slurmd", "-D", "-b", "-N", node, name=node)  # -b: the node tells that it has been booted
 
     def kill_node(self, node: str) -> None:
         """Lose a node: its slurmd, what it has started for jobs, and the jobs themselves, before they can tell."""
@@ -296,10 +309,12 @@ class Rig:
         _kill(self._processes())
 
 
+R = TypeVar("R", bound=Rig)
+
+
 @contextlib.contextmanager
-def running(folder: Path, **options: int) -> Iterator[Rig]:
-    """Have a rig, whatever happens in between."""
-    rig = Rig(folder, **options)
+def running(rig: R) -> Iterator[R]:
+    """Have a rig run, whatever happens in between."""
     try:
         rig.start()
         yield rig
@@ -416,8 +431,12 @@ class Build:
 
     def exit_code(self, job: str) -> int:
         """Give the exit code that Slurm knows of a job."""
+        return int(self.detail(job, "ExitCode").partition(":")[0])
+
+    def detail(self, job: str, name: str) -> str:
+        """Give what Slurm knows of a job under a name."""
         shown = self.rig.ask("scontrol", "--oneliner", "show", "job", job)
-        return int(shown.partition(" ExitCode=")[2].partition(":")[0])
+        return shown.partition(f" {name}=")[2].partition(" ")[0]
 
     def said(self) -> str:
         """Give what the jobs have said, each cut short."""

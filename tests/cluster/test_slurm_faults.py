@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from slurm_rig import Build, digests, wait_for
 
+from tol_luigi.cluster import slurm
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -114,6 +116,17 @@ class Saboteur:
         assert self.build.wait(self.jobs["foreman"], 30) == "FAILED"
         self.rig.ask("scontrol", "requeue", self.jobs["foreman"])
 
+    def end_foreman(self) -> None:
+        """Leave the foreman less time than it is told of beforehand: it has itself started again, with new time."""
+        foreman = self.jobs["foreman"]
+        before = self.build.detail(foreman, "Restarts")
+        minutes = slurm.seconds(self.build.detail(foreman, "RunTime")) // 60 + 2
+        self.rig.ask("scontrol", "update", f"JobId={foreman}", f"TimeLimit={minutes}")
+        # Slurm looks twice a minute whose time is nearly up
+        wait_for("the foreman starts again", lambda: self.build.detail(foreman, "Restarts") != before, 90)
+        self.rig.ask("scontrol", "update", f"JobId={foreman}", "TimeLimit=UNLIMITED")
+        wait_for("the foreman is back", lambda: self.processes("foreman"), 60)
+
 
 def test_build_survives_the_loss_of_every_part(
     build: Callable[..., Build], large_sections: Sections, large: dict[str, str]
@@ -134,6 +147,7 @@ def test_build_survives_the_loss_of_every_part(
         saboteur.drain_worker,
         saboteur.kill_luigid,
         saboteur.kill_foreman,
+        saboteur.end_foreman,
     ]
     saboteur.chance.shuffle(faults)
     for number, fault in enumerate(faults):

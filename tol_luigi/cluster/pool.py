@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -17,6 +18,8 @@ from tol_luigi.cluster.submit import Jobs, add_workers, cancel, elements_for
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.tasks.settings import Settings
 
@@ -25,6 +28,9 @@ __all__ = ["Pool", "lead", "more_memory", "seconds_of"]
 _LOG = logging.getLogger("luigi-interface")
 
 _LOOK_SECONDS = 20.0
+_MOST_SECONDS = 640.0
+"""So often, at the least, Slurm is asked for elements that it did not take before, as the user had too many jobs."""
+
 _YOUNG_SECONDS = 60
 """An element that fails so soon has not come to work: its node, or the lines that it runs first, are not in order."""
 
@@ -62,8 +68,11 @@ class Pool:
 
     def __init__(self, settings: Settings, run: Run) -> None:
         self._settings, self._run = settings, run
-        self._looked = 0.0
+        self._looked = self._not_before = 0.0
+        self._patience = _LOOK_SECONDS
         self._replaced: set[str] = set()
+        self._owed: int | None = None
+        self._memory = settings.slurm.memory
         self._young = self._done = 0
 
     def tend(self, status: RunStatus) -> str:
@@ -94,22 +103,35 @@ class Pool:
         ended = [job for job in elements if not job.is_live and job.name not in self._replaced]
         self._replaced.update(job.name for job in ended)
         lost = [job for job in ended if self._is_lost(job)]
-        if self._only_die(status, lost) and not live:
+        more = [self._more(arrays[job.id].memory) if job.lacked_memory else None for job in lost]
+        self._memory = _most([self._memory, *(array.memory for array in arrays.values()), *more])
+        hopeless = [job for job, memory in zip(lost, more, strict=True) if memory is None]
+        if self._only_die(status, hopeless) and not live:
             folder = self._run.logs / "slurm"
             return f"{self._young} elements have ended soon after their start, and none is left: see {folder}"
         wanted = elements_for(self._settings, _width(status))
-        missing = min(len(lost) if live else wanted, wanted - len(live))
-        if missing > 0 and status.unfinished:
-            memory = max((arrays[job.id].memory for job in elements), key=_bytes, default=self._memory)
-            if any(job.state == "OUT_OF_MEMORY" for job in lost):
-                memory = more_memory(memory, self._settings.slurm.most_memory) or memory
-            add_workers(self._settings, self._run, missing, memory)
-            _LOG.warning("Workers are missing: %s elements are submitted", missing)
+        if self._owed is None:  # what Slurm did not take when the run was submitted
+            self._owed = wanted - sum(array.elements for array in arrays.values())
+        owed = self._owed + len(lost) if live else wanted
+        self._owed = max(0, min(owed, wanted - len(live)))
+        if self._owed and status.unfinished:
+            self._add(self._owed)
         return ""
 
-    @property
-    def _memory(self) -> str | None:
-        return self._settings.slurm.memory
+    def _add(self, elements: int) -> None:
+        """Have more elements; where Slurm takes none or not all of them, the others later, and ever less often."""
+        if time.monotonic() < self._not_before:
+            return
+        taken = 0
+        with contextlib.suppress(slurm.RefusedError):
+            taken = add_workers(self._settings, self._run, elements, self._memory)
+        self._owed = elements - taken
+        if self._owed:
+            self._not_before = time.monotonic() + self._patience
+            self._patience = min(2 * self._patience, _MOST_SECONDS)
+        else:
+            self._patience = _LOOK_SECONDS
+        _LOG.warning("Workers are missing: %s elements are submitted of %s", taken, elements)
 
     def _is_lost(self, job: slurm.Job) -> bool:
         """Tell whether an element has not left because there was nothing to do."""
@@ -117,12 +139,17 @@ class Pool:
         drained = given.time is not None and job.seconds >= seconds_of(given.time) - given.warning_seconds
         return job.state in _LOST or drained
 
+    def _more(self, memory: str | None) -> str | None:
+        return more_memory(memory, self._settings.slurm.most_memory)
+
     def _only_die(self, status: RunStatus, lost: list[slurm.Job]) -> bool:
-        """Tell whether elements only die, so that more of them would, too: as many as two times the array."""
+        """Tell whether elements only die, so that others like them would, too: as many as two times the array."""
         done = sum(counts.get("DONE", 0) for counts in status.counts.values())
         if done > self._done or status.running:
             self._done, self._young = done, 0
-        self._young += sum(job.state == "FAILED" and job.seconds < _YOUNG_SECONDS for job in lost)
+        self._young += sum(
+            job.state in {"FAILED", "OUT_OF_MEMORY"} and job.seconds < _YOUNG_SECONDS for job in lost
+        )
         return self._young >= 2 * elements_for(self._settings, _width(status))
 
     def revive(self, status: RunStatus) -> bool:
@@ -133,8 +160,7 @@ class Pool:
         """
         killed = [failure for failure in status.failures if failure.final and _KILLED in failure.cause]
         known = Jobs.read(self._run)
-        now = max((array.memory for array in known.workers), key=_bytes, default=self._memory)
-        memory = more_memory(now, self._settings.slurm.most_memory)
+        memory = self._more(_most([self._memory, *(array.memory for array in known.workers)]))
         if not killed or status.leaving or memory is None:
             return False
         try:
@@ -160,6 +186,10 @@ _UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 def _bytes(memory: str | None) -> int:
     return int(memory[:-1]) * 1024 ** _UNITS[memory[-1]] if memory else 0
+
+
+def _most(amounts: Sequence[str | None]) -> str | None:
+    return max(amounts, key=_bytes)
 
 
 def more_memory(now: str | None, most: str | None) -> str | None:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Job", "Limits", "RefusedError", "cancel", "limits", "queue", "requeue", "submit"]
+__all__ = ["Job", "Limits", "RefusedError", "cancel", "limits", "queue", "requeue", "seconds", "submit"]
 
 _WAITS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds between one try and the next, where the controller cannot be asked: less than two minutes in all."""
@@ -46,6 +46,14 @@ _LIVE = {
 }  # fmt: skip
 """States of jobs that run, or will; see *JOB STATE CODES* in the manual of squeue."""
 
+_OUT_OF_MEMORY = {"253", "0:125"}
+"""What Slurm's commands show as the exit code of a step that the kernel has ended for its memory; the job itself is just FAILED."""
+
+_COLUMNS = {
+    "ArrayJobID": 16, "ArrayTaskID": 16, "State": 24, "Reason": 64, "NodeList": 256, "TimeUsed": 24, "DerivedEC": 16
+}  # fmt: skip
+"""What squeue is asked for, with the width of each: not every release can put something between them."""
+
 
 class RefusedError(ClusterError):
     """Slurm does not take a job, as it would be one too many."""
@@ -62,6 +70,7 @@ class Job:
         reason: Why it waits, or "None".
         node: Where it runs, or "".
         seconds: How long it has run since its last start.
+        step: The exit code of what it has run by srun, the largest, as Slurm writes it.
     """
 
     id: str
@@ -70,6 +79,12 @@ class Job:
     reason: str
     node: str
     seconds: int
+    step: str = "0"
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether it, or what it has run by srun, was ended for taking more memory than it may."""
+        return self.state == "OUT_OF_MEMORY" or self.step in _OUT_OF_MEMORY
 
     @property
     def is_live(self) -> bool:
@@ -150,25 +165,33 @@ def queue(ids: Iterable[str]) -> list[Job]:
         "--noheader",
         "--array",
         "--states=all",
-        "--format=%F|%K|%T|%r|%N|%M",
+        f"--Format={','.join(f'{name}:{width}' for name, width in _COLUMNS.items())}",
         f"--jobs={','.join(wanted)}",
     )
     jobs = []
     for line in _ask("squeue", *asked, accepted=_FORGOTTEN).splitlines():
-        number, element, state, reason, node, spent = line.strip().split("|")
+        number, element, state, reason, node, spent, step = _cut(line)
         where = int(element) if element.isdigit() else None
-        jobs.append(Job(number, where, state, reason, node, _seconds(spent)))
+        jobs.append(Job(number, where, state, reason, node, seconds(spent), step))
     return jobs
 
 
-def _seconds(text: str) -> int:
+def _cut(line: str) -> Iterator[str]:
+    """Cut a line into its columns."""
+    start = 0
+    for width in _COLUMNS.values():
+        yield line[start : start + width].strip()
+        start += width
+
+
+def seconds(text: str) -> int:
     """Read a duration, ``days-hours:minutes:seconds``, of which the first parts may be missing."""
     days, _, clock = text.rpartition("-")
     parts = [int(part) for part in clock.split(":") if part.isdigit()]
-    seconds = 0
+    spent = 0
     for part in parts:
-        seconds = 60 * seconds + part
-    return seconds + 86_400 * int(days or 0)
+        spent = 60 * spent + part
+    return spent + 86_400 * int(days or 0)
 
 
 def cancel(names: Iterable[str]) -> None:

@@ -122,24 +122,28 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
         run.state
     )  # what a killed luigid knew: the files tell what is done, and the rest has all its tries again
     submitted = Jobs()
+    submitted.write(run)
     try:
         submitted = replace(submitted, luigid=_sbatch(settings, "luigid"))
         submitted.write(run)
         after = f"--dependency=after:{submitted.luigid}"
         submitted = replace(submitted, foreman=_sbatch(settings, "foreman", after))
         submitted.write(run)
-        submitted = add_workers(settings, run, elements, settings.slurm.memory, after)
+        add_workers(settings, run, elements, settings.slurm.memory, after)
     except ClusterError:
-        slurm.cancel(submitted.ids)
+        slurm.cancel(Jobs.read(run).ids)
         raise
-    return _told(run, submitted, elements)
+    return _told(run, Jobs.read(run), elements)
 
 
-def add_workers(settings: Settings, run: Run, elements: int, memory: str | None, *options: str) -> Jobs:
+def add_workers(settings: Settings, run: Run, elements: int, memory: str | None, *options: str) -> int:
     """Submit elements, as few arrays as Slurm allows, and keep their numbers.
 
     Where Slurm says that it would be too many, it is asked to take half as many, and so on: nothing else tells
     how many a user may have, where there is no accounting database.
+
+    Returns:
+        How many Slurm has taken.
 
     Raises:
         RefusedError: It takes none at all.
@@ -161,7 +165,7 @@ def add_workers(settings: Settings, run: Run, elements: int, memory: str | None,
         left -= size
         known = replace(known, workers=(*known.workers, Array(number, size, memory)))
         known.write(run)
-    return known
+    return elements - left
 
 
 def elements_for(settings: Settings, width: int) -> int:

@@ -88,15 +88,10 @@ def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
     rows = read_taken(labelled.predicted, columns, which)
     written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
     for place, field in enumerate(written.schema):
-        if field.name in LABELS or pa.types.is_dictionary(
-            field.type
-        ):  # categories of two datasets do not compare
-            text = written[field.name].cast(pa.string())
-            written = written.set_column(
-                place, field.name, text.fill_null("") if field.name in LABELS else text
-            )
+        if pa.types.is_dictionary(field.type):  # categories of two datasets do not compare
+            written = written.set_column(place, field.name, written[field.name].cast(pa.string()))
     frame: pd.DataFrame = written.drop_columns(["treeoflife_id"]).to_pandas()
-    return frame
+    return frame.fillna(dict.fromkeys(LABELS, ""))
 
 
 def _written(ledgers: Iterable[Path]) -> pa.Array:

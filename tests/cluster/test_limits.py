@@ -1,0 +1,119 @@
+"""A build on a real Slurm where users may have few jobs, and jobs are held to their memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from accounted_rig import PROGRAMS, AccountedRig, unable
+from PIL import Image
+from slurm_rig import Build, digests, missing, running, wait_for, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+QUICK = {
+    "bind": "0.0.0.0",
+    "poll_seconds": 1,
+    "ping_seconds": 2,
+    "lost_seconds": 15,
+    "retry_seconds": 2,
+    "settle_seconds": 1,
+}
+LABELS = "file,kingdom,phylum,class,order,family,genus,species\nlarge.jpg,Animalia,,,,,Vulpes,vulpes\n"
+SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[AccountedRig]:
+    """A Slurm with a database of users."""
+    if reason := missing(*PROGRAMS):
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    if reason := unable():
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="rig-"))
+    folder.chmod(0o755)
+    try:
+        with running(AccountedRig(folder)) as started:
+            yield started
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def build(rig: AccountedRig, tmp_path: Path) -> Iterator[Callable[..., Build]]:
+    """Prepare a build on that rig."""
+    rig.allow(1000)
+    yield lambda **sections: Build(rig, written(tmp_path / "my.cfg", sections))
+    rig.clear()
+
+
+def elements(build: Build) -> int:
+    return sum(array["elements"] for array in build.jobs["workers"])
+
+
+def test_elements_that_slurm_does_not_take_are_asked_for_later(
+    rig: AccountedRig, build: Callable[..., Build], demonstration: dict[str, str]
+) -> None:
+    here = build(cluster=QUICK, slurm={"memory": "500M", "array": 6})
+    rig.allow(5)
+    others = [here.sbatch("--hold", "--wrap=true") for _ in range(2)]
+    submitted = here.tol("submit")
+    assert submitted.returncode == 0, submitted.stderr
+    assert "Slurm takes 1 of 6 elements now; the foreman asks for the others later." in submitted.stdout
+    here.wait_for_tasks(1)
+    only = here.jobs["workers"][0]["id"]
+    rig.ask("scontrol", "suspend", only)  # so that there is work left when the others come
+    rig.ask("scancel", *others)
+    wait_for("there are as many as may be", lambda: elements(here) == 3, 90)
+    rig.ask("scontrol", "resume", only)
+    assert here.wait(here.jobs["foreman"], SECONDS) == "COMPLETED", here.said()
+    here.wait_for_nothing_left()
+    assert digests(here.dataset) == demonstration
+
+
+def test_workers_that_are_killed_for_their_memory_get_more(
+    build: Callable[..., Build], demonstration: dict[str, str]
+) -> None:
+    here = build(cluster=QUICK, slurm={"memory": "80M", "most_memory": "1G", "array": 2})
+    submitted = here.tol("submit")
+    assert submitted.returncode == 0, submitted.stderr
+    assert here.wait(here.jobs["foreman"], SECONDS) == "COMPLETED", here.said()
+    here.wait_for_nothing_left()
+    given = [array["memory"] for array in here.jobs["workers"]]
+    assert given[:2] == ["80M", "160M"]
+    assert digests(here.dataset) == demonstration
+
+
+def test_task_that_is_killed_for_its_memory_gets_more(build: Callable[..., Build], tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (12_000, 9_000), "green").save(images / "large.jpg")  # 108 megapixels, 4 bytes each
+    (tmp_path / "labels.csv").write_text(LABELS, encoding="utf-8")
+    here = build(
+        cluster=QUICK,
+        slurm={"memory": "300M", "most_memory": "2G", "array": 1},
+        folder={"images": images, "labels": tmp_path / "labels.csv"},
+    )
+    submitted = here.tol("submit")
+    assert submitted.returncode == 0, submitted.stderr
+    assert here.wait(here.jobs["foreman"], SECONDS) == "COMPLETED", here.said()
+    here.wait_for_nothing_left()
+    given = [array["memory"] for array in here.jobs["workers"]]
+    assert given[0] == "300M"
+    assert given[-1] in {"600M", "1200M"}
+    assert "1 tasks were killed, and are tried again with 600M for each worker" in here.said()
+
+
+def test_workers_that_cannot_have_enough_memory_are_given_up(build: Callable[..., Build]) -> None:
+    here = build(cluster=QUICK, slurm={"memory": "60M", "most_memory": "60M", "array": 1})
+    submitted = here.tol("submit")
+    assert submitted.returncode == 0, submitted.stderr
+    assert here.wait(here.jobs["foreman"], SECONDS) == "FAILED", here.said()
+    assert "have ended soon after their start, and none is left" in here.said()
