@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import random
 import re
+import ssl
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from tol_luigi.downloads.catalogue import Remote
 from tol_luigi.downloads.origins import Hosts
@@ -54,13 +56,16 @@ class Faults:
 class Server:
     """A server on loopback.
 
+    Args:
+        tls: How it speaks HTTPS, if it does.
+
     Attributes:
         files: Content by path.
         served: Bytes of content by path.
         requests: Method, path and headers of every request.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.served: Counter[str] = Counter()
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -75,7 +80,9 @@ class Server:
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that go are no news here
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        if tls:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.http.server_port}"
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
 
@@ -203,6 +210,23 @@ def other_server() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """The certificate of whoever vouches for :func:`secure_server`."""
+    return tmp_path / "authority.pem"
+
+
+@pytest.fixture
+def secure_server(authority: Path) -> Iterator[Server]:
+    """One that speaks HTTPS."""
+    made, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.cert_pem.write_to_path(str(authority))
+    made.issue_cert("127.0.0.1").configure_cert(tls)
+    server = Server(tls)
+    yield server
+    server.close()
 
 
 @pytest.fixture

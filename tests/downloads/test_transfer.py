@@ -432,6 +432,41 @@ def test_a_proxy_of_the_environment_is_used(
     assert one.path.read_bytes() == content
 
 
+@pytest.fixture
+def over_tls(secure_server: Any, remote: Any, lock: Path, means: Means) -> Callable[[], Any]:
+    """Fetch a file over HTTPS, showing a token; the first two connections are cut."""
+    secure_server.add("/a/file.bin", SIZE)
+    secure_server.faults.cut_after = [MIB, 2 * MIB]
+    hosts = Hosts(stall_seconds=1, token=TOKEN, token_host="127.0.0.1")  # noqa: S106 (where it may go)
+    one = remote(url=f"{secure_server.url}/a/file.bin")
+
+    def fetched() -> Any:
+        fetch(one, lock, dataclasses.replace(means, hosts=hosts), ignore)
+        return one
+
+    return fetched
+
+
+def test_a_file_arrives_over_https(
+    secure_server: Any, over_tls: Any, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+
+    assert over_tls().path.read_bytes() == secure_server.files["/a/file.bin"]
+    assert set(told_hosts(secure_server)) == {f"Bearer {TOKEN}"}
+
+
+def test_a_server_that_nobody_vouches_for_is_refused(
+    secure_server: Any, over_tls: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with pytest.raises(DownloadError, match="certificate is not accepted.*REQUESTS_CA_BUNDLE"):
+        over_tls()
+
+    assert secure_server.requests == []  # so nor has it seen the token
+    assert names(tmp_path / "got") == []
+
+
 def order_of(remotes: list[Any], lock: Path, path: Path) -> Path:
     order = Order(remotes, lock, {"pause": 0}, {"stall_seconds": 5}, "HF_TOKEN")
     path.write_text(json.dumps(order.to_json()), encoding="utf-8")

@@ -260,7 +260,10 @@ class _Web:
         except (requests.exceptions.Timeout, TimeoutError) as error:
             raise Again(f"no byte came for {self._hosts.stall_seconds:g} s") from error
         except requests.exceptions.SSLError as error:
-            raise Again("the server's certificate was not accepted, or TLS failed") from error
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise Again("TLS failed") from error
+            remedy = "If it is your site's own, name who vouches for it in REQUESTS_CA_BUNDLE"
+            raise DownloadError(shown_url(self._url), "its certificate is not accepted", remedy) from error
         except requests.exceptions.ProxyError as error:
             raise Again("the proxy could not be used") from error
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
