@@ -146,7 +146,8 @@ def identify(source: Listed, known: pa.Table | None) -> Identities:
     """Find out which image each listed file is; the first of a natural key, in the order of the listings, is the image.
 
     A name that is an id does not tell the natural key, so such a file is an image only where the id is known. Memory is
-    about 240 bytes a file.
+    about 210 bytes a file, of names as short as EOL's; 59 million images of a source are the most, as their ids then fill an
+    Arrow column.
 
     Args:
         source: The source.
