@@ -47,9 +47,14 @@ MEMORY = Path("/sys/fs/cgroup/memory")
 
 def unable() -> str:
     """Say why the kernel cannot hold jobs to their memory here; "" if it can."""
-    if os.access(MEMORY / "memory.limit_in_bytes", os.R_OK) and os.access(MEMORY, os.W_OK):
-        return ""
-    return f"the kernel has no memory controller at {MEMORY}"
+    group = MEMORY / f"rig-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(1 << 30))
+        group.rmdir()
+    except OSError as error:
+        return f"no control group can be made at {MEMORY}: {error.strerror}"
+    return ""
 
 
 class AccountedRig(Rig):

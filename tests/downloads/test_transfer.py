@@ -460,7 +460,7 @@ def test_a_server_that_nobody_vouches_for_is_refused(
     secure_server: Any, over_tls: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    with pytest.raises(DownloadError, match="certificate is not accepted.*REQUESTS_CA_BUNDLE"):
+    with pytest.raises(DownloadError, match=r"certificate is not accepted.*REQUESTS_CA_BUNDLE"):
         over_tls()
 
     assert secure_server.requests == []  # so nor has it seen the token
