@@ -116,17 +116,6 @@ class Saboteur:
         assert self.build.wait(self.jobs["foreman"], 30) == "FAILED"
         self.rig.ask("scontrol", "requeue", self.jobs["foreman"])
 
-    def end_foreman(self) -> None:
-        """Leave the foreman less time than it is told of beforehand: it has itself started again, with new time."""
-        foreman = self.jobs["foreman"]
-        before = self.build.detail(foreman, "Restarts")
-        minutes = slurm.seconds(self.build.detail(foreman, "RunTime")) // 60 + 2
-        self.rig.ask("scontrol", "update", f"JobId={foreman}", f"TimeLimit={minutes}")
-        # Slurm looks twice a minute whose time is nearly up
-        wait_for("the foreman starts again", lambda: self.build.detail(foreman, "Restarts") != before, 90)
-        self.rig.ask("scontrol", "update", f"JobId={foreman}", "TimeLimit=UNLIMITED")
-        wait_for("the foreman is back", lambda: self.processes("foreman"), 60)
-
 
 def test_build_survives_the_loss_of_every_part(
     build: Callable[..., Build], large_sections: Sections, large: dict[str, str]
@@ -147,7 +136,6 @@ def test_build_survives_the_loss_of_every_part(
         saboteur.drain_worker,
         saboteur.kill_luigid,
         saboteur.kill_foreman,
-        saboteur.end_foreman,
     ]
     saboteur.chance.shuffle(faults)
     for number, fault in enumerate(faults):
@@ -162,6 +150,26 @@ def test_build_survives_the_loss_of_every_part(
     assert here.wait(here.jobs["luigid"], 60) == "COMPLETED", here.said()
     assert digests(here.dataset) == large
     here.wait_for_nothing_left()
+
+
+def test_foreman_whose_time_is_up_goes_on_in_new_time(
+    build: Callable[..., Build], demonstration: dict[str, str]
+) -> None:
+    here = build(cluster=QUICK, slurm={**WORKERS, "array": 1})
+    assert here.tol("submit").returncode == 0
+    here.wait_for_tasks(1)
+    foreman, (workers,) = here.jobs["foreman"], here.jobs["workers"]
+    here.rig.ask("scontrol", "suspend", workers["id"])  # so that there is work left for the one that comes
+    minutes = (
+        slurm.seconds(here.detail(foreman, "RunTime")) // 60 + 2
+    )  # of which it is told when two are left
+    here.rig.ask("scontrol", "update", f"JobId={foreman}", f"TimeLimit={minutes}")
+    wait_for("it is started again", lambda: here.detail(foreman, "Restarts") == "1", 90)
+    here.rig.ask("scontrol", "update", f"JobId={foreman}", "TimeLimit=UNLIMITED")
+    here.rig.ask("scontrol", "resume", workers["id"])
+    assert here.wait(foreman, SECONDS) == "COMPLETED", here.said()
+    here.wait_for_nothing_left()
+    assert digests(here.dataset) == demonstration
     # An element that was requeued so late starts once more, finds the run over, and leaves.
     live = {"PENDING", "RUNNING", "COMPLETING"}
     wait_for("no element is left", lambda: not live & set(here.queue().values()), SECONDS)
