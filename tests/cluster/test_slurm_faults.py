@@ -150,6 +150,9 @@ def test_build_survives_the_loss_of_every_part(
     assert here.wait(here.jobs["luigid"], 60) == "COMPLETED", here.said()
     assert digests(here.dataset) == large
     here.wait_for_nothing_left()
+    # An element that was requeued so late starts once more, finds the run over, and leaves.
+    live = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_for("no element is left", lambda: not live & set(here.queue().values()), SECONDS)
 
 
 def test_foreman_whose_time_is_up_goes_on_in_new_time(
@@ -170,9 +173,6 @@ def test_foreman_whose_time_is_up_goes_on_in_new_time(
     assert here.wait(foreman, SECONDS) == "COMPLETED", here.said()
     here.wait_for_nothing_left()
     assert digests(here.dataset) == demonstration
-    # An element that was requeued so late starts once more, finds the run over, and leaves.
-    live = {"PENDING", "RUNNING", "COMPLETING"}
-    wait_for("no element is left", lambda: not live & set(here.queue().values()), SECONDS)
 
 
 def test_task_that_always_fails_keeps_no_other_from_its_end(
