@@ -28,7 +28,7 @@ _SLEEP = 4.0
 _LUIGID = """
 import sys
 import tol_luigi
-from tol_luigi.cluster.scheduler import serve
+from tol_luigi.cluster.luigid import serve
 from tol_luigi.tasks.settings import settings
 sys.exit(serve(settings()))
 """

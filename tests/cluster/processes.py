@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Sections = dict[str, dict[str, Any]]
 
 PARTS = {
-    "luigid": "from tol_luigi.cluster.scheduler import serve as part",
+    "luigid": "from tol_luigi.cluster.luigid import serve as part",
     "worker": "from tol_luigi.cluster.worker import work as part",
     "foreman": "from tol_luigi.cluster.foreman import lead as part",
 }

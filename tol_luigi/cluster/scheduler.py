@@ -1,43 +1,26 @@
-"""The luigid of a run: Luigi's, which nothing that is lost on a cluster confuses."""
+"""What luigid does with the tasks and workers of a run: as Luigi does, but that nothing that is lost on a cluster confuses it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import logging
 import re
-import signal
-import socket
 import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import luigi.scheduler
-from luigi import server
 from luigi.metrics import MetricsCollectors
 from luigi.scheduler import rpc_method
 from luigi.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
-from tornado.httpserver import HTTPServer
-from tornado.ioloop import PeriodicCallback
-from tornado.netutil import bind_sockets
 
-from tol_luigi.cluster import patches
-from tol_luigi.cluster.client import AwayError, Follower
-from tol_luigi.cluster.guard import Guard, LogHandler
-from tol_luigi.cluster.logs import LINK
-from tol_luigi.cluster.run import Address, Run
 from tol_luigi.cluster.state import RunState
-from tol_luigi.core.errors import ClusterError
-from tol_luigi.core.files import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tol_luigi.cluster.run import Run
     from tol_luigi.tasks.sections import cluster
-    from tol_luigi.tasks.settings import Settings
 
-__all__ = ["SECONDS_BETWEEN_LOOKS", "Report", "RunScheduler", "serve"]
+__all__ = ["SECONDS_BETWEEN_LOOKS", "Report", "RunScheduler"]
 
 _LOG = logging.getLogger("luigi.scheduler")
 
@@ -48,9 +31,6 @@ _WEEK = 7 * 24 * 60 * 60
 _RATE_SECONDS = 60.0
 _POLLS_TO_HEAR = 3
 """So many times the foreman may ask before luigid leaves, where it is not the foreman who ends the run."""
-
-_SAVING_SHARE = 0.05
-"""How much of its time luigid may spend on saving what it knows."""
 
 
 class Report(TypedDict):
@@ -400,103 +380,3 @@ def _cause(told: str | None) -> str:
         text = told
     lines = [line.strip() for line in str(text).splitlines() if line.strip()]
     return lines[-1] if lines else "unknown"
-
-
-def serve(settings: Settings) -> int:
-    """Be the luigid of the run that builds a dataset, until it is over; gives the exit code.
-
-    Raises:
-        ClusterError: It cannot listen where it should, or another one serves the run.
-        SettingsError: This release of Luigi is not one that it is tested with.
-    """
-    patches.check()
-    given, run = settings.cluster, Run.of(settings.layout)
-    _refuse_second(run)
-    run.logs.mkdir(parents=True, exist_ok=True)
-    password = run.set_password(given.password_file, wanted=given.password)
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s", level=logging.INFO)
-    logging.getLogger("tornado.access").setLevel(logging.WARNING + 1)
-    remove(run.result)  # of an earlier run: workers would believe it
-    scheduler = RunScheduler(run, given)
-    scheduler.load()
-    asyncio.run(_serve(scheduler, password))
-    return 0
-
-
-def _refuse_second(run: Run) -> None:
-    """Refuse to start where another luigid serves the run; one at its old place may be that of another run."""
-    if run.read_address() is None:
-        return
-    with contextlib.suppress(AwayError):
-        if Follower(run, patience=0).call("serves") == str(run.directory):
-            what = "another luigid serves this run"
-            raise ClusterError(run.address, what, "Leave it to that one, or stop that one first: tol stop")
-
-
-async def _serve(scheduler: RunScheduler, password: str) -> None:
-    address, sockets = _listen(scheduler.given)
-    application = server.app(scheduler)
-    application.add_handlers(".*", [(f"{LINK}(.*)", LogHandler, {"path": str(scheduler.run.logs)})])
-    http = HTTPServer(Guard(application, password))
-    http.add_sockets(sockets)
-    scheduler.run.write_address(address)
-    _LOG.info("luigid listens at %s", address.url)
-    over = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, over.set)
-    duties = _duties(scheduler, address, over)
-    beat = PeriodicCallback(lambda: next(duties, None), 1000)
-    beat.start()
-    await over.wait()
-    beat.stop()
-    http.stop()
-    _close(scheduler, address)
-
-
-def _listen(given: cluster) -> tuple[Address, list[socket.socket]]:
-    try:
-        sockets = bind_sockets(given.port, given.bind, reuse_port=False)
-    except OSError as error:
-        where = f"[cluster] bind = {given.bind}, port = {given.port}"
-        remedy = "Give an address of this machine and a port that is free (0 is any)"
-        raise ClusterError(where, f"luigid cannot listen there ({error.strerror})", remedy) from error
-    port = sockets[0].getsockname()[1]
-    host = socket.gethostname() if given.bind == "0.0.0.0" else given.bind  # noqa: S104 (compared only)
-    return Address(f"http://{host}:{port}", host, port, time.time()), sockets
-
-
-def _duties(scheduler: RunScheduler, address: Address, over: asyncio.Event) -> Iterator[None]:
-    """Do what has to be done again and again; each step is a second, or however long luigid is busy."""
-    given, state = scheduler.given, scheduler._state  # noqa: SLF001 (our own)
-    pruned = saved = time.monotonic()
-    saving = 0.0
-    while True:
-        now = time.monotonic()
-        if now - pruned >= min(SECONDS_BETWEEN_LOOKS, given.lost_seconds / 4):
-            pruned = now
-            scheduler.prune()
-            scheduler.sample()
-            if scheduler.run.read_address() not in {address, None}:
-                _LOG.warning("Another luigid serves this run now")
-                over.set()
-        if not state.is_saved and now - saved >= max(given.save_seconds, saving / _SAVING_SHARE):
-            state.dump()
-            saved = time.monotonic()
-            saving = saved - now
-        if scheduler.may_leave:
-            over.set()
-        yield
-
-
-def _close(scheduler: RunScheduler, address: Address) -> None:
-    """Save what is known, or remove it; unless another luigid has taken over."""
-    run = scheduler.run
-    if run.read_address() not in {address, None}:
-        return
-    if scheduler.forgets:
-        remove(run.state)
-    else:
-        scheduler.dump()
-    if scheduler.leaving:
-        remove(run.address)
-    _LOG.info("luigid has ended: %s", scheduler.leaving or "it was told to by a signal")

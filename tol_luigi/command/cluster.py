@@ -22,7 +22,7 @@ __all__ = ["foreman", "luigid", "retry", "stop", "submit", "worker"]
 
 def luigid(given: argparse.Namespace) -> int:
     """Be the luigid."""
-    from tol_luigi.cluster.scheduler import serve
+    from tol_luigi.cluster.luigid import serve
 
     del given
     return serve(settings())
