@@ -5,6 +5,7 @@ Images are numbered in the order of their ids, so that what is looked up and wha
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -212,14 +213,22 @@ class _Known:
     """Finds the image of a file: by its name if that is an id, else by the natural key."""
 
     def __init__(self, source: Listed, images: pa.Table) -> None:
-        self._keys = source.keys
-        self._by_key = RowIndex(images.select(source.keys))
-        self._by_id = RowIndex(images.select([IMAGE_ID]))
+        self._keys, self._images = source.keys, images
+
+    @functools.cached_property
+    def _by_key(self) -> RowIndex:
+        return RowIndex(self._images.select(self._keys))
+
+    @functools.cached_property
+    def _by_id(self) -> RowIndex:
+        return RowIndex(self._images.select([IMAGE_ID]))  # which files of most sources are not named by
 
     def numbered(self, files: pa.Table) -> pa.Table:
         """Put the number of its image in the place of what tells it."""
         numbers = np.full(len(files), _NONE, np.int64)
         named = np.asarray(pc.not_equal(files["id"], ""))
-        numbers[named] = self._by_id.first(_kept(files.select(["id"]), named))
-        numbers[~named] = self._by_key.first(_kept(files.select(self._keys), ~named))
+        if named.any():
+            numbers[named] = self._by_id.first(_kept(files.select(["id"]), named))
+        if not named.all():
+            numbers[~named] = self._by_key.first(_kept(files.select(self._keys), ~named))
         return files.select(["partition", "position"]).append_column(_NUMBER, pa.array(numbers))
