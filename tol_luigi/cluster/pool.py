@@ -72,7 +72,7 @@ class Pool:
         self._patience = _LOOK_SECONDS
         self._replaced: set[str] = set()
         self._owed: int | None = None
-        self._memory = settings.slurm.memory
+        self._memory = _most([settings.slurm.memory, *(array.memory for array in Jobs.read(run).workers)])
         self._young = self._done = 0
 
     def tend(self, status: RunStatus) -> str:
@@ -104,7 +104,7 @@ class Pool:
         self._replaced.update(job.name for job in ended)
         lost = [job for job in ended if self._is_lost(job)]
         more = [self._more(arrays[job.id].memory) if job.lacked_memory else None for job in lost]
-        self._memory = _most([self._memory, *(array.memory for array in arrays.values()), *more])
+        self._memory = _most([self._memory, *more])
         hopeless = [job for job, memory in zip(lost, more, strict=True) if memory is None]
         if self._only_die(status, hopeless) and not live:
             folder = self._run.logs / "slurm"
@@ -160,7 +160,7 @@ class Pool:
         """
         killed = [failure for failure in status.failures if failure.final and _KILLED in failure.cause]
         known = Jobs.read(self._run)
-        memory = self._more(_most([self._memory, *(array.memory for array in known.workers)]))
+        memory = self._more(self._memory)
         if not killed or status.leaving or memory is None:
             return False
         try:
