@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +25,9 @@ SPECIES = ("Vulpes vulpes", "Corvus corax", "Bombus terrestris", "Quercus robur"
 
 @pytest.fixture(scope="session")
 def rig() -> Iterator[Rig]:
-    """A Slurm of four nodes. Where there can be none a test is skipped, but fails in CI."""
-    if reason := missing():
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    folder = Path(tempfile.mkdtemp(prefix="rig-"))  # a short path: sockets lie in it
-    folder.chmod(0o755)
-    try:
-        with running(Rig(folder, array=MOST_ELEMENTS)) as started:
-            yield started
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A Slurm of four nodes."""
+    with running(lambda folder: Rig(folder, array=MOST_ELEMENTS), missing()) as started:
+        yield started
 
 
 @pytest.fixture

@@ -17,11 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
 
 from tol_luigi.cluster.client import RunStatus, Scheduler
 from tol_luigi.cluster.run import Run
@@ -29,12 +32,23 @@ from tol_luigi.cluster.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Build", "Rig", "digests", "free_ports", "missing", "running", "wait_for", "written"]
+__all__ = ["QUICK", "Build", "Rig", "digests", "free_ports", "missing", "running", "wait_for", "written"]
 
 Sections = dict[str, dict[str, Any]]
 
 STARTER = ThreadPoolExecutor(1)
 """The thread that starts daemons: the kernel ends them with the thread that has started them, so it has to be one that stays."""
+
+QUICK = {
+    "bind": "0.0.0.0",
+    "poll_seconds": 1,
+    "ping_seconds": 2,
+    "lost_seconds": 15,
+    "retry_seconds": 5,
+    "save_seconds": 1,
+    "settle_seconds": 1,
+}
+"""Settings of ``[cluster]`` with which little is waited for."""
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -313,13 +327,26 @@ R = TypeVar("R", bound=Rig)
 
 
 @contextlib.contextmanager
-def running(rig: R) -> Iterator[R]:
-    """Have a rig run, whatever happens in between."""
+def running(make: Callable[[Path], R], reason: str) -> Iterator[R]:
+    """Have a rig run, whatever happens in between.
+
+    Args:
+        make: Makes it, in a folder that is removed in the end.
+        reason: Why there can be none, if so: a test is skipped, but fails in CI.
+    """
+    if reason and os.environ.get("CI"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="rig-"))  # a short path: sockets lie in it
+    folder.chmod(0o755)
+    rig = make(folder)
     try:
         rig.start()
         yield rig
     finally:
         rig.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def written(path: Path, sections: Sections) -> Path:

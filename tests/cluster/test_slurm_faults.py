@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from slurm_rig import Build, digests, wait_for
+from slurm_rig import QUICK, Build, digests, wait_for
 
 from tol_luigi.cluster import slurm
 
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 
 SEED = 1758
-QUICK = {
-    "bind": "0.0.0.0",
-    "poll_seconds": 1,
-    "ping_seconds": 2,
-    "lost_seconds": 15,
-    "retry_seconds": 5,
-    "save_seconds": 1,
-    "settle_seconds": 1,
-}
 WORKERS = {"memory": "500M", "array": 6}
 SECONDS = 300
 
