@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 
     from slurm_rig import Sections
 
+    from tol_luigi.cluster.client import Running
+
 
 SEED = 1758
 WORKERS = {"memory": "500M", "array": 6}
 SECONDS = 300
+
+
+def process(task: Running) -> int:
+    """Give the process of the worker that a task runs on."""
+    return int(task.worker.split(":")[1])
 
 
 class Saboteur:
@@ -62,7 +69,7 @@ class Saboteur:
 
     def at_work(self) -> set[int]:
         """Find the workers that are there and have a task."""
-        busy = {int(task.worker.split(":")[1]) for task in self.build.status().running}
+        busy = {process(task) for task in self.build.status().running}
         return busy & set(self.processes("worker"))
 
     def lose_node(self) -> None:
@@ -202,13 +209,19 @@ def test_task_of_a_dead_worker_runs_again_within_three_minutes(
 ) -> None:
     here = build(cluster={"bind": "0.0.0.0"}, slurm=WORKERS, **large_sections)
     assert here.tol("submit").returncode == 0
-    wait_for(
-        "a task of some seconds runs",
-        lambda: any(task.family == "WriteShards" for task in here.status().running),
-        120,
-    )
-    lost = next(task for task in here.status().running if task.family == "WriteShards")
-    os.kill(int(lost.worker.split(":")[1]), signal.SIGKILL)
+
+    def caught() -> Running | None:
+        """Stop a worker, and give its task if it has not ended meanwhile."""
+        for task in here.status().running:
+            if task.family == "WriteShards":
+                os.kill(process(task), signal.SIGSTOP)
+                if task.task_id in {each.task_id for each in here.status().running}:
+                    return task
+                os.kill(process(task), signal.SIGCONT)
+        return None
+
+    lost = wait_for("a worker is caught amid a task of some seconds", caught, 120)
+    os.kill(process(lost), signal.SIGKILL)
     began = time.monotonic()
     wait_for("it runs again", here.run.log(lost.task_id, 2).exists, 180)
     assert time.monotonic() - began <= 180
