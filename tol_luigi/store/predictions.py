@@ -173,8 +173,10 @@ def _named_images(
     images = images.append_column(_NAME, names).combine_chunks()
     numbers = images["partition"].to_numpy()
     order = np.argsort(numbers, kind="stable")
-    for number in sorted(partitions):
-        start, end = np.searchsorted(numbers, [number, number + 1], sorter=order)
+    wanted = sorted(partitions)
+    # For all partitions at once: each search copies the numbers of all images.
+    starts, ends = (np.searchsorted(numbers, wanted, side, order) for side in ("left", "right"))
+    for number, start, end in zip(wanted, starts, ends, strict=True):
         if start < end:
             yield partitions[number], images.take(pa.array(order[start:end]))
 
