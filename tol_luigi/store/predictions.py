@@ -130,7 +130,7 @@ def predicted_tables(
     listing: Callable[[str, str], Path],
     unnamed: list[dict[str, Any]],
 ) -> Iterator[pa.Table]:
-    """Join everything known of the images. Memory is about 240 bytes an image of the largest source.
+    """Join everything known of the images. Memory is about 210 bytes an image of the largest source.
 
     Args:
         mapping: The mapping, with its splits; or the server that both are on.
