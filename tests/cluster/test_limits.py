@@ -72,14 +72,17 @@ def test_workers_that_are_killed_for_their_memory_get_more(
     assert digests(here.dataset) == demonstration
 
 
-def test_task_that_is_killed_for_its_memory_gets_more(build: Callable[..., Build], tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", ["300M", "150M"])  # one doubling is enough, and two
+def test_task_that_is_killed_for_its_memory_gets_more(
+    build: Callable[..., Build], tmp_path: Path, memory: str
+) -> None:
     images = tmp_path / "images"
     images.mkdir()
     Image.new("RGB", (12_000, 9_000), "green").save(images / "large.jpg")  # 108 megapixels, 4 bytes each
     (tmp_path / "labels.csv").write_text(LABELS, encoding="utf-8")
     here = build(
         cluster=QUICK,
-        slurm={"memory": "300M", "most_memory": "2G", "array": 1},
+        slurm={"memory": memory, "most_memory": "2G", "array": 1},
         folder={"images": images, "labels": tmp_path / "labels.csv"},
     )
     submitted = here.tol("submit")
@@ -87,7 +90,7 @@ def test_task_that_is_killed_for_its_memory_gets_more(build: Callable[..., Build
     assert here.wait(here.jobs["foreman"], SECONDS) == "COMPLETED", here.said()
     here.wait_for_nothing_left()
     given = [array["memory"] for array in here.jobs["workers"]]
-    assert given[0] == "300M"
+    assert given[0] == memory
     assert given[-1] in {"600M", "1200M"}
     assert "1 tasks were killed, and are tried again with 600M for each worker" in here.said()
 

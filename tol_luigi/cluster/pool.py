@@ -167,6 +167,7 @@ class Pool:
             # those with less memory would take the tasks again
             slurm.cancel(job.name for job in slurm.queue(array.id for array in known.workers) if job.is_live)
             add_workers(self._settings, self._run, elements_for(self._settings, len(killed)), memory)
+            self._memory = memory
             Scheduler(self._run).retry_failed()
         except ClusterError as error:
             _LOG.warning("%s", error)
