@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tol_luigi.core.hierarchy import Hierarchy
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import Taxon
 
 ROWS = [
@@ -45,6 +46,7 @@ def test_a_page_without_any_name_has_no_taxon(page: int) -> None:
     [
         pytest.param("Apis cerana", "cerana", id="two words, the first capitalised"),
         pytest.param("Apis Cerana", "cerana", id="two capitals: the genus goes with the taxon"),
+        pytest.param("APIS cerana", "cerana", id="more capitals: the same"),
         pytest.param("Apis cerana japonica", "cerana japonica", id="three words"),
         pytest.param("cerana", "cerana", id="one word"),
         pytest.param("", "", id="none"),
@@ -53,6 +55,81 @@ def test_a_page_without_any_name_has_no_taxon(page: int) -> None:
 def test_species_keep_the_second_word(name: str, species: str) -> None:
     hierarchy = filled([*ROWS, ("t7", "t5", "species", name, 7)])
     assert hierarchy.taxon(7) == Taxon.of("Animalia", cls="Insecta", genus="Apis", species=species)
+
+
+@pytest.mark.parametrize(
+    ("name", "taxon"),
+    [
+        pytest.param("Corvus corax", Taxon.of(species="corax"), id="written Xxxx yyy"),
+        pytest.param("McCoya bella", Taxon.of(genus="McCoya", species="bella"), id="a capital inside"),
+        pytest.param("CORVUS corax", Taxon.of(genus="Corvus", species="corax"), id="all capitals"),
+        pytest.param(" Corvus corax", Taxon.of(genus="Corvus", species="corax"), id="a blank before"),
+    ],
+)
+def test_without_a_genus_above_the_spelling_decides_whether_it_is_kept(name: str, taxon: Taxon) -> None:
+    assert filled([("s", "", "species", name, 7)]).entry(7) == (taxon, {NameRule.GENUS_SPELLING})
+
+
+def test_names_with_a_genus_above_or_of_one_word_do_not_depend_on_their_spelling() -> None:
+    hierarchy = filled([*ROWS, ("t7", "t3", "species", "cerana", 7)])
+
+    assert hierarchy.entry(6) == (BEE, set())
+    assert hierarchy.entry(7) == (Taxon.of("Animalia", cls="Insecta", species="cerana"), set())
+
+
+@pytest.mark.parametrize(
+    ("rank", "order"),
+    [("cls", ""), ("CLASS", ""), ("ORDER", "Xus"), (" order", ""), ("order ", "")],
+)
+def test_ranks_are_known_in_any_case_but_not_with_blanks(rank: str, order: str) -> None:
+    taxon = filled([("a", "", rank, "Xus", 7), ("b", "a", "species", "yus", 8)]).taxon(8)
+
+    assert taxon == Taxon.of(
+        order=order, cls="Xus" if rank.lower() in {"cls", "class"} else "", species="yus"
+    )
+
+
+def test_the_last_row_of_a_taxon_id_is_what_it_stands_for() -> None:
+    rows = [
+        ("a", "", "genus", "Apis", 1),
+        ("s", "a", "species", "cerana", 3),
+        ("a", "", "genus", "Bombus", 2),
+    ]
+
+    assert filled(rows).taxon(3) == Taxon.of(genus="Bombus", species="cerana")
+
+
+def test_an_empty_taxon_id_is_one_like_others() -> None:
+    rows = [("s", "", "species", "cerana", 3), ("", "x", "genus", "Apis", 1)]
+    assert filled(rows).taxon(3) == Taxon.of(genus="Apis", species="cerana")
+
+
+def test_scraped_names_belong_to_the_genus_entered_last() -> None:
+    hierarchy = filled(
+        [
+            ("k1", "", "kingdom", "Metazoa", 1),
+            ("g1", "k1", "genus", "Agathis", 2),
+            ("k2", "", "kingdom", "Chloroplastida", 3),
+            ("g2", "k2", "genus", "Agathis", 4),
+            ("g3", "k2", "genus", "Araucaria", 5),
+        ]
+    )
+    hierarchy.add_scraped(6, "Agathis malvacearum")
+    hierarchy.add_scraped(7, "Araucaria araucana")
+
+    assert hierarchy.entry(6) == (
+        Taxon.of("Plantae", genus="Agathis", species="malvacearum"),
+        {NameRule.HOMONYM_GENUS},
+    )
+    assert hierarchy.entry(7) == (Taxon.of("Plantae", genus="Araucaria", species="araucana"), set())
+
+
+def test_a_scraped_name_that_cleans_to_nothing_still_describes_its_page() -> None:
+    hierarchy = filled(ROWS)
+    hierarchy.add_scraped(7, "(x)")
+    hierarchy.add_scraped(7, "Apis cerana")
+
+    assert hierarchy.taxon(7) is None
 
 
 def test_the_first_row_of_a_page_wins_and_the_others_still_have_children() -> None:
@@ -110,7 +187,7 @@ def test_scraped_names_describe_pages_without_rows(name: str, taxon: Taxon | Non
     hierarchy = filled(ROWS)
     hierarchy.add_scraped(77, name)
     assert hierarchy.taxon(77) == taxon
-    assert (77 in hierarchy) == (taxon is not None)
+    assert 77 in hierarchy
 
 
 def test_rows_stand_against_scraped_names() -> None:

@@ -35,9 +35,11 @@ NAMES = st.lists(
         pytest.param("<i><b>Apis</i></b>", "Apis", id="crossed pairs go"),
         pytest.param("Apis<br>mellifera", "Apis<br>mellifera", id="a tag alone stays"),
         pytest.param("</i>Apis<i>", "</i>Apis<i>", id="closed before opened is no pair"),
-        pytest.param("<i>Apis</b>", "<i>Apis</b>", id="different tags are no pair"),
-        pytest.param("a < b > c </b>", "a < b > c </b>", id="a blank after the bracket makes no tag"),
-        pytest.param("<<b></b>i>Apis</i>", "Apis", id="a pair that arises goes too"),
+        pytest.param("<i>Corvus corax</em>", "Corvus corax", id="different tags are a pair"),
+        pytest.param("a < b > c </b>", "a  c ", id="blanks after the bracket are part of a tag"),
+        pytest.param("<<b></b>i>Apis</i>", "i>Apis</i>", id="a tag begins at its first bracket"),
+        pytest.param("<i>Apis\ncerana</i>", "<i>Apis\ncerana</i>", id="a pair ends with its line"),
+        pytest.param("<a><b>x</a>y</b>", "xy", id="a pair that arises goes too"),
     ],
 )
 def test_strip_html(text: str, stripped: str) -> None:
@@ -62,9 +64,13 @@ def test_strip_html(text: str, stripped: str) -> None:
         pytest.param("Aus bus [1758]", "aus bus [", id="a year alone"),
         pytest.param("Rosa arvensis f. pilifolia", "rosa arvensis", id="blank, letter, full stop"),
         pytest.param("Р. bursarius", "р. bursarius", id="an initial at the start stays"),
-        pytest.param("Aus bus é. cus", "aus bus", id="any letter before the full stop"),
+        pytest.param("Aus bus É. cus", "aus bus é. cus", id="an initial with an accent stays"),
+        pytest.param(
+            "Aus bus _. cus [. dus", "aus bus", id="marks that stand between Z and a count as letters"
+        ),
         pytest.param("Aus bus<br>cus", "aus bus", id="br"),
-        pytest.param("Aus bus<br />cus", "aus bus", id="br with a blank"),
+        pytest.param("Aus bus<br >cus", "aus bus", id="br with a blank"),
+        pytest.param("corax<br/>Raven", "corax<br/>raven", id="br with a stroke stays"),
         pytest.param("Fragaria × ananassa (Duchesne)", "fragaria × ananassa", id="a hybrid keeps its sign"),
         pytest.param("Aus bus 99", "aus bus 99", id="two digits are no year"),
     ],

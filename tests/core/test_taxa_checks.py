@@ -16,6 +16,7 @@ WHOLE = {
     "genus": "Corvus",
     "species": "corax",
     "common": "raven",
+    "name_rules": "",
 }
 NO_GENUS = {"genus": "", "species": ""}
 NO_FAMILY = {**NO_GENUS, "family": ""}

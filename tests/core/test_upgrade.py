@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.core.upgrade import Lookup
 
@@ -70,20 +71,58 @@ def test_the_first_entry_wins_and_the_contradiction_is_listed_once(lookup: Looku
     lookup.add_chain(other)
 
     assert lookup.upgrade(Taxon.of(species="Apis cerana")).order == "hymenoptera"
-    assert lookup.contradictions == ["family apidae: order hymenoptera at first, then diptera"]
+    assert lookup.contradictions == [
+        "apidae: family of order hymenoptera at first, then family of order diptera"
+    ]
 
 
 def test_a_species_in_two_families_is_a_contradiction(lookup: Lookup) -> None:
     lookup.add_chain(Taxon.of(family="Andrenidae", species="Apis mellifera"))
-    assert lookup.contradictions == ["species apis mellifera: family apidae at first, then andrenidae"]
+    assert lookup.contradictions == [
+        "apis mellifera: species of family apidae at first, then species of family andrenidae"
+    ]
 
 
-def test_gaps_in_a_chain_make_no_entry_and_no_contradiction(lookup: Lookup) -> None:
+def test_a_name_at_two_ranks_is_a_contradiction(lookup: Lookup) -> None:
+    lookup.add_chain(Taxon.of("Animalia", "Arthropoda", "Insecta", "Apidae", "Bombidae", "Bombus", "bombus"))
+
+    assert lookup.contradictions == [
+        "apidae: family of order hymenoptera at first, then order of class insecta"
+    ]
+    assert lookup.upgrade(Taxon.of(family="Bombidae")).ranks[3:5] == ("hymenoptera", "apidae")
+
+
+def test_a_blank_parent_stays_blank(lookup: Lookup) -> None:
     lookup.add_chain(Taxon.of("Animalia", "", "", "", "Megachilidae", "Osmia", "bicornis"))
     lookup.add_chain(Taxon.of("", "", "", "Hymenoptera", "Megachilidae", "Osmia", "rufa"))
+    upgraded = lookup.upgrade(Taxon.of(species="Osmia bicornis"))
 
-    assert lookup.contradictions == []
-    assert lookup.upgrade(Taxon.of(species="Osmia bicornis")).ranks[:5] == (*BEE.ranks[:4], "megachilidae")
+    assert lookup.contradictions == [
+        "megachilidae: family of no order at first, then family of order hymenoptera",
+        "hymenoptera: order of class insecta at first, then order of no class",
+    ]
+    assert upgraded.ranks[:5] == ("", "", "", "", "megachilidae")
+    assert lookup.rules(upgraded) == {NameRule.BLANK_PARENT}
+    assert lookup.rules(BEE) == lookup.rules(Taxon.of(family="Apidae")) == set()
+
+
+def test_each_round_normalises_again(lookup: Lookup) -> None:
+    bison = Taxon.of(species="Bison bison bison bonasus")
+
+    assert bison.species == "bison bison bonasus"
+    assert lookup.upgrade(bison) == Taxon(genus="bison", species="bison bonasus")
+    assert lookup.upgrade(Taxon.of(order="Xus", family="Yus", species="Bison bison bison bonasus")) == Taxon(
+        order="xus", family="yus", genus="bison", species="bonasus"
+    )
+
+
+@pytest.mark.parametrize("above", ["aus", "bus"])
+def test_a_name_that_comes_again_ends_the_way_up(above: str) -> None:
+    lookup = Lookup()
+    lookup.add_resolved("Cus cus", {"r": {"phylum": "Aus", "class": above, "order": "Dus", "family": "Eus"}})
+    lookup.add_resolved("Fus fus", {"r": {"phylum": above, "class": "Aus"}})
+
+    assert lookup.upgrade(Taxon.of(species="Cus cus")).ranks[2:5] == (above, "dus", "eus")
 
 
 def test_resolved_names_fill_what_itis_lacks(lookup: Lookup) -> None:
@@ -96,10 +135,15 @@ def test_resolved_names_fill_what_itis_lacks(lookup: Lookup) -> None:
     )
     lookup.add_resolved("Apis mellifera", {"first": {"family": "Andrenidae", "order": "Diptera"}})
     lookup.add_resolved("Nomada", {})
+    lookup.add_resolved(" ", {"first": {"family": "Apidae"}})
+    lookup.add_resolved("Halictus", {"first": {"family": "Halictidae"}})
 
     assert lookup.upgrade(Taxon.of(species="Andrena fulva")).ranks[:5] == (*BEE.ranks[:4], "andrenidae")
     assert lookup.upgrade(Taxon.of(species="Apis mellifera")) == BEE
     assert lookup.upgrade(Taxon.of(family="Andrenidae")).order == "hymenoptera"
+    assert lookup.upgrade(Taxon.of(genus="Halictus")).family == "halictidae"
+    assert lookup.upgrade(Taxon.of(genus="Nomada")).family == ""
+    assert lookup.upgrade(Taxon()) == Taxon()
     assert lookup.contradictions == []
 
 
@@ -126,8 +170,8 @@ def test_charinidae_among_the_squamata_are_boidae() -> None:
         ),
         pytest.param(
             Taxon("", "", "aquificae", "x", "x", "y", "z"),
-            ("bacteria", "aquificae", "aquificae", "x"),
-            id="aquificae",
+            ("", "aquificae", "aquificae", "x"),
+            id="aquificae, without a row of bacteria",
         ),
         pytest.param(
             Taxon("", "", "micrognathozoa", "x", "x", "y", "z"),
@@ -145,10 +189,12 @@ def test_names_at_two_ranks_are_known_beforehand(
     assert lookup.upgrade(before).ranks[:4] == after
 
 
-def test_entries_fixed_beforehand_stand_against_itis() -> None:
+def test_entries_fixed_beforehand_stand_against_itis_if_it_knows_what_they_lead_to() -> None:
     lookup = Lookup()
     lookup.add_chain(Taxon.of(family="Syrphidae", species="Leptogaster flavipes"))
 
+    assert lookup.upgrade(Taxon.of(species="Leptogaster flavipes")).family == ""
+    lookup.add_chain(Taxon.of(family="Asilidae", species="Asilus crabroniformis"))
     assert lookup.upgrade(Taxon.of(species="Leptogaster flavipes")).family == "asilidae"
     assert lookup.contradictions == []
 

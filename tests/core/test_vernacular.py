@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.core.vernacular import CommonNames
 
@@ -18,6 +19,8 @@ BEE = Taxon.of(genus="Apis", species="Apis mellifera")
         pytest.param("abeja", "Spanish", "", id="none in English"),
         pytest.param("abeja, honey bee", "Spanish", "", id="a name without a language"),
         pytest.param("", "", "", id="none"),
+        pytest.param(", honey bee", "English, English", "honey bee", id="an empty name is passed over"),
+        pytest.param(" , honey bee", "English, English", " ", id="a blank is a name"),
     ],
 )
 def test_itis_gives_its_first_english_name(vernaculars: str, languages: str, common: str) -> None:
@@ -37,8 +40,8 @@ def test_the_last_itis_row_of_a_species_wins() -> None:
 def test_the_first_source_wins() -> None:
     names = CommonNames()
     names.add_itis(BEE, "honey bee", "English")
-    names.add_inaturalist(BEE, "Apis mellifera", "Western Honey Bee")
-    names.add_inaturalist(Taxon.of(species="Apis cerana"), "Apis cerana", "Eastern Honey Bee")
+    names.add_inaturalist("Apis mellifera", "Apis mellifera", "Western Honey Bee")
+    names.add_inaturalist("Apis cerana", "Apis cerana", "Eastern Honey Bee")
     names.add_eol("<i>Apis cerana</i>", "Asian honey bee")
     names.add_eol("<i>Apis</i>", "bees")
     assert names.entries() == {
@@ -50,24 +53,66 @@ def test_the_first_source_wins() -> None:
 
 def test_inaturalist_names_count_under_both_names() -> None:
     names = CommonNames()
-    names.add_inaturalist(
-        Taxon.of(genus="Brassica", species="oleracea"), "Brassica oleracea italica", "broccoli"
-    )
+    names.add_inaturalist("Brassica oleracea", "Brassica oleracea italica", "broccoli")
+    names.add_inaturalist("Brassica oleracea", "", "cabbage")
     assert names.entries() == {"Brassica oleracea": "broccoli", "Brassica oleracea italica": "broccoli"}
 
 
-def test_eol_names_are_cleaned_but_keep_the_common_name() -> None:
+@pytest.mark.parametrize(
+    ("canonical_form", "vernacular", "entries"),
+    [
+        pytest.param("Corvus corax", "Common Raven", {"Corvus corax": "common raven"}, id="capitals"),
+        pytest.param("Corvus corax", "raven (common)", {"Corvus corax": "raven"}, id="brackets"),
+        pytest.param("Corvus corax", "<b>raven</b>", {"Corvus corax": "raven"}, id="markup"),
+        pytest.param("Corvus corax", "black & white warbler", {}, id="two authors"),
+        pytest.param(
+            "<i>Corvus corax</i> Linnaeus, 1758",
+            "raven",
+            {"Corvus corax Linnaeus, 1758": "raven"},
+            id="an author",
+        ),
+        pytest.param("CORVUS CORAX", "raven", {"CORVUS CORAX": "raven"}, id="case of the key"),
+        pytest.param("Corvus corax ", "raven", {"Corvus corax ": "raven"}, id="a blank behind the key"),
+        pytest.param("<i></i>", "raven", {}, id="no key"),
+    ],
+)
+def test_eol_names_are_cleaned_and_their_keys_lose_markup_only(
+    canonical_form: str, vernacular: str, entries: dict[str, str]
+) -> None:
     names = CommonNames()
-    names.add_eol("<i>Macaca fuscata</i> Blyth, 1875", " Japanese Macaque ")
-    assert names.entries() == {"Macaca fuscata": "Japanese Macaque"}
+    names.add_eol(canonical_form, vernacular)
+    assert names.entries() == entries
+
+
+@pytest.mark.parametrize(
+    ("vernacular", "rules"),
+    [
+        pytest.param("raven", set(), id="clean already"),
+        pytest.param("Common Raven", {NameRule.COMMON_CLEANED}, id="changed"),
+        pytest.param("black & white warbler", {NameRule.COMMON_CLEANED}, id="emptied"),
+    ],
+)
+def test_names_that_cleaning_has_changed_are_known(vernacular: str, rules: set[NameRule]) -> None:
+    names = CommonNames()
+    names.add_itis(BEE, "honey bee", "English")
+    names.add_eol("Apis mellifera", "Honey Bee")
+    names.add_eol("Corvus corax", vernacular)
+    assert names.rules(Taxon.of(species="Corvus corax")) == rules
+    assert names.rules(BEE) == set()
 
 
 def test_empty_names_leave_room_for_later_ones() -> None:
     names = CommonNames()
     names.add_eol("Apis", " ")
-    names.add_eol("(Apis)", "nobody")
+    names.add_eol("Apis", "(Apis)")
     names.add_eol("Apis", "bees")
     assert names.entries() == {"Apis": "bees"}
+
+
+def test_itis_names_count_without_a_scientific_name_and_with_blanks() -> None:
+    names = CommonNames()
+    names.add_itis(Taxon.of("Animalia"), "animal ", "English")
+    assert names.entries() == {"": "animal "}
 
 
 def test_a_taxon_without_scientific_name_has_no_common_name() -> None:

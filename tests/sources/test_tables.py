@@ -60,7 +60,6 @@ def test_resolved_names(write: Callable[..., Path]) -> None:
 
     assert list(tables.resolved_names(path)) == [
         ("Apis mellifera", {"r": {"family": "Apidae"}}),
-        ("Apis cerana", {}),
         ("Apis", {}),
     ]
 
@@ -81,11 +80,15 @@ def test_load_lookup_lets_itis_go_first(write: Callable[..., Path]) -> None:
     assert tables.load_lookup().upgrade(Taxon.of(species="Apis cerana")) == Taxon.of(species="Apis cerana")
 
 
-def test_load_hierarchy_takes_quotes_as_letters(write: Callable[..., Path]) -> None:
+def test_load_hierarchy_drops_quotes_around_a_cell_and_takes_others_as_letters(
+    write: Callable[..., Path],
+) -> None:
     taxon_tab = write(
         TAXON_TAB,
         't1\t\tgenus\t"Apis\t5',
         "t2\tt1\tspecies\tApis mellifera\t6",
+        't4\t\t"genus"\t"Bombus"\t8',
+        't5\tt4\tspecies\t"rup""estris"\t9',
         "t3\tt1\tspecies\tno page\t",
         name="taxon.tab",
     )
@@ -95,12 +98,14 @@ def test_load_hierarchy_takes_quotes_as_letters(write: Callable[..., Path]) -> N
     hierarchy = tables.load_hierarchy(taxon_tab, scraped)
 
     assert hierarchy.taxon(6) == Taxon(genus='"apis', species="mellifera")
+    assert hierarchy.taxon(9) == Taxon(genus="bombus", species='rup"estris')
     assert hierarchy.taxon(7) == Taxon.of(species="cerana")
 
 
 def test_inat_names_are_joined_by_id(write: Callable[..., Path]) -> None:
     names = write(
         "id,vernacularName,language",
+        "4,dwarf honey bee,en",
         "1,,en",
         "1,Honey Bee,en",
         "1,honey bee,en",
@@ -112,12 +117,15 @@ def test_inat_names_are_joined_by_id(write: Callable[..., Path]) -> None:
         INAT,
         f"3,{','.join(BEE)},cerana,Apis cerana,species",
         f"2,{','.join(BEE)},,Apis,genus",
+        f"1,{','.join(BEE)},nigra,Apis nigra,species",
+        f"4,{','.join(BEE)},florea,Apis florea,species",
         f"1,{','.join(BEE)},mellifera,Apis mellifera carnica,variety",
         name="taxa.csv",
     )
 
     assert list(tables.inat_names(taxa, names)) == [
-        tables.InatRow(Taxon.of(*BEE, "mellifera"), "Apis mellifera carnica", "Honey Bee")
+        tables.InatRow("Apis florea", "Apis florea", "dwarf honey bee"),
+        tables.InatRow("Apis mellifera", "Apis mellifera carnica", "Honey Bee"),
     ]
 
 

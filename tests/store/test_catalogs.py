@@ -39,7 +39,7 @@ def row(image: str, partition: str = "a", **other: Any) -> dict[str, Any]:
     ranks = dict.fromkeys(("kingdom", "phylum", "class", "order", "family", "genus", "species"), "")
     known = {"split": "train", "treeoflife_id": image, "eol_content_id": 1, "eol_page_id": 2}
     place = {"source": "eol", "partition": partition, "position": 0, "is_train_small": False, "excluded": ""}
-    return {**known, **ranks, "common": "bee", "class_index": "[0, 1]", **place, **other}
+    return {**known, **ranks, "common": "bee", "class_index": "[0, 1]", "name_rules": "", **place, **other}
 
 
 ROWS = [
@@ -232,7 +232,7 @@ def test_texts_that_repeat_are_categories_and_ids_and_names_of_files_are_not(
 
     assert {name for name, kind in kinds.items() if kind == "category"} == {
         "split", "inat21_cls_name", "folder_name", "kingdom", "phylum", "class", "order", "family", "genus", "species",
-        "common", *several,
+        "common", "name_rules", *several,
     }  # fmt: skip
     with pq.ParquetFile(tmp_path / "c") as file:
         columns = [file.metadata.row_group(0).column(index) for index in range(file.metadata.num_columns)]

@@ -47,7 +47,7 @@ class Exclusions:
         self.with_species = with_species
         self._images: set[Key] = set()
         self._files: set[str] = set()
-        self._species: set[tuple[str, str]] = set()
+        self._species: set[str] = set()
         unread: list[str] = []
         if not isinstance(content, dict):
             raise TableError(where, f"holds a {type(content).__name__} where an object belongs", _REMEDY)
@@ -55,8 +55,7 @@ class Exclusions:
             if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
                 raise TableError(where, f"the entry {key!r} is not a list of texts", _REMEDY)
             self._add_paths(paths)
-            species = _species(key)
-            if all(species):
+            if species := _species(key):
                 self._species.add(species)
             else:
                 unread.append(key)
@@ -86,11 +85,12 @@ class Exclusions:
         return _basename(filename) in self._files
 
     def match_species(self, taxon: Taxon) -> bool:
-        """Tell whether genus and species are those of an excluded species; False if species may stay.
+        """Return whether genus and species are those of an excluded species; False if species may stay.
 
-        The ranks above do not count: sources place one species in several families.
+        The ranks above do not count: sources place one species in several families. Nor does how
+        often the taxon was normalised, which each time takes a word that repeats the genus.
         """
-        return self.with_species and (taxon.genus, taxon.species) in self._species
+        return self.with_species and _name(taxon) in self._species
 
     def _add_paths(self, paths: list[str]) -> None:
         for path in paths:
@@ -104,8 +104,16 @@ def _basename(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _species(key: str) -> tuple[str, str]:
-    """Read genus and species of a key in either style."""
+def _species(key: str) -> str:
+    """Return the species that a key in either style names, or "" where it names none."""
     ranks = key.split("-", len(RANKS) - 1)  # an epithet may have a dash itself
     taxon = Taxon.of(*ranks) if len(ranks) == len(RANKS) else Taxon.of(species=key)
-    return taxon.genus, taxon.species
+    return _name(taxon)
+
+
+def _name(taxon: Taxon) -> str:
+    """Return genus and species in a form that normalising leaves as it is, or "" where one of them is unknown."""
+    genus, words = " ".join(taxon.genus.split()), taxon.species.split()
+    while len(words) > 1 and words[0] == genus:
+        del words[0]
+    return f"{genus} {' '.join(words)}" if genus and words else ""

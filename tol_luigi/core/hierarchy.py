@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import sys
 from array import array
+from typing import TYPE_CHECKING
 
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.names import clean_scientific_name
 from tol_luigi.core.taxon import RANK_LABELS, RANKS, Taxon
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["Hierarchy"]
 
-_NO_PAGE = -1
+_NONE = -1
 _OTHER = len(RANKS)
 _GENUS = RANKS.index("genus")
 _SPECIES = RANKS.index("species")
-_CODES = {label: code for code, label in enumerate(RANK_LABELS)}
+_CODES = {name: code for names in (RANK_LABELS, RANKS) for code, name in enumerate(names)}
 
 _CORRECTIONS = ((331434, "latouchii", 42333), (52338888, "lateralis", 42333))
 """Species that the hierarchy misplaces: page, name, parent page."""
+
+_GENUS_AND_EPITHET = 2
+"""The words of a species name with its genus."""
 
 
 class Hierarchy:
     """Pages of EOL, each with a rank, a name and a parent page.
 
     Rows come first, in the order of the table, then the scraped names. The first to describe a
-    page wins. Made for three million rows: an entry is a slot in flat arrays, not an object.
+    page wins, the last to bear a ``taxonID`` is what it stands for, and the last page of a genus is
+    that of scraped names. Made for three million rows: an entry is a slot in flat arrays, not an object.
 
     Source: the published reading of ``taxon.tab`` and ``scraped_page_ids.csv``.
     """
@@ -33,20 +42,23 @@ class Hierarchy:
         self._slots: dict[int, int] = {}
         self._ranks = bytearray()
         self._names: list[str] = []
-        self._parents = array("q")
-        self._pages: dict[str, int] = {}
-        self._waiting: dict[str, list[int]] = {}
+        self._halved = bytearray()  # of each slot, whether the genus was dropped from a name of two words
+        self._parents = array("q")  # of each slot, a place in _pages: it may be filled later
+        self._pages = array("q")
+        self._places: dict[str, int] = {}
         self._genera: dict[str, int] = {}
+        self._homonyms: set[str] = set()
+        self._doubtful: set[int] = set()
         self._cycles: dict[int, None] = {}
         for page, name, parent in _CORRECTIONS:
-            self._enter(page, _SPECIES, name, parent)
+            self._enter(page, _SPECIES, name, self._place(parent))
 
     def __len__(self) -> int:
-        """Count the pages described."""
+        """Return how many pages are described."""
         return len(self._slots)
 
     def __contains__(self, page_id: int) -> bool:
-        """Tell whether a page is described."""
+        """Return whether a page is described."""
         return page_id in self._slots
 
     @property
@@ -65,66 +77,94 @@ class Hierarchy:
             canonical_name: ``canonicalName``.
             page_id: ``eolID``.
         """
-        for slot in self._waiting.pop(taxon_id, ()):
-            self._parents[slot] = page_id
-        self._pages.setdefault(taxon_id, page_id)
+        self._pages[self._place_of(taxon_id)] = page_id
         if page_id in self._slots:
             return
-        code = _CODES.get(rank.strip().lower(), _OTHER)
-        parent = self._pages.get(parent_id, _NO_PAGE)
-        if parent == _NO_PAGE and parent_id:
-            self._waiting.setdefault(parent_id, []).append(len(self._ranks))
-        self._enter(page_id, code, _epithet(canonical_name) if code == _SPECIES else canonical_name, parent)
+        code, parent = _CODES.get(rank.lower(), _OTHER), self._place_of(parent_id)
+        if code == _SPECIES and canonical_name == canonical_name.capitalize():
+            words = canonical_name.split()
+            if len(words) == _GENUS_AND_EPITHET:
+                self._enter(page_id, code, words[1].lower(), parent, is_halved=True)
+                return
+        self._enter(page_id, code, canonical_name.lower(), parent)
 
     def add_scraped(self, page_id: int, scientific_name: str) -> None:
-        """Describe a page by the name on it, where no row does.
+        """Describe a page by the name on it, where nothing does.
 
         A name of two words is a species below the genus of the first word, or alone if no row
-        has that genus; any other is a species as it stands. A name that cleans to nothing is left out.
+        has that genus; any other is a species as it stands. A name that cleans to nothing describes its page as well.
         """
-        words = clean_scientific_name(scientific_name).split()
-        if not words or page_id in self._slots:
+        if page_id in self._slots:
             return
-        if len(words) == 2:  # noqa: PLR2004 (genus and epithet)
-            self._enter(page_id, _SPECIES, words[1], self._genera.get(words[0], _NO_PAGE))
-        else:
-            self._enter(page_id, _SPECIES, " ".join(words), _NO_PAGE)
+        name = clean_scientific_name(scientific_name)
+        words = name.split()
+        if len(words) != _GENUS_AND_EPITHET:
+            self._enter(page_id, _SPECIES, name, self._place(_NONE))
+            return
+        if words[0] in self._homonyms:
+            self._doubtful.add(page_id)
+        genus = self._place(self._genera.get(words[0], _NONE))
+        self._enter(page_id, _SPECIES, words[1], genus, is_halved=True)
 
     def taxon(self, page_id: int) -> Taxon | None:
-        """Read the taxon of a page, from itself up through its parents.
+        """Return the taxon of a page, or None for a page without any name: see :meth:`entry`."""
+        entry = self.entry(page_id)
+        return entry[0] if entry else None
+
+    def entry(self, page_id: int) -> tuple[Taxon, frozenset[NameRule]] | None:
+        """Return the taxon of a page, read from itself up through its parents, with the rules that have touched it.
 
         A rank met twice keeps what was met last. A walk that comes round again stops there, and
         the page is listed in ``cycles``.
-
-        Returns:
-            The taxon, or None for a page without any name.
         """
-        values = [""] * (len(RANKS) + 1)
+        slots = [_NONE] * (_OTHER + 1)
+        for slot in self._walk(page_id):
+            slots[self._ranks[slot]] = slot
+        taxon = Taxon.of(*["" if slot == _NONE else self._names[slot] for slot in slots[:_OTHER]])
+        if taxon.is_empty:
+            return None
+        rules = {NameRule.HOMONYM_GENUS} if page_id in self._doubtful else set()
+        if slots[_GENUS] == _NONE and self._had_genus(slots[_SPECIES]):
+            rules.add(NameRule.GENUS_SPELLING)
+        return taxon, frozenset(rules)
+
+    def _walk(self, page: int) -> Iterator[int]:
+        """Yield the slots of a page and of its parents, upwards, each once."""
         walked: set[int] = set()
-        page = page_id
-        while (slot := self._slots.get(page)) is not None:
+        while (slot := self._slots.get(page, _NONE)) != _NONE:
             if page in walked:
                 self._cycles[page] = None
-                break
+                return
             walked.add(page)
-            values[self._ranks[slot]] = self._names[slot]
-            page = self._parents[slot]
-        taxon = Taxon.of(*values[:_OTHER])
-        return None if taxon.is_empty else taxon
+            yield slot
+            page = self._pages[self._parents[slot]]
 
-    def _enter(self, page: int, code: int, name: str, parent: int) -> None:
+    def _had_genus(self, species: int) -> bool:
+        """Return whether the name in the slot of a species had two words when it came."""
+        if species == _NONE:
+            return False
+        return bool(self._halved[species]) or len(self._names[species].split()) == _GENUS_AND_EPITHET
+
+    def _place_of(self, taxon_id: str) -> int:
+        """Return the place in ``_pages`` for the page of a ``taxonID``, known already or not."""
+        place = self._places.setdefault(taxon_id, len(self._pages))
+        if place == len(self._pages):
+            self._pages.append(_NONE)
+        return place
+
+    def _place(self, page: int) -> int:
+        """Return a place in ``_pages`` for a page that no ``taxonID`` leads to."""
+        self._pages.append(page)
+        return len(self._pages) - 1
+
+    def _enter(self, page: int, code: int, name: str, parent: int, *, is_halved: bool = False) -> None:
         self._slots[page] = len(self._ranks)
         self._ranks.append(code)
         # Epithets come again and again; a name at none of the seven ranks is never read.
         self._names.append("" if code == _OTHER else sys.intern(name))
+        self._halved.append(is_halved)
         self._parents.append(parent)
         if code == _GENUS:
-            self._genera.setdefault(name.lower(), page)
-
-
-def _epithet(name: str) -> str:
-    """Keep the second word of a name of two words of which only the first is capitalised."""
-    words = name.split()
-    if len(words) == 2 and words[0][0].isupper() and not words[1][0].isupper():  # noqa: PLR2004
-        return words[1]
-    return name
+            if name in self._genera:
+                self._homonyms.add(name)
+            self._genera[name] = page

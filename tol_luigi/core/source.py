@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.ledger import State
+    from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
@@ -93,11 +94,13 @@ class Entry(NamedTuple):
         key: What names are looked up by: page id (EOL), class number (iNat21), else the image id.
         taxon: What the images of the key show.
         common: The common name, or "".
+        rules: The rules of naming that have touched them and can be wrong.
     """
 
     key: str
     taxon: Taxon
     common: str
+    rules: frozenset[NameRule] = frozenset()
 
 
 class License(NamedTuple):

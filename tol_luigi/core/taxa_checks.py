@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Tally:
         rows: How many rows were looked at.
         counts: By check and, where the check tells them apart, by detail (rank, source or value).
         kingdoms: Rows by kingdom.
+        rules: Rows by each rule of naming that has touched them; a row can be touched by several.
     """
 
     rows: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in CHECKS})
     kingdoms: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(NameRule, 0)))
 
     def totals(self) -> dict[str, int]:
         """Sum each check."""
@@ -59,8 +62,8 @@ def count_taxa(pieces: Iterable[pa.Table]) -> Tally:
     """Count what is wrong with the taxa of a catalog.
 
     Args:
-        pieces: The catalog in pieces, with columns split, source, the seven ranks and common
-            ("" where unknown). Rows of train_small are passed over: they repeat rows of train.
+        pieces: The catalog in pieces, with columns split, source, the seven ranks, common and
+            name_rules ("" where unknown). Rows of train_small are passed over: they repeat rows of train.
 
     Source: the taxon checks of TreeOfLife-10M, which print what is counted here.
     """
@@ -97,11 +100,13 @@ def _count(rows: pa.Table, tally: Tally) -> None:
     if not len(rows):
         return
     tally.rows += len(rows)
-    columns = {name: _Texts(rows[name]) for name in (*RANK_LABELS, "source", "common")}
+    columns = {name: _Texts(rows[name]) for name in (*RANK_LABELS, "source", "common", "name_rules")}
     known = {name: column.rows(pc.not_equal(column.texts, "")) for name, column in columns.items()}
     genus, family, order = known["genus"], known["family"], known["order"]
     source, species = columns["source"], columns["species"]
     tally.kingdoms.update(columns["kingdom"].counts(known["kingdom"]))
+    for rules, count in columns["name_rules"].counts(known["name_rules"]).items():
+        tally.rules.update(dict.fromkeys(rules.split(","), count))
     groups = (
         ("genus_without_higher", genus, 5),
         ("family_without_higher", ~genus & family, 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ RANK_LABELS = ("kingdom", "phylum", "class", "order", "family", "genus", "specie
 
 _UNKNOWN = frozenset({"(unidentified)", "unknown", "pleasehelp"})
 
+_PLAIN = re.compile("[a-z -]*")
+"""Texts in which nothing is to be cleaned, and which stay the same when they are capitalised and lower-cased."""
+
 _KINGDOMS = {"metazoa": "animalia", "archaeplastida": "plantae", "chloroplastida": "plantae"}
 
 
@@ -28,7 +32,7 @@ class Taxon:
     """Seven ranks, each normalised (lower-case, no markup), "" where unknown.
 
     Make one with :meth:`of` from a source's values, or with :meth:`from_rendered` from ranks that
-    have been rendered before; the bare constructor takes what it gets.
+    have been rendered before; the bare constructor takes what it gets. Blanks around a rank stay.
     """
 
     kingdom: str = ""
@@ -49,12 +53,12 @@ class Taxon:
         genus: str = "",
         species: str = "",
     ) -> Taxon:
-        """Normalise the ranks of a source.
+        """Return the taxon that the values of a source stand for, normalised.
 
-        A full species name gives up the genus it begins with, and fills an empty one. For ranks
-        in single spaces, ``Taxon.of(*taxon.rendered)`` renders as ``taxon`` does, with one
-        exception that lies in the rule: of a species whose first word is its genus (*Bison bison
-        athabascae*) every round takes one word. :meth:`from_rendered` has no such exception.
+        A full species name gives up the genus it begins with, and fills an empty one. Normalising
+        what is normal already changes nothing, with two exceptions that lie in the rules: of a species whose first
+        word is its genus (*Bison bison athabascae*) each round takes one word, and a genus that
+        means unknown makes room for the next word. :meth:`again` is such a round.
 
         Source: the constructor of the published process's taxon.
         """
@@ -62,6 +66,19 @@ class Taxon:
         higher[0] = _KINGDOMS.get(higher[0], higher[0])
         lower = _parted(_plain(genus), clean_scientific_name(_plain(species)))
         return Taxon(*higher, *map(_plain, lower))
+
+    def again(self) -> Taxon:
+        """Return the taxon normalised once more, as rendered ranks are that the published process reads back.
+
+        Source: ``load_name_lookup`` of the published process, which all its texts come from.
+        """
+        is_settled = (
+            self.has_plain_species
+            and _PLAIN.fullmatch("".join(self.ranks))
+            and self.kingdom not in _KINGDOMS
+            and _UNKNOWN.isdisjoint(self.ranks)
+        )
+        return self if is_settled else Taxon.of(*self.rendered)
 
     @staticmethod
     def from_rendered(ranks: Sequence[str]) -> Taxon:
@@ -95,17 +112,22 @@ class Taxon:
     @property
     def taxonomic(self) -> str:
         """The known ranks as rendered, joined by single spaces: the taxonomic name."""
-        return " ".join(filter(None, self.rendered))
+        return " ".join(" ".join(self.rendered).split())
 
     @property
     def scientific(self) -> str:
         """Genus and species, first letter upper-case, the rest lower-case; "" where neither is known."""
-        return f"{self.genus} {self.species}".strip().capitalize()
+        return " ".join(f"{self.genus.capitalize()} {self.species}".split()).capitalize()
 
     @property
     def tagged(self) -> list[tuple[str, str]]:
         """The known ranks as (label, value as rendered), highest first."""
         return [(label, value) for label, value in zip(RANK_LABELS, self.rendered, strict=True) if value]
+
+    @property
+    def has_plain_species(self) -> bool:
+        """Whether the species is one word without blanks, or none: then normalising normal ranks again changes nothing."""
+        return self.species == "".join(self.species.split())
 
     @property
     def is_empty(self) -> bool:
@@ -122,18 +144,17 @@ def common_or_name(taxon: Taxon, common: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """Strip markup and blanks, lower-case, and empty the values that mean unknown."""
-    plain = strip_html(value).lower().strip()
+    """Strip markup, lower-case, and empty the values that mean unknown; blanks stay."""
+    plain = strip_html(value).lower()
     return "" if plain in _UNKNOWN else plain
 
 
 def _parted(genus: str, species: str) -> tuple[str, str]:
     """Part a species of several words from its genus."""
     words = species.split()
-    if len(words) < 2:  # noqa: PLR2004 (several words are two)
-        return genus, species
-    if words[0] == genus or not genus:
+    if len(words) > 1 and (words[0] == genus or not genus):
         genus, *words = words
+        species = " ".join(words)
     if len(words) == 2 and words[0] == words[1]:  # noqa: PLR2004 (Gorilla gorilla gorilla)
-        del words[1]
-    return genus, " ".join(words)
+        species = words[0]
+    return genus, species

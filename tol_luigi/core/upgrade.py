@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 
 if TYPE_CHECKING:
@@ -15,47 +16,56 @@ __all__ = ["Lookup"]
 _SPECIES = 5
 """Position of the lowest step: genus and species together. The steps above are the ranks' positions."""
 
-_ARTHROPODS = ("collembola", "diplura", "protura")
-_BACTERIA = (
-    "actinobacteria",
-    "aquificae",
-    "chlamydiae",
-    "chrysiogenetes",
-    "deferribacteres",
-    "elusimicrobia",
-    "gemmatimonadetes",
-    "nitrospira",
-    "thermodesulfobacteria",
-    "thermotogae",
-)
 
-_KNOWN = (
-    *(entry for name in _ARTHROPODS for entry in ((3, name, name), (2, name, "arthropoda"))),
-    *(entry for name in _BACTERIA for entry in ((2, name, name), (1, name, "bacteria"))),
-    (2, "micrognathozoa", "micrognathozoa"),
-    (1, "micrognathozoa", "animalia"),
-    (1, "protozoa", "protozoa"),
-    (_SPECIES, "leptogaster\tflavipes", "asilidae"),
-)
-"""Names that stand at two ranks, or that ITIS places twice: step, name, name of the step above."""
+class _Entry(NamedTuple):
+    """Where a name belongs, and the name above it: "" where the row that came first leaves it blank."""
+
+    ranks: tuple[int, ...]
+    above: str
+
+
+_RANKS = tuple((rank,) for rank in range(_SPECIES))
+
+_TWO_RANKS = {
+    **dict.fromkeys(("collembola", "diplura", "protura"), _Entry((2, 3), "arthropoda")),
+    **dict.fromkeys(
+        (
+            "actinobacteria",
+            "aquificae",
+            "chlamydiae",
+            "chrysiogenetes",
+            "deferribacteres",
+            "elusimicrobia",
+            "gemmatimonadetes",
+            "nitrospira",
+            "thermodesulfobacteria",
+            "thermotogae",
+        ),
+        _Entry((1, 2), "bacteria"),
+    ),
+    "micrognathozoa": _Entry((1, 2), "animalia"),
+    "protozoa": _Entry((0, 1), ""),
+}
+"""Names that stand at two ranks, known before any row."""
+
+_PLACED_TWICE = {"leptogaster\tflavipes": "asilidae"}
+"""Species that ITIS places twice, known before any row, with their family."""
 
 
 class Lookup:
-    """From a name to the name one rank above; the first entry wins.
+    """From a name to its rank and to the name above it; the first entry of a name wins, at whatever rank it is.
 
-    Filled with all ITIS rows first, then with the resolved names. A name is known at its rank
-    only, so that an order and a class of one name do not meet. What a row leaves empty makes no
-    entry: a later row may tell.
+    Filled with all ITIS rows first, then with the resolved names. A parent that the first row of a
+    name leaves blank stays blank.
 
     Source: the published upgrade of names with ITIS and a resolver.
     """
 
     def __init__(self) -> None:
-        self._above: tuple[dict[str, str], ...] = tuple({} for _ in range(_SPECIES + 1))
-        for step, name, above in _KNOWN:
-            self._above[step][name] = above
-        self._fixed = frozenset((step, name) for step, name, _ in _KNOWN)
+        self._names: dict[str, _Entry] = dict(_TWO_RANKS)
+        self._families: dict[str, str] = dict(_PLACED_TWICE)
         self._contradictions: dict[str, None] = {}
+        self._blocked: set[str] = set()
 
     @property
     def contradictions(self) -> list[str]:
@@ -67,77 +77,108 @@ class Lookup:
 
     def add_chain(self, taxon: Taxon) -> None:
         """Add the seven ranks of an ITIS row."""
-        family = "boidae" if (taxon.family, taxon.order) == ("charinidae", "squamata") else taxon.family
-        steps = _steps((taxon.kingdom, taxon.phylum, taxon.cls, taxon.order, family), taxon)
-        for step, name, above in steps:
-            known = self._above[step].setdefault(name, above)
-            if known != above and (step, name) not in self._fixed:
-                self._contradict(step, name, known, above)
+        self._add(taxon, is_listed=True)
 
     def add_resolved(self, name: str, resolvers: Mapping[str, Mapping[str, str]]) -> None:
         """Add one name of ``resolved.jsonl``: only the first resolver counts, and existing entries win.
 
         Args:
-            name: Genus and species.
+            name: Genus and species; the first word is the genus, even if it is the only one. A
+                blank name, or one without a resolver, says nothing.
             resolvers: Of each resolver, rank labels in lower case (``class``) to names.
         """
-        ranks = next(iter(resolvers.values()), {})
-        higher = [ranks.get(label, "") for label in RANK_LABELS[:_SPECIES]]
-        taxon = Taxon.of(*[*higher, "", name])
-        for step, lower, above in _steps(taxon.ranks[:_SPECIES], taxon):
-            self._above[step].setdefault(lower, above)
+        genus, *words = name.lower().split() or [""]
+        if genus and resolvers:
+            ranks = next(iter(resolvers.values()))
+            higher = [ranks.get(label, "") for label in RANK_LABELS[:_SPECIES]]
+            self._add(Taxon.of(*[*higher, genus, " ".join(words)]), is_listed=False)
+
+    def _add(self, taxon: Taxon, *, is_listed: bool) -> None:
+        """Add the ranks of a row, lowest first; list what it contradicts, if that is to be listed."""
+        family = "boidae" if (taxon.family, taxon.order) == ("charinidae", "squamata") else taxon.family
+        species = _key(taxon.genus, taxon.species)
+        known = self._families.setdefault(species, sys.intern(family))
+        if known != family and species not in _PLACED_TWICE:
+            self._collide(species, known, family)
+            if is_listed:
+                self._contradict(species.replace("\t", " "), _SPECIES, known, _SPECIES, family)
+        names = (taxon.kingdom, taxon.phylum, taxon.cls, taxon.order, family)
+        for rank in range(_SPECIES - 1, -1, -1):
+            if not (name := names[rank]):
+                continue
+            above = names[rank - 1] if rank else ""
+            entry = self._names.get(name)
+            if entry is None:
+                self._names[name] = _Entry(_RANKS[rank], sys.intern(above))
+            elif entry != (_RANKS[rank], above) and name not in _TWO_RANKS:
+                self._collide(name, entry.above, above)
+                if is_listed:
+                    self._contradict(name, entry.ranks[0], entry.above, rank, above)
+
+    def _collide(self, name: str, known: str, other: str) -> None:
+        if other and not known:
+            self._blocked.add(name)
+
+    def _contradict(self, name: str, rank: int, known: str, other_rank: int, other: str) -> None:
+        at_first, then = (_in_words(*found) for found in ((rank, known), (other_rank, other)))
+        self._contradictions[f"{name}: {at_first} at first, then {then}"] = None
 
     def upgrade(self, taxon: Taxon) -> Taxon:
-        """Fill and overwrite the ranks from kingdom to family as far as the lookup knows them.
+        """Return the taxon with the ranks from kingdom to family filled and overwritten, as far as they are known.
 
         It starts from the highest rank that hangs together with the species without a gap. While
-        a rank is unknown after that, it starts again further down, at last from genus and
-        species. Genus and species stay as they are.
+        a rank is unknown after that, it starts again further down, at last from genus and species.
+        Each round normalises the taxon again.
         """
-        higher = [taxon.kingdom, taxon.phylum, taxon.cls, taxon.order, taxon.family]
-        species = _species(taxon)
         below = 0
         while True:
-            start = _start(higher, below)
-            self._follow(higher, start, species)
-            if start == _SPECIES or (all(higher) and taxon.genus and taxon.species):
-                return Taxon(*[*higher, taxon.genus, taxon.species])
+            ranks = list(taxon.ranks)
+            start = _start(ranks, below)
+            self._fill(ranks, start)
+            taxon = Taxon(*ranks) if taxon.has_plain_species else Taxon.of(*ranks)
+            if start == _SPECIES or all(taxon.ranks):
+                return taxon
             below = start + 1
 
-    def _follow(self, higher: list[str], start: int, species: str) -> None:
-        """Overwrite the ranks above a step with what the lookup knows, as far as it knows."""
-        name = species if start == _SPECIES else higher[start]
-        for step in range(start, 0, -1):
-            above = self._above[step].get(name)
-            if above is None:
-                return
-            higher[step - 1] = name = above
+    def rules(self, taxon: Taxon) -> frozenset[NameRule]:
+        """Return the rule that has touched an upgraded taxon: it lacks ranks, and a row that came too late knows some."""
+        if all(taxon.ranks[:_SPECIES]) or self._blocked.isdisjoint(
+            (
+                _key(taxon.genus, taxon.species),
+                *taxon.ranks[:_SPECIES],
+            )
+        ):
+            return frozenset()
+        return frozenset({NameRule.BLANK_PARENT})
 
-    def _contradict(self, step: int, name: str, known: str, other: str) -> None:
-        what = "species" if step == _SPECIES else RANK_LABELS[step]
-        where = RANK_LABELS[step - 1]
-        line = f"{what} {name.replace(chr(9), ' ')}: {where} {known} at first, then {other}"
-        self._contradictions[line] = None
+    def _fill(self, ranks: list[str], start: int) -> None:
+        """Set the rank of a step, and all that the lookup leads to from there; a name that comes again ends it."""
+        name = ranks[start] if start < _SPECIES else self._families.get(_key(*ranks[_SPECIES:]), "")
+        met = set()
+        while (entry := self._names.get(name)) and name not in met:
+            met.add(name)
+            for rank in entry.ranks:
+                ranks[rank] = name
+            name = entry.above
 
 
-def _start(higher: Sequence[str], below: int) -> int:
+def _start(ranks: Sequence[str], below: int) -> int:
     """Find the highest step from ``below`` on that is joined to the species by known ranks."""
     start = _SPECIES
-    while start > below and higher[start - 1]:
+    while start > below and ranks[start - 1]:
         start -= 1
     return start
 
 
-def _species(taxon: Taxon) -> str:
+def _key(genus: str, species: str) -> str:
     """Write genus and species as one key: half the memory of a pair."""
-    return f"{taxon.genus}\t{taxon.species}"
+    return f"{genus}\t{species}"
 
 
-def _steps(higher: Sequence[str], taxon: Taxon) -> list[tuple[int, str, str]]:
-    """List the entries of a row, lowest first: step, name, name of the step above."""
-    names = (*higher, _species(taxon) if taxon.genus and taxon.species else "")
-    return [
-        (step, names[step], sys.intern(names[step - 1]))
-        for step in range(_SPECIES, 0, -1)
-        if names[step] and names[step - 1]
-    ]
+def _in_words(rank: int, above: str) -> str:
+    """Describe an entry: the rank of a name, and what it is in."""
+    what = "species" if rank == _SPECIES else RANK_LABELS[rank]
+    if not rank:
+        return what
+    parent = RANK_LABELS[rank - 1]
+    return f"{what} of {parent} {above}" if above else f"{what} of no {parent}"

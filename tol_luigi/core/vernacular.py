@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.names import clean_scientific_name
+from tol_luigi.core.name_rules import NameRule
+from tol_luigi.core.names import clean_scientific_name, strip_html
 
 if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
@@ -16,13 +17,15 @@ class CommonNames:
     """Scientific name to common name; the first source that names it wins.
 
     The sources are added in their order of precedence: all ITIS rows, then iNaturalist, then EOL
-    (its preferred rows first). Empty names are passed over, and so leave room for later sources.
+    (its preferred rows first). Empty names are passed over, and so leave room for later sources;
+    a blank is a name.
 
     Source: the published ``scientific_to_common.json``.
     """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._cleaned: set[str] = set()
 
     def add_itis(self, taxon: Taxon, vernaculars: str, languages: str) -> None:
         """Add the first English name of an ITIS row; of several rows of a species the last one counts.
@@ -32,40 +35,46 @@ class CommonNames:
             vernaculars: ``terminal_vernacular``: names, parted by a comma and a blank.
             languages: ``terminal_vernacular_lang``: their languages, parted the same way.
         """
-        pairs = zip(vernaculars.split(", "), languages.split(", "), strict=False)
-        english = next((name for name, language in pairs if language == "English"), "").strip()
-        if english and taxon.scientific:
-            self._names[taxon.scientific] = english
+        for name, language in zip(vernaculars.split(", "), languages.split(", "), strict=False):
+            if name and language == "English":
+                self._names[taxon.scientific] = name
+                return
 
-    def add_inaturalist(self, taxon: Taxon, scientific_name: str, vernacular: str) -> None:
-        """Add an English name of iNaturalist, under the taxon's name and under that of the table.
+    def add_inaturalist(self, scientific: str, as_written: str, vernacular: str) -> None:
+        """Add an English name of iNaturalist, under the normalised name and under that of the table.
 
         Args:
-            taxon: The table's taxon.
-            scientific_name: ``scientificName`` as it stands in the table.
+            scientific: The scientific name of the table's taxon.
+            as_written: ``scientificName`` as it stands in the table; "" is no name.
             vernacular: The English name.
         """
-        for scientific in (taxon.scientific, scientific_name):
-            self._add(scientific, vernacular)
+        self._names.setdefault(scientific, vernacular)
+        if as_written:
+            self._names.setdefault(as_written, vernacular)
 
     def add_eol(self, canonical_form: str, vernacular: str) -> None:
-        """Add an English name of EOL.
+        """Add an English name of EOL: it is cleaned as if it were a scientific one, which the published names are.
 
         Args:
-            canonical_form: The scientific name, with markup.
+            canonical_form: The scientific name, with markup; nothing else of it is changed.
             vernacular: The English name.
         """
-        self._add(clean_scientific_name(canonical_form).capitalize(), vernacular)
+        scientific, common = strip_html(canonical_form), clean_scientific_name(vernacular)
+        if not scientific or scientific in self._names:
+            return
+        if common != vernacular:
+            self._cleaned.add(scientific)
+        if common:
+            self._names[scientific] = common
 
     def of(self, taxon: Taxon) -> str:
-        """Give the common name of a taxon, "" where it has none."""
+        """Return the common name of a taxon, "" where it has none."""
         return self._names.get(taxon.scientific, "")
 
-    def entries(self) -> dict[str, str]:
-        """Copy all entries, scientific to common name, in the order in which they came."""
-        return dict(self._names)
+    def rules(self, taxon: Taxon) -> frozenset[NameRule]:
+        """Return the rule that has touched a taxon's common name: cleaning has changed, or emptied, one of EOL's."""
+        return frozenset({NameRule.COMMON_CLEANED}) if taxon.scientific in self._cleaned else frozenset()
 
-    def _add(self, scientific: str, vernacular: str) -> None:
-        name = vernacular.strip()
-        if scientific and name:
-            self._names.setdefault(scientific, name)
+    def entries(self) -> dict[str, str]:
+        """Return a copy of all entries, scientific to common name, in the order in which they came."""
+        return dict(self._names)

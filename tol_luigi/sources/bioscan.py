@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.source import Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
@@ -91,9 +92,9 @@ class Bioscan(Source):
         """Look every image up in the table by its file name; all are insects."""
 
         @functools.cache  # there are a hundred images of a taxon, and more
-        def shown(*ranks: str) -> tuple[Taxon, str]:
+        def shown(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
             taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
-            return taxon, common_names.of(taxon)
+            return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
 
         rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
         for _, filename, image in images:

@@ -102,15 +102,14 @@ class Eol(Source):
         """Walk up the hierarchy from each page."""
         if self.taxon_tab is None:
             return
-        hierarchy = load_hierarchy(self.taxon_tab, self.scraped_page_ids)
-        seen: set[int | str] = set()
-        for _, page, _ in images:
-            if page in seen:
-                continue
-            seen.add(page)
-            if (taxon := hierarchy.taxon(int(page))) is not None:
+        pages = dict.fromkeys(int(page) for _, page, _ in images)
+        hierarchy = load_hierarchy(self.taxon_tab, self.scraped_page_ids, pages)
+        for page in pages:
+            if (entry := hierarchy.entry(page)) is not None:
+                taxon, rules = entry
                 upgraded = lookup.upgrade(taxon)
-                yield Entry(str(page), upgraded, common_names.of(upgraded))
+                rules |= lookup.rules(upgraded) | common_names.rules(upgraded)
+                yield Entry(str(page), upgraded, common_names.of(upgraded), rules)
         self.problems = [
             f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
         ]

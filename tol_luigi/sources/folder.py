@@ -117,7 +117,8 @@ class Folder(Source):
             ranks, common = labels[str(file)]
             taxon = Taxon.of(*ranks)
             if not taxon.is_empty:
-                yield Entry(str(image), taxon, common or common_names.of(taxon))
+                rules = frozenset() if common else common_names.rules(taxon)
+                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
 
     def rows(self) -> Iterator[tuple[str, Ranks, str]]:
         """Read the labels.

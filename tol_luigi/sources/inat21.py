@@ -101,7 +101,7 @@ class INat21(Source):
                 seen.add(cls_num)
                 *higher, species = str(cls_name).split("_", _RANKS - 1)
                 taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # a hybrid's name has more parts
-                yield Entry(str(cls_num), taxon, common_names.of(taxon))
+                yield Entry(str(cls_num), taxon, common_names.of(taxon), common_names.rules(taxon))
 
     def strays(self) -> Iterator[Found]:
         """List what lies among the class folders, and in folders that are no class or repeat a number."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from operator import itemgetter
@@ -26,7 +27,7 @@ from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -73,10 +74,10 @@ class ItisRow(NamedTuple):
 
 
 class InatRow(NamedTuple):
-    """A species or variety of iNaturalist that has an English name."""
+    """A species or variety of iNaturalist that has an English name: its scientific name normalised and as written."""
 
-    taxon: Taxon
-    scientific_name: str
+    scientific: str
+    as_written: str
     vernacular: str
 
 
@@ -98,7 +99,7 @@ def itis_rows(path: Path) -> Iterator[ItisRow]:
 
 
 def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    """Read ``resolved.jsonl``: of each name, its resolvers in order, each with its ranks."""
+    """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, each with its ranks."""
     with _opened(path) as file:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(b"\xef\xbb\xbf").strip()
@@ -111,7 +112,7 @@ def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]
             if not _is_resolved(entry):
                 what = f"line {number} is not a name with resolvers, each with ranks"
                 raise TableError(path, what, _FETCH)
-            yield from entry.items()
+            yield from itertools.islice(entry.items(), 1)
 
 
 def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> Lookup:
@@ -124,17 +125,33 @@ def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> Loo
     return lookup
 
 
-def load_hierarchy(taxon_tab: Path, scraped: Path | None = None) -> Hierarchy:
-    """Read EOL's ``taxon.tab``, where a quote is a letter like others, and ``scraped_page_ids.csv``."""
+def load_hierarchy(
+    taxon_tab: Path, scraped: Path | None = None, pages: Container[int] | None = None
+) -> Hierarchy:
+    """Read EOL's ``taxon.tab`` and ``scraped_page_ids.csv``.
+
+    Args:
+        taxon_tab: Tab-separated; a quote that is not closed in its own cell is a letter like others.
+        scraped: Names of pages that ``taxon.tab`` lacks.
+        pages: The pages to take scraped names for, or None for all.
+    """
     columns = ("taxonID", "parentNameUsageID", "taxonRank", "canonicalName", "eolID")
     hierarchy = Hierarchy()
     rows = _rows(taxon_tab, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
-    for line, (key, parent, rank, name, page) in rows:
+    for line, cells in rows:
+        key, parent, rank, name, page = map(_unquoted, cells) if '"' in "".join(cells) else cells
         if page:
             hierarchy.add_row(key, parent, rank, name, _number(taxon_tab, line, "eolID", page))
     for page_id, name in scraped_pages(scraped) if scraped else ():
-        hierarchy.add_scraped(page_id, name)
+        if pages is None or page_id in pages:
+            hierarchy.add_scraped(page_id, name)
     return hierarchy
+
+
+def _unquoted(cell: str) -> str:
+    """Drop the quotes that open at the start of a cell, if they are closed in it."""
+    cells = next(csv.reader([f"{cell}\t"], delimiter="\t"))
+    return cells[0] if len(cells) == 2 else cell  # noqa: PLR2004 (the cell, and what stands behind its tab)
 
 
 def scraped_pages(path: Path) -> Iterator[tuple[int, str]]:
@@ -144,18 +161,23 @@ def scraped_pages(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
-    """Join iNaturalist's ``taxa.csv`` with the first name that ``VernacularNames-english.csv`` has for each.
+    """Join the first name that ``VernacularNames-english.csv`` has for each id with iNaturalist's ``taxa.csv``.
 
-    Only the names are held in memory; the taxa, many more, go by. Rows come in the order of the taxa.
+    Only species and varieties that have a name are held in memory; the other taxa go by. Rows come
+    in the order of the names. Of several taxa of one id the last counts.
     """
-    names: dict[str, str] = {}
-    for _, (key, name) in _rows(vernaculars, ("id", "vernacularName")):
+    names: dict[int, str] = {}
+    for line, (key, name) in _rows(vernaculars, ("id", "vernacularName")):
         if name:
-            names.setdefault(key, name)
+            names.setdefault(_number(vernaculars, line, "id", key), name)
+    found: dict[int, tuple[str, str]] = {}
     columns = ("id", "taxonRank", "scientificName", *_RANKS, "specificEpithet")
-    for _, (key, rank, scientific_name, *ranks) in _rows(taxa, columns):
-        if rank in {"species", "variety"} and key in names:
-            yield InatRow(Taxon.of(*ranks), scientific_name, names[key])
+    for line, (key, rank, scientific_name, *ranks) in _rows(taxa, columns):
+        if rank in {"species", "variety"} and (number := _number(taxa, line, "id", key)) in names:
+            found[number] = Taxon.of(*ranks).scientific, scientific_name
+    for number, name in names.items():
+        if number in found:
+            yield InatRow(*found[number], name)
 
 
 def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]:
@@ -164,11 +186,11 @@ def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]
     Args:
         path: The table.
         preferred: Read the rows that EOL prefers, or the others. (What a resource prefers among
-            its own names, ``is_preferred_by_resource``, does not count.)
+            its own names, ``is_preferred_by_resource``, does not count; any mark of EOL's does.)
     """
     columns = ("canonical_form", "vernacular_string", "language_code", "is_preferred_by_eol")
     for _, (canonical_form, name, language, mark) in _rows(path, columns):
-        if language == "eng" and (mark == "preferred") == preferred:
+        if language == "eng" and bool(mark) == preferred:
             yield canonical_form, name
 
 
@@ -302,9 +324,10 @@ def _undecodable(path: Path) -> int:
 
 
 def _number(path: Path, line: int, column: str, value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004 (fits 63 bits)
-        return int(value)
-    raise TableError(path, f"line {line} has {column} {value[:40]!r}, which is not a page number", _FETCH)
+    digits = value.strip()
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:  # noqa: PLR2004 (fits 63 bits)
+        return int(digits)
+    raise TableError(path, f"line {line} has {column} {value[:40]!r}, which is not a number", _FETCH)
 
 
 def _is_resolved(entry: Any) -> bool:  # noqa: ANN401 (JSON is any)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASS_INDEX",
+    "NAME_RULES",
     "catalog_schema",
     "count_samples",
     "in_row_groups",
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 CLASS_INDEX = "class_index"
+
+NAME_RULES = "name_rules"
+"""The column of the rules that have touched a name: see :class:`~tol_luigi.core.name_rules.NameRule`."""
 
 ROW_GROUP = 122_880
 """The most rows of a row group: as many as DuckDB works through at a time."""
@@ -83,6 +87,7 @@ def predicted_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.
         [
             *_public(known, used),
             pa.field(CLASS_INDEX, _REPEATED),
+            pa.field(NAME_RULES, _REPEATED),
             pa.field("source", _REPEATED),
             pa.field("partition", _REPEATED),
             pa.field("position", pa.int64()),
@@ -98,6 +103,7 @@ def catalog_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.Sc
     return pa.schema(
         [
             *_public(known, used),
+            pa.field(NAME_RULES, _REPEATED),
             pa.field("source", _REPEATED),
             pa.field("partition", _REPEATED),
             pa.field("shard", pa.int32()),

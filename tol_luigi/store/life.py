@@ -163,7 +163,7 @@ def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
         row = query.tuples().first()
     if row is None:
         return None
-    _, _, *ranks, common, class_index = row
+    _, _, *ranks, common, class_index, _ = row
     return Named(name_key, tuple(ranks), common, class_index)
 
 

@@ -101,7 +101,8 @@ class Name(peewee.Model):
     """What an image of a source shows, by the source's name key; the table of ``names.sqlite``.
 
     Ranks stand as they are rendered, ``common`` is "" where no common name is known, and
-    ``class_index`` is JSON. Written by ``MakeMetadata``.
+    ``class_index`` is JSON. ``rules`` are those that have touched the name and can be wrong, with commas
+    between them. Written by ``MakeMetadata``.
     """
 
     source = peewee.TextField()
@@ -115,6 +116,7 @@ class Name(peewee.Model):
     species = peewee.TextField()
     common = peewee.TextField()
     class_index = peewee.TextField()
+    rules = peewee.TextField()
 
     class Meta:
         table_name = "name"

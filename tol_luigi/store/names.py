@@ -13,10 +13,11 @@ from tol_luigi.core.batches import batched
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.files import committed
 from tol_luigi.core.lineages import Lineages
+from tol_luigi.core.name_rules import joined_rules
 from tol_luigi.core.source import Entry
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.store.databases import created, insert_rows
-from tol_luigi.store.models import Marker, Name
+from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,9 @@ def write_names(
 ) -> None:
     """Write the lookup of every source as JSON, and all of them as one database.
 
-    Class indexes count lineages in order of first sight, through the sources as given.
+    Class indexes count lineages in order of first sight, through the sources as given. The published
+    process reads its lookups back, which normalises each taxon once more: so the database has the
+    ranks of the published sources as its shards have them, and JSON as its lookups do.
 
     Args:
         path: The database; the JSON files go beside it. It comes into place last.
@@ -55,18 +58,21 @@ def write_names(
     lineages, count = Lineages(), 0
 
     @functools.lru_cache(_TAXA)  # a taxon is that of many images, mostly not far from each other
-    def told(taxon: Taxon) -> tuple[tuple[str, ...], str, str]:
-        """Give the ranks as rendered and as JSON, and the class index as JSON."""
-        return taxon.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
+    def forms(taxon: Taxon, *, is_published: bool) -> tuple[tuple[str, ...], str, str]:
+        """Return the ranks as rendered for the samples, and as JSON for the lookup, and the class index as JSON."""
+        read_back = taxon.again() if is_published else taxon
+        return read_back.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
 
     with created(path, [Name, Marker]) as database:
         for source, entries in lookups:
             with _json_object(path.with_name(lookup_name(source))) as write:
                 for batch in batched(entries):
                     rows = []
-                    for key, taxon, common in batch:
-                        ranks, ranks_json, class_index = told(taxon)
-                        rows.append((source, key, *ranks, common, class_index))
+                    for key, taxon, common, rules in batch:
+                        ranks, ranks_json, class_index = forms(
+                            taxon, is_published=source in PUBLISHED_SOURCES
+                        )
+                        rows.append((source, key, *ranks, common, class_index, joined_rules(rules)))
                         write(key, f"[{ranks_json}, {json.dumps(common)}, {class_index}]")
                     insert_rows(database, Name, rows)
                     count += len(rows)

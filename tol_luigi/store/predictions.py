@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
-from tol_luigi.store.catalogs import CLASS_INDEX
+from tol_luigi.store.catalogs import CLASS_INDEX, NAME_RULES
 from tol_luigi.store.databases import fetch, fetch_table, opened
 from tol_luigi.store.identities import image_schema
 from tol_luigi.store.ledger import ledger_row
@@ -206,7 +206,7 @@ class _Names:
 
     Attributes:
         keys: The name keys.
-        shown: The ranks as rendered, the common name or what stands for it, and the class index.
+        shown: The ranks as rendered, the common name or what stands for it, the class index and the rules.
         verdicts: The numbers of the guard's verdicts.
     """
 
@@ -223,20 +223,21 @@ def _names(path: Path, source: Source, guard: Guard) -> _Names:
         taxon = Taxon.from_rendered(ranks)
         return common_or_name(taxon, ""), guard.of_taxon(taxon)
 
-    columns = [*RANK_LABELS, "common", CLASS_INDEX]
-    query = Name.select(Name.key, *_NAMES, Name.common, Name.class_index).where(Name.source == source.name)
+    columns = [*RANK_LABELS, "common", CLASS_INDEX, NAME_RULES]
+    given = [Name.key, *_NAMES, Name.common, Name.class_index, Name.rules]
+    query = Name.select(*given).where(Name.source == source.name)
     keys: list[str] = []
     verdicts: list[int] = []
     pieces = [pa.table({name: pa.array([], pa.string()) for name in columns})]
     with opened(path, [Name]) as database:
         for rows in fetch(database, query.order_by(Name.key).tuples()):
             shown = []
-            for key, *ranks, common, class_index in rows:
+            for key, *ranks, common, class_index, rules in rows:
                 if any(ranks):
                     instead, verdict = judged(tuple(ranks))
                     keys.append(key)
                     verdicts.append(verdict)
-                    shown.append((*ranks, common or instead, class_index))
+                    shown.append((*ranks, common or instead, class_index, rules))
             if shown:
                 arrays = [pa.array(values, pa.string()) for values in zip(*shown, strict=True)]
                 pieces.append(pa.table(arrays, names=columns))

@@ -40,6 +40,7 @@ __all__ = [
     "inat21",
     "itis",
     "leak_guard",
+    "names",
     "published",
     "rare_species",
     "resolved",
@@ -173,6 +174,16 @@ class leak_guard(luigi.Config):
         low=-1,
         high=60,
         description="the most bits, of 256, in which pictures differ that look the same; -1 compares bytes only",
+    )
+
+
+class names(luigi.Config):
+    """How images are named."""
+
+    method: str = Choice(
+        default="published",
+        words=("published",),
+        description="by the rules of the published dataset, also where they are wrong about nature (docs/reproduce.md)",
     )
 
 
@@ -448,7 +459,7 @@ class download(luigi.Config):
 
 
 SECTIONS: tuple[type[luigi.Config], ...] = (
-    dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, leak_guard, published, images, shards, checks,
+    dataset, eol, inat21, bioscan, folder, itis, resolved, rare_species, leak_guard, names, published, images, shards, checks,
     cluster, slurm, download,
 )  # fmt: skip
 """Every section of ours, in the order of ``luigi.cfg``."""

@@ -76,6 +76,7 @@ class Settings:
     resolved: sections.resolved
     rare_species: sections.rare_species
     leak_guard: sections.leak_guard
+    names: sections.names
     published: sections.published
     images: sections.images
     shards: sections.shards

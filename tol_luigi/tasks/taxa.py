@@ -11,6 +11,7 @@ from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.core.taxa_checks import CHECKS, count_taxa, excesses
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
+from tol_luigi.store.catalogs import NAME_RULES
 from tol_luigi.store.row_groups import pieces
 from tol_luigi.tasks.base import BoundTask, DatasetTask
 from tol_luigi.tasks.predict import PredictCatalog
@@ -65,7 +66,7 @@ class CheckTaxa(BoundTask):
 
     def run(self) -> None:
         """Count, write the report, then judge."""
-        columns = ["split", "source", *RANK_LABELS, "common"]
+        columns = ["split", "source", *RANK_LABELS, "common", NAME_RULES]
         with self.progress("rows") as tell:
             tally = count_taxa(pieces(self._parquet, columns, tell))
         report = Path(self.output().path)

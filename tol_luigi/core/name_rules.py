@@ -1,0 +1,30 @@
+"""The rules of published naming that are known to give wrong names, so that reports can count what they touch."""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["RULE_TEXTS", "NameRule", "joined_rules"]
+
+
+class NameRule(enum.StrEnum):
+    """A rule that :mod:`tol_luigi` follows because the published names do, though its answer can be wrong."""
+
+    COMMON_CLEANED = "common_cleaned"
+    HOMONYM_GENUS = "homonym_genus"
+    BLANK_PARENT = "blank_parent"
+    GENUS_SPELLING = "genus_spelling"
+
+
+RULE_TEXTS = {
+    NameRule.COMMON_CLEANED: "images whose common name from EOL is lower-cased, cut or dropped, as scientific names are",
+    NameRule.HOMONYM_GENUS: "images of scraped pages whose genus is on several pages; the last one is taken",
+    NameRule.BLANK_PARENT: "images whose higher ranks stay empty because the first row of a name has a blank parent",
+    NameRule.GENUS_SPELLING: "images of two-word species without a genus above; their spelling decides whether it is kept",
+}
+"""What each rule does, after the number of images that it touches."""
+
+
+def joined_rules(rules: frozenset[NameRule]) -> str:
+    """Return rules as one text, in the order of :class:`NameRule` and separated by commas; "" for none."""
+    return ",".join(rule for rule in NameRule if rule in rules)
