@@ -65,6 +65,22 @@ def test_match_species(unseen: Exclusions, taxon: Taxon, matches: bool) -> None:
     assert unseen.match_species(taxon) is matches
 
 
+@pytest.mark.parametrize(
+    "key", ["Bison bison bonasus", "Animalia-Chordata-Mammalia-Artiodactyla-Bovidae-Bison-bison bonasus"]
+)
+@pytest.mark.parametrize("species", ["bison bonasus", "bonasus", "bison bison bonasus"])
+def test_words_that_repeat_the_genus_do_not_count(key: str, species: str) -> None:
+    exclusions = Exclusions("unseen.json", {key: []}, with_species=True)
+
+    assert exclusions.match_species(Taxon(genus="bison", species=species))
+    assert not exclusions.match_species(Taxon(genus="bison", species="bison"))
+
+
+def test_blanks_around_a_genus_do_not_count(unseen: Exclusions) -> None:
+    assert unseen.match_species(Taxon.of(genus="Mobula ", species="birostris"))
+    assert not unseen.match_species(Taxon.of(genus=" ", species="birostris"))
+
+
 def test_species_stay_where_the_list_is_of_images() -> None:
     seen = Exclusions("seen.json", CONTENT, with_species=False)
 

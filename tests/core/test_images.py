@@ -82,6 +82,36 @@ def test_the_published_pixels(draw: Draw, form: str, size: tuple[int, int]) -> N
 @pytest.mark.parametrize(
     ("mode", "form"),
     [
+        ("RGB", "ICO"), ("RGBA", "ICO"), ("RGB", "TGA"), ("RGB", "PCX"), ("RGB", "AVIF"), ("RGB", "SGI"), ("RGB", "DDS"),
+        ("RGBA", "ICNS"), ("RGB", "QOI"), ("P", "BLP"), ("RGB", "DIB"), ("1", "XBM"), ("1", "MSP"),
+        ("RGB", "JPEG2000"), ("RGB", "PPM"),
+    ],
+)  # fmt: skip
+def test_all_that_pillow_decodes_itself_is_read(draw: Draw, mode: str, form: str) -> None:
+    drawn = opened(draw((128, 128), "RGB", "PNG"))
+    data = saved(drawn.quantize() if mode == "P" else drawn.convert(mode), form)
+    jpeg, picture = encode(data, SPEC)
+
+    assert jpeg == published(opened(data))
+    assert (picture.format, "not_jpeg" in picture.flags) == (form, True)
+
+
+@pytest.mark.parametrize("form", ["EPS", "PDF"])
+def test_no_image_may_start_a_program(
+    draw: Draw, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {started}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert refused(saved(opened(draw()), form)).state is State.UNREADABLE
+    assert not started.exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
         ("1", "PNG"), ("L", "JPEG"), ("LA", "PNG"), ("P", "GIF"), ("PA", "TIFF"), ("RGBA", "PNG"),
         ("CMYK", "JPEG"), ("I;16", "PNG"), ("I", "TIFF"), ("F", "TIFF"), ("YCbCr", "TIFF"),
     ],

@@ -26,6 +26,13 @@ def test_one_name_in_two_lineages_is_two_classes() -> None:
     assert lineages.index(Taxon.of("Plantae", genus="Aotus"))[5] == 1
 
 
+def test_lineages_that_read_the_same_without_separators_are_two_classes() -> None:
+    lineages = Lineages()
+
+    assert lineages.index(Taxon.of("Animalia", "", "Aves"))[2] == 0
+    assert lineages.index(Taxon.of("Animalia", "Aves", ""))[2] == 1
+
+
 @given(TAXA)
 def test_two_indexes_are_equal_exactly_where_the_lineages_are(taxa: list[Taxon]) -> None:
     lineages = Lineages()

@@ -99,6 +99,15 @@ def test_each_rule(row: dict[str, str], expected: dict[str, dict[str, int]]) -> 
     assert faults(tally(row)) == expected
 
 
+def test_rows_are_counted_by_each_rule_that_has_touched_them() -> None:
+    rows = [{"name_rules": "common_cleaned"}, {"name_rules": "common_cleaned,blank_parent"}, {}]
+    repeated = {"name_rules": "homonym_genus", "split": "train_small"}
+
+    assert tally(*rows, repeated).rules == {
+        "common_cleaned": 2, "blank_parent": 1, "homonym_genus": 0, "genus_spelling": 0
+    }  # fmt: skip
+
+
 def test_kingdoms_are_counted_without_the_unknown() -> None:
     counted = tally(
         {}, {}, {"kingdom": "Plantae"}, {"kingdom": ""}, {"kingdom": "Fungi", "split": "train_small"}

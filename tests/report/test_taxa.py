@@ -46,6 +46,21 @@ def test_long_details_are_cut() -> None:
     assert len(taxa_figures(made)["checks"]["species_of_many_words"]["by"]) == 500
 
 
+def test_rules_that_have_touched_a_name_are_told_with_their_images() -> None:
+    made = tally()
+    made.rules.update({"homonym_genus": 1200, "blank_parent": 1})
+
+    assert taxa_text(made, []).splitlines()[-4:] == [
+        "",
+        "Names by rules that are published and can be wrong (docs/reproduce.md):",
+        "1,200 images of scraped pages whose genus is on several pages; the last one is taken  [homonym_genus]",
+        "1 images whose higher ranks stay empty because the first row of a name has a blank parent  [blank_parent]",
+    ]
+    assert taxa_figures(made)["rules"] == {
+        "common_cleaned": 0, "homonym_genus": 1200, "blank_parent": 1, "genus_spelling": 0
+    }  # fmt: skip
+
+
 def test_what_is_above_its_limit_stands_at_the_end() -> None:
     lines = taxa_text(tally(), ["missing_common: 2 …", "kingdoms: 3 …"]).splitlines()
 

@@ -191,6 +191,18 @@ def test_long_fields_and_lines_within_quotes_are_read(tmp_path: Path) -> None:
     assert list(tables.scraped_pages(path)) == [(1, "Apis\nmellifera")]
 
 
+def test_blank_rows_and_blanks_in_the_header_are_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "scraped.csv"
+    path.write_text(" page_id , scientific_name\n , \n,\n1,Apis\n", encoding="utf-8")
+    assert list(tables.scraped_pages(path)) == [(1, "Apis")]
+
+
+def test_line_ends_within_quotes_are_read_as_one_character(tmp_path: Path) -> None:
+    path = tmp_path / "scraped.csv"
+    path.write_bytes(b'page_id,scientific_name\r\n1,"Apis\r\nmellifera"\r\n')
+    assert list(tables.scraped_pages(path)) == [(1, "Apis\nmellifera")]
+
+
 HEADER = b"page_id,scientific_name\n1,Apis\n"
 
 

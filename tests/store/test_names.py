@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tol_luigi.core.errors import MappingError
+from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.source import Entry
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.store.databases import opened
@@ -56,6 +57,22 @@ def test_the_same_rows_stand_in_the_database(names: Path) -> None:
         ("eol", "2", "", 'the "rose", a family', "[1, 1, 1, 1, 1, 1, 1]"),
     ]
     assert marker == "d"
+
+
+def test_the_database_has_names_as_samples_do_and_the_lookups_as_published(tmp_path: Path) -> None:
+    bison = Taxon.of(species="Bison bison bonasus")
+    rules = frozenset({NameRule.GENUS_SPELLING, NameRule.COMMON_CLEANED})
+    lookups = [("eol", [Entry("1", bison, "", rules)]), ("folder", [Entry("2", bison, "")])]
+    write_names(tmp_path / "names.sqlite", lookups, digest="d", progress=lambda _: None)
+
+    with opened(tmp_path / "names.sqlite", [Name]):
+        rows = list(Name.select(Name.key, Name.genus, Name.species, Name.rules).order_by(Name.key).tuples())
+    assert rows == [
+        ("1", "Bison", "bonasus", "common_cleaned,genus_spelling"),
+        ("2", "Bison", "bison bonasus", ""),
+    ]
+    assert lookup(tmp_path / "names.sqlite", "eol")["1"][0][5:] == ["Bison", "bison bonasus"]
+    assert lookup(tmp_path / "names.sqlite", "folder")["2"][0][5:] == ["Bison", "bison bonasus"]
 
 
 def test_what_is_written_can_be_given_as_published(names: Path) -> None:

@@ -9,6 +9,7 @@ from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.tables import load_common_names, load_lookup
+from tol_luigi.store.models import PUBLISHED_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,12 +47,14 @@ def trace(given: Settings, source: Source, key: Key, image: str) -> Iterator[str
         kept = _Kept()
         entry = next(asked.entries([(*key, image)], kept, CommonNames()), None)
         if entry is not None:
-            yield from _steps(given, table, entry, kept.taxon)
+            yield from _steps(given, table, entry, kept.taxon, is_published=source.name in PUBLISHED_SOURCES)
             return
     yield "no table knows it"
 
 
-def _steps(given: Settings, table: Path | str, entry: Entry, as_it_was: Taxon | None) -> Iterator[str]:
+def _steps(
+    given: Settings, table: Path | str, entry: Entry, as_it_was: Taxon | None, *, is_published: bool
+) -> Iterator[str]:
     """Tell what came of an entry; of a taxon that is upgraded also how."""
     taxon = as_it_was or entry.taxon
     yield f"{table}: {taxon.taxonomic}"
@@ -60,6 +63,8 @@ def _steps(given: Settings, table: Path | str, entry: Entry, as_it_was: Taxon | 
         if upgraded != taxon:
             yield f"{higher}: {_difference(taxon, upgraded)}"
         taxon = upgraded
+    if is_published and (read_back := taxon.again()) != taxon:
+        yield f"normalised once more, for samples: {_difference(taxon, read_back)}"
     yield _common(given, str(table), taxon, entry.common)
 
 

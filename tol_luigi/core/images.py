@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = ["BrokenPictureError", "ImageSpec", "Picture", "encode", "encoder"]
 
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "PPM")
-"""What is read. Pillow knows more, some of which it hands to other programs: a picture may not start one."""
+_FORMATS = (
+    "BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "BLP", "CUR", "PCX", "DCX", "DDS", "FITS", "FLI", "FTEX", "GBR",
+    "JPEG2000", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "TIFF", "MSP", "PCD", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN",
+    "TGA", "WEBP", "XBM", "XPM", "XVTHUMB",
+)  # fmt: skip
+"""What is read: all that Pillow decodes itself, in the order in which it tries them, as some have no mark of their own.
+
+Refused are EPS, which Pillow hands to Ghostscript: an image may not start a program; IPTC, which can hold an image in
+any format, EPS among them; and BUFR, GRIB, HDF5, MPEG and WMF, which Pillow recognises and cannot decode.
+"""
+
+_OPTIONAL = {"avif": "AVIF", "jpg_2000": "JPEG 2000", "webp": "WebP"}
+"""Formats that a Pillow built by hand may lack, by the names of its features."""
 
 _SCALED_MARGIN = 3
 """With ``resize=scaled`` the JPEG decoder may shrink a picture to no less than this many times the wanted size.
@@ -111,6 +122,7 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
         SettingsError: One of them is not installed.
     """
     names = f"Pillow {features.version('pil')}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+    names += "".join(f", no {name}" for feature, name in _OPTIONAL.items() if not features.check(feature))
     if spec.resize == "exact":
         return names
     try:

@@ -290,7 +290,8 @@ def _cells(
 ) -> Iterator[tuple[int, list[str]]]:
     """Read a table: the number of each row's last line, and its cells; blank rows are passed over."""
     csv.field_size_limit(_MAX_FIELD)
-    with io.TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="") as file:
+    # Line ends within quotes become \n, as the published process reads them.
+    with io.TextIOWrapper(_opened(path), encoding="utf-8-sig") as file:
         # strict: a quote that is still open at the end of the file is an error, not a last field
         reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
         try:
