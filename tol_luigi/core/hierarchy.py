@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING
 
 from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.names import clean_scientific_name
 from tol_luigi.core.taxon import RANK_LABELS, RANKS, Taxon
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Hierarchy"]
 
@@ -19,6 +15,9 @@ _NONE = -1
 _OTHER = len(RANKS)
 _GENUS = RANKS.index("genus")
 _SPECIES = RANKS.index("species")
+_NO_RULE: frozenset[NameRule] = frozenset()
+_HOMONYM = frozenset({NameRule.HOMONYM_GENUS})
+
 _CODES = {name: code for names in (RANK_LABELS, RANKS) for code, name in enumerate(names)}
 
 _CORRECTIONS = ((331434, "latouchii", 42333), (52338888, "lateralis", 42333))
@@ -118,26 +117,22 @@ class Hierarchy:
         the page is listed in ``cycles``.
         """
         slots = [_NONE] * (_OTHER + 1)
-        for slot in self._walk(page_id):
-            slots[self._ranks[slot]] = slot
-        taxon = Taxon.of(*["" if slot == _NONE else self._names[slot] for slot in slots[:_OTHER]])
-        if taxon.is_empty:
-            return None
-        rules = {NameRule.HOMONYM_GENUS} if page_id in self._doubtful else set()
-        if slots[_GENUS] == _NONE and self._had_genus(slots[_SPECIES]):
-            rules.add(NameRule.GENUS_SPELLING)
-        return taxon, frozenset(rules)
-
-    def _walk(self, page: int) -> Iterator[int]:
-        """Yield the slots of a page and of its parents, upwards, each once."""
         walked: set[int] = set()
+        page = page_id
         while (slot := self._slots.get(page, _NONE)) != _NONE:
             if page in walked:
                 self._cycles[page] = None
-                return
+                break
             walked.add(page)
-            yield slot
+            slots[self._ranks[slot]] = slot
             page = self._pages[self._parents[slot]]
+        taxon = Taxon.of(*["" if slot == _NONE else self._names[slot] for slot in slots[:_OTHER]])
+        if taxon.is_empty:
+            return None
+        rules = _HOMONYM if page_id in self._doubtful else _NO_RULE
+        if slots[_GENUS] == _NONE and self._had_genus(slots[_SPECIES]):
+            rules |= {NameRule.GENUS_SPELLING}
+        return taxon, rules
 
     def _had_genus(self, species: int) -> bool:
         """Return whether the name in the slot of a species had two words when it came."""

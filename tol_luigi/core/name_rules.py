@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 
 __all__ = ["RULE_TEXTS", "NameRule", "joined_rules"]
 
@@ -25,6 +26,7 @@ RULE_TEXTS = {
 """What each rule does, after the number of images that it touches."""
 
 
+@functools.cache
 def joined_rules(rules: frozenset[NameRule]) -> str:
     """Return rules as one text, in the order of :class:`NameRule` and separated by commas; "" for none."""
     return ",".join(rule for rule in NameRule if rule in rules)

@@ -130,26 +130,22 @@ class Lookup:
         a rank is unknown after that, it starts again further down, at last from genus and species.
         Each round normalises the taxon again.
         """
-        below = 0
+        below, ranks, is_settled = 0, list(taxon.ranks), taxon.has_plain_species
         while True:
-            ranks = list(taxon.ranks)
             start = _start(ranks, below)
             self._fill(ranks, start)
-            taxon = Taxon(*ranks) if taxon.has_plain_species else Taxon.of(*ranks)
-            if start == _SPECIES or all(taxon.ranks):
-                return taxon
+            if not is_settled:
+                ranks = list(Taxon.of(*ranks).ranks)
+            if start == _SPECIES or all(ranks):
+                return Taxon(*ranks)
             below = start + 1
 
     def rules(self, taxon: Taxon) -> frozenset[NameRule]:
         """Return the rule that has touched an upgraded taxon: it lacks ranks, and a row that came too late knows some."""
-        if all(taxon.ranks[:_SPECIES]) or self._blocked.isdisjoint(
-            (
-                _key(taxon.genus, taxon.species),
-                *taxon.ranks[:_SPECIES],
-            )
-        ):
+        if all(taxon.ranks[:_SPECIES]) or not self._blocked:
             return frozenset()
-        return frozenset({NameRule.BLANK_PARENT})
+        names = (_key(taxon.genus, taxon.species), *taxon.ranks[:_SPECIES])
+        return frozenset() if self._blocked.isdisjoint(names) else frozenset({NameRule.BLANK_PARENT})
 
     def _fill(self, ranks: list[str], start: int) -> None:
         """Set the rank of a step, and all that the lookup leads to from there; a name that comes again ends it."""

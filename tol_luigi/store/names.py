@@ -58,20 +58,19 @@ def write_names(
     lineages, count = Lineages(), 0
 
     @functools.lru_cache(_TAXA)  # a taxon is that of many images, mostly not far from each other
-    def forms(taxon: Taxon, *, is_published: bool) -> tuple[tuple[str, ...], str, str]:
+    def forms(taxon: Taxon, is_published: bool) -> tuple[tuple[str, ...], str, str]:
         """Return the ranks as rendered for the samples, and as JSON for the lookup, and the class index as JSON."""
         read_back = taxon.again() if is_published else taxon
         return read_back.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
 
     with created(path, [Name, Marker]) as database:
         for source, entries in lookups:
+            is_published = source in PUBLISHED_SOURCES
             with _json_object(path.with_name(lookup_name(source))) as write:
                 for batch in batched(entries):
                     rows = []
                     for key, taxon, common, rules in batch:
-                        ranks, ranks_json, class_index = forms(
-                            taxon, is_published=source in PUBLISHED_SOURCES
-                        )
+                        ranks, ranks_json, class_index = forms(taxon, is_published)
                         rows.append((source, key, *ranks, common, class_index, joined_rules(rules)))
                         write(key, f"[{ranks_json}, {json.dumps(common)}, {class_index}]")
                     insert_rows(database, Name, rows)
