@@ -11,6 +11,7 @@ from _facts import write_insects, write_manifests, write_rare_species
 from _hierarchy import write_hierarchy, write_scraped
 from _life import Life
 from _mapped import make_mapping
+from _scanned import leave_receipts
 from _sizes import FULL, Places, Sizes
 from _sources import BIOSCAN_ARCHIVE, INAT21_ARCHIVE, make_sources
 from _tables import (
@@ -44,6 +45,7 @@ def make(folder: Path, images: int, *, published: bool = False) -> Path:
         tables["published", "mapping"] = places.tables / "mapping.sqlite"
         make_mapping(tables["published", "mapping"], life)
     places.settings.write_text(_settings(life.sizes, tables), encoding="utf-8")
+    leave_receipts(places.settings)
     return places.settings
 
 

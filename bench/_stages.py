@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _scanned import leave_receipts
 from _sizes import Places
 from _table import in_a_process, peak_mib, processor_seconds
 
@@ -70,6 +71,7 @@ def _clear(settings: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+    leave_receipts(settings)
 
 
 def main() -> None:

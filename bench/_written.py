@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +13,14 @@ from _table import peak_mib, processor_seconds
 
 from tol_luigi import __version__
 from tol_luigi.core.batches import BATCH
-from tol_luigi.core.files import read_json, sha256_file, write_json
+from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plan import Share
 from tol_luigi.core.shards import Shard, balanced, shard_name
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.ledger import LEDGER
 from tol_luigi.tasks.settings import settings
+from tol_luigi.tasks.shards import CheckShards, WriteShards
 
 if TYPE_CHECKING:
     from _columns import Numbers
@@ -80,19 +80,9 @@ def _write_share(given: Settings, share: Share, every: int, images: int) -> None
     for shard in shards:
         with (folder / shard.name).open("wb") as empty:
             empty.truncate(shard.size)
-    receipt = {
-        "split": share.split,
-        "source": share.source,
-        "partition": share.partition,
-        "settings": given.digest,
-        "version": __version__,
-        "planned": share.samples,
-        "samples": sum(shard.samples for shard in shards),
-        "shards": [asdict(shard) for shard in shards],
-    }
-    write_json(layout.receipt(*about), receipt)
-    verdict = {"receipt": sha256_file(layout.receipt(*about)), "findings": []}
-    write_json(layout.verdict(*about), verdict)
+    task = WriteShards(split=share.split, source=share.source, partition=share.partition)
+    task.receipt_of(share, shards, {"version": __version__, "work": ""}).write(task.receipt_path)
+    task.clone(CheckShards).write_verdict([])
 
 
 def _repeated(given: Settings, share: Share) -> pa.Table:

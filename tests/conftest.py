@@ -263,11 +263,15 @@ def own_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path
 
 @pytest.fixture(scope="session")
 def digests() -> Callable[..., dict[str, str]]:
-    """Hash the files of a dataset by their relative names, leftovers of killed processes aside."""
+    """Hash the files of a dataset by their relative names, but leftovers of killed processes and what sources looked like."""
 
     def hashed(directory: Path, pattern: str = "**/*") -> dict[str, str]:
         files = sorted(
-            path for path in directory.glob(pattern) if path.is_file() and SCRATCH not in path.name
+            path
+            for path in directory.glob(pattern)
+            if path.is_file()
+            and SCRATCH not in path.name
+            and "sightings" not in path.relative_to(directory).parts
         )
         return {
             str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files

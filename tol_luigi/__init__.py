@@ -20,6 +20,7 @@ from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.leaks import ReportLeaks
+from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
@@ -52,6 +53,7 @@ __all__ = [
     "VerifyDataset",
     "VerifyShards",
     "WriteCatalog",
+    "WriteManifest",
     "WriteShards",
 ]
 

@@ -26,7 +26,14 @@ BEFORE = [
     "CheckTaxa catalog=predicted",
     "PlanShards",
 ]
-AFTER = ["FindDuplicates", "WriteCatalog", "CheckTaxa catalog=final", "ReportLeaks", "BuildCatalog"]
+AFTER = [
+    "FindDuplicates",
+    "WriteCatalog",
+    "WriteManifest",
+    "CheckTaxa catalog=final",
+    "ReportLeaks",
+    "BuildCatalog",
+]
 
 Build = Callable[..., Any]
 Digests = Callable[..., dict[str, str]]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tol_luigi.core.errors import ArchiveError, SourceError
+from tol_luigi.core.errors import ArchiveError, ChangedError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 from tol_luigi.sources import archives
@@ -222,8 +222,8 @@ def test_giants_are_never_read(tmp_path: Path) -> None:
     assert str(MAX_FILE_BYTES) in row.reason
     [(_, content)] = archives.read(place, [row.member])
     assert isinstance(content, OSError)
-    [(_, content)] = archives.read(place, [Member("a.jpg", 1)])
-    assert isinstance(content, OSError)
+    with pytest.raises(ChangedError, match=rf"has {MAX_FILE_BYTES + 1} bytes, not 1 as when it was scanned"):
+        list(archives.read(place, [Member("a.jpg", 1)]))
 
 
 # --- names that are no UTF-8
@@ -377,8 +377,27 @@ def test_another_archive_under_the_name_is_noticed(pack: Pack, form: str) -> Non
     members = [row.member for row in archives.scan(place)]
     place.write_bytes(pack(form, {"c.jpg": os.urandom(6000), "d.jpg": os.urandom(9000)}).read_bytes())
 
-    with pytest.raises(ArchiveError):
+    with pytest.raises(ChangedError, match=r"'a\.jpg' (where it )?was when it was scanned"):
         list(archives.read(place, members))
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_an_archive_in_another_order_is_noticed(pack: Pack, form: str) -> None:
+    files = {f"{name}.jpg": os.urandom(5000) for name in "abcd"}
+    place = pack(form, files)
+    members = [row.member for row in archives.scan(place)]
+    place.write_bytes(pack(form, dict(reversed(files.items()))).read_bytes())
+
+    with pytest.raises(ChangedError, match=r"'a\.jpg'"):
+        list(archives.read(place, members))
+
+
+def test_long_names_and_those_in_other_letters_are_found_again(pack: Pack) -> None:
+    names = [f"{'x' * 150}/{'y' * 60}.jpg", f"{'ä' * 60}/{'ö' * 50}.jpg", "ä.jpg", f"{'z' * 97}.jpg"]
+    for form in ("tar", "zip"):
+        place = pack(form, {name: name.encode() for name in names})
+        members = [row.member for row in archives.scan(place)]
+        assert [content for _, content in archives.read(place, members)] == [name.encode() for name in names]
 
 
 @pytest.mark.parametrize("form", ["tar", "zip"])

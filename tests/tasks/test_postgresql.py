@@ -195,7 +195,7 @@ def test_a_copy_of_an_earlier_mapping_does_not_count(served: Served, bioscan_set
     (served.directory / "mapping.sqlite").unlink()
     again = served.build(bioscan_settings, task="LoadNames")
     assert again.returncode == 0, again.stderr
-    assert again.ran == ["MakeMapping", "MakeSplits", "LoadMapping", "LoadNames"]
+    assert again.ran == ["MakeMapping", "MakeSplits", "LoadMapping", "MakeMetadata", "LoadNames"]
     assert served.rows("count(*)", "marker") == [(2,)]
 
 

@@ -328,7 +328,13 @@ def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
     itself = relabelled.settings("relabelled", made, pictures=False)
     (made / "224x224" / "catalog.parquet").unlink()
     again = sorted(relabelled.build(itself).ran)
-    assert again == ["BuildCatalog", "CheckTaxa catalog=final", "ReportLeaks", "WriteCatalog"]
+    assert again == [
+        "BuildCatalog",
+        "CheckTaxa catalog=final",
+        "ReportLeaks",
+        "WriteCatalog",
+        "WriteManifest",
+    ]
     assert relabelled.build(itself, task="VerifyDataset").returncode == 0
     assert of_the_dataset(digests(made)) == of_the_dataset(before)
 

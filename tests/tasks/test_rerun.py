@@ -21,7 +21,14 @@ Digests = Callable[..., dict[str, str]]
 
 PROMISED_SECONDS = 5.0
 KILLS = 8
-TAIL = ["BuildCatalog", "CheckTaxa catalog=final", "FindDuplicates", "ReportLeaks", "WriteCatalog"]
+TAIL = [
+    "BuildCatalog",
+    "CheckTaxa catalog=final",
+    "FindDuplicates",
+    "ReportLeaks",
+    "WriteCatalog",
+    "WriteManifest",
+]
 
 
 class Dataset:
@@ -84,12 +91,19 @@ def test_what_is_made_again_is_only(
     *, split: str, number: int, share: str, dataset: Dataset, sample_build: Path, digests: Digests
 ) -> None:
     dataset.shard(split, number).unlink()
+    before = dataset.times()
     finished = dataset.build()
     assert finished.returncode == 0, finished.stderr
     about = f"split={split} {share}"
     assert finished.ran[:2] == [f"WriteShards {about}", f"CheckShards {about}"]
-    assert sorted(finished.ran[2:]) == TAIL
+    # What was copied out of the shard is looked at again, and found to be as it should be.
+    copied = {f"{stage} split=train_small {share}" for stage in ("WriteShards", "CheckShards")}
+    assert sorted({*finished.ran[2:]} - (copied if split == "train" else set())) == TAIL
     assert digests(dataset.directory) == digests(sample_build)
+    after = dataset.times()
+    assert {path.name for path in after if path.suffix == ".tar" and after[path] != before.get(path)} == {
+        dataset.shard(split, number).name
+    }
 
 
 def test_a_shard_of_train_and_its_repetition_are_both_made_again(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import luigi
-from luigi.task import flatten
 
+from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
@@ -43,24 +43,8 @@ def stages() -> list[Stage]:
         The stages in the order in which they run. The root, which only waits for the others, is none.
     """
     made: dict[str, Stage] = {}
-    for task in _in_order():
+    for task in in_order(BuildCatalog()):
         if not isinstance(task, luigi.WrapperTask):
             stage = made.setdefault(task.task_family, Stage(task.task_family, [], []))
             (stage.complete if task.complete() else stage.to_do).append(task)
     return list(made.values())
-
-
-def _in_order() -> list[DatasetTask]:
-    """List every task once, each after those that it requires."""
-    listed: dict[str, DatasetTask] = {}
-    pending: list[tuple[DatasetTask, bool]] = [(BuildCatalog(), False)]
-    while pending:
-        task, is_ready = pending.pop()
-        if task.task_id in listed:
-            continue
-        if is_ready:
-            listed[task.task_id] = task
-        else:
-            pending.append((task, True))
-            pending += [(before, False) for before in reversed(flatten(task.requires()))]
-    return list(listed.values())

@@ -4,12 +4,14 @@
     ├── SettingsError         a settings file, or what it asks for
     ├── SourceError           a folder, archive or table of a source
     │   ├── ArchiveError      an archive that is not whole
+    │   ├── ChangedError      a source that is not as it was when it was read before
     │   └── TableError        a metadata table that cannot be read
     ├── ExclusionError        an exclusion list that excludes nothing
     ├── MappingError          a mapping that does not fit the sources
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
+    ├── DamagedError          a file of the dataset that is not as it was written
     ├── DiskError             a disk that is full, or may not be written to
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
@@ -24,7 +26,9 @@ from __future__ import annotations
 
 __all__ = [
     "ArchiveError",
+    "ChangedError",
     "ClusterError",
+    "DamagedError",
     "DiskError",
     "DownloadError",
     "ExclusionError",
@@ -71,6 +75,16 @@ class ArchiveError(SourceError):
     """An archive is not whole: empty, cut off, or its checksum disagrees."""
 
 
+class ChangedError(SourceError):
+    """A source is not as it was when it was read before."""
+
+    def __init__(self, where: object, what: str, remedy: str = "") -> None:
+        usual = (
+            "Put it back as it was, or set [checks] changed_sources = rebuild, and run the same command again"
+        )
+        super().__init__(where, what, remedy or usual)
+
+
 class TableError(SourceError):
     """A metadata table lacks a column, or holds what cannot be read."""
 
@@ -93,6 +107,10 @@ class TaxaError(TolError):
 
 class DownloadError(TolError):
     """A file cannot be fetched, or what came is not what it should be."""
+
+
+class DamagedError(TolError):
+    """A file of the dataset is not as the stage that made it has left it."""
 
 
 class DiskError(TolError):

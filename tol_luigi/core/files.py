@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import DiskError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = [
     "ATTEMPT",
@@ -30,7 +30,6 @@ __all__ = [
     "remove_leftovers",
     "scratch_beside",
     "sha256_file",
-    "sha256_files",
     "write_json",
 ]
 
@@ -251,17 +250,15 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_files(paths: Iterable[Path]) -> str:
-    """Hash the contents of small files, one after the other, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:  # noqa: ANN401 (JSON is any)
+    """Write a value as JSON that people can read, whole or not at all; equal values give equal bytes.
 
-
-def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 (JSON is any)
-    """Write a value as JSON that people can read, whole or not at all; equal values give equal bytes."""
-    with committed(path) as scratch:
+    Args:
+        path: The file to write.
+        content: The value.
+        first_wins: See :func:`committed`.
+    """
+    with committed(path, first_wins=first_wins) as scratch:
         scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -39,6 +39,13 @@ class Level(enum.StrEnum):
     """Every byte is read: samples, members, texts, checksum, and the headers of the pictures."""
     PIXELS = "pixels"
     """Every picture is decoded."""
+    SOURCES = "sources"
+    """Every file that a sample was made of is read again in its source, and compared with the ledger."""
+
+    @property
+    def decodes(self) -> bool:
+        """Whether pictures are decoded."""
+        return self in {Level.PIXELS, Level.SOURCES}
 
 
 def check_shards(
@@ -122,7 +129,7 @@ class _Check:
             return f"sample {key} has not the members of a sample, in their order"
         if not self._is_picture(members[IMAGE]):
             width, height = self.size
-            if self.level is Level.PIXELS:
+            if self.level.decodes:
                 return f"the picture of sample {key} is not an RGB JPEG of {width} x {height} pixels, whole"
             return f"the picture of sample {key} is not a JPEG of {width} x {height} pixels"
         return "" if self.samples is None else self._naming(key, members, self.samples)
@@ -143,7 +150,7 @@ class _Check:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 if image.size != self.size:
                     return False
-                if self.level is Level.PIXELS:
+                if self.level.decodes:
                     image.load()
                     return image.mode == "RGB"
                 return True

@@ -160,6 +160,10 @@ class Source(abc.ABC):
         return self.partitions()
 
     @abc.abstractmethod
+    def place(self, listing: str) -> Path:
+        """Return the archive of a listing, or the folder that the names of its files start from."""
+
+    @abc.abstractmethod
     def scan(self, listing: str) -> Iterator[Found]:
         """List the files of one listing, in the order in which they lie there.
 

@@ -70,8 +70,12 @@ _TABLE_BYTES = 1_300
 _RECORDS = 3
 """Files about a (split, source, partition) besides its shards: receipt, ledger, verdict."""
 
-_OTHER_FILES = 25
-"""Mapping, names, plan, catalogs, reports."""
+_SPLITS = 3
+_LISTING_FILES = 2
+"""Files about a listing besides it: its receipt, and what the source looked like. There is one a partition, or fewer."""
+
+_OTHER_FILES = 50
+"""Mapping, names, plan, catalogs, reports, manifest, listings, and the receipts of the stages that make them."""
 
 _WORKER_BYTES = 200_000_000
 """The memory of a worker with a catalog of ten million rows, but for the picture that is open."""
@@ -288,7 +292,10 @@ def cost(stocks: Sequence[Stock], making: Making, left: Mapping[str, Left], to_d
         samples=samples,
         shard_bytes=round(samples * _sample_bytes(making)),
         table_bytes=round((pictures / 2 if is_begun else every) * _TABLE_BYTES) if to_do else 0,
-        files=shards + shares * _RECORDS + (_OTHER_FILES if to_do else 0),
+        files=shards
+        + shares * _RECORDS
+        + shares // _SPLITS * _LISTING_FILES
+        + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
         largest_picture_bytes=making.max_pixels * _BYTES_AN_OPEN_PIXEL,

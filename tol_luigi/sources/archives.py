@@ -16,7 +16,7 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.errors import ArchiveError, SourceError
+from tol_luigi.core.errors import ArchiveError, ChangedError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 from tol_luigi.sources.judging import judged, no_images, shown
@@ -140,12 +140,12 @@ def read(
     with _guarded(path):
         if form == "zip":
             with path.open("rb") as file:
-                yield from _taken(functools.partial(take_zipped, file), members)
+                yield from _taken(functools.partial(take_zipped, path, file), members)
         elif form == "tar.gz" and known is None:
             yield from read_through(path, members)
         else:
             with entered(path, form, known) as file:
-                yield from _taken(functools.partial(take_tarred, file), members)
+                yield from _taken(functools.partial(take_tarred, path, file), members)
 
 
 @contextlib.contextmanager
@@ -217,5 +217,8 @@ def _bound(member: Member, size: int) -> None:
 def _take_file(root: Path, member: Member) -> bytes:
     with (root / member.name).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        _bound(member, size)
+        if size != member.size:
+            raise ChangedError(
+                root / member.name, f"has {size} bytes, not {member.size} as when it was scanned"
+            )
         return file.read(size)

@@ -73,6 +73,11 @@ class Bioscan(Source):
         """Name the partitions, or the one archive."""
         return (_ARCHIVE,) if self._packed() else self.partitions()
 
+    def place(self, listing: str) -> Path:
+        """Return the archive or folder, which is the same for all listings."""
+        del listing
+        return self.images
+
     def scan(self, listing: str) -> Iterator[Found]:
         """List the files of one partition's parts, by number, or the whole archive."""
         if self._packed():

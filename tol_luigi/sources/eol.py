@@ -74,7 +74,7 @@ class Eol(Source):
 
     def scan(self, listing: str) -> Iterator[Found]:
         """List the files of one archive or sub-folder."""
-        for found in archives.scan(self._place(listing)):
+        for found in archives.scan(self.place(listing)):
             yield dataclasses.replace(found if found.state else _judged(found), partition=listing)
 
     def strays(self) -> Iterator[Found]:
@@ -90,7 +90,7 @@ class Eol(Source):
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read files of one archive or sub-folder."""
-        return archives.read(self._place(partition), members)
+        return archives.read(self.place(partition), members)
 
     def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
         """Find the images that a list names by content and page, whatever their files are called."""
@@ -118,11 +118,12 @@ class Eol(Source):
         """Read the media manifests."""
         return media_licenses(self.media_manifests) if self.media_manifests else iter(())
 
-    def _place(self, partition: str) -> Path:
-        place = self._places().get(partition)
+    def place(self, listing: str) -> Path:
+        """Return the archive or sub-folder."""
+        place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.images, f"partition {partition} is no longer there", "Put it back, or scan again"
+                self.images, f"partition {listing} is no longer there", "Put it back, or scan again"
             )
         return place
 

@@ -26,6 +26,9 @@ _OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
 _MEND = "Mend the table"
 
+_MAX_FIELD = 1 << 17
+"""A cell of more characters than this is a quote that nobody closed. The limit is the process's, so others may have set it."""
+
 Ranks = tuple[str, str, str, str, str, str, str]
 
 
@@ -81,6 +84,11 @@ class Folder(Source):
         """Name the one listing."""
         self._check()
         return (_LISTING,)
+
+    def place(self, listing: str) -> Path:
+        """Return the archive or folder, which is the same for all listings."""
+        del listing
+        return self.images
 
     def scan(self, listing: str) -> Iterator[Found]:
         """List all the images."""
@@ -169,6 +177,7 @@ class Folder(Source):
 
 def _table(path: Path) -> Iterator[_Row]:
     """Read a table of labels, row by row."""
+    csv.field_size_limit(_MAX_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)

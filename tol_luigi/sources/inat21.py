@@ -75,6 +75,11 @@ class INat21(Source):
         """Name the partitions, or the one archive."""
         return (_ARCHIVE,) if self._packed() else self.partitions()
 
+    def place(self, listing: str) -> Path:
+        """Return the archive, or the folder of the class folders."""
+        del listing
+        return self.images if self._packed() else self._root()
+
     def scan(self, listing: str) -> Iterator[Found]:
         """List the images of one partition's class folders, or the whole archive."""
         if self._packed():
@@ -116,8 +121,7 @@ class INat21(Source):
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read images of one partition."""
-        del partition  # a member's name tells all
-        return archives.read(self.images if self._packed() else self._root(), members, self.index)
+        return archives.read(self.place(partition), members, self.index)
 
     def _packed(self) -> bool:
         return archives.kind(self.images) != "folder"

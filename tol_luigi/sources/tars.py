@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from indexed_gzip import IndexedGzipFile
 from isal import igzip
 
-from tol_luigi.core.errors import ArchiveError
+from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.files import committed
 from tol_luigi.sources.judging import Folders, judged
 from tol_luigi.sources.streams import exactly
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["entered", "read_through", "scan_tar", "take_tarred", "write_index"]
 
 _CHUNK = 1 << 16
+_SHORTENED = (
+    90  # a header has room for 100 bytes of a name, of which "./" and letters in two bytes may be some
+)
 _SPACING = 1 << 25
 _ABOUT = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
 _ABOUT |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
@@ -112,8 +115,7 @@ def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, b
             yield position, file.read() if file else OSError(f"{header.name}: no plain file")
             position += 1
     if position < len(members):
-        what = f"does not hold {members[position].name!r} where it was when the archive was scanned"
-        raise ArchiveError(path, what, "Scan it again")
+        raise ChangedError(path, f"does not hold {members[position].name!r} where it was when it was scanned")
 
 
 def write_index(path: Path, index: Path) -> None:
@@ -139,9 +141,21 @@ def entered(path: Path, form: str, index: Path | None) -> Iterator[IO[bytes]]:
             yield packed
 
 
-def take_tarred(file: IO[bytes], member: Member) -> bytes:
-    """Read one file of a plain tar."""
-    # the header lies before the data, and its checksum tells that this is still the archive that was scanned
+def take_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
+    """Read one file of a tar that is entered anywhere; ``path`` is for messages."""
     file.seek((member.offset or 0) - tarfile.BLOCKSIZE)
-    _Header.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    try:
+        header = _Header.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    except tarfile.TarError as error:
+        what = f"no longer holds {member.name!r} where it was when it was scanned ({error})"
+        raise ChangedError(path, what) from error
+    found = judged(header.name, header.size).member
+    if header.size != member.size or not _is_name_of(found.name, member.name):
+        raise ChangedError(path, f"holds {found.name!r} where {member.name!r} was when it was scanned")
     return exactly(file, member.size)
+
+
+def _is_name_of(found: str, listed: str) -> bool:
+    """Return whether a name in a header can be that of a listed file: long names and their letters do not all fit there."""
+    short, whole = (name.encode("ascii", "replace") for name in (found, listed))
+    return whole == short or (len(short) >= _SHORTENED and whole.startswith(short))

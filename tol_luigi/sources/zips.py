@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from isal import isal_zlib
 
+from tol_luigi.core.errors import ChangedError
 from tol_luigi.sources.judging import Folders, judged
 from tol_luigi.sources.streams import exactly
 
@@ -44,7 +45,7 @@ def scan_zip(path: Path) -> Iterator[Found]:
     yield from folders.empty()
 
 
-def take_zipped(file: IO[bytes], member: Member) -> bytes:
+def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
     """Read one file of a zip from its local header on.
 
     The header's sizes are not used, for they may be absent (trailer) or elsewhere (zip64): the
@@ -53,11 +54,16 @@ def take_zipped(file: IO[bytes], member: Member) -> bytes:
     file.seek(member.offset or 0)
     signature, flags, method, crc, *lengths = _LOCAL.unpack(exactly(file, _LOCAL.size))
     if signature != _LOCAL_SIGNATURE:
-        raise zipfile.BadZipFile(f"no file begins at byte {member.offset}")
+        raise ChangedError(path, f"no longer holds {member.name!r} where it was when it was scanned")
     if flags & _ENCRYPTED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         what = "encrypted" if flags & _ENCRYPTED else f"packed by method {method}, which is not read"
         raise OSError(f"{member.name}: {what}")
-    file.seek(sum(lengths), os.SEEK_CUR)
+    name = exactly(file, lengths[0])
+    # Flags of the directory, by which the name was read, can be others.
+    spellings = [judged(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")]
+    if member.name not in spellings:
+        raise ChangedError(path, f"holds {spellings[0]!r} where {member.name!r} was when it was scanned")
+    file.seek(lengths[1], os.SEEK_CUR)
     content = exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
     sums = {crc}
     if flags & _TRAILER:

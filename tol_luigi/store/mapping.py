@@ -60,7 +60,7 @@ def build_mapping(
         sources: The sources, in the order of the catalogs.
         published: A published mapping to take ids from; then only its images are used, but for sources that
             no published file has.
-        digest: Of the settings, for the marker.
+        digest: Of the settings and the listings, for the marker.
         progress: Told the number of images so far.
 
     Yields:
@@ -73,8 +73,8 @@ def build_mapping(
     if published:
         _refuse_other_files(published)
     models = [image_model(source.name, source.columns) for source in sources]
-    if path.exists() and not marker(path, "mapping"):
-        remove(path)  # damaged: no stage leaves one without its marker
+    if path.exists() and marker(path, "mapping") != digest:
+        remove(path)  # damaged, or made from other listings
     # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
     with created(path, [*models, *_TABLES], first_wins=True) as database:
         count = partitions = 0

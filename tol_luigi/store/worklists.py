@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from tol_luigi.store.ledger import ids_by_shard, ledger_row, read_ledger
 from tol_luigi.store.listings import members_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.shards import Shard
@@ -59,6 +61,13 @@ class WorkList:
         samples, members = [sample for sample, _ in kept], [member for _, member in kept]
         return WorkList(self.source, self.partition, samples, members, [])
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it, to be compared with what shards were written from."""
+        samples = ((sample.id, sample.ranks, sample.common) for sample in self.samples)
+        members = ((member.name, member.size, member.offset) for member in self.members)
+        return _digest([*zip(samples, members, strict=True), *map(sorted, map(dict.items, self.left_out))])
+
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Give a ledger row for every image.
 
@@ -71,6 +80,13 @@ class WorkList:
             told = outcome.state, outcome.reason
             row = ledger_row(sample.id, self.source, self.partition, member.name, *told)
             yield {**row, **_told(outcome, numbers)}
+
+
+def _digest(rows: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(f"{json.dumps(row)}\n".encode())
+    return digest.hexdigest()
 
 
 def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
@@ -186,6 +202,11 @@ class CopyList:
     copies: list[Copy]
     rows: list[dict[str, Any]]
     broken: list[dict[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it, to be compared with what shards were written from."""
+        return _digest([sorted(row.items()) for row in (*self.rows, *self.broken)])
 
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Give a ledger row for every image, as :meth:`WorkList.ledger` does."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
+import math
 import sys
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -15,8 +17,10 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
 from tqdm import tqdm
 
-from tol_luigi.core.errors import SettingsError, TolError
-from tol_luigi.core.files import remove_leftovers
+from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
+from tol_luigi.core.files import remove, remove_leftovers
+from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
+from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["BoundTask", "DatasetTask", "FolderParameter", "refuse"]
+__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
 
 T = TypeVar("T", bound="DatasetTask")
 
@@ -176,30 +180,210 @@ for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED
     DatasetTask.event_handler(_event)(_on_first_sight)
 
 
-class BoundTask(DatasetTask):
-    """A stage whose result holds only as long as everything that it was made from is there."""
+def in_order(root: DatasetTask) -> list[DatasetTask]:
+    """List a task and every task before it once, each after those that it requires."""
+    listed: dict[str, DatasetTask] = {}
+    pending: list[tuple[DatasetTask, bool]] = [(root, False)]
+    while pending:
+        task, is_ready = pending.pop()
+        if task.task_id in listed:
+            continue
+        if is_ready:
+            listed[task.task_id] = task
+        else:
+            pending.append((task, True))
+            pending += [(before, False) for before in reversed(flatten(task.requires()))]
+    return list(listed.values())
+
+
+_BELIEVED_SECONDS = 2.0
+"""How long a stage that was found complete is believed to be: as long as a graph of a thousand tasks is drawn up."""
+
+_UNCHANGED_SECONDS = 60.0
+"""How long a source that was found unchanged is believed to be: it may have thousands of folders."""
+
+_complete_since: dict[str, float] = {}
+_unchanged_since: dict[str, float] = {}
+
+
+def forget_what_is_complete() -> None:
+    """Look at every stage again: files have changed."""
+    _complete_since.clear()
+
+
+class StageTask(DatasetTask):
+    """A stage that writes files, and last a receipt of them and of what they were made from.
+
+    It is complete as long as its files have the sizes that the receipt says, and all stages before it are complete
+    and have made what it was made from.
+    """
+
+    def files(self) -> list[Path]:
+        """List what the stage has written, once it has."""
+        raise NotImplementedError
+
+    def make(self) -> None:
+        """Write the files, each whole or not at all."""
+        raise NotImplementedError
+
+    def more(self) -> dict[str, Any]:
+        """Return what else the receipt records of what was made."""
+        return {}
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Return whether everything is there that a receipt tells of, as far as that shows without reading it."""
+        folder = self.layout.directory
+        return all(record.has_size(folder / name) for name, record in receipt.files.items())
 
     def rests_on(self) -> list[luigi.Task]:
-        """List the stages without whose outputs the own ones mean nothing: those that it requires."""
+        """List the stages that the own files are made from: those that it requires."""
         required: list[luigi.Task] = flatten(self.requires())
         return required
 
-    def complete(self) -> bool:
-        """Look at the own outputs, then at those of the stages before: at each once, however many rest on it.
+    @property
+    def _values(self) -> list[str]:
+        return [value for key, value in self.to_str_params().items() if key != "dataset"]
 
-        Nothing of what was seen outlasts the call, so that a file which is deleted later is missed.
-        """
-        seen: set[luigi.Task] = {self}
-        pending: deque[luigi.Task] = deque(seen)
-        while pending:
-            task = pending.popleft()
-            if not isinstance(task, BoundTask):
-                if not task.complete():
-                    return False
-                continue
-            if not all(target.exists() for target in flatten(task.output())):
-                return False
-            before = dict.fromkeys(stage for stage in task.rests_on() if stage not in seen)
-            seen.update(before)
-            pending.extend(before)
-        return True
+    @property
+    def receipt_path(self) -> Path:
+        """Where the receipt is."""
+        return self.layout.stage_receipt(self.task_family, *self._values)
+
+    def reads(self) -> dict[str, Path]:
+        """Return the files and folders outside the dataset that the stage reads, by what messages call them."""
+        return {}
+
+    def parts_read(self, name: str) -> list[str]:
+        """Return the paths below a folder that :meth:`reads` names whose change counts; "" is the folder itself."""
+        del name
+        return [""]
+
+    @property
+    def _sightings_path(self) -> Path:
+        return self.layout.sightings(self.task_family, *self._values)
+
+    def change(self) -> tuple[Path, str] | None:
+        """Return what the stage has read and what is other than it was then, and how; None if all is as it was."""
+        places = self._places()
+        if (
+            not places
+            or time.monotonic() - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS
+        ):
+            return None
+        seen = read_sightings(self._sightings_path)
+        change = find_change(seen or {}, places)
+        if change is None:
+            _unchanged_since[self.task_id] = time.monotonic()
+        return change
+
+    def _is_as_read(self) -> bool:
+        """Return whether all that the stage reads is as it was; stop if it is not and the settings say so."""
+        change = self.change()
+        if change and self.settings.checks.changed_sources == "stop" and self._sightings_path.exists():
+            refuse(ChangedError(*change))
+        return change is None
+
+    def output(self) -> luigi.LocalTarget:
+        """The receipt, which is written last."""
+        return luigi.LocalTarget(self.receipt_path)
+
+    def receipt(self) -> Receipt | None:
+        """Return the receipt; None if there is none, or if it is damaged or of other settings."""
+        receipt = _read_receipt(self.receipt_path)
+        return receipt if receipt and receipt.settings == self.settings.digest else None
+
+    def inputs(self) -> dict[str, str]:
+        """Return the digest of what each stage before has made, by its label."""
+        made = {task.label: task.receipt() for task in self.rests_on() if isinstance(task, StageTask)}
+        return {label: receipt.digest if receipt else "" for label, receipt in made.items()}
+
+    @property
+    def made_from(self) -> str:
+        """Twelve hexadecimal digits of the settings and the inputs."""
+        text = json.dumps([self.settings.digest, sorted(self.inputs().items())])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def complete(self) -> bool:
+        """Look at the own files, then at the stages before; what was seen is believed for some seconds."""
+        now = time.monotonic()
+        if now - _complete_since.get(self.task_id, -math.inf) < _BELIEVED_SECONDS:
+            return True
+        receipt = self.receipt()
+        is_complete = (
+            receipt is not None
+            and self.is_intact(receipt)
+            and all(task.complete() for task in self.rests_on())
+            and receipt.inputs == self.inputs()
+            and self._is_as_read()
+        )
+        if is_complete:
+            _complete_since[self.task_id] = now
+        return is_complete
+
+    def run(self) -> None:
+        """Make the files and write the receipt, unless another process has been quicker."""
+        forget_what_is_complete()
+        if not self.complete():
+            self.withdraw()
+            before = {place: sight(place) for place in self._places().values()}
+            self.make()
+            for place, seen in before.items():
+                if sight(place) != seen:
+                    raise ChangedError(place, "has changed while it was read", "Run the same command again")
+            self.write_sightings()
+            self.write_receipt()
+        forget_what_is_complete()
+
+    def _places(self) -> dict[str, Path]:
+        """Return what the stage reads, if changes of it count: those of the demonstration are our own."""
+        return {} if self.settings.is_demonstration else self.reads()
+
+    def write_sightings(self) -> None:
+        """Write down what the sources look like that were read, if there are any."""
+        if places := self._places():
+            parts = {name: (place, self.parts_read(name)) for name, place in places.items()}
+            write_sightings(self._sightings_path, parts)
+
+    def withdraw(self) -> None:
+        """Remove the receipt, since what it tells of is about to be replaced."""
+        remove(self.receipt_path)
+
+    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
+        """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
+        if isinstance(exception, Exception) and not isinstance(exception, TolError):
+            with contextlib.suppress(OSError):
+                for path in self._damaged_inputs():
+                    remove(path)
+                    what = f"is damaged ({' '.join(str(exception).split()) or type(exception).__name__})"
+                    remedy = "It has been removed; run the same command again, and it is made again"
+                    return super().on_failure(DamagedError(path, what, remedy))
+        return super().on_failure(exception)
+
+    def _damaged_inputs(self) -> Iterator[Path]:
+        """Yield the files that the stages before have written and that are not as they were written."""
+        for task in self.rests_on():
+            receipt = task.receipt() if isinstance(task, StageTask) else None
+            for name, record in (receipt.files if receipt else {}).items():
+                path = self.layout.directory / name
+                if path.exists() and record_file(path) != record:
+                    yield path
+
+    def write_receipt(self) -> None:
+        """Write the receipt of what was made."""
+        files = record_files(self.layout.directory, self.files())
+        made = Receipt(self.label, self.settings.digest, self.inputs(), files, self.more())
+        made.write(self.receipt_path)
+
+
+def _read_receipt(path: Path) -> Receipt | None:
+    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(1 << 14)
+def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
+    return read_receipt(path)

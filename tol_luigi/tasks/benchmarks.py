@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
-import luigi
+from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.sources.benchmarks import hashed_pictures
 from tol_luigi.store.benchmarks import write_benchmarks
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.scan import StoreSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["HashBenchmarks"]
 
 
-class HashBenchmarks(DatasetTask):
+class HashBenchmarks(StageTask):
     """Hash every picture of the benchmarks that are to be kept out; part of a build where there are any."""
 
     def requires(self) -> StoreSettings:
         """Have the settings stored, so that the pictures are those of this dataset."""
         return self.clone(StoreSettings)
 
-    def output(self) -> luigi.LocalTarget:
+    def files(self) -> list[Path]:
         """The hashes."""
-        return luigi.LocalTarget(self.layout.benchmarks)
+        return [self.layout.benchmarks]
 
-    def run(self) -> None:
+    def reads(self) -> dict[str, Path]:
+        """The pictures of benchmarks."""
+        return self.settings.places(("leak_guard", "images"))
+
+    def parts_read(self, name: str) -> list[str]:
+        """All folders and archives."""
+        top = self.reads()[name]
+        return [
+            "",
+            *(
+                path.relative_to(top).as_posix()
+                for path in sorted(top.rglob("*"))
+                if path.is_dir() or path.parent == top
+            ),
+        ]
+
+    def make(self) -> None:
         """Read the pictures one by one."""
         images = self.settings.leak_guard.images
         if not images:

@@ -14,24 +14,21 @@ from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
-from tol_luigi.tasks.base import BoundTask, DatasetTask
-from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.leaks import ReportLeaks
+from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.shards import all_shares
-from tol_luigi.tasks.taxa import CheckTaxa
 
 __all__ = ["BuildCatalog"]
 
 _STARTED = time.monotonic()
 
 
-class BuildCatalog(BoundTask, luigi.WrapperTask):
+class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
-    def requires(self) -> list[DatasetTask]:
-        """Have the catalog, its taxa checked, and where benchmarks are kept out a report on that."""
-        report = [self.clone(ReportLeaks)] if self.settings.keeps_out else []
-        return [self.clone(WriteCatalog), self.clone(CheckTaxa, catalog="final"), *report]
+    def requires(self) -> WriteManifest:
+        """Require the list of all files, and so all of them."""
+        return self.clone(WriteManifest)
 
     def run(self) -> None:
         """Say what was built."""

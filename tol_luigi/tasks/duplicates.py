@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import luigi
-
-from tol_luigi.core.files import committed, read_json, sha256_files, write_json
+from tol_luigi.core.files import committed, write_json
 from tol_luigi.report.duplicates import duplicates_figures, duplicates_text
 from tol_luigi.store.duplicates import (
     find_duplicates,
@@ -17,45 +14,21 @@ from tol_luigi.store.duplicates import (
     written_images,
 )
 from tol_luigi.store.reconciliation import Ledger
-from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import all_hashes
 from tol_luigi.tasks.shards import CheckShards, all_shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import pyarrow as pa
-
-    from tol_luigi.tasks.layout import Layout
 
 __all__ = ["FindDuplicates"]
 
 
-class _DuplicatesTarget(luigi.LocalTarget):
-    """What is known of duplicates: there when the report is, and was made of the shards that are there.
-
-    Args:
-        layout: The paths of the dataset.
-        receipts: The receipts of all shards, in order.
-    """
-
-    def __init__(self, layout: Layout, receipts: list[Path]) -> None:
-        super().__init__(layout.duplicates_report)
-        self.others = [layout.duplicates, layout.duplicates_report.with_suffix(".txt")]
-        self.receipts = receipts
-
-    def exists(self) -> bool:
-        """Compare the receipts with those that the report tells of."""
-        if not all(file.exists() for file in self.others):
-            return False
-        try:
-            return bool(read_json(Path(self.path))["receipts"] == sha256_files(self.receipts))
-        except FileNotFoundError:
-            return False
-
-
-class FindDuplicates(BoundTask):
+class FindDuplicates(StageTask):
     """Find the images with the same bytes; no picture is read for that once more.
 
     With ``duplicates = drop`` those left out are among them.
@@ -66,21 +39,21 @@ class FindDuplicates(BoundTask):
         checks = [self.clone(CheckShards, **share) for share in all_shares(self.settings)]
         return [self.clone(PredictCatalog), *checks, *all_hashes(self)]
 
-    def output(self) -> _DuplicatesTarget:
-        """The report as JSON, which comes into place after the table and the text."""
-        receipts = [self.layout.receipt(**share) for share in all_shares(self.settings)]
-        return _DuplicatesTarget(self.layout, receipts)
+    def files(self) -> list[Path]:
+        """The table, and the report as text and as JSON."""
+        report = self.layout.duplicates_report
+        return [self.layout.duplicates, report.with_suffix(".txt"), report]
 
-    def run(self) -> None:
+    def make(self) -> None:
         """Find them, write them down, and report on them."""
-        layout, settings, output = self.layout, self.settings, self.output()
+        layout, settings = self.layout, self.settings
         found = with_ranks(find_duplicates(self._images, settings.used), layout.predicted)
         shown = found.select(["first", "id", "split", "source", "ranks"]).to_pandas()
         figures = duplicates_figures(shown, settings.used, settings.images.duplicates)
         write_duplicates(layout.duplicates, found)
         with committed(layout.duplicates_report.with_suffix(".txt")) as scratch:
             scratch.write_text(duplicates_text(figures), encoding="utf-8")
-        write_json(layout.duplicates_report, {**figures, "receipts": sha256_files(output.receipts)})
+        write_json(layout.duplicates_report, figures)
 
     def _images(self) -> Iterable[pa.Table]:
         layout = self.layout

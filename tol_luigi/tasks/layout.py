@@ -28,6 +28,26 @@ class Layout:
         return self.directory / "dataset.json"
 
     @property
+    def manifest(self) -> Path:
+        """Every file of the dataset, with the task that made it and from what."""
+        return self.directory / "manifest.json"
+
+    @property
+    def checksums(self) -> Path:
+        """The checksum of every file, as ``sha256sum -c`` takes them."""
+        return self.directory / "SHA256SUMS"
+
+    def stage_receipt(self, family: str, *values: str) -> Path:
+        """Return the path of the receipt of a task that has no folder of records for it."""
+        *folders, name = (family, *values)
+        return self.directory.joinpath("receipts", *folders, f"{name}.json")
+
+    def sightings(self, family: str, *values: str) -> Path:
+        """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
+        *folders, name = (family, *values)
+        return self.directory.joinpath("sightings", *folders, f"{name}.json")
+
+    @property
     def mapping(self) -> Path:
         """The database of ids, splits and places."""
         return self.directory / "mapping.sqlite"
@@ -167,8 +187,3 @@ class Layout:
     def duplicates_report(self) -> Path:
         """The figures on them; the text lies beside it."""
         return self.shards / "duplicates-report.json"
-
-    @property
-    def catalog_receipt(self) -> Path:
-        """What the catalog was made from."""
-        return self.shards / "catalog.receipt.json"

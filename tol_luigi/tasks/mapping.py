@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
+from luigi.task import flatten
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.files import remove
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import Listed
 from tol_luigi.store.ledger import write_ledger
@@ -15,34 +16,18 @@ from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
 from tol_luigi.store.older import strays_taken
 from tol_luigi.store.server import fill_schema, loaded
-from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from tol_luigi.core.receipts import Receipt
     from tol_luigi.core.source import Found, Source
     from tol_luigi.store.server import Server
 
-__all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "MarkerTarget", "all_scans"]
-
-
-class MarkerTarget(luigi.LocalTarget):
-    """A stage's rows in a database: there when its marker row is, and was made with these settings.
-
-    Args:
-        path: The database.
-        stage: The stage's name in the marker table.
-        digest: Of the settings.
-    """
-
-    def __init__(self, path: Path, stage: str, digest: str) -> None:
-        super().__init__(path)
-        self.stage, self.digest = stage, digest
-
-    def exists(self) -> bool:
-        """Look at the marker row."""
-        return marker(Path(self.path), self.stage) == self.digest
+__all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "all_scans"]
 
 
 def all_scans(task: DatasetTask) -> list[ScanPartition]:
@@ -54,29 +39,58 @@ def all_scans(task: DatasetTask) -> list[ScanPartition]:
     ]
 
 
-class MakeMapping(DatasetTask):
+class MakeMapping(StageTask):
     """Give every image its id and its place; take the ids of a published mapping where there is one."""
 
     def requires(self) -> list[ScanPartition]:
         """Have every partition scanned."""
         return all_scans(self)
 
-    def output(self) -> list[luigi.LocalTarget]:
-        """The mapping, and the ledger of what it leaves out, which is whole only when the mapping is."""
-        mapping = MarkerTarget(self.layout.mapping, "mapping", self.settings.digest)
-        return [mapping, luigi.LocalTarget(self.layout.mapping_ledger)]
+    def files(self) -> list[Path]:
+        """The ledger of what the mapping leaves out; the mapping itself is finished by ``MakeSplits``."""
+        return [self.layout.mapping_ledger]
 
-    def run(self) -> None:
+    def reads(self) -> dict[str, Path]:
+        """The published mapping, if there is one."""
+        return self.settings.places(("published", "mapping"))
+
+    def more(self) -> dict[str, Any]:
+        """Tell one mapping from others by what it was made from."""
+        return {"made_from": self.made_from}
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Look at the mapping, too: at its marker, and once splits are in it at its size."""
+        mapping, splits = self.layout.mapping, self.clone(MakeSplits).receipt()
+        return (
+            super().is_intact(receipt)
+            and marker(mapping, "mapping") == receipt.more["made_from"]
+            and (
+                splits is None
+                or splits.inputs != {self.label: receipt.digest}  # those of a mapping before this one
+                or all(record.has_size(mapping) for record in splits.files.values())
+            )
+        )
+
+    def withdraw(self) -> None:
+        """Remove the mapping of which there is a receipt, for it is damaged; another may be that of a process at work."""
+        if self.receipt_path.exists():
+            remove(self.layout.mapping)
+            self.clone(MakeSplits).withdraw()
+        super().withdraw()
+
+    def make(self) -> None:
         """Put one source after the other into it."""
         with self.progress("images") as tell:
             left_out = build_mapping(
                 self.layout.mapping,
                 self._listed(),
                 published=self.settings.published.mapping,
-                digest=self.settings.digest,
+                digest=self.made_from,
                 progress=tell,
             )
             write_ledger(self.layout.mapping_ledger, left_out)
+        if not marker(self.layout.mapping, "splits"):
+            self.clone(MakeSplits).withdraw()
 
     def _listed(self) -> list[Listed]:
         settings, layout = self.settings, self.layout
@@ -100,18 +114,18 @@ class MakeMapping(DatasetTask):
         return strays_taken(older.layout.mapping_ledger, source.name, listings)
 
 
-class MakeSplits(DatasetTask):
+class MakeSplits(StageTask):
     """Assign every image to a split; take the splits of a published mapping where there are some."""
 
     def requires(self) -> MakeMapping:
         """Have the mapping."""
         return self.clone(MakeMapping)
 
-    def output(self) -> MarkerTarget:
-        """The same file, with one more table filled."""
-        return MarkerTarget(self.layout.mapping, "splits", self.settings.digest)
+    def files(self) -> list[Path]:
+        """The mapping, with one more table filled."""
+        return [self.layout.mapping]
 
-    def run(self) -> None:
+    def make(self) -> None:
         """Fill the table."""
         given = self.settings.dataset
         with self.progress("images") as tell:
@@ -122,7 +136,7 @@ class MakeSplits(DatasetTask):
                 seed=given.seed,
                 val_percent=given.val_percent,
                 train_small_percent=given.train_small_percent,
-                digest=self.settings.digest,
+                digest=self.clone(MakeMapping).made_from,
                 progress=tell,
             )
 
@@ -151,7 +165,7 @@ class _LoadedTarget(luigi.Target):
         return self.path.exists() and loaded(self.server, self.stage) == self.mark
 
 
-class LoadTask(BoundTask):
+class LoadTask(DatasetTask):
     """A stage that copies a database to the PostgreSQL server of the settings.
 
     Attributes:
@@ -180,6 +194,10 @@ class LoadTask(BoundTask):
                 "[dataset] database", "it names no server", "Name one, or leave this task out"
             )
         return _LoadedTarget(server, self.stage, self.path, self.settings.digest)
+
+    def complete(self) -> bool:
+        """Look at the marker row, and at the stages before."""
+        return self.output().exists() and all(task.complete() for task in flatten(self.requires()))
 
     def run(self) -> None:
         """Copy all tables in one transaction."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import luigi
-
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.sources import tables
 from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
-from tol_luigi.tasks.base import DatasetTask
-from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits, MarkerTarget
+from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,21 +26,36 @@ _FIRST_SIGHT = ("bioscan", "inat21", "eol", "folder")
 """The order in which class indexes count what they meet, as in the published lookups."""
 
 
-class MakeMetadata(DatasetTask):
+_TABLES = (
+    ("published", "names"), ("itis", "chains"), ("resolved", "jsonl"), ("eol", "taxon_tab"), ("eol", "scraped_page_ids"),
+    ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"), ("bioscan", "metadata"),
+    ("folder", "labels"),
+)  # fmt: skip
+
+
+class MakeMetadata(StageTask):
     """Look up the seven ranks and the common name of every image; take published lookups where given."""
 
-    def requires(self) -> DatasetTask:
-        """Have the mapping, with nobody writing to it any more."""
-        return self.clone(LoadMapping if self.settings.server else MakeSplits)
+    def requires(self) -> list[DatasetTask]:
+        """Require the mapping, with nobody writing to it any more."""
+        loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
+        return [self.clone(MakeSplits), *loads]
 
-    def output(self) -> list[luigi.LocalTarget]:
+    def files(self) -> list[Path]:
         """The names as a database and as JSON lookups, the common names, and what was odd."""
-        names = MarkerTarget(self.layout.names, "names", self.settings.digest)
         lookups = [self.layout.metadata / lookup_name(source) for source in self.settings.used]
-        others = [self.layout.common_names, self.layout.name_problems, *lookups]
-        return [names, *(luigi.LocalTarget(path) for path in others)]
+        return [self.layout.names, self.layout.common_names, self.layout.name_problems, *lookups]
 
-    def run(self) -> None:
+    def reads(self) -> dict[str, Path]:
+        """The tables of names: those of all sources, as each gives common names, too."""
+        return self.settings.places(*_TABLES)
+
+    def parts_read(self, name: str) -> list[str]:
+        """The lookups in a folder of published ones."""
+        place = self.reads()[name]
+        return [file.name for file in sorted(place.iterdir())] if place.is_dir() else [""]
+
+    def make(self) -> None:
         """Read the tables, and write a lookup for each source."""
         self.say("reading the tables of names")
         given, common_names = self.settings, self._common_names()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import luigi
-
 from tol_luigi.core.errors import ExclusionError
 from tol_luigi.core.files import write_json
 from tol_luigi.sources import SOURCES, tables
@@ -13,7 +11,7 @@ from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PredictCatalog"]
 
 
-class PredictCatalog(DatasetTask):
+class PredictCatalog(StageTask):
     """Write the catalog as it will be if no image is broken; it is also the work list of the shards."""
 
     def requires(self) -> list[DatasetTask]:
@@ -38,13 +36,16 @@ class PredictCatalog(DatasetTask):
         made = [self.clone(MakeSplits), self.clone(MakeMetadata), *loads]
         return [*made, *all_scans(self), *all_hashes(self)]
 
-    def output(self) -> list[luigi.LocalTarget]:
-        """The catalog in both forms; Parquet comes into place last."""
+    def files(self) -> list[Path]:
+        """The catalog in both forms, the ledger of what has no name, and what the exclusion lists match."""
         layout = self.layout
-        paths = (layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions)
-        return [luigi.LocalTarget(path) for path in paths]
+        return [layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions]
 
-    def run(self) -> None:
+    def reads(self) -> dict[str, Path]:
+        """The exclusion lists."""
+        return self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
+
+    def make(self) -> None:
         """Join what is known, partition by partition."""
         layout, settings = self.layout, self.settings
         guard = Guard(self._exclusions())

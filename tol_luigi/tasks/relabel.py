@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import committed, read_json, sha256_file, write_json
+from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.receipts import read_receipt
 from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.changes import Labelled, count_changes
-from tol_luigi.tasks.base import BoundTask, refuse
+from tol_luigi.tasks.base import DatasetTask, refuse
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _ComparedTarget(luigi.LocalTarget):
         return path.exists() and read_json(path)["about"] == self.about
 
 
-class RelabelShards(BoundTask):
+class RelabelShards(DatasetTask):
     """Build a dataset with the pictures of an older one, which [dataset] reuse names, and tell what has changed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -67,6 +68,10 @@ class RelabelShards(BoundTask):
         """The figures as JSON, which come into place after the text beside them."""
         about = {"older": _mark(self.older.layout), "newer": _mark(self.layout)}
         return _ComparedTarget(self.layout.relabel_report, about)
+
+    def complete(self) -> bool:
+        """Look at the comparison, and at the dataset."""
+        return bool(super().complete()) and self.requires().complete()
 
     def run(self) -> None:
         """Compare source by source, then report."""
@@ -100,5 +105,5 @@ class RelabelShards(BoundTask):
 
 def _mark(layout: Layout) -> str:
     """Tell a dataset, as it is, from others."""
-    receipt = layout.catalog_receipt
-    return f"{layout.directory} {sha256_file(receipt)[:12] if receipt.exists() else 'unfinished'}"
+    receipt = read_receipt(layout.stage_receipt("WriteCatalog"))
+    return f"{layout.directory} {receipt.digest[:12] if receipt else 'unfinished'}"

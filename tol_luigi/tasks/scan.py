@@ -7,37 +7,74 @@ import errno
 import hashlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import luigi
+import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import ArchiveError, TooManyBadError
-from tol_luigi.core.files import clear_disk_errors, committed, scratch_beside, write_json
+from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError, TooManyBadError
+from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, scratch_beside, write_json
 from tol_luigi.core.ledger import State
+from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source import Found, Member
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.older import read_taken
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.base import DatasetTask, StageTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["DrawDemonstration", "HashPartition", "ScanPartition", "StoreSettings", "all_hashes"]
+    from tol_luigi.core.receipts import Receipt
+
+__all__ = [
+    "DrawDemonstration",
+    "HashPartition",
+    "ScanPartition",
+    "StoreSettings",
+    "all_hashes",
+    "rescanned_if_changed",
+]
 
 
-class StoreSettings(DatasetTask):
+class StoreSettings(StageTask):
     """Store the settings that determine the dataset, so that it is not gone on with under others."""
 
-    def output(self) -> luigi.LocalTarget:
+    def files(self) -> list[Path]:
         """The settings, as JSON."""
-        return luigi.LocalTarget(self.layout.record)
+        return [self.layout.record]
 
-    def run(self) -> None:
-        """Write them."""
-        write_json(self.layout.record, self.settings.determining)
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Return whether the settings stored are those of this process."""
+        del receipt
+        return bool(self._stored() == self.settings.determining)
+
+    def make(self) -> None:
+        """Write them, unless another process has written others first.
+
+        Raises:
+            SettingsError: It has.
+        """
+        begun = (
+            self.receipt() is not None
+        )  # with these settings: what is stored is damaged, and may be replaced
+        write_json(self.layout.record, self.settings.determining, first_wins=not begun)
+        if self._stored() != self.settings.determining:
+            what = "another build of this dataset has begun with other settings"
+            raise SettingsError(
+                self.layout.record, what, "Choose another tag, or wait for it and use its settings"
+            )
+
+    def withdraw(self) -> None:
+        """Keep the receipt: it tells with which settings the dataset has begun."""
+
+    def _stored(self) -> Any:  # noqa: ANN401 (JSON is any)
+        try:
+            return read_json(self.layout.record)
+        except (OSError, ValueError):
+            return None
 
 
 class DrawDemonstration(DatasetTask):
@@ -51,9 +88,15 @@ class DrawDemonstration(DatasetTask):
         """A folder, which appears when everything in it is there."""
         return luigi.LocalTarget(self.settings.directory / demonstration.FOLDER)
 
+    def complete(self) -> bool:
+        """Look at the folder, and at the settings."""
+        return bool(super().complete()) and self.requires().complete()
+
     def run(self) -> None:
         """Draw them under another name, and rename."""
         folder = Path(self.output().path)
+        if folder.exists():
+            return
         scratch = scratch_beside(folder)
         try:
             with clear_disk_errors(folder), self.progress("images") as tell:
@@ -79,7 +122,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
         raise
 
 
-class ScanPartition(DatasetTask):
+class ScanPartition(StageTask):
     """List the files of one partition; or, where one archive holds all partitions, of that archive."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -89,11 +132,42 @@ class ScanPartition(DatasetTask):
         """Have the settings stored, and the demonstration drawn if that is what is built."""
         return self.clone(DrawDemonstration if self.settings.is_demonstration else StoreSettings)
 
-    def output(self) -> luigi.LocalTarget:
-        """The listing."""
-        return luigi.LocalTarget(self.layout.listing(self.source, self.partition))
+    def files(self) -> list[Path]:
+        """The listing, and the index of the archive if there is one."""
+        index = self.layout.index(self.source)
+        return [self._listing, *([index] if index.exists() else [])]
 
-    def run(self) -> None:
+    def reads(self) -> dict[str, Path]:
+        """The archive or folder, and the labels where they decide what is listed."""
+        if self.source in self.settings.taken:
+            return {}
+        labels = [(self.source, "labels")] if SOURCES[self.source].lists_by_labels else []
+        place = self.settings.sources[self.source].place(self.partition)
+        return {f"[{self.source}] images": place, **self.settings.places(*labels)}
+
+    def parts_read(self, name: str) -> list[str]:
+        """The folders in which files were found."""
+        if not self.reads()[name].is_dir():
+            return [""]
+        rows = pq.read_table(self._listing, columns=["member"])
+        return folders_of(rows["member"].to_pylist())
+
+    def withdraw(self) -> None:
+        """Where the source has changed, withdraw as well what other stages have read in it: its files, and those next to it."""
+        if self.change():
+            remove(self.layout.stage_receipt("MakeMapping"))
+            for partition in self.settings.partitions(self.source):
+                if self.settings.listing_of(self.source, partition) == self.partition:
+                    remove(self.layout.stage_receipt("HashPartition", self.source, partition))
+                    for split in ("train", "val"):
+                        remove(self.layout.receipt(split, self.source, partition))
+        super().withdraw()
+
+    @property
+    def _listing(self) -> Path:
+        return self.layout.listing(self.source, self.partition)
+
+    def make(self) -> None:
         """Scan to the end, so that an archive that is not whole is found before anything is built of it."""
         if self.source in self.settings.taken:
             self._take()
@@ -107,7 +181,7 @@ class ScanPartition(DatasetTask):
                     raise
                 listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
         self._refuse_too_many(count_states(listing))
-        write_listing(Path(self.output().path), listing)
+        write_listing(self._listing, listing)
 
     def _take(self) -> None:
         """Take the listing of the older dataset, and the index that a scan leaves beside it."""
@@ -117,7 +191,7 @@ class ScanPartition(DatasetTask):
         if index.exists():
             with committed(self.layout.index(self.source)) as scratch:
                 shutil.copyfile(index, scratch)
-        write_listing(Path(self.output().path), listing)
+        write_listing(self._listing, listing)
 
     def _refuse_too_many(self, states: Mapping[str, int]) -> None:
         """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
@@ -131,7 +205,7 @@ class ScanPartition(DatasetTask):
             )
 
 
-class HashPartition(DatasetTask):
+class HashPartition(StageTask):
     """Hash the files of one partition, where duplicates are dropped: it has to be known of them before the shards."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -145,19 +219,35 @@ class HashPartition(DatasetTask):
         """Know where the files lie."""
         return self.clone(ScanPartition, partition=self._listing)
 
-    def output(self) -> luigi.LocalTarget:
+    def files(self) -> list[Path]:
         """The hashes."""
-        return luigi.LocalTarget(self.layout.digests(self.source, self.partition))
+        return [self.layout.digests(self.source, self.partition)]
 
-    def run(self) -> None:
+    def make(self) -> None:
         """Read every file that can be an image."""
         positions, members = images_of(self.layout.listing(self.source, self._listing), self.partition)
         hashes: list[str | None] = []
-        with self.progress("files", len(members)) as tell:
+        source, partition = self.source, self.partition
+        with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as tell:
             for _, content in self.settings.sources[self.source].read(self.partition, members):
                 hashes.append(None if isinstance(content, OSError) else hashlib.sha256(content).hexdigest())
                 tell(len(hashes))
-        write_digests(Path(self.output().path), positions, hashes)
+        write_digests(self.layout.digests(self.source, self.partition), positions, hashes)
+
+
+@contextlib.contextmanager
+def rescanned_if_changed(task: DatasetTask, source: str, partition: str) -> Iterator[None]:
+    """If a source turns out to have changed while it is read, and the settings say so, have it scanned again next time."""
+    try:
+        yield
+    except ChangedError as error:
+        if task.settings.checks.changed_sources == "stop":
+            raise
+        listing = task.settings.listing_of(source, partition)
+        remove(task.layout.stage_receipt("ScanPartition", source, listing))
+        raise ChangedError(
+            error.where, error.what, "Run the same command again: it is scanned again first"
+        ) from error
 
 
 def all_hashes(task: DatasetTask) -> list[HashPartition]:

@@ -243,6 +243,12 @@ class checks(luigi.Config):
     unreadable_archive: str = Choice(
         default="stop", words=("stop", "skip"), description="what to do about an archive that is not whole"
     )
+    changed_sources: str = Choice(
+        default="stop",
+        words=("stop", "rebuild"),
+        description="what to do about sources and tables that have changed since they were read: stop, or read them again "
+        "and build again all that follows from them",
+    )
     repair: bool = Flag(default=True, description="write a shard that fails its check once more")
     max_kingdoms: int | None = Limit(description="kingdoms in a catalog")
     max_genus_without_higher: int | None = Limit(

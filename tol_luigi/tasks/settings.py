@@ -13,6 +13,7 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
+from tol_luigi.core.receipts import read_receipt
 from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
@@ -178,6 +179,11 @@ class Settings:
             case _:
                 return Folder(images, given.labels, given.name, given.partitions, index)
 
+    def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
+        """Return the files and folders that keys, as (section, key), name, by what messages call them; without empty ones."""
+        found = {f"[{section}] {key}": getattr(getattr(self, section), key) for section, key in keys}
+        return {name: place for name, place in found.items() if place is not None}
+
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
         return self._places[source][0]
@@ -326,8 +332,23 @@ def _require_companions(made: Mapping[str, Any], used: Iterable[str], origins: O
 def _consistent(made: Settings, origins: Origins) -> Settings:
     """Refuse to go on with a dataset that was begun with other settings."""
     now = made.determining  # whatever is there, since this also looks into every source
-    if made.layout.record.exists() and (differences := _differences(read_json(made.layout.record), now)):
-        where = f"{made.layout.record}: {where_set('dataset', 'tag', origins, made.dataset.tag)}"
+    begun = read_receipt(made.layout.stage_receipt("StoreSettings"))
+    if begun and begun.settings == made.digest:
+        return made  # and StoreSettings mends the record, if that is damaged
+    where = f"{made.layout.record}: {where_set('dataset', 'tag', origins, made.dataset.tag)}"
+    try:
+        before = read_json(made.layout.record)
+    except FileNotFoundError:
+        if begun is None:
+            return made
+        what = "it is missing, and the dataset was begun with other settings"
+        raise SettingsError(
+            where, what, "Choose another tag, go back to those settings, or delete the dataset"
+        ) from None
+    except (OSError, ValueError) as error:
+        what = f"it cannot be read ({' '.join(str(error).split())}), and whether these are the settings of the dataset is not known"
+        raise SettingsError(where, what, "Put it back, choose another tag, or delete the dataset") from error
+    if differences := _differences(before, now):
         what = f"this dataset was begun with other settings: {'; '.join(differences)}"
         raise SettingsError(
             where, what, "Choose another tag, go back to those settings, or delete the dataset"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import luigi
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.errors import SettingsError, ShardError, SourceError
-from tol_luigi.core.files import committed, read_json, remove, sha256_file, write_json
+from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
+from tol_luigi.core.files import committed, read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
 from tol_luigi.core.splits import SPLITS
@@ -23,22 +24,20 @@ from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
 from tol_luigi.store.older import taken_contents
-from tol_luigi.store.worklists import copy_list, lost_shards, work_list
-from tol_luigi.tasks.base import BoundTask, DatasetTask
+from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.scan import ScanPartition
+from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
 from tol_luigi.tasks.taxa import CheckTaxa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tol_luigi.core.packing import Content
-    from tol_luigi.store.worklists import CopyList, WorkList
+    from tol_luigi.core.packing import Content, Lost, Outcome
+    from tol_luigi.store.worklists import WorkList
     from tol_luigi.tasks.layout import Layout
     from tol_luigi.tasks.settings import Settings
-
-    _Written = tuple[list[Shard], Iterator[dict[str, Any]]]
 
 __all__ = [
     "CheckShards",
@@ -61,18 +60,18 @@ def all_shares(settings: Settings) -> list[dict[str, str]]:
     ]
 
 
-class PlanShards(DatasetTask):
+class PlanShards(StageTask):
     """Settle which shard numbers each (split, source, partition) writes."""
 
     def requires(self) -> list[DatasetTask]:
         """Have the work list, and its taxa found good."""
         return [self.clone(PredictCatalog), self.clone(CheckTaxa, catalog="predicted")]
 
-    def output(self) -> luigi.LocalTarget:
+    def files(self) -> list[Path]:
         """The plan, as JSON."""
-        return luigi.LocalTarget(self.layout.plan)
+        return [self.layout.plan]
 
-    def run(self) -> None:
+    def make(self) -> None:
         """Count the samples, and number the shards."""
         counts = count_samples(self.layout.predicted)
         shares = [
@@ -80,46 +79,6 @@ class PlanShards(DatasetTask):
         ]
         plan = number([(*share, counts.get(share, 0)) for share in shares], self.settings.shards.max_samples)
         write_json(self.layout.plan, [asdict(share) for share in plan])
-
-
-class ShardsTarget(luigi.LocalTarget):
-    """The shards of one (split, source, partition): there when the receipt is, and every shard has the size it says.
-
-    Args:
-        receipt: The receipt, written last.
-        folder: Where the shards lie.
-        ledger: What became of each image.
-    """
-
-    def __init__(self, receipt: Path, folder: Path, ledger: Path) -> None:
-        super().__init__(receipt)
-        self.folder, self.ledger = folder, ledger
-
-    def exists(self) -> bool:
-        """Look at the sizes of all files."""
-        try:
-            return self.ledger.exists() and not self.lost()
-        except FileNotFoundError:  # there is no receipt
-            return False
-
-    def has_records(self) -> bool:
-        """Tell whether receipt and ledger are there."""
-        return Path(self.path).exists() and self.ledger.exists()
-
-    def shards(self) -> list[Shard]:
-        """List what the receipt says."""
-        return [Shard(**shard) for shard in read_json(Path(self.path))["shards"]]
-
-    def lost(self) -> list[Shard]:
-        """List the shards that are missing, or have not the size that the receipt says."""
-        return [shard for shard in self.shards() if not _has_size(self.folder / shard.name, shard.size)]
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
 
 
 class ShareTask(DatasetTask):
@@ -135,10 +94,10 @@ class ShareTask(DatasetTask):
         return self.split, self.source, self.partition
 
 
-class WriteShards(ShareTask):
+class WriteShards(ShareTask, StageTask):
     """Write the shards of one partition of a split; those of train_small are copied out of those of train.
 
-    Where receipt and ledger are there, only shards that are not are written.
+    Where a receipt says that they were written from the same work list, only shards that are missing are written.
     """
 
     def requires(self) -> list[DatasetTask]:
@@ -151,31 +110,62 @@ class WriteShards(ShareTask):
             stages.append(self.clone(HashBenchmarks))
         return [*stages, self.clone(ScanPartition, partition=listing)]
 
-    def output(self) -> ShardsTarget:
-        """The receipt, which comes into place after the shards and their ledger."""
-        layout = self.layout
-        folder = layout.shard(self.split, 0).parent
-        return ShardsTarget(layout.receipt(*self.about), folder, layout.ledger(*self.about))
+    @property
+    def receipt_path(self) -> Path:
+        """Where the receipt is: it comes into place after the shards and their ledger."""
+        return self.layout.receipt(*self.about)
+
+    def shards(self, receipt: Receipt | None = None) -> list[Shard]:
+        """Return what a receipt, or the one that is there, says of the shards; nothing if there is none."""
+        receipt = receipt or self.receipt()
+        return [Shard(**shard) for shard in receipt.more["shards"]] if receipt else []
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the shards."""
+        return self.layout.shard(self.split, 0).parent
 
     def run(self) -> None:
         """Withdraw the verdict on older shards, then write shards, ledger and receipt, in this order."""
+        forget_what_is_complete()
         if self.complete():  # another process has been quicker
             return
+        remove(self.layout.verdict(*self.about))
+        share, work = self._share(), self._work()
+        notes = {"version": __version__, "work": work.digest}
+        with rescanned_if_changed(self, self.source, self.partition):
+            if not self._restored(share, work, notes["work"]):
+                self._write(share, work, notes)
+        forget_what_is_complete()
+
+    def _write(self, share: Share, work: WorkList | CopyList, notes: dict[str, str]) -> None:
         layout = self.layout
-        remove(layout.verdict(*self.about))
-        share = self._share()
-        if self._restored(share):
-            return
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
         with self.progress("images", share.samples) as tell:
-            if self.split == "train_small":
-                shards, ledger = self._copied(paths, share)
+            if isinstance(work, CopyList):
+                shards, outcomes = copy_samples(work.copies, paths)
                 tell(share.samples)
             else:
-                shards, ledger = self._packed(paths, share, tell)
+                shards, outcomes = self._packed(work, paths, tell)
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
-        write_ledger(layout.ledger(*self.about), ledger, schema)
-        write_json(layout.receipt(*self.about), self._receipt(share, shards))
+        write_ledger(layout.ledger(*self.about), work.ledger(outcomes, share.numbers), schema)
+        self.receipt_of(share, shards, notes).write(self.receipt_path)
+
+    def receipt_of(self, share: Share, shards: list[Shard], notes: dict[str, str]) -> Receipt:
+        """Return the receipt of shards, with their ledger, as they are."""
+        directory = self.layout.directory
+        folder = self.folder.relative_to(directory).as_posix()
+        files = {f"{folder}/{shard.name}": FileRecord(shard.size, shard.sha256) for shard in shards}
+        files |= record_files(directory, [self.layout.ledger(*self.about)])
+        more = {
+            "split": self.split,
+            "source": self.source,
+            "partition": self.partition,
+            "planned": share.samples,
+            "samples": sum(shard.samples for shard in shards),
+            "shards": [asdict(shard) for shard in shards],
+        }
+        return Receipt(self.label, self.settings.digest, self.inputs(), files, more, notes)
 
     def _share(self) -> Share:
         about = {"split": self.split, "source": self.source, "partition": self.partition}
@@ -186,45 +176,59 @@ class WriteShards(ShareTask):
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share) -> bool:
-        """Write lost shards once more, if receipt and ledger tell what they were, and nothing else.
+    def _restored(self, share: Share, work: WorkList | CopyList, digest: str) -> bool:
+        """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
 
         Returns:
             Whether they are there. If not, everything has to be written.
         """
-        output = self.output()
-        if not output.has_records():
+        receipt, ledger = self.receipt(), self.layout.ledger(*self.about)
+        planned = [self.layout.shard(self.split, number).name for number in share.numbers]
+        if (
+            receipt is None
+            or receipt.notes.get("work") != digest
+            or planned != [shard.name for shard in self.shards(receipt)]
+            or not receipt.files[ledger.relative_to(self.layout.directory).as_posix()].has_size(ledger)
+        ):
             return False
+        missing = [
+            shard for shard in self.shards(receipt) if not _has_size(self.folder / shard.name, shard.size)
+        ]
         try:
-            self._restore(output, share)
-        except OtherBytesError:  # the inputs have changed, or what is copied
+            self._restore(work, lost_shards(ledger, missing, self.folder))
+        except OtherBytesError as error:  # the inputs have changed, or what is copied
             if self.split == "train_small":
                 self._refuse_damaged_train()
+            elif self.settings.checks.changed_sources == "stop":
+                where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+                raise ChangedError(
+                    where, f"has changed since it was read, or cannot be read ({error})"
+                ) from error
             # From here on shards are replaced of which the receipt would not be true.
-            remove(Path(output.path))
+            remove(self.receipt_path)
             return False
+        if receipt.inputs != self.inputs():
+            replace(receipt, inputs=self.inputs()).write(self.receipt_path)
         return True
 
-    def _restore(self, output: ShardsTarget, share: Share) -> None:
-        layout, given = self.layout, self.settings
-        planned = [layout.shard(self.split, number).name for number in share.numbers]
-        if planned != [shard.name for shard in output.shards()]:
-            raise OtherBytesError(output.path)
-        lost = lost_shards(output.ledger, output.lost(), output.folder)
-        if self.split == "train_small":
-            recopy(self._copy_list().copies, lost)
+    def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
+        if isinstance(work, CopyList):
+            recopy(work.copies, lost)
             return
-        work = self._work_list().only({image for shard in lost for image in shard.ids})
-        with self.progress("images", len(work.samples)) as tell:
-            repack(work.samples, self._contents(work), lost, spec=given.image_spec, progress=tell)
+        chosen = work.only({image for shard in lost for image in shard.ids})
+        with self.progress("images", len(chosen.samples)) as tell:
+            repack(chosen.samples, self._contents(chosen), lost, spec=self.settings.image_spec, progress=tell)
 
     def _refuse_damaged_train(self) -> None:
         """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
-        train = self.clone(WriteShards, split="train").output()
+        train = self.clone(WriteShards, split="train")
         if damaged := first_damaged(train.folder, train.shards()):
             remove(self.layout.verdict("train", self.source, self.partition))
             what = "it is copied from, and its checksum is not that of the receipt"
             raise ShardError(damaged, what, "Run the same command again: it is checked first then")
+
+    def _work(self) -> WorkList | CopyList:
+        return self._copy_list() if self.split == "train_small" else self._work_list()
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
@@ -269,10 +273,11 @@ class WriteShards(ShareTask):
         what = f"{len(places)} of {len(work.members)} images have no picture there{because}"
         raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
 
-    def _packed(self, paths: list[Path], share: Share, tell: Callable[[int], None]) -> _Written:
+    def _packed(
+        self, work: WorkList, paths: list[Path], tell: Callable[[int], None]
+    ) -> tuple[list[Shard], list[Outcome]]:
         source, given = self.settings.sources[self.source], self.settings
-        work = self._work_list()
-        shards, outcomes = pack(
+        return pack(
             work.samples,
             self._contents(work),
             paths,
@@ -284,7 +289,6 @@ class WriteShards(ShareTask):
             progress=tell,
             benchmarks=self._benchmarks(),
         )
-        return shards, work.ledger(outcomes, share.numbers)
 
     def _benchmarks(self) -> Benchmarks | None:
         guard = self.settings.leak_guard
@@ -292,41 +296,15 @@ class WriteShards(ShareTask):
             return None
         return Benchmarks(read_benchmarks(self.layout.benchmarks), guard.distance)
 
-    def _copied(self, paths: list[Path], share: Share) -> _Written:
-        work = self._copy_list()
-        shards, outcomes = copy_samples(work.copies, paths)
-        return shards, work.ledger(outcomes, share.numbers)
 
-    def _receipt(self, share: Share, shards: list[Shard]) -> dict[str, Any]:
-        return {
-            "split": self.split,
-            "source": self.source,
-            "partition": self.partition,
-            "settings": self.settings.digest,
-            "version": __version__,
-            "planned": share.samples,
-            "samples": sum(shard.samples for shard in shards),
-            "shards": [asdict(shard) for shard in shards],
-        }
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
-class _VerdictTarget(luigi.LocalTarget):
-    """A verdict: there when it is good, and about the receipt that is there."""
-
-    def __init__(self, path: Path, receipt: Path) -> None:
-        super().__init__(path)
-        self.receipt = receipt
-
-    def exists(self) -> bool:
-        """Compare the verdict with the receipt."""
-        try:
-            verdict = read_json(Path(self.path))
-            return not verdict["findings"] and bool(verdict["receipt"] == sha256_file(self.receipt))
-        except FileNotFoundError:
-            return False
-
-
-class CheckShards(ShareTask, BoundTask):
+class CheckShards(ShareTask, StageTask):
     """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
 
     def requires(self) -> list[DatasetTask]:
@@ -338,37 +316,51 @@ class CheckShards(ShareTask, BoundTask):
         """Rest on the shards alone: that those of train are checked once more changes nothing here."""
         return [self.clone(WriteShards)]
 
-    def output(self) -> _VerdictTarget:
-        """The verdict."""
-        return _VerdictTarget(self.layout.verdict(*self.about), self.layout.receipt(*self.about))
+    @property
+    def receipt_path(self) -> Path:
+        """Where the receipt is: it is the verdict."""
+        return self.layout.verdict(*self.about)
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Return whether the verdict is good."""
+        return not receipt.more["findings"]
 
     def run(self) -> None:
         """Check; as the settings say, write damaged shards once more; then judge."""
+        forget_what_is_complete()
+        if self.complete():  # another process has been quicker
+            return
         findings = self._check()
         if findings and self.settings.checks.repair:
             findings = self._repaired({Path(finding["shard"]) for finding in findings})
-        verdict = {"receipt": sha256_file(self.layout.receipt(*self.about)), "findings": findings}
-        write_json(self.layout.verdict(*self.about), verdict)
+        self.write_verdict(findings)
+        forget_what_is_complete()
         if findings:
             collect_bad_shards(self.layout, all_shares(self.settings))
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
 
+    def write_verdict(self, findings: list[dict[str, str]]) -> None:
+        """Write the verdict on the shards that are there."""
+        inputs = self.inputs()
+        # What was found good counts as something else where other shards were.
+        more = {"findings": findings, "about": inputs}
+        Receipt(self.label, self.settings.digest, inputs, {}, more).write(self.receipt_path)
+
     def _repaired(self, damaged: set[Path]) -> list[dict[str, str]]:
         """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
-        receipt = self.layout.receipt(*self.about)
-        before = sha256_file(receipt)
-        remove(self.layout.verdict(*self.about))
+        before = self.inputs()
+        remove(self.receipt_path)
         for path in damaged:
             remove(path)
         self.clone(WriteShards).run()
-        return self._check({path.name for path in damaged} if sha256_file(receipt) == before else None)
+        return self._check({path.name for path in damaged} if self.inputs() == before else None)
 
     def _check(self, names: set[str] | None = None) -> list[dict[str, str]]:
         """Check the shards of these names, or all."""
         layout = self.layout
-        written = self.clone(WriteShards).output().shards()
+        written = self.clone(WriteShards).shards()
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.about))
@@ -378,8 +370,8 @@ class CheckShards(ShareTask, BoundTask):
 
 def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
     """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
-    verdicts = [path for share in shares if (path := layout.verdict(**share)).exists()]
-    list_bad_shards(layout, [finding for path in verdicts for finding in read_json(path)["findings"]])
+    verdicts = [verdict for share in shares if (verdict := read_receipt(layout.verdict(**share)))]
+    list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more["findings"]])
 
 
 def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:

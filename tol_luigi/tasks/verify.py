@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import secrets
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import luigi
 
-from tol_luigi.core.errors import ShardError
+from tol_luigi.core.errors import ShardError, SourceError
 from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
-from tol_luigi.store.worklists import foretold
-from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.store.worklists import foretold, work_list
+from tol_luigi.tasks.base import DatasetTask, forget_what_is_complete
+from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.shards import ShareTask, all_shares, list_bad_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from tol_luigi.store.worklists import Foretold
+    from tol_luigi.tasks.base import StageTask
 
 __all__ = ["VerifyDataset", "VerifyShards"]
 
@@ -33,7 +40,10 @@ T = TypeVar("T")
 
 _STARTED = time.monotonic()
 
-_REPAIR = "With [checks] repair = true, BuildCatalog makes damaged shards again"
+_REPAIRED = "-repaired"
+"""What the mark of a verification after a repair ends with."""
+
+_REPAIR = "VerifyDataset --repair makes again what can be made"
 
 
 class _BegunParameter(luigi.Parameter):
@@ -80,13 +90,15 @@ class VerifyShards(ShareTask):
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
         description="receipt: are all shards there? members: is every byte as it should be? "
-        "pixels: can every picture be decoded, too?",
+        "pixels: can every picture be decoded, too? sources: are the files that samples were made of still the same?",
     )
     begun: str = _BegunParameter(description="tells this verification from others")
 
     def output(self) -> _FoundTarget:
         """The findings, which take the place of those of an earlier verification."""
-        folder = self.layout.shards / "verification" / self.level / self.split / self.source
+        # What was found first is asked for again once everything has been verified after a repair.
+        when = f"{self.level}{_REPAIRED}" if self.begun.endswith(_REPAIRED) else self.level
+        folder = self.layout.shards / "verification" / when / self.split / self.source
         return _FoundTarget(folder / f"{self.partition}.json", self.begun)
 
     def run(self) -> None:
@@ -111,19 +123,63 @@ class VerifyShards(ShareTask):
         layout, level = self.layout, Level(self.level)
         receipt, ledger = layout.receipt(*self.about), layout.ledger(*self.about)
         folder = layout.shard(self.split, 0).parent
-        said = _readable(receipt, read_json)
+        said = _readable(receipt, _receipt).more
         shards = _readable(receipt, lambda _: [Shard(**shard) for shard in said["shards"]])
+        whole = _receipt(receipt).files[ledger.relative_to(layout.directory).as_posix()]
+        if damage := _damage(ledger, whole, is_read=level is not Level.RECEIPT):
+            raise ShardError(ledger, damage, _REPAIR)
         ids = _readable(ledger, ids_by_shard)
         expected = None
         findings = check_records(folder, receipt, shards, said["samples"], ids)
         if level is not Level.RECEIPT:
-            expected = _readable(layout.predicted, lambda path: foretold(path, *self.about))
-            findings += _strangers(ledger, expected)
+            expected = self._expected()
+            findings += _strangers(ledger, expected) if expected else []
         size = self.settings.images.width, self.settings.images.height
         samples = expected.samples if expected else None
         with self.progress("shards", len(shards)) as tell:
             findings += check_shards(folder, shards, ids, size, tell, level=level, samples=samples)
+        if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.taken:
+            findings += self._files_changed()
         return shards, findings
+
+    def _files_changed(self) -> list[dict[str, str]]:
+        """Compare the files that samples were made of with what the ledger tells of them, by name and SHA-256."""
+        layout, source = self.layout, self.settings.sources[self.source]
+        ledger = read_ledger(layout.ledger(*self.about), ["id", "name", "sha256"]).to_pylist()
+        known = {row["id"]: (row["name"], row["sha256"]) for row in ledger if row["sha256"]}
+        listing = layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
+        work = work_list(layout.predicted, listing, *self.about).only(set(known))
+        findings = []
+        try:
+            for place, content in source.read(self.partition, work.members):
+                image, name = work.samples[place].id, work.members[place].name
+                found = "" if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()
+                if known[image] != (name, found):
+                    what = f"it is not what {image} was made of: {known[image][0]}, SHA-256 {known[image][1]}"
+                    findings.append(
+                        {
+                            "shard": f"{source.place(self.settings.listing_of(self.source, self.partition))}: {name}",
+                            "what": what,
+                        }
+                    )
+        except SourceError as error:
+            findings.append({"shard": error.where, "what": error.what})
+        return findings
+
+    def _expected(self) -> Foretold | None:
+        """Read what the predicted catalog says of the partition; None if it is damaged, which ``VerifyDataset`` reports."""
+        with contextlib.suppress(ShardError):
+            return _readable(self.layout.predicted, lambda path: foretold(path, *self.about))
+        return None
+
+
+def _damage(path: Path, record: FileRecord, *, is_read: bool) -> str:
+    """Return what is wrong with a file, "" if it is as its receipt says; only its size counts if it is not read."""
+    if not path.exists():
+        return "it is missing"
+    if not record.has_size(path):
+        return f"it has {path.stat().st_size} bytes, not {record.bytes}"
+    return "its checksum is not that of its receipt" if is_read and record_file(path) != record else ""
 
 
 def _readable(path: Path, read: Callable[[Path], T]) -> T:
@@ -140,6 +196,19 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
     except (OSError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error
+
+
+def _receipt(path: Path) -> Receipt:
+    """Read a receipt.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    path.read_bytes()
+    receipt = read_receipt(path)
+    if receipt is None:
+        raise ValueError("it is damaged")
+    return receipt
 
 
 def _strangers(ledger: Path, expected: Foretold) -> list[dict[str, str]]:
@@ -161,36 +230,51 @@ class VerifyDataset(DatasetTask):
     so that a later verification takes the place of an earlier one. Of two that run at once, one may stop with an
     error; give both the same mark, and they share the work.
 
-    Nothing is made here and nothing mended. What is wrong loses its verdict, so that the next BuildCatalog
-    checks it, and makes it again if the settings say so.
+    Nothing is made here. What is wrong with shards loses its verdict, so that the next BuildCatalog checks it. With
+    ``repair``, files that are wrong are removed, BuildCatalog makes them again, and all is verified once more.
     """
 
     level: str = luigi.ChoiceParameter(
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
         description="receipt: are all shards there? members: is every byte as it should be? "
-        "pixels: can every picture be decoded, too?",
+        "pixels: can every picture be decoded, too? sources: are the files that samples were made of still the same?",
     )
     begun: str = _BegunParameter(
         description="tells this verification from others; an earlier one's goes on with that, several workers' shares it"
     )
+    repair: bool = luigi.BoolParameter(
+        default=False,
+        significant=False,
+        description="remove files that are wrong, build them again, and verify once more",
+    )
 
     def requires(self) -> list[VerifyShards]:
         """Have every partition of every split verified."""
-        if not self.layout.record.exists():
+        if not self._is_there():
             return []
         return [self.clone(VerifyShards, **share) for share in all_shares(self.settings)]
+
+    def _is_there(self) -> bool:
+        """Return whether there is a dataset, be it damaged."""
+        return self.layout.record.exists() or self.layout.manifest.exists()
 
     def output(self) -> _FoundTarget:
         """The report as JSON, which comes into place after the text beside it; there where nothing is wrong."""
         return _FoundTarget(self.layout.shards / "verification-report.json", self.begun, good=True)
 
-    def run(self) -> None:
-        """Put the findings together, report them, and fail if there are any."""
+    def run(self) -> Iterator[DatasetTask]:
+        """Put the findings together, report them, and fail if there are any, unless they can be repaired."""
         layout = self.layout
-        if not layout.record.exists():
+        if not self._is_there():
             raise ShardError(layout.directory, "there is no dataset", "Build it first: BuildCatalog")
-        made = self._verification()
+        made = self.verification()
+        if made.findings and self.repair:
+            self._remove(made.findings)
+            yield self.clone(BuildCatalog)
+            again = VerifyDataset(level=self.level, begun=f"{self.begun}{_REPAIRED}")
+            yield again
+            made = replace(again.verification(), begun=self.begun)
         list_bad_shards(layout, [finding for finding in made.findings if finding["shard"].endswith(".tar")])
         report = Path(self.output().path)
         with committed(report.with_suffix(".txt")) as scratch:
@@ -203,7 +287,8 @@ class VerifyDataset(DatasetTask):
             remedy = f"See {report.with_suffix('.txt')}. {_REPAIR}"
             raise ShardError(first["shard"], f"{first['what']} ({count} findings)", remedy)
 
-    def _verification(self) -> Verification:
+    def verification(self) -> Verification:
+        """Put together what was found, in the shards and in all other files."""
         found: list[dict[str, Any]] = []
         findings: list[dict[str, str]] = []
         named: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -211,6 +296,7 @@ class VerifyDataset(DatasetTask):
             found.append(read_json(Path(task.output().path)))
             findings += found[-1]["findings"]
             named[task.split] += found[-1]["names"]
+        findings += self._files_damaged()
         for split, names in named.items():
             folder = self.layout.shard(split, 0).parent
             findings += check_numbering(folder, names, [path.name for path in folder.glob("*.tar")])
@@ -222,5 +308,41 @@ class VerifyDataset(DatasetTask):
             samples=sum(one["samples"] for one in found),
             size=sum(one["bytes"] for one in found),
             seconds=time.monotonic() - _STARTED,
-            findings=findings,
+            findings=list({tuple(finding.items()): finding for finding in findings}.values()),
         )
+
+    def _stages(self) -> list[StageTask]:
+        """List the stages whose files are verified here.
+
+        Shards have their own tasks, and verdicts that are missing or damaged are given again by the next build.
+        """
+        manifest = self.clone(WriteManifest)
+        return [stage for stage in (*manifest.stages(), manifest) if not isinstance(stage, ShareTask)]
+
+    def _files_damaged(self) -> list[dict[str, str]]:
+        """Compare the files of every stage with its receipt."""
+        findings = []
+        for stage in self._stages():
+            if (receipt := stage.receipt()) is None:
+                what = "its receipt is damaged" if stage.receipt_path.exists() else "its receipt is missing"
+                findings.append({"shard": str(stage.receipt_path), "what": what})
+                continue
+            for name, record in receipt.files.items():
+                path = self.layout.directory / name
+                if path == self.layout.bad_shards and path.exists():
+                    continue  # a verification writes it as well
+                if damage := _damage(path, record, is_read=Level(self.level) is not Level.RECEIPT):
+                    findings.append({"shard": str(path), "what": damage})
+        return findings
+
+    def _remove(self, findings: Sequence[dict[str, str]]) -> None:
+        """Remove the files that are wrong, once: this task runs again when they have been made."""
+        mark = self.layout.shards / "verification" / "repair.json"
+        if mark.exists() and read_json(mark)["begun"] == self.begun:
+            return
+        for finding in findings:
+            path = Path(finding["shard"])
+            if path.is_relative_to(self.layout.directory) and path != self.layout.record:
+                remove(path)
+        forget_what_is_complete()
+        write_json(mark, {"begun": self.begun, "removed": sorted({finding["shard"] for finding in findings})})

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tol_luigi.core.sightings import find_change, folders_of, read_sightings, write_sightings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_folders_of() -> None:
+    assert folders_of(["a/b/1.jpg", "a/b/2.jpg", "c/3.jpg", "4.jpg", "empty/"]) == ["", "a", "a/b", "c"]
+    assert folders_of([]) == [""]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, tuple[Path, list[str]]]:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "a" / "1.jpg").write_bytes(b"1")
+    (tmp_path / "table.csv").write_bytes(b"x")
+    return {"[x] images": (tmp_path / "images", ["", "a"]), "[x] table": (tmp_path / "table.csv", [""])}
+
+
+def grow(folder: Path) -> None:
+    (folder / "table.csv").write_bytes(b"xy")
+
+
+def touch(folder: Path) -> None:
+    os.utime(folder / "table.csv", ns=(1, 1))
+
+
+def add(folder: Path) -> None:
+    (folder / "images" / "a" / "2.jpg").write_bytes(b"2")
+
+
+def take(folder: Path) -> None:
+    (folder / "table.csv").unlink()
+
+
+def nothing(_: Path) -> None:
+    """Change nothing."""
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "what"),
+    [
+        pytest.param(nothing, "", "", id="nothing"),
+        pytest.param(grow, "table.csv", "has changed since it was read: 2 bytes, not 1", id="size"),
+        pytest.param(touch, "table.csv", "has changed since it was read, by its time of change", id="time"),
+        pytest.param(
+            add, "images/a", "has changed since it was read, by its time of change", id="a new file"
+        ),
+        pytest.param(take, "table.csv", "is gone since it was read", id="gone"),
+    ],
+)
+def test_find_change(
+    change: Callable[[Path], None],
+    name: str,
+    what: str,
+    places: dict[str, tuple[Path, list[str]]],
+    tmp_path: Path,
+) -> None:
+    for path in (tmp_path / "table.csv", tmp_path / "images", tmp_path / "images" / "a"):
+        os.utime(path, ns=(10**18, 10**18))
+    write_sightings(tmp_path / "seen.json", places)
+    change(tmp_path)
+    seen = read_sightings(tmp_path / "seen.json")
+
+    assert seen
+    found = find_change(seen, {called: place for called, (place, _) in places.items()})
+    assert found == ((tmp_path / name, what) if what else None)
+
+
+def test_a_place_that_moves_is_the_same(places: dict[str, tuple[Path, list[str]]], tmp_path: Path) -> None:
+    write_sightings(tmp_path / "seen.json", places)
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    seen = read_sightings(tmp_path / "seen.json")
+
+    assert seen
+    assert find_change(seen, {"[x] images": tmp_path / "elsewhere"}) is None
+    assert find_change(seen, {"[y] images": tmp_path / "elsewhere"}) == (
+        tmp_path / "elsewhere",
+        "was not read before, as [y] images",
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff"])
+def test_what_cannot_be_read_was_not_seen(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "seen.json").write_bytes(content)
+    assert read_sightings(tmp_path / "seen.json") is None

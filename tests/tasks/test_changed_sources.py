@@ -1,0 +1,217 @@
+"""Sources that change after they were read: the dataset becomes that of the new ones, or one line says what has changed."""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sessions import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Digests = Callable[..., dict[str, str]]
+Files = list[tuple[tarfile.TarInfo, bytes]]
+
+INTERMEDIATE = (
+    "", "listings", "mapping.sqlite", "predicted-catalog.parquet", "plan.json", "metadata/names.sqlite", "receipts",
+    "224x224/train/shard-000000.tar",
+)  # fmt: skip
+"""What is deleted between the change and the build; first nothing."""
+
+
+def files_of(archive: Path) -> Files:
+    with tarfile.open(archive) as tar:
+        return [(member, tar.extractfile(member).read()) for member in tar if member.isfile()]  # type: ignore[union-attr]
+
+
+def pack(archive: Path, files: Files) -> None:
+    with tarfile.open(archive, "w") as tar:
+        for member, content in files:
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+def reorder_an_archive(sources: Path) -> None:
+    files = files_of(sources / "eol" / "image_set_01.tar")
+    random.Random(1).shuffle(files)  # noqa: S311 (the same order each time)
+    pack(sources / "eol" / "image_set_01.tar", files)
+
+
+def take_from_an_archive(sources: Path) -> None:
+    archive = sources / "eol" / "image_set_01.tar"
+    pack(archive, files_of(archive)[2:])
+
+
+def add_to_an_archive(sources: Path) -> None:
+    archive = sources / "eol" / "image_set_01.tar"
+    files = files_of(archive)
+    member = tarfile.TarInfo("1_" + files[0][0].name.split("_", 1)[1])
+    pack(archive, [(member, files[0][1]), *files])
+
+
+def change_a_file_in_an_archive(sources: Path) -> None:
+    archive = sources / "eol" / "image_set_02.tar"
+    (member, content), *others = files_of(archive)
+    flipped = bytearray(content)
+    flipped[len(flipped) // 2] ^= 1
+    pack(archive, [(member, bytes(flipped)), *others])
+
+
+def swap_two_archives(sources: Path) -> None:
+    swap(sources / "eol" / "image_set_01.tar", sources / "eol" / "image_set_02.tar")
+
+
+def swap_two_images(sources: Path) -> None:
+    swap(*sorted((sources / "bioscan" / "part1").iterdir())[:2])
+
+
+def swap(one: Path, other: Path) -> None:
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+
+
+def class_folder(sources: Path) -> Path:
+    return sorted((sources / "inat21" / "train").iterdir())[3]
+
+
+def add_an_image_to_a_class(sources: Path) -> None:
+    first = min(class_folder(sources).iterdir())
+    shutil.copyfile(first, first.with_name(f"{first.stem[:-1]}0.jpg"))
+
+
+def take_an_image_from_a_class(sources: Path) -> None:
+    min(class_folder(sources).iterdir()).unlink()
+
+
+def put_a_file_among_the_classes(sources: Path) -> None:
+    (sources / "inat21" / "train" / "stray.jpg").write_bytes(b"x")
+
+
+def change_the_labels(sources: Path) -> None:
+    labels = sources / "labels.csv"
+    labels.write_text(labels.read_text(encoding="utf-8").replace("Genus03", "Other03"), encoding="utf-8")
+
+
+def change_a_table_of_names(sources: Path) -> None:
+    chains = sources / "chains.csv"
+    chains.write_text(chains.read_text(encoding="utf-8").replace("Animalia,", "Anamalia,"), encoding="utf-8")
+
+
+def add_an_image_without_a_label(sources: Path) -> None:
+    folder = sources / "folder" / "part1"
+    shutil.copyfile(min(folder.iterdir()), folder / "AAA.jpg")
+
+
+CHANGES = (
+    reorder_an_archive, take_from_an_archive, add_to_an_archive, change_a_file_in_an_archive, swap_two_archives,
+    swap_two_images, add_an_image_to_a_class, take_an_image_from_a_class, put_a_file_among_the_classes, change_the_labels,
+    change_a_table_of_names, add_an_image_without_a_label,
+)  # fmt: skip
+
+
+def make_sources(shared: Path, sources: Path) -> None:
+    """Copy the sample so that it can be changed: all four kinds of sources, with EOL's archives not packed."""
+    sample = shared / "sample"
+    for name, copy in (("inat21", "inat21"), ("bioscan", "bioscan"), ("bioscan", "folder")):
+        shutil.copytree(sample / name, sources / copy, copy_function=shutil.copyfile)
+    (sources / "eol").mkdir()
+    for number in ("01", "02"):
+        pack(
+            sources / "eol" / f"image_set_{number}.tar",
+            files_of(sample / "eol-original" / f"image_set_{number}.tar.gz"),
+        )
+    images = sorted((sources / "folder").rglob("*.jpg"))
+    rows = [
+        f"{image.relative_to(sources / 'folder')},Animalia,Arthropoda,Insecta,Diptera,,Genus{number:02d},alba"
+        for number, image in enumerate(images)
+    ]
+    header = "file,kingdom,phylum,class,order,family,genus,species"
+    (sources / "labels.csv").write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    shutil.copyfile(sample / "metadata/itis/species_level_taxonomy_chains.csv", sources / "chains.csv")
+    for path in (sources, *sources.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.fixture
+def sections(shared: Path, tmp_path: Path) -> dict[str, dict[str, Any]]:
+    tables, sources = shared / "sample" / "metadata", tmp_path / "sources"
+    return {
+        "dataset": {"root": "out", "tag": "x"},
+        "eol": {"images": sources / "eol", "taxon_tab": tables / "eol/dh21/taxon.tab"},
+        "inat21": {"images": sources / "inat21", "partitions": 4},
+        "bioscan": {
+            "images": sources / "bioscan",
+            "metadata": tables / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.jsonld",
+        },
+        "folder": {"images": sources / "folder", "labels": sources / "labels.csv"},
+        "itis": {"chains": sources / "chains.csv"},
+        "checks": {"max_bad_percent": 100},
+    }
+
+
+@pytest.fixture
+def session(
+    shared: Path, tmp_path: Path, settings_file: Any, sections: dict[str, dict[str, Any]]
+) -> Iterator[Session]:
+    make_sources(shared, tmp_path / "sources")
+    with Session(settings_file(sections)) as session:
+        yield session
+
+
+def overwrite_an_image(sources: Path) -> Path:
+    """Change a byte of a file without touching its folder."""
+    image = min((sources / "bioscan" / "part1").iterdir())
+    content = bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 1
+    image.write_bytes(content)
+    return image
+
+
+def test_files_are_compared_with_the_sources_on_request(tmp_path: Path, session: Session) -> None:
+    assert session.run().succeeded
+    assert session.run("VerifyDataset", level="sources", begun="before").succeeded
+    image = overwrite_an_image(tmp_path / "sources")
+    assert not session.run("VerifyDataset", level="sources", begun="after").succeeded
+
+    report = next(tmp_path.rglob("verification-report.txt")).read_text(encoding="utf-8")
+    assert image.name in report
+    assert report.count("it is not what ") == 1
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_change_is_built_anew_or_told_of(
+    change: Callable[[Path], None], tmp_path: Path, session: Session, digests: Digests
+) -> None:
+    assert session.run().succeeded
+    dataset = next(tmp_path.rglob("dataset.json")).parent
+    kept = tmp_path / "kept"
+    shutil.copytree(dataset, kept)
+    before = digests(kept)
+    change(tmp_path / "sources")
+    shutil.rmtree(dataset)
+    assert session.run().succeeded
+    after = digests(dataset)
+    assert after != before
+
+    for policy in ("stop", "rebuild"):
+        for name in INTERMEDIATE:
+            shutil.rmtree(dataset)
+            shutil.copytree(kept, dataset)
+            if name:
+                path = dataset / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            told = f"{policy}, without {name or 'nothing'}"
+            ended = session.run(settings={"changed_sources": policy})
+            if ended.succeeded:
+                assert digests(dataset) == after, told
+            else:
+                assert policy == "stop", told
+                assert "changed since it was read" in ended.errors[-1], told
+                assert "[checks] changed_sources = rebuild" in ended.errors[-1], told

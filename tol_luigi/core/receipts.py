@@ -1,0 +1,116 @@
+"""Receipts: what a stage has written, and what it was made from.
+
+A receipt is written last, so files without one belong to a stage that has not ended. It bears a checksum of its own:
+one that does not parse, or has changed, is no receipt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.files import read_json, sha256_file, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["FileRecord", "Receipt", "read_receipt", "record_file", "record_files"]
+
+_CHECKSUM = "checksum"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What is known of a file.
+
+    Attributes:
+        bytes: Its size.
+        sha256: 64 hexadecimal digits.
+    """
+
+    bytes: int
+    sha256: str
+
+    def has_size(self, path: Path) -> bool:
+        """Return whether a file exists and has this size."""
+        try:
+            return path.stat().st_size == self.bytes
+        except OSError:
+            return False
+
+
+def record_file(path: Path) -> FileRecord:
+    """Return size and SHA-256 of a file."""
+    return FileRecord(path.stat().st_size, sha256_file(path))
+
+
+def record_files(directory: Path, paths: Iterable[Path]) -> dict[str, FileRecord]:
+    """Return the records of files by their paths below a directory, with ``/`` between the parts."""
+    return {path.relative_to(directory).as_posix(): record_file(path) for path in paths}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a task has written, and what it was made from.
+
+    Attributes:
+        task: The task in a few words, such as ``ScanPartition eol image_set_01``.
+        settings: Digest of the settings that determine the dataset.
+        inputs: Digest of what each task before it has made, by that task.
+        files: What it has written, by path below the dataset's folder.
+        more: What else the stage records; it belongs to what the task has made.
+        notes: The same, if it does not, such as the version of the program.
+        checksum: Of all this, as the file has it; "" for a receipt that was not read from one.
+    """
+
+    task: str
+    settings: str
+    inputs: Mapping[str, str]
+    files: Mapping[str, FileRecord]
+    more: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    checksum: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the task has made, whatever it was made from."""
+        files = {name: [record.bytes, record.sha256] for name, record in self.files.items()}
+        return _digest({"files": files, "more": self.more})
+
+    def write(self, path: Path) -> None:
+        """Write the receipt, whole or not at all."""
+        content = {
+            "task": self.task,
+            "settings": self.settings,
+            "inputs": dict(self.inputs),
+            "files": {
+                name: {"bytes": record.bytes, "sha256": record.sha256} for name, record in self.files.items()
+            },
+            **self.more,
+            "notes": dict(self.notes),
+        }
+        write_json(path, {**content, _CHECKSUM: _digest(content)})
+
+
+def read_receipt(path: Path) -> Receipt | None:
+    """Return the receipt in a file, or None if there is none, or if it is not as it was written."""
+    try:
+        content = read_json(path)
+        checksum = content.pop(_CHECKSUM)
+        if checksum != _digest(content):
+            return None
+        task, settings, inputs, files, notes = (
+            content.pop(key) for key in ("task", "settings", "inputs", "files", "notes")
+        )
+        records = {name: FileRecord(**record) for name, record in files.items()}
+        return Receipt(task, settings, inputs, records, content, notes, checksum)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _digest(content: Any) -> str:  # noqa: ANN401 (JSON is any)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,88 @@
+"""What files and folders outside the dataset looked like when they were read, to see whether they have changed.
+
+Reading terabytes again would tell for sure; sizes and times of change tell at once. They are no part of the dataset, since
+a copy of the same sources has other times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["find_change", "folders_of", "read_sightings", "sight", "write_sightings"]
+
+Sightings = dict[str, dict[str, list[int]]]
+"""By what messages call a place, by path below it ("" for itself): size in bytes (0 for a folder) and time in ns."""
+
+
+def folders_of(members: Iterable[str]) -> list[str]:
+    """Return the folders that files lie in, up to the top, which is ""."""
+    found = {""}
+    for member in members:
+        parts = member.rstrip("/").split("/")[:-1]
+        while parts and (folder := "/".join(parts)) not in found:
+            found.add(folder)
+            parts.pop()
+    return sorted(found)
+
+
+def write_sightings(path: Path, places: Mapping[str, tuple[Path, list[str]]]) -> None:
+    """Write what places look like now.
+
+    Args:
+        path: The file to write.
+        places: By what messages call it, each place and the paths below it that count.
+    """
+    seen = {
+        name: {part: sight(place / part if part else place) for part in parts}
+        for name, (place, parts) in places.items()
+    }
+    write_json(path, seen)
+
+
+def read_sightings(path: Path) -> Sightings | None:
+    """Return what was written, or None if there is nothing that can be read."""
+    try:
+        seen: Any = read_json(path)
+        return seen if isinstance(seen, dict) else None
+    except (OSError, ValueError):
+        return None
+
+
+def find_change(seen: Sightings, places: Mapping[str, Path]) -> tuple[Path, str] | None:
+    """Return the first place that is not as it was, and what is other; None if all are.
+
+    Args:
+        seen: What they looked like.
+        places: The places, by what messages call them; one that was not seen before counts as changed.
+    """
+    for name, place in places.items():
+        if name not in seen:
+            return place, f"was not read before, as {name}"
+        for part, before in seen[name].items():
+            path = place / part if part else place
+            if (now := sight(path)) != before:
+                return path, _difference(before, now)
+    return None
+
+
+def sight(path: Path) -> list[int]:
+    """Return size in bytes (0 for a folder) and time of change in ns of a file or folder; nothing if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [0 if path.is_dir() else status.st_size, status.st_mtime_ns]
+
+
+def _difference(before: list[int], now: list[int]) -> str:
+    if not now or not before:
+        return "is gone since it was read" if before else "has come since the rest was read"
+    if before[0] != now[0]:
+        return f"has changed since it was read: {now[0]} bytes, not {before[0]}"
+    return "has changed since it was read, by its time of change"
