@@ -109,10 +109,16 @@ def add_an_image_without_a_label(sources: Path) -> None:
     shutil.copyfile(min(folder.iterdir()), folder / "AAA.jpg")
 
 
+def take_most_of_an_archive(sources: Path) -> None:
+    """So that there are fewer shards."""
+    archive = sources / "eol" / "image_set_01.tar"
+    pack(archive, files_of(archive)[:3])
+
+
 CHANGES = (
     reorder_an_archive, take_from_an_archive, add_to_an_archive, change_a_file_in_an_archive, swap_two_archives,
     swap_two_images, add_an_image_to_a_class, take_an_image_from_a_class, put_a_file_among_the_classes, change_the_labels,
-    change_a_table_of_names, add_an_image_without_a_label,
+    change_a_table_of_names, add_an_image_without_a_label, take_most_of_an_archive,
 )  # fmt: skip
 
 
@@ -153,6 +159,7 @@ def sections(shared: Path, tmp_path: Path) -> dict[str, dict[str, Any]]:
         "folder": {"images": sources / "folder", "labels": sources / "labels.csv"},
         "itis": {"chains": sources / "chains.csv"},
         "checks": {"max_bad_percent": 100},
+        "shards": {"max_samples": 7},
     }
 
 

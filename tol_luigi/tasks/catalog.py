@@ -13,7 +13,7 @@ from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, all_shares, collect_bad_shards
+from tol_luigi.tasks.shards import CheckShards, WriteShards, all_shares, collect_bad_shards, remove_unplanned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,7 @@ class WriteCatalog(StageTask):
             write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, tell, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
+        remove_unplanned(layout, [self.clone(WriteShards, **share) for share in self._shares])
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -47,6 +49,7 @@ __all__ = [
     "all_shares",
     "collect_bad_shards",
     "list_bad_shards",
+    "remove_unplanned",
 ]
 
 
@@ -132,7 +135,7 @@ class WriteShards(ShareTask, StageTask):
             return
         remove(self.layout.verdict(*self.about))
         share, work = self._share(), self._work()
-        notes = {"version": __version__, "work": work.digest}
+        notes = {"version": __version__, "work": self._work_digest(work)}
         with rescanned_if_changed(self, self.source, self.partition):
             if not self._restored(share, work, notes["work"]):
                 self._write(share, work, notes)
@@ -226,6 +229,12 @@ class WriteShards(ShareTask, StageTask):
             remove(self.layout.verdict("train", self.source, self.partition))
             what = "it is copied from, and its checksum is not that of the receipt"
             raise ShardError(damaged, what, "Run the same command again: it is checked first then")
+
+    def _work_digest(self, work: WorkList | CopyList) -> str:
+        """Return the digest of all that the shards are made of: the work list stands for what it was read from."""
+        read = tuple(stage.__name__ for stage in (PlanShards, PredictCatalog, ScanPartition))
+        others = {label: made for label, made in self.inputs().items() if not label.startswith(read)}
+        return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
 
     def _work(self) -> WorkList | CopyList:
         return self._copy_list() if self.split == "train_small" else self._work_list()
@@ -366,6 +375,15 @@ class CheckShards(ShareTask, StageTask):
         ids = ids_by_shard(layout.ledger(*self.about))
         with self.progress("shards", len(shards)) as tell:
             return check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
+
+
+def remove_unplanned(layout: Layout, tasks: list[WriteShards]) -> None:
+    """Remove the shards that no receipt names, such as those of a plan before this one that had more of them."""
+    named = {task.folder / shard.name for task in tasks for shard in task.shards()}
+    for split in SPLITS:
+        for path in sorted(layout.shard(split, 0).parent.glob("shard-[0-9]*.tar")):
+            if path not in named:
+                remove(path)
 
 
 def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
