@@ -359,12 +359,12 @@ def written(path: Path, sections: Sections) -> Path:
 
 
 def digests(dataset: Path) -> dict[str, str]:
-    """Hash the files of a dataset by name, without what belongs to the run that has built it."""
+    """Hash the files of a dataset by name, without what belongs to the run that has built it, or to its sources."""
     names = {path.relative_to(dataset): path for path in dataset.rglob("*") if path.is_file()}
     return {
         str(name): hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in sorted(names.items())
-        if name.parts[0] != "run" and ".attempt-" not in path.name
+        if name.parts[0] not in {"run", "sightings"} and ".attempt-" not in path.name
     }
 
 
