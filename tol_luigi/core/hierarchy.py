@@ -142,8 +142,9 @@ class Hierarchy:
 
     def _place_of(self, taxon_id: str) -> int:
         """Return the place in ``_pages`` for the page of a ``taxonID``, known already or not."""
-        place = self._places.setdefault(taxon_id, len(self._pages))
-        if place == len(self._pages):
+        next_place = len(self._pages)
+        place = self._places.setdefault(taxon_id, next_place)
+        if place == next_place:
             self._pages.append(_NONE)
         return place
 

@@ -336,7 +336,7 @@ def _undecodable(path: Path) -> int:
 
 
 def _number(path: Path, line: int, column: str, value: str) -> int:
-    digits = value.strip()
+    digits = value if value.isdigit() else value.strip()  # blanks are rare, and numbers are millions
     if digits.isascii() and digits.isdigit() and len(digits) < 19:  # noqa: PLR2004 (fits 63 bits)
         return int(digits)
     raise TableError(path, f"line {line} has {column} {value[:40]!r}, which is not a number", _FETCH)
