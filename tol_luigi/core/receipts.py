@@ -6,6 +6,7 @@ one that does not parse, or has changed, is no receipt.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Receipt:
     notes: Mapping[str, Any] = field(default_factory=dict)
     checksum: str = ""
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of what the task has made, whatever it was made from."""
         files = {name: [record.bytes, record.sha256] for name, record in self.files.items()}

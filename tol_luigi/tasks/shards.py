@@ -195,7 +195,9 @@ class WriteShards(ShareTask, StageTask):
         ):
             return False
         missing = [
-            shard for shard in self.shards(receipt) if not _has_size(self.folder / shard.name, shard.size)
+            shard
+            for shard in self.shards(receipt)
+            if not FileRecord(shard.size, shard.sha256).has_size(self.folder / shard.name)
         ]
         try:
             self._restore(work, lost_shards(ledger, missing, self.folder))
@@ -304,13 +306,6 @@ class WriteShards(ShareTask, StageTask):
         if not guard.images:
             return None
         return Benchmarks(read_benchmarks(self.layout.benchmarks), guard.distance)
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
 
 
 class CheckShards(ShareTask, StageTask):

@@ -123,9 +123,10 @@ class VerifyShards(ShareTask):
         layout, level = self.layout, Level(self.level)
         receipt, ledger = layout.receipt(*self.about), layout.ledger(*self.about)
         folder = layout.shard(self.split, 0).parent
-        said = _readable(receipt, _receipt).more
+        written = _readable(receipt, _receipt)
+        said = written.more
         shards = _readable(receipt, lambda _: [Shard(**shard) for shard in said["shards"]])
-        whole = _receipt(receipt).files[ledger.relative_to(layout.directory).as_posix()]
+        whole = written.files[ledger.relative_to(layout.directory).as_posix()]
         if damage := _damage(ledger, whole, is_read=level is not Level.RECEIPT):
             raise ShardError(ledger, damage, _REPAIR)
         ids = _readable(ledger, ids_by_shard)
