@@ -222,3 +222,17 @@ def test_a_change_is_built_anew_or_told_of(
                 assert policy == "stop", told
                 assert "changed since it was read" in ended.errors[-1], told
                 assert "[checks] changed_sources = rebuild" in ended.errors[-1], told
+
+
+def test_a_lookup_that_comes_to_the_published_ones_is_noticed(
+    *, shared: Path, tmp_path: Path, bioscan_settings: Any, settings_file: Any, build: Any
+) -> None:
+    names = tmp_path / "names"
+    names.mkdir()
+    settings = settings_file({**bioscan_settings, "published": {"names": names}})
+    assert build(settings).returncode == 0
+    shutil.copyfile(shared / "golden/naming/bioscan_name_lookup.json", names / "bioscan_name_lookup.json")
+    stopped = build(settings)
+
+    assert stopped.returncode == 40
+    assert f"{names}: has changed since it was read" in stopped.stderr

@@ -254,9 +254,9 @@ class StageTask(DatasetTask):
         return {}
 
     def parts_read(self, name: str) -> list[str]:
-        """Return the paths below a folder that :meth:`reads` names whose change counts; "" is the folder itself."""
-        del name
-        return [""]
+        """Return the paths below a place that :meth:`reads` names whose change counts: itself, which is "", and files in it."""
+        place = self.reads()[name]
+        return ["", *(sorted(file.name for file in place.iterdir()) if place.is_dir() else [])]
 
     @property
     def _sightings_path(self) -> Path:

@@ -40,11 +40,6 @@ class WriteCatalog(StageTask):
         """What tells licences."""
         return self.settings.places(("eol", "media_manifests"), ("folder", "labels"))
 
-    def parts_read(self, name: str) -> list[str]:
-        """The manifests in their folder."""
-        place = self.reads()[name]
-        return ["", *(file.name for file in sorted(place.iterdir()))] if place.is_dir() else [""]
-
     @property
     def _tells_duplicates(self) -> bool:
         return self.settings.images.duplicates != "keep"

@@ -50,11 +50,6 @@ class MakeMetadata(StageTask):
         """The tables of names: those of all sources, as each gives common names, too."""
         return self.settings.places(*_TABLES)
 
-    def parts_read(self, name: str) -> list[str]:
-        """The lookups in a folder of published ones."""
-        place = self.reads()[name]
-        return [file.name for file in sorted(place.iterdir())] if place.is_dir() else [""]
-
     def make(self) -> None:
         """Read the tables, and write a lookup for each source."""
         self.say("reading the tables of names")
