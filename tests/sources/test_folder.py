@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import SourceError, TableError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.folder import Folder
+from tol_luigi.sources.folder import FOLDER, FolderReader, read_labels
 
 Pack = Callable[..., Path]
 
@@ -30,8 +30,8 @@ def label(*files: str) -> list[str]:
 
 
 def test_columns() -> None:
-    assert Folder.name == "folder"
-    assert [(column.name, column.catalog, column.type) for column in Folder.columns] == [
+    assert FOLDER.name == "folder"
+    assert [(column.name, column.catalog, column.type) for column in FOLDER.columns] == [
         ("collection", "folder_name", str),
         ("file", "folder_file", str),
     ]
@@ -41,7 +41,7 @@ def test_columns() -> None:
 def test_every_file_ends_somewhere(pack: Pack, tmp_path: Path, form: str) -> None:
     files = dict.fromkeys(["a.jpg", "b/c.TIFF", "b/new.png", "notes.txt", "labels.csv", ".hidden.jpg"], b"x")
     labels = table(tmp_path, *label("a.jpg", "b/c.TIFF", "gone.jpg", "notes.txt"))
-    source = Folder(pack(form, files), labels, "mine", 4)
+    source = FolderReader(pack(form, files), labels, "mine", 4)
 
     rows = {row.member.name: row for listing in source.listings() for row in source.scan(listing)}
     assert {name: (row.state, row.key) for name, row in rows.items()} == {
@@ -54,7 +54,7 @@ def test_every_file_ends_somewhere(pack: Pack, tmp_path: Path, form: str) -> Non
     }
     assert rows["b/new.png"].reason == "not in labels.csv"
     assert {row.partition for row in rows.values()} <= set(source.partitions())
-    [stray] = source.strays()
+    [stray] = source.unlisted()
     assert (stray.member.name, stray.state, stray.key) == ("gone.jpg", State.MISSING, ("mine", "gone.jpg"))
     assert stray.reason == "labels.csv lists it, and it is not there"
     partition = rows["a.jpg"].partition
@@ -79,20 +79,20 @@ def test_all_forms_give_the_same_keys_bytes_and_partitions(
     labels = table(pack("folder", {}), *label(*files))
     partitions = []
     for form in FORMS:
-        source = Folder(pack(form, files), labels, "mine", count)
+        source = FolderReader(pack(form, files), labels, "mine", count)
         rows = list(source.scan("all"))
         read = source.read("", [row.member for row in rows])
         assert {rows[at].key: content for at, content in read} == {
             ("mine", name): files[name] for name in files
         }
-        assert list(source.strays()) == []
+        assert list(source.unlisted()) == []
         partitions.append({row.key: row.partition for row in rows})
     assert all(given_ == partitions[0] for given_ in partitions)
 
 
 def test_partitions_depend_on_the_name_alone(tmp_path: Path, pack: Pack) -> None:
     files = {f"{number}.jpg": b"" for number in range(100)}
-    source = Folder(pack("folder", files), table(tmp_path, *label(*files)), "mine", 3)
+    source = FolderReader(pack("folder", files), table(tmp_path, *label(*files)), "mine", 3)
 
     dealt = [row.partition for row in source.scan("all")]
     assert source.partitions() == ("000", "001", "002")
@@ -112,21 +112,19 @@ def test_labels_are_read(tmp_path: Path) -> None:
         header="\ufeffCommon,KINGDOM,Phylum,cls,Order,Family,Genus, species ,File,owner",
     )
 
-    assert list(Folder(tmp_path, path, "mine", 1).rows()) == [
+    assert list(read_labels(path)) == [
         ("a/b.jpg", RANKS, "Raven"),
         ("c.jpg", ("",) * 7, ""),
     ]
 
 
 def test_labels_without_common_names(tmp_path: Path) -> None:
-    assert list(Folder(tmp_path, table(tmp_path, *label("a.jpg")), "mine", 1).rows()) == [
-        ("a.jpg", RANKS, "")
-    ]
+    assert list(read_labels(table(tmp_path, *label("a.jpg")))) == [("a.jpg", RANKS, "")]
 
 
 def rejected(path: Path) -> TableError:
     with pytest.raises(TableError) as raised:
-        list(Folder(path.parent, path, "mine", 1).rows())
+        list(read_labels(path))
     assert raised.value.where == str(path)
     assert "\n" not in str(raised.value)
     return raised.value
@@ -170,7 +168,7 @@ def test_a_table_that_is_none(tmp_path: Path) -> None:
 def test_a_wrong_place(tmp_path: Path) -> None:
     labels = table(tmp_path)
     with pytest.raises(SourceError, match="cannot be read: No such file"):
-        Folder(tmp_path / "images", labels, "mine", 3).partitions()
+        FolderReader(tmp_path / "images", labels, "mine", 3).partitions()
     (tmp_path / "images").mkdir()
     with pytest.raises(SourceError, match="is empty"):
-        Folder(tmp_path / "images", labels, "mine", 3).listings()
+        FolderReader(tmp_path / "images", labels, "mine", 3).listings()

@@ -4,10 +4,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from common_names import read_common_names
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import tables
+from tol_luigi.sources.eol import EOL as EOL_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +141,7 @@ def test_eol_vernaculars_are_english_and_preferred_by_eol(write: Callable[..., P
 
     assert list(tables.eol_vernaculars(path, preferred=True)) == [("<i>Apis</i>", "honey bees")]
     assert list(tables.eol_vernaculars(path, preferred=False)) == [("<i>Apis</i>", "bees")]
-    assert tables.load_common_names(eol=path).entries() == {"Apis": "honey bees"}
+    assert read_common_names(eol=path).entries() == {"Apis": "honey bees"}
 
 
 def test_load_common_names_keeps_the_order_of_the_sources(write: Callable[..., Path]) -> None:
@@ -152,7 +154,7 @@ def test_load_common_names_keeps_the_order_of_the_sources(write: Callable[..., P
         name="taxa.csv",
     )
     eol = write(EOL, "1,Apis cerana,asian bee,eng,x,,preferred", "1,Apis,bees,eng,x,,", name="eol.csv")
-    common = tables.load_common_names(chains=chains, inat=(taxa, names), eol=eol)
+    common = read_common_names(chains=chains, inat=(taxa, names), eol=eol)
 
     assert common.entries() == {
         "Apis mellifera": "honey bee",
@@ -181,7 +183,7 @@ def test_load_exclusions(write: Callable[..., Path]) -> None:
     path = write(json.dumps({"Apis mellifera": ["x/1_2_eol-copy.jpg"]}, indent=1), name="unseen.json")
     exclusions = tables.load_exclusions(path, with_species=True)
 
-    assert exclusions.match_images([(1, 2)])
+    assert exclusions.match_images(EOL_SOURCE.key, [(1, 2)])
     assert exclusions.match_species(Taxon.of(species="Apis mellifera"))
 
 

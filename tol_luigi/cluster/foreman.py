@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.cluster.pool import Pool
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["check_round_trips", "lead"]
@@ -101,7 +101,7 @@ class _Quiet:
     logging_conf_file, log_level, background, logdir = "", "WARNING", False, None
 
 
-def _member(run: Run, given: cluster) -> luigi.worker.Worker:
+def _member(run: Run, given: ClusterSection) -> luigi.worker.Worker:
     """Be a worker to luigid that runs nothing."""
     return luigi.worker.Worker(
         scheduler=Follower(run, given.patience_seconds),
@@ -113,7 +113,11 @@ def _member(run: Run, given: cluster) -> luigi.worker.Worker:
 
 
 def _wait(
-    foreman: luigi.worker.Worker, scheduler: Scheduler, root: luigi.Task, given: cluster, pool: Pool | None
+    foreman: luigi.worker.Worker,
+    scheduler: Scheduler,
+    root: luigi.Task,
+    given: ClusterSection,
+    pool: Pool | None,
 ) -> RunStatus:
     """Wait until nothing can be done any more, and say now and then how far it is."""
     said = ""
@@ -133,7 +137,7 @@ def _wait(
         time.sleep(given.poll_seconds)
 
 
-def _exit_code(root: luigi.Task, status: RunStatus, given: cluster, *, is_told: bool) -> int:
+def _exit_code(root: luigi.Task, status: RunStatus, given: ClusterSection, *, is_told: bool) -> int:
     if any(failure.final for failure in status.failures):
         return COMPLETE if root.complete() else FAILED
     if settled(root, 0 if status.unfinished else given.settle_seconds):
@@ -141,7 +145,7 @@ def _exit_code(root: luigi.Task, status: RunStatus, given: cluster, *, is_told: 
     return NOT_RUN if is_told else NOT_SCHEDULED
 
 
-def _end(run: Run, scheduler: Scheduler, given: cluster, code: int, status: RunStatus) -> None:
+def _end(run: Run, scheduler: Scheduler, given: ClusterSection, code: int, status: RunStatus) -> None:
     texts = {
         COMPLETE: "complete",
         FAILED: f"{sum(failure.final for failure in status.failures)} tasks have failed",

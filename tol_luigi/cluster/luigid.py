@@ -27,7 +27,7 @@ from tol_luigi.core.files import remove
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["serve"]
@@ -89,7 +89,7 @@ async def _serve(scheduler: RunScheduler, password: str) -> None:
     _close(scheduler, address)
 
 
-def _listen(given: cluster) -> tuple[Address, list[socket.socket]]:
+def _listen(given: ClusterSection) -> tuple[Address, list[socket.socket]]:
     try:
         sockets = bind_sockets(given.port, given.bind, reuse_port=False)
     except OSError as error:

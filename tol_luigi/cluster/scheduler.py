@@ -18,7 +18,7 @@ from tol_luigi.cluster.state import RunState
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
 
 __all__ = ["SECONDS_BETWEEN_LOOKS", "Report", "RunScheduler"]
 
@@ -60,7 +60,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         given: The settings.
     """
 
-    def __init__(self, run: Run, given: cluster) -> None:
+    def __init__(self, run: Run, given: ClusterSection) -> None:
         super().__init__(
             luigi.scheduler.scheduler(
                 state_path=str(run.state),

@@ -30,7 +30,7 @@ from tol_luigi.core.files import remove_leftovers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["Assistant", "LoggedTask", "settled", "work"]
@@ -64,7 +64,7 @@ class Assistant(luigi.worker.Worker):
         idle_seconds: After how long without a task it leaves.
     """
 
-    def __init__(self, run: Run, follower: Follower, given: cluster, idle_seconds: float) -> None:
+    def __init__(self, run: Run, follower: Follower, given: ClusterSection, idle_seconds: float) -> None:
         node = node_name()
         super().__init__(
             scheduler=follower,

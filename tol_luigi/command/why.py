@@ -11,9 +11,9 @@ from tol_luigi.command.naming import tables_of, trace
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.report.life import Life, life_figures, life_text, unknown_text
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, ranks_by_label, rows_of
 from tol_luigi.store.mapping import marker
-from tol_luigi.store.models import PUBLISHED_SOURCES
 from tol_luigi.store.names import lookup_name
 from tol_luigi.tasks.settings import settings
 
@@ -89,7 +89,7 @@ class Lives:
         if ledger.exists():
             self.looked_through.append(str(ledger))
             for row in left_out(ledger, image or text) or left_out(ledger, text):
-                place = str(getattr(self.settings, row["source"]).images)
+                place = str(self.settings.source_sections[row["source"]].images)
                 yield Life(
                     row["id"],
                     row["source"],
@@ -112,7 +112,7 @@ class Lives:
             source=source.name,
             state=state,
             reason=reason,
-            place=str(source.images),
+            place=str(source.reader.images),
             partition=here.partition,
             member=member,
             bytes=listed.get("size"),
@@ -188,8 +188,8 @@ class Lives:
 
     def _id_from(self, source: Source, image: str, here: Placed, listed: dict[str, Any]) -> str:
         published = self.settings.published.mapping
-        key = f"{source.name} {source.spell(here.key)}"
-        if published is None or source.name not in PUBLISHED_SOURCES:
+        key = f"{source.name} {source.key.spell(here.key)}"
+        if published is None or not source.is_published:
             return f"made of its key: uuid5 of {key}"
         if listed.get("id") == image:
             return f"the file's name is the id; {published} tells its key"
@@ -197,7 +197,7 @@ class Lives:
 
     def _split_from(self, source: Source, image: str) -> str:
         published, given = self.settings.published.mapping, self.settings.dataset
-        if published and source.name in PUBLISHED_SOURCES and has_split(published, image):
+        if published and source.is_published and has_split(published, image):
             return f"as in {published}"
         return f"by the keyed hash of its id (seed {given.seed})"
 
@@ -206,14 +206,15 @@ class Lives:
         if known is None:
             return []
         given, lookup = self.settings, lookup_name(source.name)
-        first = f"{self.layout.metadata / lookup}: {source.name_key} {known.key}"
+        first = f"{self.layout.metadata / lookup}: {source.key.name_column} {known.key}"
         published = given.published.names and given.published.names / lookup
         if published and published.exists():
             return [first, f"{published}, taken over as it is"]
         if self.with_names:
             return [first, *trace(given, source, here.key, image)]
-        tables = [*tables_of(given, source)]
-        if source.name in {"eol", "bioscan"}:
+        plugin = SOURCES[source.name]
+        tables = tables_of(given, source.name, plugin.name_tables)
+        if plugin.is_upgraded:
             tables += [table for table in (given.itis.chains, given.resolved.jsonl) if table]
-        made = ", ".join(map(str, tables)) or "the name of its class folder"
+        made = ", ".join(map(str, tables)) or plugin.named_by
         return [first, f"made from {made}; --names tells what each gave"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import TableError
@@ -11,11 +10,9 @@ from tol_luigi.core.taxon import RANKS, Taxon
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tol_luigi.core.source import Key
+    from tol_luigi.core.source import Key, NaturalKey
 
 __all__ = ["Exclusions"]
-
-_IDS = re.compile(r"([0-9]{1,19})_([0-9]{1,19})_eol")
 
 _REMEDY = "It must be a JSON object of species names, each with a list of image paths"
 
@@ -24,7 +21,6 @@ class Exclusions:
     """One exclusion list: species names, each with the paths of its images.
 
     Attributes:
-        images: How many images it names by content and page id.
         files: How many file names it holds, of images with and without ids.
         species: How many species it names.
         unread: Keys that name no species in either style; their images count all the same.
@@ -45,8 +41,8 @@ class Exclusions:
             TableError: The content is not an object of lists of texts.
         """
         self.with_species = with_species
-        self._images: set[Key] = set()
         self._files: set[str] = set()
+        self._meant: dict[NaturalKey, frozenset[Key]] = {}
         self._species: set[str] = set()
         unread: list[str] = []
         if not isinstance(content, dict):
@@ -62,11 +58,6 @@ class Exclusions:
         self.unread = tuple(unread)
 
     @property
-    def images(self) -> int:
-        """Count the images named by their ids."""
-        return len(self._images)
-
-    @property
     def files(self) -> int:
         """Count the file names."""
         return len(self._files)
@@ -76,12 +67,29 @@ class Exclusions:
         """Count the species."""
         return len(self._species)
 
-    def match_images(self, keys: Iterable[Key]) -> set[Key]:
-        """Find EOL images that are on the list, by content and page id, whatever their files are called today."""
-        return self._images.intersection(keys)
+    def match_images(self, natural_key: NaturalKey, keys: Iterable[Key]) -> set[Key]:
+        """Return the images of a source that are on the list.
+
+        Args:
+            natural_key: That of the source. If it can read file names of the list, images are found by what these
+                mean, whatever the files are called today; else by texts in their keys that are such names.
+            keys: The natural keys of its images.
+        """
+        if natural_key.from_listed is None:
+            return {
+                key for key in keys if any(self.match_file(part) for part in key if isinstance(part, str))
+            }
+        return set(self.listed_keys(natural_key).intersection(keys))
+
+    def listed_keys(self, natural_key: NaturalKey) -> frozenset[Key]:
+        """Return the keys of images that the file names of the list mean to a source; none if it cannot read them."""
+        if natural_key not in self._meant:
+            read = natural_key.from_listed
+            self._meant[natural_key] = frozenset(filter(None, map(read, self._files)) if read else ())
+        return self._meant[natural_key]
 
     def match_file(self, filename: str) -> bool:
-        """Tell whether a file of this name is on the list; folders before the name do not count."""
+        """Return whether a file of this name is on the list; folders before the name do not count."""
         return _basename(filename) in self._files
 
     def match_species(self, taxon: Taxon) -> bool:
@@ -93,11 +101,7 @@ class Exclusions:
         return self.with_species and _name(taxon) in self._species
 
     def _add_paths(self, paths: list[str]) -> None:
-        for path in paths:
-            name = _basename(path)
-            self._files.add(name)
-            if ids := _IDS.match(name):
-                self._images.add((int(ids[1]), int(ids[2])))
+        self._files.update(map(_basename, paths))
 
 
 def _basename(path: str) -> str:

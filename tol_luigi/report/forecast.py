@@ -51,11 +51,6 @@ _LISTED_MS = 0.03
 _TABLES_MS = 0.25
 """Milliseconds an image takes in the stages that go through all of them: mapping, splits, names, catalogs."""
 
-_BYTES_A_PIXEL = {"eol": 0.21, "inat21": 0.44, "bioscan": 0.25}
-"""How many bytes the pictures of a source have for each of their pixels."""
-
-_USUAL_BYTES_A_PIXEL = 0.25
-
 _JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
 """The mean length of a picture of 224 x 224 at some qualities, in bytes."""
 
@@ -96,6 +91,7 @@ class Stock:
         is_counted: Whether images were counted, and not guessed.
         partitions: How many partitions it is cut into.
         megapixels: Of a picture on average; None where no finished partition tells.
+        bytes_per_pixel: The size of its files, where the number of pixels is not known.
     """
 
     name: str
@@ -106,13 +102,14 @@ class Stock:
     is_counted: bool
     partitions: int
     megapixels: float | None = None
+    bytes_per_pixel: float = 0.25
 
     @property
     def mean_megapixels(self) -> float:
         """How large a picture is, by its bytes where nothing better is known."""
         if self.megapixels is not None:
             return self.megapixels
-        return self.bytes / max(1, self.images) / _BYTES_A_PIXEL.get(self.name, _USUAL_BYTES_A_PIXEL) / 1e6
+        return self.bytes / max(1, self.images) / self.bytes_per_pixel / 1e6
 
 
 @dataclass(frozen=True)

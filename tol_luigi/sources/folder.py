@@ -5,11 +5,24 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from tol_luigi.core.errors import SourceError, TableError
+from tol_luigi.core.errors import SettingsError, SourceError, TableError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.setting_kinds import Place, Text, Whole
+from tol_luigi.core.source import (
+    Column,
+    Entry,
+    Found,
+    Labeler,
+    License,
+    Member,
+    NaturalKey,
+    Reader,
+)
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["Folder"]
+__all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
 
 _OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
@@ -41,30 +54,37 @@ class _Row(NamedTuple):
     owner: str
 
 
-class Folder(Source):
-    """A collection of images with a table of labels.
+@dataclass(frozen=True)
+class FolderSection(SourceSection):
+    """A collection of your own."""
 
-    Only files that the table names are used. The tree or archive is listed at one go, since the
-    partition of a file follows from its name alone; ``strays`` lists it once more.
+    section: ClassVar[str] = "folder"
+
+    images: Path | None = setting(Place("either"), None, "a folder or archive of images", determines=True)
+    labels: Path | None = setting(
+        Place("file"),
+        None,
+        "CSV: file, kingdom to species, and if you like common, license, owner",
+        determines=True,
+    )
+    name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
+    partitions: int = setting(
+        Whole(1, 10_000), 4, "over how many partitions the images are dealt", determines=True
+    )
+
+
+class FolderReader(Reader):
+    """Reads a collection of images; only files that its table of labels names are used.
+
+    The tree or archive is listed at one go, since the partition of a file follows from its name alone.
 
     Args:
         images: A folder, with folders in it or not, or an archive.
-        labels: A CSV table with the columns ``file`` (the path below ``images``, with ``/``),
-            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
-            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
-            case of the column names do not matter.
-        name: What the catalogs call the collection.
-        partitions: How many partitions there are.
+        labels: The table of labels; see :func:`read_labels`.
+        name: How the catalogs call the collection.
+        partitions: The number of partitions.
         index: Where the scan of a ``.tar.gz`` leaves its index.
     """
-
-    name: ClassVar[str] = "folder"
-    lists_by_labels: ClassVar[bool] = True
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("collection", "folder_name", str, repeats=True),
-        Column("file", "folder_file", str),
-    )
-    spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
         self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None
@@ -76,12 +96,12 @@ class Folder(Source):
         self.index = index
 
     def partitions(self) -> tuple[str, ...]:
-        """Name all the partitions; where there are few images, some of them are empty."""
+        """Return all the partitions; if there are few images, some of them are empty."""
         self._check()
         return tuple(f"{number:03d}" for number in range(self.count))
 
     def listings(self) -> tuple[str, ...]:
-        """Name the one listing."""
+        """Return the one listing."""
         self._check()
         return (_LISTING,)
 
@@ -91,66 +111,33 @@ class Folder(Source):
         return self.images
 
     def scan(self, listing: str) -> Iterator[Found]:
-        """List all the images."""
+        """Yield all the files."""
         del listing  # there is one
-        labelled = {file for file, _, _ in self.rows()}
+        labelled = {file for file, _, _ in read_labels(self.labels)}
         for found in archives.scan(self.images):
-            yield self._judged(found, labelled)
+            yield self._classify(found, labelled)
         if self.index:
             archives.index(self.images, self.index)
 
-    def strays(self) -> Iterator[Found]:
-        """List the files that the table names and that are not there."""
-        missing = dict.fromkeys(file for file, _, _ in self.rows())
+    def unlisted(self) -> Iterator[Found]:
+        """Yield the files that the table names and that do not exist."""
+        missing = dict.fromkeys(file for file, _, _ in read_labels(self.labels))
         for found in archives.scan(self.images):
             missing.pop(found.member.name, None)
         for file in missing:
             reason = f"{self.labels.name} lists it, and it is not there"
             yield Found(
-                Member(file, 0), self._partition(file), self._key(file), state=State.MISSING, reason=reason
+                Member(file, 0),
+                self._partition(file),
+                (self.collection, file),
+                state=State.MISSING,
+                reason=reason,
             )
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
         return archives.read(self.images, members, self.index)
-
-    def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
-    ) -> Iterator[Entry]:
-        """Read the table; its own names are not upgraded, and its common names go first."""
-        del lookup
-        labels = {file: (ranks, common) for file, ranks, common in self.rows()}
-        for _, file, image in images:
-            ranks, common = labels[str(file)]
-            taxon = Taxon.of(*ranks)
-            if not taxon.is_empty:
-                rules = frozenset() if common else common_names.rules(taxon)
-                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
-
-    def rows(self) -> Iterator[tuple[str, Ranks, str]]:
-        """Read the labels.
-
-        Yields:
-            File, the seven ranks from kingdom to species as they are written, and the common name
-            or "".
-
-        Raises:
-            TableError: The table cannot be read, lacks a column, or names a file twice.
-        """
-        seen: dict[str, int] = {}
-        for row in _table(self.labels):
-            first = seen.setdefault(row.file, row.line)
-            if first != row.line:
-                what = f"lines {first} and {row.line} both label {row.file!r}"
-                raise TableError(self.labels, what, "Keep one of them")
-            yield row.file, row.ranks, row.common
-
-    def licenses(self) -> Iterator[License]:
-        """Read the columns ``license`` and ``owner``, where the table has them."""
-        for row in _table(self.labels):
-            if row.license or row.owner:
-                yield License(self.spell(self._key(row.file)), "", "", row.license, row.owner)
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
@@ -161,18 +148,71 @@ class Folder(Source):
         digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
         return f"{int.from_bytes(digest, 'big') % self.count:03d}"
 
-    def _key(self, file: str) -> Key:
-        return self.collection, file
-
-    def _judged(self, found: Found, labelled: set[str]) -> Found:
+    def _classify(self, found: Found, labelled: set[str]) -> Found:
         file = found.member.name
         partition = self._partition(file)
         if found.state:
             return dataclasses.replace(found, partition=partition)
         if file in labelled:
-            return dataclasses.replace(found, partition=partition, key=self._key(file))
+            return dataclasses.replace(found, partition=partition, key=(self.collection, file))
         reason = f"not in {self.labels.name}"
         return dataclasses.replace(found, partition=partition, state=State.NOT_IN_MAPPING, reason=reason)
+
+
+class FolderLabeler(Labeler):
+    """Reads the table of labels; its names are not upgraded, and its common names go first.
+
+    Args:
+        labels: The table; see :func:`read_labels`.
+    """
+
+    def __init__(self, labels: Path) -> None:
+        self.labels = labels
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each image whose row names a rank."""
+        del lookup
+        labels = {file: (ranks, common) for file, ranks, common in read_labels(self.labels)}
+        for _, file, image in images:
+            ranks, common = labels[str(file)]
+            taxon = Taxon.of(*ranks)
+            if not taxon.is_empty:
+                rules = frozenset() if common else common_names.rules(taxon)
+                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
+
+
+def read_labels(path: Path) -> Iterator[tuple[str, Ranks, str]]:
+    """Read a table of labels.
+
+    Args:
+        path: A CSV table with the columns ``file`` (the path below the images, with ``/``),
+            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
+            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
+            case of the column names do not matter.
+
+    Yields:
+        File, the seven ranks from kingdom to species as they are written, and the common name
+        or "".
+
+    Raises:
+        TableError: The table cannot be read, lacks a column, or names a file twice.
+    """
+    seen: dict[str, int] = {}
+    for row in _table(path):
+        first = seen.setdefault(row.file, row.line)
+        if first != row.line:
+            what = f"lines {first} and {row.line} both label {row.file!r}"
+            raise TableError(path, what, "Keep one of them")
+        yield row.file, row.ranks, row.common
+
+
+def _licenses(given: FolderSection) -> Iterator[License]:
+    """Yield the columns ``license`` and ``owner``, if the table has them."""
+    for row in _table(_labels(given)):
+        if row.license or row.owner:
+            yield License(_KEY.spell((given.name, row.file)), "", "", row.license, row.owner)
 
 
 def _table(path: Path) -> Iterator[_Row]:
@@ -224,3 +264,35 @@ def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Ro
 def _optional(header: dict[str, int], cells: list[str], column: str) -> str:
     place = header.get(column, len(cells))
     return cells[place].strip() if place < len(cells) else ""
+
+
+def _labels(given: FolderSection) -> Path:
+    """Return the table of labels, which the settings require."""
+    if given.labels is None:
+        raise SettingsError("[folder] labels", "empty", "Name the table of labels")
+    return given.labels
+
+
+_KEY = NaturalKey(
+    columns=(
+        Column("collection", "folder_name", str, repeats=True),
+        Column("file", "folder_file", str),
+    ),
+    spelling="{}/{}",
+)
+
+FOLDER = SourcePlugin(
+    name="folder",
+    title="a collection of your own",
+    section=FolderSection,
+    key=_KEY,
+    reader=lambda given, images, index: FolderReader(
+        images, _labels(given), given.name, given.partitions, index
+    ),
+    labeler=lambda given: FolderLabeler(_labels(given)),
+    licenses=_licenses,
+    listing_tables=("labels",),
+    name_tables=("labels",),
+    license_tables=("labels",),
+    required_table="labels",
+)

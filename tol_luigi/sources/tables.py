@@ -27,7 +27,7 @@ from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -206,23 +206,19 @@ def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]
 
 
 def load_common_names(
-    *, chains: Path | None = None, inat: tuple[Path, Path] | None = None, eol: Path | None = None
+    chains: Path | None = None, others: Iterable[Callable[[CommonNames], None]] = ()
 ) -> CommonNames:
-    """Collect the common names from what there is, in the order of precedence.
+    """Return the common names of all tables; of two names of a taxon the first counts.
 
     Args:
-        chains: The table of ITIS.
-        inat: The taxa and the English names of iNaturalist.
-        eol: The table of EOL, read twice.
+        chains: The table of ITIS, which comes first.
+        others: What adds the names of other tables, in the order of precedence.
     """
     names = CommonNames()
     for itis in itis_rows(chains) if chains else ():
         names.add_itis(*itis)
-    for row in inat_names(*inat) if inat else ():
-        names.add_inaturalist(*row)
-    for preferred in (True, False) if eol else ():
-        for canonical_form, name in eol_vernaculars(eol, preferred=preferred) if eol else ():
-            names.add_eol(canonical_form, name)
+    for add in others:
+        add(names)
     return names
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.core.source import Column, Found
+    from tol_luigi.core.source import Column, Found, SourceInfo
 
     Numbers = NDArray[np.int64]
 
@@ -50,20 +50,26 @@ class Listed:
     """One source, scanned.
 
     Attributes:
-        name: The source's name.
-        columns: Its natural key.
-        spelling: How the key is written; see :class:`tol_luigi.core.source.Source`.
+        source: The source.
         partitions: Its partitions, in order.
         listings: Its listing files, in order.
-        strays: What lies beside the listings.
+        unlisted: The files that are in no listing.
     """
 
-    name: str
-    columns: tuple[Column, ...]
-    spelling: str
+    source: SourceInfo
     partitions: tuple[str, ...]
     listings: tuple[Path, ...]
-    strays: Iterable[Found] = ()
+    unlisted: Iterable[Found] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self.source.name
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its natural key."""
+        return self.source.columns
 
     @property
     def keys(self) -> list[str]:
@@ -205,7 +211,7 @@ def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
 
 def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
     """Make the ids of natural keys."""
-    spelt = map(source.spelling.format, *(column.to_pylist() for column in keys.columns))
+    spelt = map(source.source.key.spelling.format, *(column.to_pylist() for column in keys.columns))
     return pa.array(image_ids(source.name, spelt), pa.string())
 
 

@@ -111,7 +111,7 @@ def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
         return []
     with opened(mapping, [model]):
         if key:
-            made = image_id(source.name, source.spell(key))
+            made = image_id(source.name, source.key.spell(key))
             found = model.select().where(model.evobio10m_id == made).tuples().first()
             if found and tuple(found[:-1]) == key:
                 return [made]
@@ -157,7 +157,7 @@ def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
         **{column.name: part for column, part in zip(source.columns, key, strict=True)},
         IMAGE_ID: image,
     }
-    name_key = str(values[source.name_key])
+    name_key = str(values[source.key.name_column])
     with opened(names, [Name]):
         query = Name.select().where((Name.source == source.name) & (Name.key == name_key))
         row = query.tuples().first()

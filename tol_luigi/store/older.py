@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 
-__all__ = ["OlderFiles", "read_taken", "strays_taken", "taken_contents"]
+__all__ = ["OlderFiles", "read_taken", "taken_contents", "unlisted_taken"]
 
 _FACTS = (
     "id", "name", "state", "reason", "shard", "offset", "bytes",
@@ -213,7 +213,7 @@ def _found(
     return [shard for shard in shards.values() if shard.wanted], without
 
 
-def strays_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
+def unlisted_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
     """Tell what lay beside the listings of a source when an older dataset was built.
 
     Args:

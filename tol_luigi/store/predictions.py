@@ -88,7 +88,7 @@ class Guard:
         """
         judged = by_taxon.copy()
         for name, exclusions in reversed(self.lists.items()):  # the first has the last word
-            if listed := source.listed(exclusions, keys):
+            if listed := exclusions.match_images(source.key, keys):
                 verdict = self._number(State.EXCLUDED_IMAGE, f"{_ON_LIST}{name}")
                 judged[[place for place, key in enumerate(keys) if key in listed]] = verdict
         for verdict, count in enumerate(np.bincount(judged).tolist()):
@@ -168,7 +168,7 @@ def _named_images(
         name_keys: The keys that have a name; null stands where an image's key is none of them.
     """
     images, partitions = _placed_images(mapping, source)
-    names = pc.index_in(images[source.name_key].cast(pa.string()), value_set=name_keys)
+    names = pc.index_in(images[source.key.name_column].cast(pa.string()), value_set=name_keys)
     # In one piece, since rows are taken from all over it.
     images = images.append_column(_NAME, names).combine_chunks()
     numbers = images["partition"].to_numpy()

@@ -38,7 +38,9 @@ class WriteCatalog(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """What tells licences."""
-        return self.settings.places(("eol", "media_manifests"), ("folder", "labels"))
+        return self.settings.places(
+            *((plugin.name, key) for plugin in SOURCES.values() for key in plugin.license_tables)
+        )
 
     @property
     def _tells_duplicates(self) -> bool:

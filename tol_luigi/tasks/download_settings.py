@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,10 @@ from tol_luigi.downloads.forecast import Row, forecast
 from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import archives
-from tol_luigi.tasks import sections
 from tol_luigi.tasks.settings_files import (
     absolute_place,
-    checked_section,
     find_origins,
+    read_sections,
     refuse_unknown,
     where_set,
 )
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tol_luigi.downloads.catalogue import Remote, Table
+    from tol_luigi.tasks.run_sections import DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = ["Downloads", "downloads", "use_downloads", "wanted_downloads"]
@@ -46,8 +46,8 @@ class Downloads:
         tables: What has to be taken out of them.
     """
 
-    settings: sections.download
-    slurm: sections.slurm
+    settings: DownloadSection
+    slurm: SlurmSection
     folder: Path
     given: dict[tuple[str, str], Path]
     remotes: list[Remote]
@@ -120,11 +120,7 @@ def wanted_downloads() -> Downloads | None:
     """
     origins = find_origins()
     refuse_unknown(origins)
-    made = {
-        section.get_task_family(): checked_section(section, origins, there=False)
-        for section in sections.SECTIONS
-    }
-    return _downloads(made, origins)
+    return _downloads(read_sections(origins, must_exist=False), origins)
 
 
 def downloads() -> Downloads:
@@ -170,8 +166,8 @@ def _base(text: str, key: str, origins: Origins) -> str:
     return text if "://" in text else str(absolute_place(Path(text).expanduser(), "download", key, origins))
 
 
-def use_downloads(made: Mapping[str, Any], origins: Origins) -> None:
-    """Let settings that are empty name what has been fetched.
+def use_downloads(made: dict[str, Any], origins: Origins) -> None:
+    """Fill in settings that are empty and whose files have been fetched.
 
     Raises:
         SettingsError: Not all of it has been.
@@ -184,4 +180,4 @@ def use_downloads(made: Mapping[str, Any], origins: Origins) -> None:
         what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
         raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
     for (section, key), place in found.places.items():
-        setattr(made[section], key, place)
+        made[section] = replace(made[section], **{key: place})

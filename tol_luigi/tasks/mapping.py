@@ -14,7 +14,7 @@ from tol_luigi.store.identities import Listed
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
-from tol_luigi.store.older import strays_taken
+from tol_luigi.store.older import unlisted_taken
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
@@ -96,22 +96,20 @@ class MakeMapping(StageTask):
         settings, layout = self.settings, self.layout
         return [
             Listed(
-                name,
-                source.columns,
-                source.spelling,
+                source,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
-                self._strays(source),
+                self._unlisted(source),
             )
             for name, source in settings.sources.items()
         ]
 
-    def _strays(self, source: Source) -> Iterator[Found]:
+    def _unlisted(self, source: Source) -> Iterator[Found]:
         older = self.settings.older
         if older is None or source.name not in self.settings.taken:
-            return source.strays()
+            return source.reader.unlisted()
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
-        return strays_taken(older.layout.mapping_ledger, source.name, listings)
+        return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
 
 
 class MakeSplits(StageTask):
@@ -131,7 +129,7 @@ class MakeSplits(StageTask):
         with self.progress("images") as tell:
             fill_splits(
                 self.layout.mapping,
-                [(name, source.columns) for name, source in self.settings.sources.items()],
+                list(self.settings.sources.values()),
                 published=self.settings.published.mapping,
                 seed=given.seed,
                 val_percent=given.val_percent,

@@ -141,9 +141,9 @@ class ScanPartition(StageTask):
         """The archive or folder, and the labels where they decide what is listed."""
         if self.source in self.settings.taken:
             return {}
-        labels = [(self.source, "labels")] if SOURCES[self.source].lists_by_labels else []
-        place = self.settings.sources[self.source].place(self.partition)
-        return {f"[{self.source}] images": place, **self.settings.places(*labels)}
+        tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
+        place = self.settings.sources[self.source].reader.place(self.partition)
+        return {f"[{self.source}] images": place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
         """The folders in which files were found."""
@@ -175,7 +175,7 @@ class ScanPartition(StageTask):
         source = self.settings.sources[self.source]
         with self.progress("files") as tell:
             try:
-                listing = collect_listing(source.scan(self.partition), source.columns, tell)
+                listing = collect_listing(source.reader.scan(self.partition), source.columns, tell)
             except ArchiveError as error:
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
@@ -198,7 +198,7 @@ class ScanPartition(StageTask):
         bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
         total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
         if bad > max(1, total * limit // 100):
-            where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+            where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
             what = f"{bad} of {total} files have names that are not those of {self.source}"
             raise TooManyBadError(
                 where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
@@ -229,7 +229,7 @@ class HashPartition(StageTask):
         hashes: list[str | None] = []
         source, partition = self.source, self.partition
         with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as tell:
-            for _, content in self.settings.sources[self.source].read(self.partition, members):
+            for _, content in self.settings.sources[self.source].reader.read(self.partition, members):
                 hashes.append(None if isinstance(content, OSError) else hashlib.sha256(content).hexdigest())
                 tell(len(hashes))
         write_digests(self.layout.digests(self.source, self.partition), positions, hashes)

@@ -6,25 +6,33 @@ import configparser
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from luigi.cmdline_parser import CmdlineParser
 from luigi.configuration import LuigiConfigParser, get_config
 from luigi.task_register import Register
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.sections import Section
+from tol_luigi.core.setting_kinds import Place
 from tol_luigi.tasks import sections
-from tol_luigi.tasks.parameters import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import luigi
-
     Origins = Mapping[tuple[str, str], Path]
     """By section and key, the file that sets it."""
 
-__all__ = ["absolute_place", "checked_section", "find_origins", "refuse_unknown", "where_set"]
+__all__ = [
+    "absolute_place",
+    "find_origins",
+    "read_section",
+    "read_sections",
+    "refuse_unknown",
+    "where_set",
+]
+
+S = TypeVar("S", bound=Section)
 
 _LUIGI_SECTIONS = {
     "azureblob", "batch_notifier", "core", "cors", "elasticsearch", "email", "execution_summary",
@@ -67,9 +75,7 @@ def find_origins() -> dict[tuple[str, str], Path]:
 
 def refuse_unknown(origins: Origins) -> None:
     """Refuse sections nobody reads, and keys our sections do not have."""
-    ours = {
-        section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS
-    }
+    ours = {section.section: list(section.settings()) for section in sections.SECTIONS}
     luigis = _LUIGI_SECTIONS | set(Register.task_names())
     for (section, key), path in origins.items():
         if section in ours:
@@ -87,33 +93,42 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
     return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
 
 
-def checked_section(section: type[luigi.Config], origins: Origins, *, there: bool = True) -> Any:  # noqa: ANN401 (a section of any kind)
-    """Check the keys of a section one by one, then give the section with its paths made absolute.
+def read_section(section: type[S], origins: Origins, *, must_exist: bool = True) -> S:
+    """Return a section as it is set, with its paths made absolute.
 
     Args:
         section: The section.
         origins: By section and key, the file that sets it.
-        there: Whether the files that it names have to be there already.
+        must_exist: Whether the files that it names must exist already.
+
+    Raises:
+        SettingsError: A value is not allowed, or a file does not exist.
     """
-    name = section.get_task_family()
-    for key, parameter in section.get_params():
-        raw = _raw(name, key)
+    values: dict[str, Any] = {}
+    for key, given in section.settings().items():
+        raw, value = _raw(section.section, key), given.default
         if raw is not None:
-            where = where_set(name, key, origins, parameter.shown(raw))
             try:
-                parameter.parse(raw)
+                value = given.kind.parse(raw)
             except ValueError as error:
-                raise SettingsError(where, "not allowed", f"Give {parameter.allowed}") from error
-    made = section()
-    for key, parameter in section.get_params():
-        value = getattr(made, key)
-        if isinstance(parameter, Place) and value is not None:
-            path = absolute_place(value, name, key, origins)
-            setattr(made, key, path)
-            if there and not parameter.fits(path):
-                where = where_set(name, key, origins, str(value))
-                raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
-    return made
+                where = where_set(section.section, key, origins, given.kind.shown(raw))
+                raise SettingsError(where, "not allowed", f"Give {given.kind.allowed}") from error
+        if isinstance(given.kind, Place) and value is not None:
+            path = absolute_place(value, section.section, key, origins)
+            if must_exist and not given.kind.fits(path):
+                where = where_set(section.section, key, origins, str(value))
+                raise SettingsError(where, f"{path} is missing", f"Give {given.kind.allowed}")
+            value = path
+        values[key] = value
+    return section(**values)
+
+
+def read_sections(origins: Origins, *, must_exist: bool = True) -> dict[str, Any]:
+    """Return every section as it is set, by its name; see :func:`read_section`."""
+    return {
+        section.section: read_section(section, origins, must_exist=must_exist)
+        for section in sections.SECTIONS
+    }
 
 
 def _command_line(section: str, key: str) -> str | None:

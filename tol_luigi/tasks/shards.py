@@ -205,7 +205,7 @@ class WriteShards(ShareTask, StageTask):
             if self.split == "train_small":
                 self._refuse_damaged_train()
             elif self.settings.checks.changed_sources == "stop":
-                where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+                where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
                 raise ChangedError(
                     where, f"has changed since it was read, or cannot be read ({error})"
                 ) from error
@@ -258,7 +258,7 @@ class WriteShards(ShareTask, StageTask):
         older = given.older
         # Where benchmarks are to be known by their look, every picture has to be looked at.
         if older is None or older.differences(given.determining) or given.leak_guard.images:
-            return source.read(self.partition, work.members)
+            return source.reader.read(self.partition, work.members)
         return taken_contents(
             work,
             source.columns,
@@ -278,9 +278,9 @@ class WriteShards(ShareTask, StageTask):
             sys.stderr.write(f"tol_luigi: {self.label}: {path}: {what}\n")
         source = self.settings.sources[self.source]
         if self.source not in self.settings.taken:
-            return source.read(self.partition, [work.members[place] for place in places])
+            return source.reader.read(self.partition, [work.members[place] for place in places])
         because = f", as {damaged[0]} is not what its receipt says" if damaged else ""
-        where = f"{source.images}: {self.source}/{self.partition}"
+        where = f"{source.reader.images}: {self.source}/{self.partition}"
         what = f"{len(places)} of {len(work.members)} images have no picture there{because}"
         raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
 
@@ -292,7 +292,7 @@ class WriteShards(ShareTask, StageTask):
             work.samples,
             self._contents(work),
             paths,
-            where=f"{source.images}: {self.source}/{self.partition}",
+            where=f"{source.reader.images}: {self.source}/{self.partition}",
             spec=given.image_spec,
             seed=given.dataset.seed,
             shuffled=given.shards.order == "shuffled",

@@ -152,14 +152,14 @@ class VerifyShards(ShareTask):
         work = work_list(layout.predicted, listing, *self.about).only(set(known))
         findings = []
         try:
-            for place, content in source.read(self.partition, work.members):
+            for place, content in source.reader.read(self.partition, work.members):
                 image, name = work.samples[place].id, work.members[place].name
                 found = "" if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()
                 if known[image] != (name, found):
                     what = f"it is not what {image} was made of: {known[image][0]}, SHA-256 {known[image][1]}"
                     findings.append(
                         {
-                            "shard": f"{source.place(self.settings.listing_of(self.source, self.partition))}: {name}",
+                            "shard": f"{source.reader.place(self.settings.listing_of(self.source, self.partition))}: {name}",
                             "what": what,
                         }
                     )
