@@ -18,7 +18,7 @@ class NameRule(enum.StrEnum):
 
 
 RULE_TEXTS = {
-    NameRule.COMMON_CLEANED: "images whose common name from EOL is lower-cased, cut or dropped, as scientific names are",
+    NameRule.COMMON_CLEANED: "images whose common name is lower-cased, cut or dropped, as scientific names are",
     NameRule.HOMONYM_GENUS: "images of scraped pages whose genus is on several pages; the last one is taken",
     NameRule.BLANK_PARENT: "images whose higher ranks stay empty because the first row of a name has a blank parent",
     NameRule.GENUS_SPELLING: "images of two-word species without a genus above; their spelling decides whether it is kept",

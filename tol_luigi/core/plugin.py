@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tol_luigi.core.remote import SourceDownloads
     from tol_luigi.core.source import Column, Labeler, License, Reader
     from tol_luigi.core.vernacular import CommonNames
 
@@ -52,6 +53,7 @@ class SourcePlugin(Generic[S]):
         is_upgraded: Whether missing higher ranks of its images are filled in from other tables.
         is_published: Whether the published dataset has it: then its mapping and its lookups can be taken over.
         bytes_per_pixel: The size of its files, for estimates.
+        downloads: What ``DownloadSources`` can fetch of it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class SourcePlugin(Generic[S]):
     is_upgraded: bool = False
     is_published: bool = False
     bytes_per_pixel: float = 0.25
+    downloads: SourceDownloads | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
@@ -141,4 +142,11 @@ BIOSCAN = SourcePlugin(
     precedence=1,
     is_upgraded=True,
     is_published=True,
+    downloads=SourceDownloads(
+        bases={"zenodo": Base("https://zenodo.org/records/8030065/files", "cropped_256.zip")},
+        archives=(RemoteFile("cropped_256.zip", "zenodo", "cropped_256.zip"),),
+        images_inside="bioscan/images/cropped_256",
+        count=1_128_313,
+        slurm_time="2:00:00",
+    ),
 )

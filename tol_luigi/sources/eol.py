@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey, Reader
@@ -251,4 +252,27 @@ EOL = SourcePlugin(
     is_upgraded=True,
     is_published=True,
     bytes_per_pixel=0.21,
+    downloads=SourceDownloads(
+        bases={"eol_open_data": Base("https://opendata.eol.org/dataset", "EOL's tables")},
+        tables=(
+            RemoteFile("taxon.tab", "huggingface", "metadata/taxon.tab", "taxon_tab"),
+            RemoteFile(
+                "dh21.zip",
+                "eol_open_data",
+                "0a023d9a-f8c3-4c80-a8d1-1702475cda18/resource/00adb47b-57ed-4f6b-8f66-83bfdb5120e8/download/dh21.zip",
+            ),
+            RemoteFile(
+                "vernacularnames.csv",
+                "eol_open_data",
+                "d40073b7-1da7-428a-a404-9233f5153147/resource/bf63dc02-a7ff-416e-b252-e77e23c29d5c/download/vernacularnames.csv",
+                "vernacular_names",
+            ),
+        ),
+        archives=tuple(
+            RemoteFile(name, "huggingface", f"dataset/EOL/{name}")
+            for name in (f"image_set_{number:02d}.tar.gz" for number in range(1, 64))
+        ),
+        slurm_time="18:00:00",
+        slurm_cores=4,
+    ),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.remote import ArchivedTable, Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
@@ -29,6 +30,7 @@ __all__ = ["INAT21", "INat21Labeler", "INat21Reader", "INat21Section"]
 _CLASS = re.compile(r"0*([0-9]{1,18})_(.+)", re.DOTALL)
 _RANKS = len(RANK_LABELS)
 _TOP = "train"
+_DWCA = "inaturalist-taxonomy.dwca.zip"
 
 
 @dataclass(frozen=True)
@@ -173,4 +175,27 @@ INAT21 = SourcePlugin(
     precedence=2,
     is_published=True,
     bytes_per_pixel=0.44,
+    downloads=SourceDownloads(
+        bases={
+            "inat_competition": Base(
+                "https://ml-inat-competition-datasets.s3.amazonaws.com/2021", "train.tar.gz"
+            ),
+            "inaturalist": Base("https://www.inaturalist.org/taxa", "inaturalist-taxonomy.dwca.zip"),
+        },
+        tables=(RemoteFile(_DWCA, "inaturalist", _DWCA),),
+        archived_tables=(
+            ArchivedTable(_DWCA, "taxa.csv", "taxa"),
+            ArchivedTable(_DWCA, "VernacularNames-english.csv", "vernacular_names"),
+        ),
+        archives=(
+            RemoteFile(
+                "train.tar.gz",
+                "inat_competition",
+                "train.tar.gz",
+                checksum="md5:e0526d53c7f7b2e3167b2b43bb2690ed",
+            ),
+        ),
+        slurm_time="4:00:00",
+        slurm_cores=4,
+    ),
 )

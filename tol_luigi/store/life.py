@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Key, Source
+    from tol_luigi.core.source import Key, NaturalKey, Source
 
 __all__ = ["Named", "Placed", "find_ids", "has_split", "left_out", "named", "placed", "rows_of"]
 
 _MOST_FOUND = 20
-_TWO_NUMBERS = re.compile(r"(?:.*/)?([0-9]{1,18})[_/]([0-9]{1,18})(?:_eol.*)?", re.DOTALL)
-_FILE_COLUMNS = ("filename", "file")
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,14 @@ def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
     Args:
         mapping: The mapping.
         source: The source to look at.
-        text: A path or name of a file, or a key as :meth:`Source.spell` writes it.
+        text: A path or name of a file, or a key as :meth:`NaturalKey.spell` writes it.
 
     Returns:
         Ids in order, not more than a person wants to look at.
     """
     model = image_model(source.name, source.columns)
-    file = next((column.name for column in source.columns if column.name in _FILE_COLUMNS), None)
-    key = None if file else _numbers(text)
+    file = next((column.name for column in source.columns if column.type is str and not column.repeats), None)
+    key = None if file else _numbers(source.key, text)
     if file is None and key is None:
         return []
     with opened(mapping, [model]):
@@ -121,9 +119,12 @@ def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
         return sorted(row[0] for row in ids.tuples())
 
 
-def _numbers(text: str) -> Key | None:
-    """Read the two numbers off a key, or off the name of a file that was called by them."""
-    numbers = _TWO_NUMBERS.fullmatch(text.removesuffix(".jpg"))
+def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
+    """Return the natural key of numbers that a text means: a file name, or the numbers with ``/`` or ``_`` between them."""
+    if natural_key.from_listed and (key := natural_key.from_listed(text.rpartition("/")[2])):
+        return key
+    pattern = "(?:.*/)?" + "[_/]".join(["([0-9]{1,18})"] * len(natural_key.columns))
+    numbers = re.fullmatch(pattern, text.removesuffix(".jpg"), re.DOTALL)
     return tuple(map(int, numbers.groups())) if numbers else None
 
 

@@ -148,16 +148,17 @@ def _downloads(made: Mapping[str, Any], origins: Origins) -> Downloads | None:
         for section, key in catalogue.PLACES
         if (place := getattr(made[section], key)) is not None
     }
-    for source in ("inat21", "bioscan"):
-        place = places.get((source, "images"))
+    for source in catalogue.SOURCE_DOWNLOADS:
+        place = None if catalogue.sets_key(source) else places.get((source, "images"))
         if source in given.sources and place and not archives.unended(place.name):
             where = where_set(source, "images", origins, str(place))
             remedy = f"Name an archive, or leave {source} out of [download] sources"
             raise SettingsError(where, "an archive is fetched, and this is no archive's name", remedy)
-    bases = {key: _base(getattr(given, key), key, origins) for key in catalogue.BASES}
-    remotes = catalogue.remotes(bases, given.folder, places, given.eol_sets, dict(given.checksums))
+    bases = {key: _base(given.base(key), key, origins) for key in catalogue.BASES}
+    sets = {source: given.sets(source) for source in catalogue.SOURCE_DOWNLOADS if catalogue.sets_key(source)}
+    remotes = catalogue.remotes(bases, given.folder, places, sets, dict(given.checksums))
     chosen = [remote for remote in remotes if remote.source in given.sources]
-    tables = catalogue.tables(given.folder, places) if "metadata" in given.sources else []
+    tables = catalogue.tables(given.folder, places) if catalogue.METADATA in given.sources else []
     return Downloads(given, made["slurm"], given.folder, places, chosen, tables)
 
 

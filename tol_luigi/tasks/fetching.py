@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import committed, write_json
-from tol_luigi.downloads.catalogue import SOURCES, unpacked
+from tol_luigi.downloads.catalogue import GROUPS, unpacked
 from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
@@ -168,7 +168,7 @@ class AskServers(_DownloadTask):
 class FetchSource(_DownloadTask):
     """Fetch the files of one source, here or in a Slurm job of its own."""
 
-    source: str = luigi.ChoiceParameter(choices=SOURCES, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
         """The files, as ``sources.lock`` records them."""
@@ -217,7 +217,7 @@ class FetchSource(_DownloadTask):
 class UnpackSource(_DownloadTask):
     """Take out of archives what cannot be read in there; with ``[download] extract`` also the images."""
 
-    source: str = luigi.ChoiceParameter(choices=SOURCES, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
         """The tables or folders, none where all can be read in place."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
@@ -23,7 +24,7 @@ from tol_luigi.downloads import catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ClusterSection", "DownloadSection", "SlurmSection"]
+__all__ = ["DOWNLOAD_SECTION", "ClusterSection", "DownloadSection", "SlurmSection"]
 
 _LARGEST = 1_000_000_000
 
@@ -117,7 +118,7 @@ class SlurmSection(Section):
 
 @dataclass(frozen=True)
 class DownloadSection(Section):
-    """Where the sources come from, and how they are fetched."""
+    """How sources are fetched; :data:`DOWNLOAD_SECTION` has in addition where each comes from."""
 
     section: ClassVar[str] = "download"
 
@@ -126,37 +127,32 @@ class DownloadSection(Section):
         None,
         "where DownloadSources leaves what no other setting places, and where a build then finds it",
     )
-    sources: tuple[str, ...] = setting(Names(catalogue.SOURCES), catalogue.SOURCES, "what to fetch")
-    eol_sets: tuple[int, ...] = setting(Numbers(), tuple(range(1, 64)), "which image sets of EOL, by number")
-    huggingface: str = setting(
-        AnyText(), catalogue.BASES["huggingface"], "address or folder of TreeOfLife-10M"
-    )
-    inat_competition: str = setting(
-        AnyText(), catalogue.BASES["inat_competition"], "address or folder of train.tar.gz"
-    )
-    zenodo: str = setting(AnyText(), catalogue.BASES["zenodo"], "address or folder of cropped_256.zip")
-    inaturalist: str = setting(
-        AnyText(), catalogue.BASES["inaturalist"], "address or folder of inaturalist-taxonomy.dwca.zip"
-    )
-    eol_open_data: str = setting(
-        AnyText(), catalogue.BASES["eol_open_data"], "address or folder of EOL's tables"
-    )
+    sources: tuple[str, ...] = setting(Names(catalogue.GROUPS), catalogue.GROUPS, "what to fetch")
     checksums: tuple[tuple[str, str], ...] = setting(
         Pairs(
             "md5:[0-9a-fA-F]{32}|sha256:[0-9a-fA-F]{64}",
             "name=md5:... or name=sha256:..., with commas between them",
         ),
-        (("inat21/train.tar.gz", "md5:e0526d53c7f7b2e3167b2b43bb2690ed"),),
+        tuple(
+            (f"{source}/{archive.name}", archive.checksum)
+            for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
+            for archive in downloads.archives
+            if archive.checksum
+        ),
         "what files have to have, by their names in sources.lock",
     )
     extract: bool = setting(Flag(), False, "unpack the archives of images, too")
     counts: tuple[tuple[str, str], ...] = setting(
         Pairs(
             "[0-9]{1,9}",
-            "eol, inat21 or bioscan = number, with commas between them",
-            names=tuple(catalogue.UNPACKED),
+            "source=number, with commas between them",
+            names=tuple(catalogue.SOURCE_DOWNLOADS),
         ),
-        tuple(((name, str(count)) for name, count in catalogue.COUNTS.items())),
+        tuple(
+            (source, str(downloads.count))
+            for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
+            if downloads.count is not None
+        ),
         "how many files the unpacked archives of a source have to hold",
     )
     files: int = setting(Whole(1, 32), 2, "how many files at once, of each source")
@@ -178,17 +174,64 @@ class DownloadSection(Section):
         Pairs(
             "(\\d+-)?\\d+(:\\d+){0,2}",
             "source=time as Slurm writes it, with commas between them",
-            names=catalogue.SOURCES,
+            names=catalogue.GROUPS,
         ),
-        (("metadata", "0:20:00"), ("eol", "18:00:00"), ("inat21", "4:00:00"), ("bioscan", "2:00:00")),
+        (
+            (catalogue.METADATA, "0:20:00"),
+            *((source, downloads.slurm_time) for source, downloads in catalogue.SOURCE_DOWNLOADS.items()),
+        ),
         "time limit of each job",
     )
     slurm_cores: tuple[tuple[str, str], ...] = setting(
         Pairs(
             "[1-9][0-9]{0,2}",
             "source=number, with commas between them",
-            names=catalogue.SOURCES,
+            names=catalogue.GROUPS,
         ),
-        (("metadata", "1"), ("eol", "4"), ("inat21", "4"), ("bioscan", "2")),
+        (
+            (catalogue.METADATA, "1"),
+            *(
+                (source, str(downloads.slurm_cores))
+                for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
+            ),
+        ),
         "cores of each job",
     )
+
+    def base(self, key: str) -> str:
+        """Return the address or folder that files of a base come from."""
+        return str(getattr(self, key))
+
+    def sets(self, source: str) -> tuple[int, ...]:
+        """Return the numbers of the archives to fetch of a source that has several."""
+        return tuple(getattr(self, catalogue.sets_key(source)))
+
+
+_ORIGINS: list[tuple[str, Any, Any]] = [
+    *(
+        (
+            catalogue.sets_key(source),
+            tuple,
+            setting(
+                Numbers(),
+                tuple(range(1, len(downloads.archives) + 1)),
+                f"which archives of {source}, by number",
+            ),
+        )
+        for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
+        if catalogue.sets_key(source)
+    ),
+    *(
+        (key, str, setting(AnyText(), base.address, f"address or folder of {base.description}"))
+        for key, base in catalogue.BASES.items()
+    ),
+]
+
+DOWNLOAD_SECTION: type[DownloadSection] = dataclasses.make_dataclass(
+    "DownloadSection",
+    _ORIGINS,
+    bases=(DownloadSection,),
+    frozen=True,
+    namespace={"__doc__": "Where sources come from, and how they are fetched."},
+)
+"""The section ``[download]``, with the keys that the sources bring."""

@@ -21,7 +21,7 @@ from tol_luigi.core.setting_kinds import (
     Whole,
 )
 from tol_luigi.sources import SOURCES
-from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
+from tol_luigi.tasks.run_sections import DOWNLOAD_SECTION, ClusterSection, SlurmSection
 
 if TYPE_CHECKING:
     from tol_luigi.core.sections import Setting
@@ -250,7 +250,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ChecksSection,
     ClusterSection,
     SlurmSection,
-    DownloadSection,
+    DOWNLOAD_SECTION,
 )
 """Every section, in the order of ``luigi.cfg``."""
 
