@@ -16,7 +16,7 @@ __version__ = version("tol_luigi")
 from tol_luigi.tasks import exit_codes, luigi_defaults
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
-from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.leaks import ReportLeaks
@@ -27,11 +27,12 @@ from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
-from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "CheckPredictedTaxa",
     "CheckShards",
     "CheckTaxa",
     "DownloadSources",

@@ -23,14 +23,14 @@ BEFORE = [
     "MakeSplits",
     "MakeMetadata",
     "PredictCatalog",
-    "CheckTaxa catalog=predicted",
+    "CheckPredictedTaxa",
     "PlanShards",
 ]
 AFTER = [
     "FindDuplicates",
     "WriteCatalog",
     "WriteManifest",
-    "CheckTaxa catalog=final",
+    "CheckTaxa",
     "ReportLeaks",
     "BuildCatalog",
 ]

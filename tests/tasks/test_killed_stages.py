@@ -21,12 +21,12 @@ STAGES = [
     "MakeSplits",
     "MakeMetadata",
     "PredictCatalog",
-    "CheckTaxa predicted",
+    "CheckPredictedTaxa",
     "PlanShards",
     "_written",
     "FindDuplicates",
     "WriteCatalog",
-    "CheckTaxa final",
+    "CheckTaxa",
 ]
 """In their order; in the middle the generator stands in for the shards."""
 

@@ -31,7 +31,7 @@ Samples = list[tuple[str, dict[str, bytes]]]
 
 TAIL = [
     "BuildCatalog",
-    "CheckTaxa catalog=final",
+    "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
     "WriteCatalog",

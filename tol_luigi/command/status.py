@@ -148,7 +148,7 @@ def _failed(
     known = {label for label, *_ in told}
     for task in to_do:
         if task.task_family == "CheckShards" and task.label not in known:
-            verdict = layout.verdict(*task.about)  # type: ignore[attr-defined]  # as every task of that family
+            verdict = layout.verdict(*task.work_unit)  # type: ignore[attr-defined]  # as every task of that family
             if verdict.exists() and (findings := read_json(verdict)["findings"]):
                 told.append((task.label, f"{findings[0]['shard']}: {findings[0]['what']}", "", True))
     return told

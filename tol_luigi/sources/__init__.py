@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.registry import add_plugins
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
 from tol_luigi.sources.inat21 import INAT21
-from tol_luigi.sources.registry import FAULTS, collect
 
-if TYPE_CHECKING:
-    from tol_luigi.core.plugin import SourcePlugin
+__all__ = ["SOURCES", "by_precedence"]
 
-__all__ = ["FAULTS", "SOURCES", "by_precedence"]
+SOURCES: dict[str, SourcePlugin[Any]] = {plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER)}
+"""Every source by its name, in the order of the catalogs: our own, then those of other packages."""
 
-SOURCES = collect((EOL, BIOSCAN, INAT21, FOLDER))
-"""Every source by its name, in the order of the catalogs: ours, then those of other packages by their names."""
+
+def _check(plugin: object) -> tuple[str, SourcePlugin[Any]]:
+    if not isinstance(plugin, SourcePlugin):
+        raise TypeError(f"it is a {type(plugin).__name__}, not a SourcePlugin")
+    if fault := plugin.fault():
+        raise ValueError(fault)
+    return plugin.name, plugin
+
+
+add_plugins("tol_luigi.sources", SOURCES, _check)
 
 
 def by_precedence() -> list[SourcePlugin[Any]]:

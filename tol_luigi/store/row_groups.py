@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi.core.batches import batched
+from tol_luigi.core.files import committed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Rows", "Wanted", "pieces", "rows_with"]
+__all__ = ["Rows", "Wanted", "pieces", "rows_with", "write_rows"]
 
 Wanted = Mapping[str, Collection[Any]]
 """Values by column: a row is wanted that has one of them in each."""
@@ -139,3 +142,13 @@ def pieces(
             yield piece
             rows += len(piece)
             progress(rows)
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows to a Parquet file with page checksums, complete or not at all; columns a row does not name are null."""
+    with (
+        committed(path) as scratch,
+        pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for batch in batched(rows):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))

@@ -16,7 +16,8 @@ from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.shards import all_shares
+from tol_luigi.tasks.metadata import LoadNames
+from tol_luigi.tasks.partitions import all_partitions
 
 __all__ = ["BuildCatalog"]
 
@@ -26,9 +27,10 @@ _STARTED = time.monotonic()
 class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
-    def requires(self) -> WriteManifest:
-        """Require the list of all files, and so all of them."""
-        return self.clone(WriteManifest)
+    def requires(self) -> list[DatasetTask]:
+        """Require the list of all files, and so all of them; and the names on the server, if the settings name one."""
+        exports = [self.clone(LoadNames)] if self.settings.server else []
+        return [self.clone(WriteManifest), *exports]
 
     def run(self) -> None:
         """Say what was built."""
@@ -36,7 +38,7 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         sys.stdout.flush()
 
     def _summary(self) -> Summary:
-        layout, shares = self.layout, all_shares(self.settings)
+        layout, shares = self.layout, all_partitions(self.settings)
         written, shards = Counter[tuple[str, str]](), Counter[str]()
         size = 0
         for share in shares:

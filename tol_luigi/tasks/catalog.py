@@ -1,4 +1,4 @@
-"""The stage that writes the catalog of what is in the shards."""
+"""The stages that write the catalog of what is in the shards, and check its taxa."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from tol_luigi.store.reconciliation import Ledger, final_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, WriteShards, all_shares, collect_bad_shards, remove_unplanned
+from tol_luigi.tasks.shards import CheckShards, WriteShards, collect_bad_shards, remove_unplanned
+from tol_luigi.tasks.taxa import TaxaStage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["WriteCatalog"]
+__all__ = ["CheckTaxa", "WriteCatalog"]
 
 
 class WriteCatalog(StageTask):
@@ -48,7 +50,7 @@ class WriteCatalog(StageTask):
 
     @property
     def _shares(self) -> list[dict[str, str]]:
-        return all_shares(self.settings)
+        return all_partitions(self.settings)
 
     def make(self) -> None:
         """Write what adds up, then what follows from it."""
@@ -67,3 +69,18 @@ class WriteCatalog(StageTask):
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]
+
+
+class CheckTaxa(TaxaStage):
+    """Check the taxa of the catalog of what is in the shards."""
+
+    which = "final"
+
+    def requires(self) -> WriteCatalog:
+        """Require the catalog."""
+        return self.clone(WriteCatalog)
+
+    @property
+    def catalog(self) -> Path:
+        """The path of the catalog."""
+        return self.layout.catalog

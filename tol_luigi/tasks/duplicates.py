@@ -15,9 +15,10 @@ from tol_luigi.store.duplicates import (
 )
 from tol_luigi.store.reconciliation import Ledger
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import all_hashes
-from tol_luigi.tasks.shards import CheckShards, all_shares
+from tol_luigi.tasks.shards import CheckShards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +37,7 @@ class FindDuplicates(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what the images show."""
-        checks = [self.clone(CheckShards, **share) for share in all_shares(self.settings)]
+        checks = [self.clone(CheckShards, **share) for share in all_partitions(self.settings)]
         return [self.clone(PredictCatalog), *checks, *all_hashes(self)]
 
     def files(self) -> list[Path]:
@@ -59,5 +60,5 @@ class FindDuplicates(StageTask):
         layout = self.layout
         if self.settings.images.duplicates == "drop":
             return foretold_images(layout.predicted, layout.digests)
-        shares = all_shares(self.settings)
+        shares = all_partitions(self.settings)
         return written_images(Ledger(**share, path=layout.ledger(**share)) for share in shares)

@@ -153,6 +153,10 @@ class Layout:
         # In one step, as a look at a whole dataset asks for thousands of them, and each step makes a path.
         return self.directory.joinpath(self.size, "records", split, source, f"{partition}.{what}")
 
+    def table(self, stage: str, split: str, source: str, partition: str) -> Path:
+        """Return the path of the table that a stage makes of a partition."""
+        return self.shards.joinpath("tables", stage, split, source, f"{partition}.parquet")
+
     @property
     def bad_shards(self) -> Path:
         """The shards that failed their check, a path a line."""

@@ -11,8 +11,9 @@ from tol_luigi.store.leaks import count_listed, count_matched
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, all_shares
+from tol_luigi.tasks.shards import CheckShards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ class ReportLeaks(StageTask):
         """Require the benchmarks looked at, if there are images of them, and every image accounted for."""
         settings = self.settings
         images = [self.clone(HashBenchmarks)] if settings.leak_guard.images else []
-        checks = [self.clone(CheckShards, **share) for share in all_shares(settings)]
+        checks = [self.clone(CheckShards, **share) for share in all_partitions(settings)]
         return [*images, self.clone(PredictCatalog), *checks, self.clone(WriteCatalog)]
 
     def files(self) -> list[Path]:
@@ -44,7 +45,7 @@ class ReportLeaks(StageTask):
     def _leaks(self) -> Leaks:
         layout, settings = self.layout, self.settings
         guarded = settings.leak_guard.images is not None
-        shares = [share for share in all_shares(settings) if guarded and share["split"] != "train_small"]
+        shares = [share for share in all_partitions(settings) if guarded and share["split"] != "train_small"]
         matched = count_matched(layout.predicted, [layout.ledger(**share) for share in shares])
         named = {
             name: {"images": report["images_listed"], "species": report["species_listed"]}

@@ -84,7 +84,11 @@ class MakeMetadata(StageTask):
 
 
 class LoadNames(LoadTask):
-    """Copy the names to the PostgreSQL server of the settings, beside the mapping."""
+    """Copy the names to the PostgreSQL server of the settings, next to the mapping.
+
+    This is an export for others: no stage reads names there, as ``names.sqlite`` is read once, in one piece, by
+    ``PredictCatalog`` alone, where the mapping is joined row by row.
+    """
 
     stage = "names"
 

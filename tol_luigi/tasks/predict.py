@@ -13,7 +13,7 @@ from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
-from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
+from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ class PredictCatalog(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have ids, splits and names, and the listings, for the names of the files; to drop duplicates, the hashes."""
-        loads: list[DatasetTask] = [self.clone(LoadNames)] if self.settings.server else []
-        made = [self.clone(MakeSplits), self.clone(MakeMetadata), *loads]
+        made = [self.clone(MakeSplits), self.clone(MakeMetadata)]
         return [*made, *all_scans(self), *all_hashes(self)]
 
     def files(self) -> list[Path]:

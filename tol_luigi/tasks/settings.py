@@ -14,8 +14,9 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
 from tol_luigi.core.receipts import read_receipt
+from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.sources import FAULTS, SOURCES, benchmarks
+from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.download_settings import use_downloads

@@ -9,8 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import luigi
-
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
@@ -21,7 +19,6 @@ from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_fi
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
 from tol_luigi.core.splits import SPLITS
-from tol_luigi.sources import SOURCES
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
@@ -29,38 +26,28 @@ from tol_luigi.store.older import taken_contents
 from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
-from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.taxa import CheckPredictedTaxa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import luigi
+
     from tol_luigi.core.packing import Content, Lost, Outcome
     from tol_luigi.store.worklists import WorkList
     from tol_luigi.tasks.layout import Layout
-    from tol_luigi.tasks.settings import Settings
 
 __all__ = [
     "CheckShards",
     "PlanShards",
-    "ShareTask",
     "WriteShards",
-    "all_shares",
     "collect_bad_shards",
     "list_bad_shards",
     "remove_unplanned",
 ]
-
-
-def all_shares(settings: Settings) -> list[dict[str, str]]:
-    """List split, source and partition of everything that writes shards, in the order of the shard numbers."""
-    return [
-        {"split": split, "source": source, "partition": partition}
-        for split in SPLITS
-        for source in settings.used
-        for partition in settings.partitions(source)
-    ]
 
 
 class PlanShards(StageTask):
@@ -68,7 +55,7 @@ class PlanShards(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have the work list, and its taxa found good."""
-        return [self.clone(PredictCatalog), self.clone(CheckTaxa, catalog="predicted")]
+        return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa)]
 
     def files(self) -> list[Path]:
         """The plan, as JSON."""
@@ -78,26 +65,13 @@ class PlanShards(StageTask):
         """Count the samples, and number the shards."""
         counts = count_samples(self.layout.predicted)
         shares = [
-            (share["split"], share["source"], share["partition"]) for share in all_shares(self.settings)
+            (share["split"], share["source"], share["partition"]) for share in all_partitions(self.settings)
         ]
         plan = number([(*share, counts.get(share, 0)) for share in shares], self.settings.shards.max_samples)
         write_json(self.layout.plan, [asdict(share) for share in plan])
 
 
-class ShareTask(DatasetTask):
-    """A stage that works on one (split, source, partition)."""
-
-    split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
-    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
-    partition: str = luigi.Parameter(description="the partition's name")
-
-    @property
-    def about(self) -> tuple[str, str, str]:
-        """Split, source and partition, as paths are asked for."""
-        return self.split, self.source, self.partition
-
-
-class WriteShards(ShareTask, StageTask):
+class WriteShards(PartitionTask, StageTask):
     """Write the shards of one partition of a split; those of train_small are copied out of those of train.
 
     Where a receipt says that they were written from the same work list, only shards that are missing are written.
@@ -116,7 +90,7 @@ class WriteShards(ShareTask, StageTask):
     @property
     def receipt_path(self) -> Path:
         """Where the receipt is: it comes into place after the shards and their ledger."""
-        return self.layout.receipt(*self.about)
+        return self.layout.receipt(*self.work_unit)
 
     def shards(self, receipt: Receipt | None = None) -> list[Shard]:
         """Return what a receipt, or the one that is there, says of the shards; nothing if there is none."""
@@ -133,7 +107,7 @@ class WriteShards(ShareTask, StageTask):
         forget_what_is_complete()
         if self.complete():  # another process has been quicker
             return
-        remove(self.layout.verdict(*self.about))
+        remove(self.layout.verdict(*self.work_unit))
         share, work = self._share(), self._work()
         notes = {"version": __version__, "work": self._work_digest(work)}
         with rescanned_if_changed(self, self.source, self.partition):
@@ -151,7 +125,7 @@ class WriteShards(ShareTask, StageTask):
             else:
                 shards, outcomes = self._packed(work, paths, tell)
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
-        write_ledger(layout.ledger(*self.about), work.ledger(outcomes, share.numbers), schema)
+        write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
         self.receipt_of(share, shards, notes).write(self.receipt_path)
 
     def receipt_of(self, share: Share, shards: list[Shard], notes: dict[str, str]) -> Receipt:
@@ -159,7 +133,7 @@ class WriteShards(ShareTask, StageTask):
         directory = self.layout.directory
         folder = self.folder.relative_to(directory).as_posix()
         files = {f"{folder}/{shard.name}": FileRecord(shard.size, shard.sha256) for shard in shards}
-        files |= record_files(directory, [self.layout.ledger(*self.about)])
+        files |= record_files(directory, [self.layout.ledger(*self.work_unit)])
         more = {
             "split": self.split,
             "source": self.source,
@@ -185,7 +159,7 @@ class WriteShards(ShareTask, StageTask):
         Returns:
             Whether they are there. If not, everything has to be written.
         """
-        receipt, ledger = self.receipt(), self.layout.ledger(*self.about)
+        receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         planned = [self.layout.shard(self.split, number).name for number in share.numbers]
         if (
             receipt is None
@@ -243,7 +217,7 @@ class WriteShards(ShareTask, StageTask):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        return work_list(self.layout.predicted, listing, *self.about)
+        return work_list(self.layout.predicted, listing, *self.work_unit)
 
     def _copy_list(self) -> CopyList:
         layout = self.layout
@@ -308,7 +282,7 @@ class WriteShards(ShareTask, StageTask):
         return Benchmarks(read_benchmarks(self.layout.benchmarks), guard.distance)
 
 
-class CheckShards(ShareTask, StageTask):
+class CheckShards(PartitionTask, StageTask):
     """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
 
     def requires(self) -> list[DatasetTask]:
@@ -323,7 +297,7 @@ class CheckShards(ShareTask, StageTask):
     @property
     def receipt_path(self) -> Path:
         """Where the receipt is: it is the verdict."""
-        return self.layout.verdict(*self.about)
+        return self.layout.verdict(*self.work_unit)
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether the verdict is good."""
@@ -340,7 +314,7 @@ class CheckShards(ShareTask, StageTask):
         self.write_verdict(findings)
         forget_what_is_complete()
         if findings:
-            collect_bad_shards(self.layout, all_shares(self.settings))
+            collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
@@ -367,7 +341,7 @@ class CheckShards(ShareTask, StageTask):
         written = self.clone(WriteShards).shards()
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
-        ids = ids_by_shard(layout.ledger(*self.about))
+        ids = ids_by_shard(layout.ledger(*self.work_unit))
         with self.progress("shards", len(shards)) as tell:
             return check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
 

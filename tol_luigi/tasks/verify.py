@@ -26,7 +26,8 @@ from tol_luigi.store.worklists import foretold, work_list
 from tol_luigi.tasks.base import DatasetTask, forget_what_is_complete
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.shards import ShareTask, all_shares, list_bad_shards
+from tol_luigi.tasks.partitions import PartitionTask, all_partitions
+from tol_luigi.tasks.shards import CheckShards, WriteShards, list_bad_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +84,7 @@ class _FoundTarget(luigi.LocalTarget):
         return bool(found["begun"] == self.begun) and not (self.good and found["findings"])
 
 
-class VerifyShards(ShareTask):
+class VerifyShards(PartitionTask):
     """Verify the shards of one partition of a split, and withdraw the verdict on them where something is wrong."""
 
     level: str = luigi.ChoiceParameter(
@@ -109,7 +110,7 @@ class VerifyShards(ShareTask):
         except ShardError as error:  # receipt, ledger or catalog: nothing to compare the shards with
             findings = [{"shard": error.where, "what": error.what}]
         if findings:
-            remove(self.layout.verdict(*self.about))
+            remove(self.layout.verdict(*self.work_unit))
         found = {
             "begun": self.begun,
             "names": [shard.name for shard in shards],
@@ -121,7 +122,7 @@ class VerifyShards(ShareTask):
 
     def _verified(self) -> tuple[list[Shard], list[dict[str, str]]]:
         layout, level = self.layout, Level(self.level)
-        receipt, ledger = layout.receipt(*self.about), layout.ledger(*self.about)
+        receipt, ledger = layout.receipt(*self.work_unit), layout.ledger(*self.work_unit)
         folder = layout.shard(self.split, 0).parent
         written = _readable(receipt, _receipt)
         said = written.more
@@ -146,10 +147,10 @@ class VerifyShards(ShareTask):
     def _files_changed(self) -> list[dict[str, str]]:
         """Compare the files that samples were made of with what the ledger tells of them, by name and SHA-256."""
         layout, source = self.layout, self.settings.sources[self.source]
-        ledger = read_ledger(layout.ledger(*self.about), ["id", "name", "sha256"]).to_pylist()
+        ledger = read_ledger(layout.ledger(*self.work_unit), ["id", "name", "sha256"]).to_pylist()
         known = {row["id"]: (row["name"], row["sha256"]) for row in ledger if row["sha256"]}
         listing = layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        work = work_list(layout.predicted, listing, *self.about).only(set(known))
+        work = work_list(layout.predicted, listing, *self.work_unit).only(set(known))
         findings = []
         try:
             for place, content in source.reader.read(self.partition, work.members):
@@ -170,7 +171,7 @@ class VerifyShards(ShareTask):
     def _expected(self) -> Foretold | None:
         """Read what the predicted catalog says of the partition; None if it is damaged, which ``VerifyDataset`` reports."""
         with contextlib.suppress(ShardError):
-            return _readable(self.layout.predicted, lambda path: foretold(path, *self.about))
+            return _readable(self.layout.predicted, lambda path: foretold(path, *self.work_unit))
         return None
 
 
@@ -254,7 +255,7 @@ class VerifyDataset(DatasetTask):
         """Have every partition of every split verified."""
         if not self._is_there():
             return []
-        return [self.clone(VerifyShards, **share) for share in all_shares(self.settings)]
+        return [self.clone(VerifyShards, **share) for share in all_partitions(self.settings)]
 
     def _is_there(self) -> bool:
         """Return whether there is a dataset, be it damaged."""
@@ -318,7 +319,11 @@ class VerifyDataset(DatasetTask):
         Shards have their own tasks, and verdicts that are missing or damaged are given again by the next build.
         """
         manifest = self.clone(WriteManifest)
-        return [stage for stage in (*manifest.stages(), manifest) if not isinstance(stage, ShareTask)]
+        return [
+            stage
+            for stage in (*manifest.stages(), manifest)
+            if not isinstance(stage, (WriteShards, CheckShards))
+        ]
 
     def _files_damaged(self) -> list[dict[str, str]]:
         """Compare the files of every stage with its receipt."""
