@@ -36,6 +36,7 @@ PLACE = Place("either")
         pytest.param(FLAG, "False", False, id="false, however it is written"),
         pytest.param(NAMES, "inat21, eol", ("inat21", "eol"), id="names with a blank"),
         pytest.param(NAMES, "eol,", ("eol",), id="a comma too many"),
+        pytest.param(NAMES, "", ("eol", "bioscan", "inat21"), id="nothing is all"),
         pytest.param(ADDRESS, "", None, id="no server"),
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
@@ -77,7 +78,7 @@ def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
         pytest.param(ADDRESS, "postgresql://host/db?password=secret", id="a password behind it"),
         pytest.param(NAMES, "eol,gbif", id="an unknown name"),
         pytest.param(NAMES, "eol bioscan", id="no comma between names"),
-        pytest.param(NAMES, "", id="no name"),
+        pytest.param(NAMES, ",", id="no name"),
     ],
 )
 def test_what_is_refused(kind: Kind, raw: str) -> None:
@@ -129,7 +130,7 @@ def test_fits(tmp_path: Path, form: str, fitting: set[str]) -> None:
         (LIMIT, "a whole number from 0, or nothing for no limit"),
         (CHOICE, "exact or scaled"),
         (FLAG, "true or false"),
-        (NAMES, "some of eol, bioscan, inat21, with commas between them"),
+        (NAMES, "some of eol, bioscan, inat21, with commas between them, or nothing for all"),
         (PLACE, "a file or folder that exists"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

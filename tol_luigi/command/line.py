@@ -205,7 +205,7 @@ def _add_why(verbs: Verbs) -> None:
         text="Tell where an image comes from, how it has got its id and its name, which split\n"
         "it is in, and in which shard it is, or why in none.\n"
         "exit codes: 0 it is known, 1 it is not",
-        example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812_51655800_eol-full-size-copy.jpg",
+        example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812/51655800",
     )
     made.add_argument(
         "image",

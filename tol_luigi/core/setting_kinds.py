@@ -179,14 +179,16 @@ class Address(Kind):
 
 
 class Names(Kind):
-    """Some of a set of names, with commas between them."""
+    """Some of a set of names, with commas between them; all of them where the setting is empty."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        self.allowed = f"some of {', '.join(names)}, with commas between them"
+        self.allowed = f"some of {', '.join(names)}, with commas between them, or nothing for all"
 
     def parse(self, raw: str) -> tuple[str, ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
+        if not raw.strip():
+            return self.names
         given = tuple(name.strip() for name in raw.split(",") if name.strip())
         if not given or set(given) - set(self.names):
             raise ValueError(raw)
@@ -194,7 +196,7 @@ class Names(Kind):
 
     def serialize(self, value: tuple[str, ...]) -> str:
         """Return the text that :meth:`parse` reads as a value."""
-        return ",".join(value)
+        return "" if value == self.names else ",".join(value)
 
 
 class Numbers(Kind):

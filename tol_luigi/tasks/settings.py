@@ -225,10 +225,10 @@ def settings() -> Settings:
     Raises:
         SettingsError: Something is wrong; the message names file, section, key, value and what is allowed.
     """
-    origins = find_origins()
-    refuse_unknown(origins)
     if FAULTS:
         raise FAULTS[0]
+    origins = find_origins()
+    refuse_unknown(origins)
     made = read_sections(origins)
     use_downloads(made, origins)
     given = made["dataset"]
