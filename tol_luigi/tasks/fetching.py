@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,11 +205,8 @@ class FetchSource(_DownloadTask):
         return SlurmJob(
             name=f"fetch-{self.source}",
             folder=Path(self.folder) / "jobs",
-            time=dict(given.slurm_time).get(self.source, ""),
+            request=replace(slurm.request(), time=dict(given.slurm_time).get(self.source)),
             cores=dict(given.slurm_cores).get(self.source, "1"),
-            partition=slurm.partition or "",
-            account=slurm.account or "",
-            options=tuple(shlex.split(slurm.options or "")),
             before=slurm.before or "",
         )
 

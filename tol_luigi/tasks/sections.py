@@ -5,12 +5,14 @@ Luigi names a section after its class, so the classes are written in lower case.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import luigi
 
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.downloads import catalogue
+from tol_luigi.slurm import DURATION, MEMORY, Request
 from tol_luigi.sources import SOURCES
 from tol_luigi.tasks.parameters import (
     Address,
@@ -343,19 +345,19 @@ class slurm(luigi.Config):
     partition: str | None = Formed(description="where the jobs run; empty is the cluster's default")
     time: str | None = Formed(
         description="how long a job may run; empty is the partition's default; what is left to do then, others go on with",
-        form=r"(\d+-)?\d+(:\d+){0,2}",
+        form=DURATION,
         allowed="as sbatch takes it, such as 12:00:00 or 2-00:00:00",
     )
     memory: str | None = Formed(
         description="the memory of a worker; empty is the cluster's default",
         default="4G",
-        form=r"\d+[KMGT]",
+        form=MEMORY,
         allowed="a number with K, M, G or T",
     )
     most_memory: str | None = Formed(
         description="where that was too little, new workers get twice as much, up to this",
         default="32G",
-        form=r"\d+[KMGT]",
+        form=MEMORY,
         allowed="a number with K, M, G or T",
     )
     cpus: int = Whole(
@@ -379,6 +381,11 @@ class slurm(luigi.Config):
         description="more options of sbatch, for all jobs, such as --constraint=ib --qos=long"
     )
     before: str | None = Formed(description="bash to run first in every job, such as module load python/3.11")
+
+    def request(self) -> Request:
+        """Return what these settings ask of Slurm for any job."""
+        more = tuple(shlex.split(self.options or ""))
+        return Request(self.account, self.partition, self.time, requeue=self.requeue, more=more)
 
 
 class download(luigi.Config):
@@ -451,7 +458,7 @@ class download(luigi.Config):
     slurm_time: tuple[tuple[str, str], ...] = Pairs(
         default=(("metadata", "0:20:00"), ("eol", "18:00:00"), ("inat21", "4:00:00"), ("bioscan", "2:00:00")),
         description="time limit of each job",
-        value_pattern=r"(\d+-)?\d+(:\d+){0,2}",
+        value_pattern=DURATION,
         names=catalogue.SOURCES,
         allowed="source=time as Slurm writes it, with commas between them",
     )
