@@ -15,6 +15,7 @@ from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, r
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.models import PUBLISHED_SOURCES
 from tol_luigi.store.names import lookup_name
+from tol_luigi.store.predictions import NAMELESS
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Lives:
         rows = rows_of(layout.predicted, wanted)
         if not rows:
             unnamed = left_out(layout.names_ledger, image)
-            return State.NO_TAXON, unnamed[0]["reason"] if unnamed else "no rank is known of it", ""
+            return State.NO_TAXON, unnamed[0]["reason"] if unnamed else NAMELESS, ""
         exclusion = rows[0]["exclusion"]
         if rows[0]["excluded"]:
             return rows[0]["excluded"], exclusion, exclusion

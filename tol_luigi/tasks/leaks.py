@@ -45,10 +45,11 @@ class ReportLeaks(StageTask):
         layout, settings = self.layout, self.settings
         guarded = settings.leak_guard.images is not None
         shares = [share for share in all_shares(settings) if guarded and share["split"] != "train_small"]
-        matched = count_matched(layout.predicted, [layout.ledger(**share) for share in shares])
+        exclusions = read_json(layout.exclusions)
+        matched = count_matched(exclusions, [layout.ledger(**share) for share in shares])
         named = {
             name: {"images": report["images_listed"], "species": report["species_listed"]}
-            for name, report in read_json(layout.exclusions).items()
+            for name, report in exclusions.items()
         }
         shown = count_listed(read_benchmarks(layout.benchmarks)) if guarded else {}
         listed = {name: {**named.get(name, {}), **shown.get(name, {})} for name in [*named, *shown]}
