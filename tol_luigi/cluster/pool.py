@@ -32,9 +32,6 @@ _MOST_SECONDS = 640.0
 _YOUNG_SECONDS = 60
 """An element that fails so soon has not come to work: its node, or the lines that it runs first, are not in order."""
 
-_KILLED = "exit code -9"
-"""How Luigi tells of a task whose process the kernel has ended, which is mostly for lack of memory."""
-
 
 def lead(settings: Settings) -> int:
     """Be the foreman, and see to the jobs of the run, if it was submitted; gives the foreman's exit code."""
@@ -153,7 +150,7 @@ class Pool:
         Args:
             status: How the run is doing: nothing is left but tasks that were given up, and what waits for them.
         """
-        killed = [failure for failure in status.failures if failure.final and _KILLED in failure.cause]
+        killed = [failure for failure in status.failures if failure.final and failure.was_killed]
         known = Jobs.read(self._run)
         memory = self._more(self._memory)
         if not killed or status.leaving or memory is None:

@@ -139,15 +139,15 @@ def _failed(
     if asked:
         return [(task.label, task.cause, str(task.log or ""), task.final) for task in asked.failures]
     to_do = [task for stage in graph for task in stage.to_do]
-    labels = {task.label for task in to_do}
+    ids = {task.task_id for task in to_do}
     told = [
         (task["label"], task["cause"], task["log"] or "", True)
         for task in ended.get("failures", ())
-        if task["label"] in labels
+        if task["task_id"] in ids
     ]
-    known = {label for label, *_ in told}
+    known = {task["task_id"] for task in ended.get("failures", ())}
     for task in to_do:
-        if task.task_family == "CheckShards" and task.label not in known:
+        if task.task_family == "CheckShards" and task.task_id not in known:
             verdict = layout.verdict(*task.about)  # type: ignore[attr-defined]  # as every task of that family
             if verdict.exists() and (findings := read_json(verdict)["findings"]):
                 told.append((task.label, f"{findings[0]['shard']}: {findings[0]['what']}", "", True))
@@ -187,10 +187,10 @@ class _Written:
         planned = {(share.split, share.source, share.partition): share.samples for share in self._pictures()}
         done = float(sum(count for about, count in planned.items() if about in self.receipts))
         for task in asked.running if asked else ():
-            family, _, about = task.label.partition(" ")
-            key = tuple(about.split(" ", 2))
-            if family == "WriteShards" and key in planned and key not in self.receipts:
-                done += planned[key] * (task.percentage or 0) / 100
+            if task.family == "WriteShards":
+                key = (task.parameters["split"], task.parameters["source"], task.parameters["partition"])
+                if key in planned and key not in self.receipts:
+                    done += planned[key] * (task.percentage or 0) / 100
         return Share(int(done), sum(planned.values()))
 
     def bytes(self) -> Share:
