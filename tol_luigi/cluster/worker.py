@@ -25,6 +25,7 @@ from tol_luigi.cluster.client import Follower
 from tol_luigi.cluster.logs import LINK, redirect
 from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Assistant", "LoggedTask", "settled", "work"]
 
 _LOG = logging.getLogger("luigi-interface")
-
-_BAD_NODE_EXIT_CODE = 1
 
 _LAST_SECONDS = 10
 """How long a task may take to clear up after it was told to end. Slurm kills after 30 seconds."""
@@ -291,4 +290,4 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
         follower.call("leave", worker=assistant.name)
     if follower.told_to_leave:
         sys.stderr.write(f"tol_luigi: {assistant.name} leaves: {follower.told_to_leave}.\n")
-    return _BAD_NODE_EXIT_CODE if follower.is_on_bad_node else 0
+    return ExitCode.NEGATIVE if follower.is_on_bad_node else ExitCode.COMPLETE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.command.graph import stages
 from tol_luigi.core.errors import ClusterError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
 from tol_luigi.core.plan import Share as Planned
 from tol_luigi.report.status import (
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build_status", "status"]
 
-_COMPLETE, _NOT_COMPLETE, _FAILED = 0, 25, 30
-"""Those of the build itself: :data:`tol_luigi.tasks.luigi_defaults.DEFAULTS`."""
-
 _WINDOW = 3600.0
 """Over which time the rate is taken, where only files tell it."""
 
@@ -49,9 +47,10 @@ def status(given: argparse.Namespace) -> int:
         now, has_ended = build_status(settings().layout)
         _show(now, given)
         if now.is_complete:
-            return _COMPLETE
+            return ExitCode.COMPLETE
         if not given.follow or has_ended:
-            return _FAILED if any(cause.is_final for cause in now.causes) else _NOT_COMPLETE
+            is_failed = any(cause.is_final for cause in now.causes)
+            return ExitCode.TASK_FAILED if is_failed else ExitCode.NOT_RUN
         time.sleep(given.every)
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.command.naming import tables_of, trace
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.report.life import Life, life_figures, life_text, unknown_text
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["why"]
 
-_UNKNOWN = 1
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WAITING = "waiting"
 
@@ -45,7 +45,7 @@ def why(given: argparse.Namespace) -> int:
         sys.stdout.write("\n".join(map(life_text, lives)))
     else:
         sys.stdout.write(unknown_text(given.image, found.looked_through))
-    return 0 if lives else _UNKNOWN
+    return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE
 
 
 class Lives:

@@ -17,6 +17,7 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
 from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
@@ -32,16 +33,13 @@ __all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_comple
 
 T = TypeVar("T", bound="DatasetTask")
 
-_SETTINGS_EXIT_CODE = 40
-"""As ``[retcode] unhandled_exception``: nothing was begun."""
-
 
 def refuse(error: TolError) -> NoReturn:
     """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
     if CmdlineParser.get_instance() is None:
         raise error
     sys.stderr.write(f"tol_luigi: {error}\n")
-    raise SystemExit(_SETTINGS_EXIT_CODE)
+    raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 
 class FolderParameter(luigi.Parameter):
