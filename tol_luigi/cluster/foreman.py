@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import luigi
 import luigi.worker
 from luigi.setup_logging import InterfaceLogging
-from luigi.task import flatten
 from luigi.task_register import Register
 
 from tol_luigi.cluster import patches
@@ -24,11 +23,10 @@ from tol_luigi.cluster.worker import settled
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove, write_json
+from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.cluster.pool import Pool
     from tol_luigi.tasks.sections import cluster
@@ -43,22 +41,12 @@ def check_round_trips(root: luigi.Task) -> None:
     Raises:
         SettingsError: One is not: a worker would make another task of it.
     """
-    for task in _graph(root):
+    for task in in_order(root):
         Register.clear_instance_cache()
         again = type(task).from_str_params(task.to_str_params())
         if again.task_id != task.task_id:
             what = f"a worker would make {again.task_id} of its parameters"
             raise SettingsError(task.task_id, what, "Give each parameter a value of its own kind")
-
-
-def _graph(root: luigi.Task) -> Iterator[luigi.Task]:
-    seen, waiting = {root.task_id}, [root]
-    while waiting:
-        task = waiting.pop()
-        yield task
-        new = [each for each in flatten(task.requires()) if each.task_id not in seen]
-        seen.update(each.task_id for each in new)
-        waiting += new
 
 
 def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None = None) -> int:

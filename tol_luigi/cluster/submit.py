@@ -16,6 +16,7 @@ from tol_luigi import slurm
 from tol_luigi.cluster.run import Run
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.files import read_json, remove, write_json
+from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
@@ -175,15 +176,8 @@ def elements_for(settings: Settings, width: int) -> int:
 
 def _widest(root: luigi.Task) -> int:
     """Count the tasks that are left of the stage that has the most: more can hardly run at once."""
-    left, seen, waiting = Counter[str](), set(), [root]
-    while waiting:
-        task = waiting.pop()
-        if task.task_id not in seen:
-            seen.add(task.task_id)
-            if not task.complete():
-                left[task.task_family] += 1
-                waiting.extend(task.deps())
-    return max(left.values(), default=0)
+    left = in_order(root, lambda task: not task.complete())
+    return max(Counter(task.task_family for task in left).values(), default=0)
 
 
 def _require_reachable(settings: Settings) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
 
 T = TypeVar("T", bound="DatasetTask")
+Task = TypeVar("Task", bound=luigi.Task)
 
 
 def refuse(error: TolError) -> NoReturn:
@@ -161,17 +162,24 @@ for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED
     DatasetTask.event_handler(_event)(_on_first_sight)
 
 
-def in_order(root: DatasetTask) -> list[DatasetTask]:
-    """List a task and every task before it once, each after those that it requires."""
-    listed: dict[str, DatasetTask] = {}
-    pending: list[tuple[DatasetTask, bool]] = [(root, False)]
+def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
+    """List a task and every task before it once, each after those that it requires.
+
+    Args:
+        root: The task.
+        is_wanted: Asked once about each task; one that is not wanted is left out, with what only it requires.
+    """
+    listed: dict[str, Task] = {}
+    seen: set[str] = set()
+    pending: list[tuple[Task, bool]] = [(root, False)]
     while pending:
         task, is_ready = pending.pop()
-        if task.task_id in listed:
-            continue
         if is_ready:
             listed[task.task_id] = task
-        else:
+        elif task.task_id not in seen:
+            seen.add(task.task_id)
+            if not is_wanted(task):
+                continue
             pending.append((task, True))
             pending += [(before, False) for before in reversed(flatten(task.requires()))]
     return list(listed.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import luigi
 
+from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.downloads import catalogue
 from tol_luigi.slurm import DURATION, MEMORY, Request
@@ -51,6 +52,8 @@ __all__ = [
 ]
 
 _LARGEST = 1_000_000_000
+_IMAGE = ImageSpec()
+"""How images are made by default."""
 
 
 class dataset(luigi.Config):
@@ -199,16 +202,18 @@ class published(luigi.Config):
 class images(luigi.Config):
     """How pictures are made."""
 
-    width: int = Whole(default=224, low=1, high=10_000, description="pixels")
-    height: int = Whole(default=224, low=1, high=10_000, description="pixels")
+    width: int = Whole(default=_IMAGE.width, low=1, high=10_000, description="pixels")
+    height: int = Whole(default=_IMAGE.height, low=1, high=10_000, description="pixels")
     resize: str = Choice(
-        default="exact",
+        default=_IMAGE.resize,
         words=("exact", "scaled"),
         description="the published pixels, or a faster way to nearly the same",
     )
-    jpeg_quality: int = Whole(default=100, low=1, high=100, description="on Pillow's scale")
+    jpeg_quality: int = Whole(default=_IMAGE.jpeg_quality, low=1, high=100, description="on Pillow's scale")
     truncated: str = Choice(
-        default="keep", words=("keep", "drop"), description="what to do with pictures that break off"
+        default=_IMAGE.truncated,
+        words=("keep", "drop"),
+        description="what to do with pictures that break off",
     )
     duplicates: str = Choice(
         default="flag",
@@ -216,10 +221,10 @@ class images(luigi.Config):
         description="images with the same bytes: say nothing, tell which they are, or write one of each",
     )
     exif: str = Choice(
-        default="ignore", words=("ignore", "apply"), description="the orientation that a camera noted"
+        default=_IMAGE.exif, words=("ignore", "apply"), description="the orientation that a camera noted"
     )
     max_pixels: int = Whole(
-        default=900_000_000, low=1, high=4_000_000_000, description="a larger picture is not opened"
+        default=_IMAGE.max_pixels, low=1, high=4_000_000_000, description="a larger picture is not opened"
     )
 
 
