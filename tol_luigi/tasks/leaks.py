@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import read_json
 from tol_luigi.report.leaks import Leaks, leak_figures, leak_text
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.leaks import count_listed, count_matched
@@ -12,6 +12,7 @@ from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.shards import CheckShards, all_shares
 
 if TYPE_CHECKING:
@@ -32,14 +33,12 @@ class ReportLeaks(StageTask):
 
     def files(self) -> list[Path]:
         """The report as JSON, and the text next to it."""
-        return [self.layout.leak_report, self.layout.leak_report.with_suffix(".txt")]
+        return ReportTarget(self.layout.leak_report).files
 
     def make(self) -> None:
         """Count, then write."""
-        leaks, path = self._leaks(), self.layout.leak_report
-        with committed(path.with_suffix(".txt")) as scratch:
-            scratch.write_text(leak_text(leaks), encoding="utf-8")
-        write_json(path, leak_figures(leaks))
+        leaks = self._leaks()
+        ReportTarget(self.layout.leak_report).write(leak_figures(leaks), leak_text(leaks))
 
     def _leaks(self) -> Leaks:
         layout, settings = self.layout, self.settings
