@@ -19,7 +19,9 @@ def test_both_files_are_written_and_read(tmp_path: Path) -> None:
     assert report.exists()
     assert report.read() == {"about": "this", "rows": 3}
     assert [path.name for path in report.files] == ["taxa-report.json", "taxa-report.txt"]
-    assert (tmp_path / "taxa-report.txt").read_text(encoding="utf-8") == "3 rows\n"
+    assert report.text_file.read_text(encoding="utf-8") == "3 rows\n"
+    report.text_file.unlink()
+    assert not report.exists()
 
 
 def test_a_text_alone_is_no_report(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ class JsonTarget(luigi.LocalTarget):
 class ReportTarget(JsonTarget):
     """A report in two files: figures as JSON for programs, and next to it the same as text for people."""
 
+    def exists(self) -> bool:
+        """Return whether both files exist, and the figures are the expected ones."""
+        return super().exists() and self.text_file.exists()
+
     @property
     def text_file(self) -> Path:
         """The path of the text."""
