@@ -128,14 +128,8 @@ class RunScheduler(luigi.scheduler.Scheduler):
         self._update_worker(worker, {"host": host}, get_work=True)
         self.add_worker(worker, {"assistant": True})
         if reason := self._reason_to_leave(host):
-            is_bad = host in self._bad_nodes()
-            return {
-                **_NOTHING,
-                "worker_state": "disabled",
-                "task_id": None,
-                "leave": reason,
-                "is_bad_node": is_bad,
-            }
+            why = {"leave": reason, "is_bad_node": host in self._bad_nodes()}
+            return {**_NOTHING, "worker_state": "disabled", "task_id": None, **why}
         if self._nothing_for.get(host) == self._moment and not self._has_a_task(worker):
             return {**_NOTHING, "task_id": None}
         answer: dict[str, Any] = super().get_work(host=host, assistant=True, worker=worker, **kwargs)
