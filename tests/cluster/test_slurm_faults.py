@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from slurm_rig import QUICK, Build, digests, wait_for
 
-from tol_luigi.cluster import slurm
+from tol_luigi import slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

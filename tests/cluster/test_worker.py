@@ -107,6 +107,19 @@ def test_a_task_that_is_killed_alone_is_told_as_failed_and_tried_again(tmp_path:
         assert "died unexpectedly with exit code -9" in crew.output()
 
 
+def test_the_exit_code_of_a_task_that_is_killed_is_recorded(tmp_path: Path) -> None:
+    with Crew(tmp_path, {"cluster": {"retries": 1}}, TASKS) as crew:
+        crew.start("luigid")
+        foreman = crew.start("foreman")
+        crew.start("worker")
+        ((name, pid),) = crew.wait_for(lambda: notes(crew))
+        os.kill(pid, signal.SIGKILL)
+        go(crew)
+        assert crew.end_of(foreman) == 30, crew.output()
+        (failure,) = crew.result()["failures"]
+        assert (failure["exit_code"], failure["parameters"]) == (-signal.SIGKILL, {"name": name})
+
+
 @pytest.mark.parametrize("to_all", [False, True], ids=["to the worker", "to its task as well"])
 def test_a_worker_that_gets_sigusr1_finishes_its_task_and_leaves(tmp_path: Path, to_all: bool) -> None:
     with Crew(tmp_path, tasks=TASKS) as crew:

@@ -14,6 +14,7 @@ from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.inat21 import INAT21
+from tol_luigi.store.leaks import count_matched
 from tol_luigi.store.predictions import Guard, images_by_id
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def guard() -> Guard:
 
 def judged(guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon) -> tuple[str, str]:
     [verdict] = guard.judge(source, [key], np.array([guard.of_taxon(taxon)]))
-    return guard.verdicts[verdict]
+    found = guard.verdicts[verdict]
+    return found.state or "", found.reason
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,22 @@ def test_the_report_counts_what_was_matched(guard: Guard) -> None:
     assert report["unseen"]["species_listed"] == 2
     assert report["unseen"]["images_excluded_by_species"] == 1
     assert report["unseen"]["images_excluded_by_image"] == 0
+    assert report["seen"]["sources"] == {
+        "eol": {"images_excluded_by_image": 2, "images_excluded_by_species": 0}
+    }
+
+
+def test_matches_are_counted_by_list_and_source_whatever_a_species_is_called() -> None:
+    lists = {"seen": Exclusions("seen", SEEN, with_species=False)}
+    lists["on the list seen"] = Exclusions("unseen", UNSEEN, with_species=True)
+    guard = Guard(lists)
+    judged(guard, EOL, (1, 1), MOBULA)
+    judged(guard, BIOSCAN, (1, "fly.jpg"), MOBULA)
+
+    assert dict(+count_matched(guard.report(), [])) == {
+        ("on the list seen", "eol", "species"): 1,
+        ("seen", "bioscan", "id"): 1,
+    }
 
 
 def rows(world: Any) -> list[dict[str, Any]]:

@@ -192,6 +192,17 @@ def test_files_are_compared_with_the_sources_on_request(tmp_path: Path, session:
     assert report.count("it is not what ") == 1
 
 
+def test_an_archive_of_a_source_is_not_listed_as_a_bad_shard(tmp_path: Path, session: Session) -> None:
+    assert session.run().succeeded
+    archive = tmp_path / "sources" / "eol" / "image_set_01.tar"
+    archive.write_bytes(archive.read_bytes()[:1024])
+    assert not session.run("VerifyDataset", level="sources", begun="after").succeeded
+
+    report = next(tmp_path.rglob("verification-report.txt")).read_text(encoding="utf-8")
+    assert str(archive) in report
+    assert next(tmp_path.rglob("bad-shards.txt")).read_text(encoding="utf-8") == ""
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_change_is_built_anew_or_told_of(
     change: Callable[[Path], None], tmp_path: Path, session: Session, digests: Digests

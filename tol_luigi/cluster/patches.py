@@ -53,6 +53,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
         "_request": "self url data attempts allow_null",
     },
     luigi.worker.Worker: {
+        "_add_task": "self args kwargs",
         "_create_task_process": "self task",
         "_get_work": "self",
         "_keep_alive": "self get_work_response",

@@ -25,6 +25,7 @@ from tol_luigi.cluster.client import Follower
 from tol_luigi.cluster.logs import LINK, redirect
 from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Assistant", "LoggedTask", "settled", "work"]
 
 _LOG = logging.getLogger("luigi-interface")
-
-_BAD_NODE_EXIT_CODE = 1
 
 _LAST_SECONDS = 10
 """How long a task may take to clear up after it was told to end. Slurm kills after 30 seconds."""
@@ -107,8 +106,14 @@ class Assistant(luigi.worker.Worker):
         super()._handle_next_task()
         self._follower.at_work = list(self._running_tasks)
 
+    def _add_task(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (luigi's, untyped)
+        process = self._running_tasks.get(kwargs["task_id"])
+        if process is not None:
+            kwargs["exit_code"] = process.exitcode
+        super()._add_task(*args, **kwargs)
+
     def _create_task_process(self, task: luigi.Task) -> LoggedTask:
-        reporter = luigi.worker.TaskStatusReporter(self._follower, task.task_id, self._id, None)
+        reporter = _Reporter(self._follower, task.task_id, self._id, None)
         return LoggedTask(
             self._run,
             self._given.settle_seconds,
@@ -137,6 +142,15 @@ class Assistant(luigi.worker.Worker):
         self._running_tasks.clear()
 
 
+class _Reporter(luigi.worker.TaskStatusReporter):
+    """What a task calls to report, with one more method."""
+
+    def report_progress(self, message: str, percentage: int | None, images: int | None) -> None:
+        """Report how far the task is, in one request."""
+        given = {"message": message, "percentage": percentage, "images": images}
+        self._scheduler.call("report_progress", task_id=self._task_id, **given)
+
+
 class LoggedTask(luigi.worker.TaskProcess):
     """A task in its process: with a log of its own, and no longer there than its worker.
 
@@ -151,6 +165,10 @@ class LoggedTask(luigi.worker.TaskProcess):
         super().__init__(*args, **kwargs)
         self._run, self._parent = run, os.getpid()
         self.check_complete = functools.partial(settled, seconds=settle_seconds)
+        self.forward_reporter_attributes = {
+            **self.forward_reporter_attributes,
+            "report_progress": "report_progress",
+        }
 
     def run(self) -> None:
         """Run the task."""
@@ -272,4 +290,4 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
         follower.call("leave", worker=assistant.name)
     if follower.told_to_leave:
         sys.stderr.write(f"tol_luigi: {assistant.name} leaves: {follower.told_to_leave}.\n")
-    return _BAD_NODE_EXIT_CODE if "in a row" in follower.told_to_leave else 0
+    return ExitCode.NEGATIVE if follower.is_on_bad_node else ExitCode.COMPLETE

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.core.errors import SettingsError, TolError
+from tol_luigi.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "parser"]
 
 _CONFIG = "LUIGI_CONFIG_PATH"
-_SETTINGS_EXIT_CODE = 40
-"""As luigi's, where nothing was begun."""
-
-_INTERRUPTED = 130
-
 _ABOUT = """\
 Plans, submits and follows the build of a dataset, and tells what became of each image.
 
@@ -57,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(given))
     except TolError as error:
         sys.stderr.write(f"tol: {error}\n")
-        return _SETTINGS_EXIT_CODE
+        return ExitCode.UNHANDLED_EXCEPTION
     except BrokenPipeError:  # as of `tol status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.COMPLETE
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def _read_settings_from(path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.graph import stages
 from tol_luigi.command.survey import stocks
 from tol_luigi.core.errors import DiskError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
 from tol_luigi.downloads.forecast import forecast_text as downloads_text
 from tol_luigi.downloads.forecast import require_space
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "quota_left"]
 
-_NO_ROOM = 1
-
 _RATES = (
     "Core time is reckoned with the rates of docs/commands.md, of one core of an AMD EPYC; divided by the workers "
     "it is the least time that the build takes. What is written is reckoned by the mean picture."
@@ -62,7 +61,7 @@ def plan(given: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(forecast_text(forecast))
-    return _NO_ROOM if forecast.lacks else 0
+    return ExitCode.NEGATIVE if forecast.lacks else ExitCode.COMPLETE
 
 
 def _fetching(rows: list[Row], *, as_json: bool) -> int:
@@ -76,8 +75,8 @@ def _fetching(rows: list[Row], *, as_json: bool) -> int:
         require_space(rows)
     except DiskError as error:
         sys.stderr.write(f"tol: {error}\n")
-        return _NO_ROOM
-    return 0
+        return ExitCode.NEGATIVE
+    return ExitCode.COMPLETE
 
 
 def _forecast(given: Settings, seconds: float) -> Forecast:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.command.naming import tables_of, trace
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.report.life import Life, life_figures, life_text, unknown_text
@@ -15,6 +16,7 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, ranks_by_label, rows_of
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
+from tol_luigi.store.predictions import NAMELESS
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["why"]
 
-_UNKNOWN = 1
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WAITING = "waiting"
 
@@ -44,7 +45,7 @@ def why(given: argparse.Namespace) -> int:
         sys.stdout.write("\n".join(map(life_text, lives)))
     else:
         sys.stdout.write(unknown_text(given.image, found.looked_through))
-    return 0 if lives else _UNKNOWN
+    return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE
 
 
 class Lives:
@@ -172,7 +173,7 @@ class Lives:
         rows = rows_of(layout.predicted, wanted)
         if not rows:
             unnamed = left_out(layout.names_ledger, image)
-            return State.NO_TAXON, unnamed[0]["reason"] if unnamed else "no rank is known of it", ""
+            return State.NO_TAXON, unnamed[0]["reason"] if unnamed else NAMELESS, ""
         exclusion = rows[0]["exclusion"]
         if rows[0]["excluded"]:
             return rows[0]["excluded"], exclusion, exclusion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import TableError
@@ -10,11 +11,38 @@ from tol_luigi.core.taxon import RANKS, Taxon
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tol_luigi.core.ledger import State
     from tol_luigi.core.source import Key, NaturalKey
 
-__all__ = ["Exclusions"]
+__all__ = ["STAYS", "Exclusions", "Verdict"]
 
 _REMEDY = "It must be a JSON object of species names, each with a list of image paths"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an image is excluded, and by what.
+
+    Attributes:
+        state: ``EXCLUDED_IMAGE`` or ``EXCLUDED_SPECIES``; None if the image stays.
+        listed: The name of the list that it is on.
+        species: The species that the list names, if it is not the image itself.
+    """
+
+    state: State | None = None
+    listed: str = ""
+    species: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The verdict in words; it is only for people."""
+        if self.state is None:
+            return ""
+        on_list = f"on the list {self.listed}"
+        return f"{self.species} is {on_list}" if self.species else on_list
+
+
+STAYS = Verdict()
 
 
 class Exclusions:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import DiskError
+from tol_luigi.core.machine import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,14 @@ def _place() -> str:
 
     Host names do not: containers may bear that of their host, and machines of a cluster the same.
     """
+    boot = boot_id()
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
         numbers = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return ""
-    return hashlib.sha256(f"{boot}{numbers}".encode()).hexdigest()[:8]
+    if not boot:
+        return ""
+    return hashlib.sha256(f"{boot}\n{numbers}".encode()).hexdigest()[:8]
 
 
 def _start(pid: int) -> str:

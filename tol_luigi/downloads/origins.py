@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import os
 import re
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.util import Retry
 
 from tol_luigi.core.errors import DownloadError
@@ -260,7 +262,7 @@ class _Web:
         except (requests.exceptions.Timeout, TimeoutError) as error:
             raise Again(f"no byte came for {self._hosts.stall_seconds:g} s") from error
         except requests.exceptions.SSLError as error:
-            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            if not any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error)):
                 raise Again("TLS failed") from error
             remedy = "If it is your site's own, name who vouches for it in REQUESTS_CA_BUNDLE"
             raise DownloadError(shown_url(self._url), "its certificate is not accepted", remedy) from error
@@ -272,7 +274,7 @@ class _Web:
             remedy = "See that the base address is right"
             raise DownloadError(shown_url(self._url), "is redirected in a circle", remedy) from error
         except (requests.exceptions.RequestException, HTTPError) as error:
-            timed_out = "timed out" in str(error).lower()
+            timed_out = any(isinstance(link, (TimeoutError, HTTPTimeoutError)) for link in _chain(error))
             stalled = f"no byte came for {self._hosts.stall_seconds:g} s"
             raise Again(stalled if timed_out else _reason(error)) from error
 
@@ -320,14 +322,20 @@ def _is_here(name: str) -> bool:
         return name == "localhost"
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from: libraries wrap what the operating system reports several times."""
+    link: Any = error
+    while isinstance(link, BaseException):
+        yield link
+        inner = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or link.__context__ or getattr(link, "reason", None) or inner
+
+
 def _reason(error: Exception) -> str:
-    """Find the words of the operating system."""
-    link: BaseException | None = error
-    while link is not None:
+    """Return the words of the operating system."""
+    for link in _chain(error):
         if isinstance(link, OSError) and link.strerror:
             return f"the connection failed: {link.strerror}"
-        inner: Any = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
-        link = link.__cause__ or link.__context__ or getattr(link, "reason", None) or inner
     return "the connection broke off"
 
 

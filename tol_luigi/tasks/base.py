@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 import luigi
 from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
-from tqdm import tqdm
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
 from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
+from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -31,12 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
 
 T = TypeVar("T", bound="DatasetTask")
-
-_REPORT_SECONDS = 5.0
-"""A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
-
-_SETTINGS_EXIT_CODE = 40
-"""As ``[retcode] unhandled_exception``: nothing was begun."""
+Task = TypeVar("Task", bound=luigi.Task)
 
 
 def refuse(error: TolError) -> NoReturn:
@@ -44,7 +40,7 @@ def refuse(error: TolError) -> NoReturn:
     if CmdlineParser.get_instance() is None:
         raise error
     sys.stderr.write(f"tol_luigi: {error}\n")
-    raise SystemExit(_SETTINGS_EXIT_CODE)
+    raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 
 class FolderParameter(luigi.Parameter):
@@ -129,34 +125,20 @@ class DatasetTask(luigi.Task):
         Yields:
             A function to call with the number done so far, as often as is convenient.
         """
-        started = reported = time.monotonic()
-        done = 0
-        with tqdm(total=total, desc=self.label, unit=f" {unit}", disable=None, leave=False) as bar:
-
-            def tell(count: int) -> None:
-                nonlocal done, reported
-                bar.update(count - done)
-                done = count
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
-                    self._report(done, total, unit, reported - started)
-
-            yield tell
-        self._report(done, total, unit, time.monotonic() - started)
+        report = functools.partial(self._report, unit, total)
+        with shown_progress(report, total=total, desc=self.label, unit=f" {unit}") as shown:
+            yield shown.reach
 
     def say(self, message: str) -> None:
         """Show in luigid's page what a task is at, where it cannot be counted."""
         if self.set_status_message is not None:  # run by a worker
             self.set_status_message(message)
 
-    def _report(self, done: int, total: int | None, unit: str, seconds: float) -> None:
-        say, show = self.set_status_message, self.set_progress_percentage
-        if say is None or show is None:  # not run by a worker
-            return
+    def _report(self, unit: str, total: int | None, done: int, seconds: float) -> None:
         of_total = f" of {total:,}" if total else ""
-        say(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
-        if total:
-            show(min(100, 100 * done // total))
+        rate = f"{done / max(seconds, 1e-3):,.0f} a second"
+        message = f"{done:,}{of_total} {unit} in {seconds:.0f} s, {rate}"
+        report_progress(self, message, done, total, images=done if unit == "images" else None)
 
 
 @functools.cache
@@ -180,17 +162,24 @@ for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED
     DatasetTask.event_handler(_event)(_on_first_sight)
 
 
-def in_order(root: DatasetTask) -> list[DatasetTask]:
-    """List a task and every task before it once, each after those that it requires."""
-    listed: dict[str, DatasetTask] = {}
-    pending: list[tuple[DatasetTask, bool]] = [(root, False)]
+def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
+    """List a task and every task before it once, each after those that it requires.
+
+    Args:
+        root: The task.
+        is_wanted: Asked once about each task; one that is not wanted is left out, with what only it requires.
+    """
+    listed: dict[str, Task] = {}
+    seen: set[str] = set()
+    pending: list[tuple[Task, bool]] = [(root, False)]
     while pending:
         task, is_ready = pending.pop()
-        if task.task_id in listed:
-            continue
         if is_ready:
             listed[task.task_id] = task
-        else:
+        elif task.task_id not in seen:
+            seen.add(task.task_id)
+            if not is_wanted(task):
+                continue
             pending.append((task, True))
             pending += [(before, False) for before in reversed(flatten(task.requires()))]
     return list(listed.values())

@@ -18,6 +18,7 @@ from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.metadata import LoadNames
 from tol_luigi.tasks.partitions import all_partitions
+from tol_luigi.tasks.reports import ReportTarget
 
 __all__ = ["BuildCatalog"]
 
@@ -58,11 +59,11 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
     def _notes(self) -> list[str]:
         notes = []
         if self.settings.images.duplicates != "keep":
-            report = self.layout.duplicates_report
-            notes += leak_note(read_json(report), report.with_suffix(".txt"))
+            report = ReportTarget(self.layout.duplicates_report)
+            notes += leak_note(report.read(), report.text_file)
         if self.settings.keeps_out:
-            report = self.layout.leak_report
-            notes.append(f"{leak_line(read_json(report))}: {report.with_suffix('.txt')}")
+            report = ReportTarget(self.layout.leak_report)
+            notes.append(f"{leak_line(report.read())}: {report.text_file}")
         if self.settings.is_demonstration:
             notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
         return notes

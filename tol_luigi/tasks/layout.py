@@ -7,7 +7,12 @@ from pathlib import Path  # noqa: TC003 (a dataclass field)
 
 from tol_luigi.core.shards import shard_name
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "record_of"]
+
+
+def record_of(directory: Path) -> Path:
+    """Return the path of the settings of a dataset, which is the same for images of all sizes."""
+    return directory / "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,15 @@ class Layout:
     directory: Path
     size: str
 
+    @classmethod
+    def of(cls, directory: Path, width: int, height: int) -> Layout:
+        """Return the paths of a dataset with images of a size in pixels."""
+        return cls(directory, f"{width}x{height}")
+
     @property
     def record(self) -> Path:
         """The settings it was built with."""
-        return self.directory / "dataset.json"
+        return record_of(self.directory)
 
     @property
     def manifest(self) -> Path:

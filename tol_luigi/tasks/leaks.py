@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import read_json
 from tol_luigi.report.leaks import Leaks, leak_figures, leak_text
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.leaks import count_listed, count_matched
@@ -13,6 +13,7 @@ from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.shards import CheckShards
 
 if TYPE_CHECKING:
@@ -33,23 +34,22 @@ class ReportLeaks(StageTask):
 
     def files(self) -> list[Path]:
         """The report as JSON, and the text next to it."""
-        return [self.layout.leak_report, self.layout.leak_report.with_suffix(".txt")]
+        return ReportTarget(self.layout.leak_report).files
 
     def make(self) -> None:
         """Count, then write."""
-        leaks, path = self._leaks(), self.layout.leak_report
-        with committed(path.with_suffix(".txt")) as scratch:
-            scratch.write_text(leak_text(leaks), encoding="utf-8")
-        write_json(path, leak_figures(leaks))
+        leaks = self._leaks()
+        ReportTarget(self.layout.leak_report).write(leak_figures(leaks), leak_text(leaks))
 
     def _leaks(self) -> Leaks:
         layout, settings = self.layout, self.settings
         guarded = settings.leak_guard.images is not None
         shares = [share for share in all_partitions(settings) if guarded and share["split"] != "train_small"]
-        matched = count_matched(layout.predicted, [layout.ledger(**share) for share in shares])
+        exclusions = read_json(layout.exclusions)
+        matched = count_matched(exclusions, [layout.ledger(**share) for share in shares])
         named = {
             name: {"images": report["images_listed"], "species": report["species_listed"]}
-            for name, report in read_json(layout.exclusions).items()
+            for name, report in exclusions.items()
         }
         shown = count_listed(read_benchmarks(layout.benchmarks)) if guarded else {}
         listed = {name: {**named.get(name, {}), **shown.get(name, {})} for name in [*named, *shown]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.store.older import OlderFiles
-from tol_luigi.tasks.layout import Layout
+from tol_luigi.tasks.layout import Layout, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,11 +92,10 @@ def older_at(directory: Path | None, where: str) -> Older | None:
     """
     if directory is None:
         return None
-    path = directory / "dataset.json"
+    path = record_of(directory)
     try:
         record = read_json(path)
-        size = f"{record['images.width']}x{record['images.height']}"
-        return Older(Layout(directory, size), record)
+        return Older(Layout.of(directory, record["images.width"], record["images.height"]), record)
     except (OSError, ValueError, KeyError) as error:
-        what = f"{directory} is no dataset: its dataset.json cannot be read"
+        what = f"{directory} is no dataset: its {path.name} cannot be read"
         raise SettingsError(where, what, "Name the folder of a dataset, <root>/<tag>") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import ExclusionError
 from tol_luigi.core.files import write_json
+from tol_luigi.core.ledger import State
 from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
@@ -93,8 +94,10 @@ class PredictCatalog(StageTask):
     def _refuse_useless_lists(self, guard: Guard) -> None:
         """Stop if a list matches nothing at all: then it is not the list it is meant to be."""
         given = self.settings.rare_species
-        for name, matched in guard.matched.items():
-            if not any(matched.values()) and not given.allow_no_match:
+        for name in guard.lists:
+            if not given.allow_no_match and not guard.count(
+                name, State.EXCLUDED_IMAGE, State.EXCLUDED_SPECIES
+            ):
                 what = (
                     f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,7 @@ from tol_luigi.core.setting_kinds import (
     Whole,
 )
 from tol_luigi.downloads import catalogue
+from tol_luigi.slurm import DURATION, MEMORY, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,17 +89,17 @@ class SlurmSection(Section):
     account: str | None = setting(Formed(), None, "whom the time is charged to; empty is your own default")
     partition: str | None = setting(Formed(), None, "where the jobs run; empty is the cluster's default")
     time: str | None = setting(
-        Formed("(\\d+-)?\\d+(:\\d+){0,2}", "as sbatch takes it, such as 12:00:00 or 2-00:00:00"),
+        Formed(DURATION, "as sbatch takes it, such as 12:00:00 or 2-00:00:00"),
         None,
         "how long a job may run; empty is the partition's default; what is left to do then, others go on with",
     )
     memory: str | None = setting(
-        Formed("\\d+[KMGT]", "a number with K, M, G or T"),
+        Formed(MEMORY, "a number with K, M, G or T"),
         "4G",
         "the memory of a worker; empty is the cluster's default",
     )
     most_memory: str | None = setting(
-        Formed("\\d+[KMGT]", "a number with K, M, G or T"),
+        Formed(MEMORY, "a number with K, M, G or T"),
         "32G",
         "where that was too little, new workers get twice as much, up to this",
     )
@@ -114,6 +116,11 @@ class SlurmSection(Section):
     before: str | None = setting(
         Formed(), None, "bash to run first in every job, such as module load python/3.11"
     )
+
+    def request(self) -> Request:
+        """Return what these settings ask of Slurm for any job."""
+        more = tuple(shlex.split(self.options or ""))
+        return Request(self.account, self.partition, self.time, requeue=self.requeue, more=more)
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ class DownloadSection(Section):
     )
     slurm_time: tuple[tuple[str, str], ...] = setting(
         Pairs(
-            "(\\d+-)?\\d+(:\\d+){0,2}",
+            DURATION,
             "source=time as Slurm writes it, with commas between them",
             names=catalogue.GROUPS,
         ),

@@ -13,7 +13,8 @@ import luigi
 import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError, TooManyBadError
+from tol_luigi.core.bad_images import check_bad_count
+from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
 from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
@@ -180,7 +181,7 @@ class ScanPartition(StageTask):
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
                 listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
-        self._refuse_too_many(count_states(listing))
+        self._check_names(count_states(listing))
         write_listing(self._listing, listing)
 
     def _take(self) -> None:
@@ -193,16 +194,17 @@ class ScanPartition(StageTask):
                 shutil.copyfile(index, scratch)
         write_listing(self._listing, listing)
 
-    def _refuse_too_many(self, states: Mapping[str, int]) -> None:
+    def _check_names(self, states: Mapping[str, int]) -> None:
         """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
         bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
-        total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
-        if bad > max(1, total * limit // 100):
-            where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
-            what = f"{bad} of {total} files have names that are not those of {self.source}"
-            raise TooManyBadError(
-                where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
-            )
+        check_bad_count(
+            bad,
+            bad + states.get("", 0),
+            self.settings.checks.max_bad_percent,
+            where=f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}",
+            what=f"files have names that are not those of {self.source}",
+            remedy="Name the right place",
+        )
 
 
 class HashPartition(StageTask):

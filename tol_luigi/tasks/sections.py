@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
 
+from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 _LARGEST = 1_000_000_000
+_IMAGE = ImageSpec()
+"""How images are made by default."""
 
 
 @dataclass(frozen=True)
@@ -164,17 +167,17 @@ class ImagesSection(Section):
 
     section: ClassVar[str] = "images"
 
-    width: int = setting(Whole(1, 10_000), 224, "pixels", determines=True)
-    height: int = setting(Whole(1, 10_000), 224, "pixels", determines=True)
+    width: int = setting(Whole(1, 10_000), _IMAGE.width, "pixels", determines=True)
+    height: int = setting(Whole(1, 10_000), _IMAGE.height, "pixels", determines=True)
     resize: str = setting(
         Choice("exact", "scaled"),
-        "exact",
+        _IMAGE.resize,
         "the published pixels, or a faster way to nearly the same",
         determines=True,
     )
-    jpeg_quality: int = setting(Whole(1, 100), 100, "on Pillow's scale", determines=True)
+    jpeg_quality: int = setting(Whole(1, 100), _IMAGE.jpeg_quality, "on Pillow's scale", determines=True)
     truncated: str = setting(
-        Choice("keep", "drop"), "keep", "what to do with pictures that break off", determines=True
+        Choice("keep", "drop"), _IMAGE.truncated, "what to do with pictures that break off", determines=True
     )
     duplicates: str = setting(
         Choice("keep", "flag", "drop"),
@@ -183,10 +186,10 @@ class ImagesSection(Section):
         determines=True,
     )
     exif: str = setting(
-        Choice("ignore", "apply"), "ignore", "the orientation that a camera noted", determines=True
+        Choice("ignore", "apply"), _IMAGE.exif, "the orientation that a camera noted", determines=True
     )
     max_pixels: int = setting(
-        Whole(1, 4_000_000_000), 900_000_000, "a larger picture is not opened", determines=True
+        Whole(1, 4_000_000_000), _IMAGE.max_pixels, "a larger picture is not opened", determines=True
     )
 
 

@@ -215,7 +215,7 @@ class Settings:
     @property
     def layout(self) -> Layout:
         """The paths of the dataset."""
-        return Layout(self.directory, f"{self.images.width}x{self.images.height}")
+        return Layout.of(self.directory, self.images.width, self.images.height)
 
 
 @functools.cache

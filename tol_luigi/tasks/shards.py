@@ -208,8 +208,12 @@ class WriteShards(PartitionTask, StageTask):
 
     def _work_digest(self, work: WorkList | CopyList) -> str:
         """Return the digest of all that the shards are made of: the work list stands for what it was read from."""
-        read = tuple(stage.__name__ for stage in (PlanShards, PredictCatalog, ScanPartition))
-        others = {label: made for label, made in self.inputs().items() if not label.startswith(read)}
+        read = {
+            task.label
+            for task in self.rests_on()
+            if isinstance(task, (PlanShards, PredictCatalog, ScanPartition))
+        }
+        others = {label: made for label, made in self.inputs().items() if label not in read}
         return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
 
     def _work(self) -> WorkList | CopyList:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import TaxaError
-from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.taxa_checks import CHECKS, count_taxa, excesses
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
@@ -13,6 +12,7 @@ from tol_luigi.store.catalogs import NAME_RULES
 from tol_luigi.store.row_groups import pieces
 from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.reports import ReportTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,23 +33,25 @@ class TaxaStage(StageTask):
 
     def files(self) -> list[Path]:
         """Return the figures as JSON, and as text."""
-        report = self.layout.taxa_report(self.which)
-        return [report, report.with_suffix(".txt")]
+        return self._target.files
+
+    @property
+    def _target(self) -> ReportTarget:
+        return ReportTarget(self.layout.taxa_report(self.which))
 
     def make(self) -> None:
         """Count, write the report, then judge."""
         columns = ["split", "source", *RANK_LABELS, "common", NAME_RULES]
         with self.progress("rows") as tell:
             tally = count_taxa(pieces(self.catalog, columns, tell))
-        report = self.layout.taxa_report(self.which)
         limits = {name: getattr(self.settings.checks, f"max_{name}") for name in CHECKS}
         too_many = excesses(tally, limits)
-        with committed(report.with_suffix(".txt")) as scratch:
-            scratch.write_text(taxa_text(tally, too_many), encoding="utf-8")
+        report, text = self._target, taxa_text(tally, too_many)
         if too_many:
-            remedy = f"See {report.with_suffix('.txt')}; mend the names, or raise the limits in [checks]"
+            report.write_text(text)
+            remedy = f"See {report.text_file}; mend the names, or raise the limits in [checks]"
             raise TaxaError(self.catalog, "; ".join(too_many), remedy)
-        write_json(report, taxa_figures(tally))
+        report.write(taxa_figures(tally), text)
 
 
 class CheckPredictedTaxa(TaxaStage):

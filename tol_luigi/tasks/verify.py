@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import luigi
 
 from tol_luigi.core.errors import ShardError, SourceError
-from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
@@ -27,6 +27,7 @@ from tol_luigi.tasks.base import DatasetTask, forget_what_is_complete
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
+from tol_luigi.tasks.reports import JsonTarget, ReportTarget
 from tol_luigi.tasks.shards import CheckShards, WriteShards, list_bad_shards
 
 if TYPE_CHECKING:
@@ -62,28 +63,6 @@ class _BegunParameter(luigi.Parameter):
         return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(3)}"
 
 
-class _FoundTarget(luigi.LocalTarget):
-    """What a verification has found: there when it is that of this verification.
-
-    Args:
-        path: The file.
-        begun: The verification.
-        good: Whether it counts only where nothing was found.
-    """
-
-    def __init__(self, path: Path, begun: str, *, good: bool = False) -> None:
-        super().__init__(path)
-        self.begun, self.good = begun, good
-
-    def exists(self) -> bool:
-        """Look for the mark of the verification."""
-        path = Path(self.path)
-        if not path.exists():
-            return False
-        found = read_json(path)
-        return bool(found["begun"] == self.begun) and not (self.good and found["findings"])
-
-
 class VerifyShards(PartitionTask):
     """Verify the shards of one partition of a split, and withdraw the verdict on them where something is wrong."""
 
@@ -95,12 +74,12 @@ class VerifyShards(PartitionTask):
     )
     begun: str = _BegunParameter(description="tells this verification from others")
 
-    def output(self) -> _FoundTarget:
+    def output(self) -> JsonTarget:
         """The findings, which take the place of those of an earlier verification."""
         # What was found first is asked for again once everything has been verified after a repair.
         when = f"{self.level}{_REPAIRED}" if self.begun.endswith(_REPAIRED) else self.level
         folder = self.layout.shards / "verification" / when / self.split / self.source
-        return _FoundTarget(folder / f"{self.partition}.json", self.begun)
+        return JsonTarget(folder / f"{self.partition}.json", begun=self.begun)
 
     def run(self) -> None:
         """Verify; where something is wrong, let CheckShards look again; then say what."""
@@ -118,7 +97,7 @@ class VerifyShards(PartitionTask):
             "bytes": sum(shard.size for shard in shards),
             "findings": findings,
         }
-        write_json(Path(self.output().path), found)
+        write_json(self.output().file, found)
 
     def _verified(self) -> tuple[list[Shard], list[dict[str, str]]]:
         layout, level = self.layout, Level(self.level)
@@ -261,9 +240,10 @@ class VerifyDataset(DatasetTask):
         """Return whether there is a dataset, be it damaged."""
         return self.layout.record.exists() or self.layout.manifest.exists()
 
-    def output(self) -> _FoundTarget:
-        """The report as JSON, which comes into place after the text beside it; there where nothing is wrong."""
-        return _FoundTarget(self.layout.shards / "verification-report.json", self.begun, good=True)
+    def output(self) -> ReportTarget:
+        """The report, which exists if it is that of this verification and nothing is wrong."""
+        path = self.layout.shards / "verification-report.json"
+        return ReportTarget(path, begun=self.begun, findings=[])
 
     def run(self) -> Iterator[DatasetTask]:
         """Put the findings together, report them, and fail if there are any, unless they can be repaired."""
@@ -277,17 +257,21 @@ class VerifyDataset(DatasetTask):
             again = VerifyDataset(level=self.level, begun=f"{self.begun}{_REPAIRED}")
             yield again
             made = replace(again.verification(), begun=self.begun)
-        list_bad_shards(layout, [finding for finding in made.findings if finding["shard"].endswith(".tar")])
-        report = Path(self.output().path)
-        with committed(report.with_suffix(".txt")) as scratch:
-            scratch.write_text(verification_text(made), encoding="utf-8")
-        write_json(report, verification_figures(made))
+        list_bad_shards(layout, [finding for finding in made.findings if self._is_of_shard(finding)])
+        report = self.output()
+        report.write(verification_figures(made), verification_text(made))
         sys.stdout.write(verification_text(made, closing=True))
         sys.stdout.flush()
         if made.findings:
             first, count = made.findings[0], len(made.findings)
-            remedy = f"See {report.with_suffix('.txt')}. {_REPAIR}"
+            remedy = f"See {report.text_file}. {_REPAIR}"
             raise ShardError(first["shard"], f"{first['what']} ({count} findings)", remedy)
+
+    def _is_of_shard(self, finding: dict[str, str]) -> bool:
+        """Return whether a finding is about a shard of the dataset, not about another file, or a tar of a source."""
+        path = Path(finding["shard"])
+        folders = {self.layout.shard(split, 0).parent for split in SPLITS}
+        return path.parent in folders and path.suffix == ".tar"
 
     def verification(self) -> Verification:
         """Put together what was found, in the shards and in all other files."""
@@ -295,7 +279,7 @@ class VerifyDataset(DatasetTask):
         findings: list[dict[str, str]] = []
         named: dict[str, list[str]] = {split: [] for split in SPLITS}
         for task in self.requires():
-            found.append(read_json(Path(task.output().path)))
+            found.append(read_json(task.output().file))
             findings += found[-1]["findings"]
             named[task.split] += found[-1]["names"]
         findings += self._files_damaged()
