@@ -24,6 +24,7 @@ BEFORE = [
     "MakeMetadata",
     "PredictCatalog",
     "CheckTaxa catalog=predicted",
+    "CheckMatches",
     "PlanShards",
 ]
 AFTER = [

@@ -22,6 +22,7 @@ STAGES = [
     "MakeMetadata",
     "PredictCatalog",
     "CheckTaxa predicted",
+    "CheckMatches",
     "PlanShards",
     "_written",
     "FindDuplicates",

@@ -7,6 +7,7 @@ A further source is one module with one subclass of :class:`Source`, and one lin
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -136,6 +137,9 @@ class Source(abc.ABC):
     columns: ClassVar[tuple[Column, ...]]
     """The natural key."""
 
+    names_table: ClassVar[str] = ""
+    """The setting of the table that images cannot be named without; "" if there is no such table."""
+
     lists_by_labels: ClassVar[bool] = False
     """Whether its listings follow from more than its files, and so are not those of another dataset."""
 
@@ -144,6 +148,11 @@ class Source(abc.ABC):
 
     name_key: ClassVar[str] = IMAGE_ID
     """The column by which names are looked up: one of the natural key, or the image id."""
+
+    @property
+    def place_setting(self) -> str:
+        """The setting that names the images, as messages write it."""
+        return f"[{self.name}] images = {self.images}"
 
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
@@ -218,6 +227,25 @@ class Source(abc.ABC):
         Yields:
             An entry for each name key, once, in order of first sight; none for what has no rank at all.
         """
+
+    def label(self, key: Key) -> str:
+        """Return what the table of names calls the image of a natural key."""
+        return self.spell(key)
+
+    def labels(self) -> Iterator[str]:
+        """Yield what the table of names calls its images, in its order; nothing if there is no such table.
+
+        Raises:
+            TableError: The table cannot be read.
+        """
+        return iter(())
+
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the values that are names but look like a way to write that there is none, by spelling and column.
+
+        The tables of published sources are not looked through: their names are the published ones, whatever they look like.
+        """
+        return Counter()
 
     def licenses(self) -> Iterator[License]:
         """Tell the rights in the images, as far as the source does."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.name_rules import NameRule
-    from tol_luigi.core.source import Member
+    from tol_luigi.core.source import Key, Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
@@ -50,6 +50,7 @@ class Bioscan(Source):
         Column("filename", "bioscan_filename", str),
     )
     spelling: ClassVar[str] = "{}/{}"
+    names_table: ClassVar[str] = "metadata"
 
     def __init__(
         self, images: Path, partitions: int, metadata: Path | None = None, index: Path | None = None
@@ -66,7 +67,7 @@ class Bioscan(Source):
         parts = self._parts()
         if not parts:
             remedy = "Name the folder that holds part1, part2 and so on, or one archive"
-            raise SourceError(self.images, "holds no folder part1, part2, …", remedy)
+            raise SourceError(self.place_setting, "holds no folder part1, part2, …", remedy)
         return tuple(f"part{number}" for number in sorted({(part - 1) % self.count + 1 for part in parts}))
 
     def listings(self) -> tuple[str, ...]:
@@ -105,6 +106,14 @@ class Bioscan(Source):
         for _, filename, image in images:
             if (ranks := rows.get(str(filename))) is not None:
                 yield Entry(str(image), *shown(*ranks))
+
+    def label(self, key: Key) -> str:
+        """Return the name of a file: the table does not know parts."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the files of the table."""
+        return (row.image_file for row in bioscan_rows(self.metadata)) if self.metadata else iter(())
 
     def strays(self) -> Iterator[Found]:
         """List what lies among the parts, and in folders that are none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,7 +11,7 @@ from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Column, Entry, Found, Source
 from tol_luigi.sources import archives
-from tol_luigi.sources.tables import load_hierarchy, media_licenses
+from tol_luigi.sources.tables import hierarchy_pages, load_hierarchy, media_licenses, scraped_pages
 
 if TYPE_CHECKING:
     import os
@@ -54,6 +55,7 @@ class Eol(Source):
     )
 
     spelling: ClassVar[str] = "{}/{}"
+    names_table: ClassVar[str] = "taxon_tab"
     name_key: ClassVar[str] = "page_id"
 
     def __init__(
@@ -114,6 +116,16 @@ class Eol(Source):
             f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
         ]
 
+    def label(self, key: Key) -> str:
+        """Return the page of an image."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the pages of the hierarchy, and those with scraped names."""
+        pages = hierarchy_pages(self.taxon_tab) if self.taxon_tab else iter(())
+        scraped = scraped_pages(self.scraped_page_ids) if self.scraped_page_ids else iter(())
+        return map(str, itertools.chain(pages, (page for page, _ in scraped)))
+
     def licenses(self) -> Iterator[License]:
         """Read the media manifests."""
         return media_licenses(self.media_manifests) if self.media_manifests else iter(())
@@ -123,7 +135,7 @@ class Eol(Source):
         place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.images, f"partition {listing} is no longer there", "Put it back, or scan again"
+                self.place_setting, f"partition {listing} is no longer there", "Put it back, or scan again"
             )
         return place
 
@@ -141,14 +153,14 @@ class Eol(Source):
                 self._add(places, entry)
         if not places:
             remedy = "Name the folder that holds the archives (image_set_01.tar.gz and so on), or one archive"
-            raise SourceError(self.images, "holds neither an archive nor an image", remedy)
+            raise SourceError(self.place_setting, "holds neither an archive nor an image", remedy)
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
         partition = entry.name if entry.is_dir() else archives.unended(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
-            raise SourceError(self.images, what, "Keep one of them there")
+            raise SourceError(self.place_setting, what, "Keep one of them there")
         places[partition] = self.images / entry.name
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import functools
 import hashlib
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SourceError, TableError
+from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
-from tol_luigi.core.taxon import RANK_LABELS, Taxon
+from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
+from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -22,23 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder"]
 
-_OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
-_MEND = "Mend the table"
 
-_MAX_FIELD = 1 << 17
-"""A cell of more characters than this is a quote that nobody closed. The limit is the process's, so others may have set it."""
-
-Ranks = tuple[str, str, str, str, str, str, str]
-
-
-class _Row(NamedTuple):
-    line: int
-    file: str
-    ranks: Ranks
-    common: str
-    license: str
-    owner: str
+_FORM = "labelled in another Unicode normal form, as"
 
 
 class Folder(Source):
@@ -49,17 +37,21 @@ class Folder(Source):
 
     Args:
         images: A folder, with folders in it or not, or an archive.
-        labels: A CSV table with the columns ``file`` (the path below ``images``, with ``/``),
+        labels: A table with the columns ``file`` (the path below ``images``, with ``/``),
             ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
             ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
             case of the column names do not matter.
         name: What the catalogs call the collection.
         partitions: How many partitions there are.
         index: Where the scan of a ``.tar.gz`` leaves its index.
+        delimiter: See :class:`tol_luigi.sources.labels.LabelTable`.
+        encoding: The same.
+        missing_values: The same.
     """
 
     name: ClassVar[str] = "folder"
     lists_by_labels: ClassVar[bool] = True
+    names_table: ClassVar[str] = "labels"
     columns: ClassVar[tuple[Column, ...]] = (
         Column("collection", "folder_name", str, repeats=True),
         Column("file", "folder_file", str),
@@ -67,10 +59,20 @@ class Folder(Source):
     spelling: ClassVar[str] = "{}/{}"
 
     def __init__(
-        self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None
+        self,
+        images: Path,
+        labels: Path,
+        name: str,
+        partitions: int,
+        index: Path | None = None,
+        *,
+        delimiter: str = "comma",
+        encoding: str = "utf-8",
+        missing_values: Sequence[str] = (),
     ) -> None:
         self.images = images
-        self.labels = labels
+        self.label_table = LabelTable(labels, delimiter, encoding, missing_values)
+        self._table_name = labels.name
         self.collection = name
         self.count = partitions
         self.index = index
@@ -93,19 +95,16 @@ class Folder(Source):
     def scan(self, listing: str) -> Iterator[Found]:
         """List all the images."""
         del listing  # there is one
-        labelled = {file for file, _, _ in self.rows()}
+        matcher = self._matcher()
         for found in archives.scan(self.images):
-            yield self._judged(found, labelled)
+            yield self._judged(found, matcher)
         if self.index:
             archives.index(self.images, self.index)
 
     def strays(self) -> Iterator[Found]:
         """List the files that the table names and that are not there."""
-        missing = dict.fromkeys(file for file, _, _ in self.rows())
-        for found in archives.scan(self.images):
-            missing.pop(found.member.name, None)
-        for file in missing:
-            reason = f"{self.labels.name} lists it, and it is not there"
+        for file in self._matcher().missing():
+            reason = f"{self._table_name} lists it, and it is not there"
             yield Found(
                 Member(file, 0), self._partition(file), self._key(file), state=State.MISSING, reason=reason
             )
@@ -120,42 +119,36 @@ class Folder(Source):
     ) -> Iterator[Entry]:
         """Read the table; its own names are not upgraded, and its common names go first."""
         del lookup
-        labels = {file: (ranks, common) for file, ranks, common in self.rows()}
+        labels = {label.file: label for label in self.label_table}
         for _, file, image in images:
-            ranks, common = labels[str(file)]
-            taxon = Taxon.of(*ranks)
+            label = labels[str(file)]
+            taxon = Taxon.of(*label.ranks)
             if not taxon.is_empty:
-                rules = frozenset() if common else common_names.rules(taxon)
-                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
+                rules = frozenset() if label.common else common_names.rules(taxon)
+                yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
 
-    def rows(self) -> Iterator[tuple[str, Ranks, str]]:
-        """Read the labels.
+    def label(self, key: Key) -> str:
+        """Return the path of an image."""
+        return str(key[1])
 
-        Yields:
-            File, the seven ranks from kingdom to species as they are written, and the common name
-            or "".
+    def labels(self) -> Iterator[str]:
+        """Yield the paths in the table."""
+        return (label.file for label in self.label_table)
 
-        Raises:
-            TableError: The table cannot be read, lacks a column, or names a file twice.
-        """
-        seen: dict[str, int] = {}
-        for row in _table(self.labels):
-            first = seen.setdefault(row.file, row.line)
-            if first != row.line:
-                what = f"lines {first} and {row.line} both label {row.file!r}"
-                raise TableError(self.labels, what, "Keep one of them")
-            yield row.file, row.ranks, row.common
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the cells of the table that look like a way to write that a value is missing."""
+        return self.label_table.likely_missing()
 
     def licenses(self) -> Iterator[License]:
         """Read the columns ``license`` and ``owner``, where the table has them."""
-        for row in _table(self.labels):
-            if row.license or row.owner:
-                yield License(self.spell(self._key(row.file)), "", "", row.license, row.owner)
+        for label in self.label_table:
+            if label.license or label.owner:
+                yield License(self.spell(self._key(label.file)), "", "", label.license, label.owner)
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            remedy = f"Name the folder, or the archive, below which the files of {self.labels.name} lie"
-            raise SourceError(self.images, "is empty", remedy)
+            remedy = f"Name the folder or archive that the paths in {self._table_name} start from"
+            raise SourceError(self.place_setting, "is empty", remedy)
 
     def _partition(self, file: str) -> str:
         digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
@@ -164,63 +157,23 @@ class Folder(Source):
     def _key(self, file: str) -> Key:
         return self.collection, file
 
-    def _judged(self, found: Found, labelled: set[str]) -> Found:
+    def _matcher(self) -> Matcher:
+        return Matcher(self.labels(), functools.partial(_names, self.images))
+
+    def _judged(self, found: Found, matcher: Matcher) -> Found:
         file = found.member.name
+        label = None if found.state else matcher.find(file)
+        if label is not None:
+            note = "" if label == file else f"{_FORM} {label!r}"
+            return dataclasses.replace(
+                found, partition=self._partition(label), key=self._key(label), reason=note
+            )
         partition = self._partition(file)
         if found.state:
             return dataclasses.replace(found, partition=partition)
-        if file in labelled:
-            return dataclasses.replace(found, partition=partition, key=self._key(file))
-        reason = f"not in {self.labels.name}"
+        reason = f"not in {self._table_name}"
         return dataclasses.replace(found, partition=partition, state=State.NOT_IN_MAPPING, reason=reason)
 
 
-def _table(path: Path) -> Iterator[_Row]:
-    """Read a table of labels, row by row."""
-    csv.field_size_limit(_MAX_FIELD)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = _header(path, next(reader, []))
-            for cells in reader:
-                if any(cells):
-                    yield _row(path, header, cells, reader.line_num)
-    except OSError as error:
-        remedy = "See that the settings name the right table and that you may read it"
-        raise TableError(path, f"cannot be read: {error.strerror}", remedy) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(path, f"is no CSV table in UTF-8 ({error})", "Write it again as one") from error
-
-
-def _header(path: Path, cells: list[str]) -> dict[str, int]:
-    """Tell which column lies where."""
-    names = [cell.strip().lower() for cell in cells]
-    header = {_OTHER_NAMES.get(name, name): position for position, name in reversed(list(enumerate(names)))}
-    for column in ("file", *RANK_LABELS):
-        if column not in header:
-            raise TableError(
-                path, f"has no column {column!r}", "Add it; a rank that is not known stays empty"
-            )
-    return header
-
-
-def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Row:
-    if max(header[column] for column in ("file", *RANK_LABELS)) >= len(cells):
-        raise TableError(path, f"line {line} has only {len(cells)} cells", _MEND)
-    parts = cells[header["file"]].split("/")
-    if not any(parts) or parts[0] == "" or ".." in parts:
-        what = f"line {line} names the file {cells[header['file']]!r}, which is no path below the images"
-        raise TableError(path, what, _MEND)
-    kingdom, phylum, cls, order, family, genus, species = (
-        cells[header[rank]].strip() for rank in RANK_LABELS
-    )
-    ranks = (kingdom, phylum, cls, order, family, genus, species)
-    file = "/".join(part for part in parts if part not in {"", "."})
-    return _Row(
-        line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner"))
-    )
-
-
-def _optional(header: dict[str, int], cells: list[str], column: str) -> str:
-    place = header.get(column, len(cells))
-    return cells[place].strip() if place < len(cells) else ""
+def _names(place: Path) -> Iterator[str]:
+    return (found.member.name for found in archives.scan(place))

@@ -68,7 +68,9 @@ class INat21(Source):
         classes = self._classes()
         if not classes:
             remedy = f"Name the folder that holds the class folders, or the one that holds {_TOP}"
-            raise SourceError(self.images, "holds no class folder (00000_Animalia_… and so on)", remedy)
+            raise SourceError(
+                self.place_setting, "holds no class folder (00000_Animalia_… and so on)", remedy
+            )
         return tuple(f"{number:03d}" for number in sorted({number % self.count for number in classes}))
 
     def listings(self) -> tuple[str, ...]:

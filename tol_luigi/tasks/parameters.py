@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import luigi
 __all__ = [
     "Address",
     "Choice",
+    "Encoding",
     "Flag",
     "Formed",
     "Limit",
@@ -22,6 +24,7 @@ __all__ = [
     "Setting",
     "Text",
     "Whole",
+    "Words",
 ]
 
 
@@ -140,6 +143,37 @@ class Choice(Setting):
         if raw not in self.words:
             raise ValueError(raw)
         return raw
+
+
+class Encoding(Setting):
+    """The name of a text encoding."""
+
+    allowed = "a text encoding that Python knows, such as utf-8, utf-16, cp1252 or latin-1"
+
+    def parse(self, raw: str) -> str:
+        """See :meth:`Setting.parse`."""
+        try:
+            "".encode(raw)
+            return codecs.lookup(raw).name
+        except LookupError as error:  # also if it is no encoding of text, such as hex
+            raise ValueError(raw) from error
+
+
+class Words(Setting):
+    """Any texts, with commas between them."""
+
+    allowed = "any texts, with commas between them, or nothing"
+
+    def __init__(self, description: str) -> None:
+        super().__init__((), description)
+
+    def parse(self, raw: str) -> tuple[str, ...]:
+        """See :meth:`Setting.parse`."""
+        return tuple(dict.fromkeys(filter(None, (word.strip() for word in raw.split(",")))))
+
+    def serialize(self, value: tuple[str, ...]) -> str:
+        """Write what :meth:`parse` reads."""
+        return ",".join(value)
 
 
 class Flag(Setting):

@@ -12,9 +12,11 @@ import luigi
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.downloads import catalogue
 from tol_luigi.sources import SOURCES
+from tol_luigi.sources.delimited import DELIMITERS
 from tol_luigi.tasks.parameters import (
     Address,
     Choice,
+    Encoding,
     Flag,
     Formed,
     Limit,
@@ -25,6 +27,7 @@ from tol_luigi.tasks.parameters import (
     Setting,
     Text,
     Whole,
+    Words,
 )  # fmt: skip
 
 __all__ = [
@@ -134,6 +137,13 @@ class folder(luigi.Config):
     labels: Path | None = Place(
         kind="file", description="CSV: file, kingdom to species, and if you like common, license, owner"
     )
+    delimiter: str = Choice(
+        default="comma", words=tuple(DELIMITERS), description="what separates the cells of labels"
+    )
+    encoding: str = Encoding(default="utf-8", description="how the text of labels is encoded")
+    missing_values: tuple[str, ...] = Words(
+        description="cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter"
+    )
     name: str = Text(default="own", description="how the catalog calls the collection")
     partitions: int = Whole(
         default=4, low=1, high=10_000, description="over how many partitions the images are dealt"
@@ -242,6 +252,13 @@ class checks(luigi.Config):
     )
     unreadable_archive: str = Choice(
         default="stop", words=("stop", "skip"), description="what to do about an archive that is not whole"
+    )
+    min_matched_percent: int = Whole(
+        default=50,
+        low=0,
+        high=100,
+        description="the fewest images of a source with a name, and the fewest of its labels or of its files that match the "
+        "other side, before it stops; a build without any image always stops",
     )
     changed_sources: str = Choice(
         default="stop",

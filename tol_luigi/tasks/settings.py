@@ -50,6 +50,9 @@ _NOT_DETERMINING = {
 _SECTIONS_NOT_DETERMINING = {"checks", "cluster", "slurm", "download"}
 """Sections of such keys, but for one of ``checks``."""
 
+_LATER = {("folder", "delimiter"), ("folder", "encoding"), ("folder", "missing_values")}
+"""Keys that a release has added: at their default they are not stored, so that datasets begun before can go on."""
+
 _COMMON_NAMES = {
     ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"),
 }  # fmt: skip
@@ -136,8 +139,10 @@ class Settings:
         for section in sections.SECTIONS:
             name = section.get_task_family()
             for key, parameter in section.get_params():
-                if self._determines(name, key):
-                    content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
+                value = getattr(getattr(self, name), key)
+                is_later_default = (name, key) in _LATER and value == parameter._default  # noqa: SLF001 (luigi tells it nowhere else)
+                if self._determines(name, key) and not is_later_default:
+                    content[f"{name}.{key}"] = self._fingerprint(parameter, value)
         if self.leak_guard.images:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
         if self.older:
@@ -156,7 +161,7 @@ class Settings:
 
     def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
         if not isinstance(parameter, Place) or value is None:
-            return value
+            return list(value) if isinstance(value, tuple) else value  # as JSON has it
         if self.is_demonstration:
             return "drawn"
         return f"{value.stat().st_size} bytes" if value.is_file() else "given"
@@ -177,7 +182,16 @@ class Settings:
             case "bioscan":
                 return Bioscan(images, given.partitions, given.metadata, index)
             case _:
-                return Folder(images, given.labels, given.name, given.partitions, index)
+                return Folder(
+                    images,
+                    given.labels,
+                    given.name,
+                    given.partitions,
+                    index,
+                    delimiter=given.delimiter,
+                    encoding=given.encoding,
+                    missing_values=given.missing_values,
+                )
 
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
         """Return the files and folders that keys, as (section, key), name, by what messages call them; without empty ones."""
@@ -314,13 +328,9 @@ def _use_demonstration(made: Mapping[str, Any], directory: Path) -> tuple[str, .
     return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
 
 
-_COMPANIONS = {"eol": "taxon_tab", "bioscan": "metadata", "folder": "labels"}
-"""What a source cannot be named without."""
-
-
 def _require_companions(made: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
     for name in used:
-        key = _COMPANIONS.get(name)
+        key = SOURCES[name].names_table
         named_elsewhere = made["published"].names is not None and name != "folder"
         if key and getattr(made[name], key) is None and not named_elsewhere:
             where = where_set(name, key, origins, "")
