@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tol_luigi.core.errors import SourceError, TableError
 from tol_luigi.core.ledger import State
 from tol_luigi.sources.folder import Folder
+from tol_luigi.sources.labels import LabelTable
 
 Pack = Callable[..., Path]
 
@@ -112,22 +113,21 @@ def test_labels_are_read(tmp_path: Path) -> None:
         header="\ufeffCommon,KINGDOM,Phylum,cls,Order,Family,Genus, species ,File,owner",
     )
 
-    assert list(Folder(tmp_path, path, "mine", 1).rows()) == [
+    assert [(label.file, label.ranks, label.common) for label in LabelTable(path)] == [
         ("a/b.jpg", RANKS, "Raven"),
         ("c.jpg", ("",) * 7, ""),
     ]
 
 
 def test_labels_without_common_names(tmp_path: Path) -> None:
-    assert list(Folder(tmp_path, table(tmp_path, *label("a.jpg")), "mine", 1).rows()) == [
-        ("a.jpg", RANKS, "")
-    ]
+    path = table(tmp_path, *label("a.jpg"))
+    assert list(LabelTable(path)) == [(2, "a.jpg", RANKS, "", "", "")]
 
 
 def rejected(path: Path) -> TableError:
     with pytest.raises(TableError) as raised:
-        list(Folder(path.parent, path, "mine", 1).rows())
-    assert raised.value.where == str(path)
+        list(LabelTable(path))
+    assert raised.value.where == f"[folder] labels = {path}"
     assert "\n" not in str(raised.value)
     return raised.value
 
@@ -138,7 +138,7 @@ def rejected(path: Path) -> TableError:
 def test_a_missing_column(tmp_path: Path, column: str) -> None:
     header = ",".join(name for name in HEADER.split(",") if name != column)
 
-    assert f"has no column '{column}'" in str(rejected(table(tmp_path, header=header)))
+    assert f"line 1 lacks the column {column}" in str(rejected(table(tmp_path, header=header)))
 
 
 def test_a_file_labelled_twice(tmp_path: Path) -> None:
@@ -153,18 +153,20 @@ def test_a_path_that_leads_elsewhere(tmp_path: Path, file: str) -> None:
 
 
 def test_a_short_line(tmp_path: Path) -> None:
-    assert "line 2 has only 3 cells" in str(rejected(table(tmp_path, "a.jpg,Animalia,Chordata")))
+    assert "line 2 has 3 cells where the header has 8" in str(
+        rejected(table(tmp_path, "a.jpg,Animalia,Chordata"))
+    )
 
 
 def test_a_table_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    assert "cannot be read: No such file" in str(rejected(path))
+    assert "cannot be opened (No such file" in str(rejected(path))
     path.write_bytes(b"")
-    assert "has no column 'file'" in str(rejected(path))
+    assert "line 1 lacks the column file" in str(rejected(path))
     path.write_bytes(HEADER.encode() + b"\ncaf\xe9.jpg,,,,,,,\n")
-    assert "is no CSV table in UTF-8" in str(rejected(path))
+    assert "line 2 is not UTF-8" in str(rejected(path))
     path.write_bytes(HEADER.encode() + b"\n" + b"x" * 200_000 + b",,,,,,,\n")
-    assert "is no CSV table in UTF-8" in str(rejected(path))
+    assert "line 2 has a cell of more than 131,072 characters" in str(rejected(path))
 
 
 def test_a_wrong_place(tmp_path: Path) -> None:

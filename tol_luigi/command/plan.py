@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tol_luigi.command.expected_matches import outlook
 from tol_luigi.command.graph import stages
 from tol_luigi.command.survey import stocks
 from tol_luigi.core.errors import DiskError
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "quota_left"]
 
-_NO_ROOM = 1
+_TROUBLE = 1
+"""There is too little room, or something that would stop the build."""
 
 _RATES = (
     "Core time is reckoned with the rates of docs/commands.md, of one core of an AMD EPYC; divided by the workers "
@@ -62,7 +64,7 @@ def plan(given: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(forecast_text(forecast))
-    return _NO_ROOM if forecast.lacks else 0
+    return _TROUBLE if forecast.lacks or forecast.troubles else 0
 
 
 def _fetching(rows: list[Row], *, as_json: bool) -> int:
@@ -76,13 +78,14 @@ def _fetching(rows: list[Row], *, as_json: bool) -> int:
         require_space(rows)
     except DiskError as error:
         sys.stderr.write(f"tol: {error}\n")
-        return _NO_ROOM
+        return _TROUBLE
     return 0
 
 
 def _forecast(given: Settings, seconds: float) -> Forecast:
     graph, held = stages(), stocks(given, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
+    names = outlook(given, seconds, is_checked="CheckMatches" not in to_do)
     making = Making(
         width=given.images.width,
         height=given.images.height,
@@ -99,7 +102,9 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         stocks=held,
         cost=cost(held, making, _left(given, held, making), to_do),
         room=_room(given.directory),
-        notes=_notes(given),
+        notes=[*names.warnings, *_notes(given)],
+        matches=names.lines,
+        troubles=names.troubles,
     )
 
 

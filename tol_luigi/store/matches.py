@@ -122,6 +122,6 @@ def known_images(
         model.select().where(getattr(model, IMAGE_ID).in_(ids)),
         model.select().where(first.in_([key[0] for key in keys])),
     ]
-    with reading_published(published, source), opened(published, [model]):
-        listed, similar = ([tuple(key) for *key, _ in query.tuples()] for query in queries)
+    with reading_published(published, source), opened(published, [model]) as database:
+        listed, similar = ([tuple(key) for *key, _ in database.execute(query.tuples())] for query in queries)
         return [*listed, *(key for key in similar if key in wanted)]

@@ -257,8 +257,8 @@ class checks(luigi.Config):
         default=50,
         low=0,
         high=100,
-        description="the fewest images of a source with a name, and the fewest of its labels or of its files that match the "
-        "other side, before it stops; a build without any image always stops",
+        description="the least percentage of a source's images with a name, or of its labels with an image (the higher counts), "
+        "before it stops; a build without any image always stops",
     )
     changed_sources: str = Choice(
         default="stop",
