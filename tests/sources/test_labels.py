@@ -95,6 +95,13 @@ def test_another_encoding_is_refused_with_the_setting(
     assert f"set [folder] encoding = {setting}." in told
 
 
+def test_byte_order_marks_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, ["a.jpg", *RAVEN], encoding="utf-16-le")
+    path.write_bytes(b"\xff\xfe" + path.read_bytes())
+    for encoding in ("utf-16", "utf-16-le"):
+        assert [label.file for label in LabelTable(path, encoding=encoding)] == ["a.jpg"]
+
+
 def test_a_table_that_is_not_in_the_encoding_of_the_settings(tmp_path: Path) -> None:
     path = write(tmp_path, ["a.jpg", *RAVEN])
     assert "set [folder] encoding = utf-8." in message(LabelTable(path, encoding="utf-16"))

@@ -29,6 +29,9 @@ __all__ = ["Outlook", "outlook"]
 _ASKED = 1_000
 """The most images that a published mapping is asked for, of which it has no index by natural key."""
 
+_HELD = 1_000_000
+"""The most files of a source that are held in memory, at about 200 bytes each."""
+
 
 @dataclass
 class Outlook:
@@ -106,7 +109,7 @@ def _look(given: Settings, source: Source, until: float, found: Outlook) -> None
 
 
 def _files(given: Settings, source: Source, until: float) -> _Files:
-    """List files by the listings if there are all of them, else look at the source until the time is over."""
+    """List files by the listings if all exist, else by a look at the source, until the time is over or there are too many."""
     files = _Files()
     for key, image, member, state in _listed(given, source):
         if state == State.NOT_IN_MAPPING:
@@ -115,7 +118,7 @@ def _files(given: Settings, source: Source, until: float) -> _Files:
             files.ids.append(image)
         elif not state and key is not None:
             files.keys.append(key)
-        if time.monotonic() > until:
+        if files.count >= _HELD or time.monotonic() > until:
             files.is_complete = False
             break
     return files

@@ -91,6 +91,9 @@ class Table:
         pick = None
         for line, row in self.cells():
             if pick is None:
+                row[0] = row[0].removeprefix(
+                    "\ufeff"
+                )  # which encodings with a byte order keep, such as UTF-16-LE
                 header = [spell(name) for name in row]
                 pick = self._picker(header, columns, optional, spell)
             else:

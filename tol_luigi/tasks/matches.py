@@ -124,7 +124,7 @@ def names_table(given: Settings, source: Source) -> tuple[str, Path]:
     if published and (path := published / lookup_name(source.name)).exists():
         return "[published] names", path
     key = source.names_table or "images"
-    return f"[{source.name}] {key}", getattr(getattr(given, source.name), key)
+    return f"[{source.name}] {key}", getattr(getattr(given, source.name), key) or source.images
 
 
 def with_names(

@@ -198,7 +198,7 @@ class ScanPartition(StageTask):
         bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
         total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
         if bad > max(1, total * limit // 100):
-            where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+            where = f"{self.settings.sources[self.source].place_setting}: {self.source}/{self.partition}"
             what = f"{bad} of {total} files have names that are not those of {self.source}"
             raise TooManyBadError(
                 where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
