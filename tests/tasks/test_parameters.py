@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.tasks.parameters import Address, Choice, Flag, Limit, Names, Place, Setting, Text, Whole
+from tol_luigi.tasks.parameters import (
+    Address,
+    Choice,
+    Encoding,
+    Flag,
+    Limit,
+    Names,
+    Place,
+    Setting,
+    Text,
+    Whole,
+    Words,
+)
 from tol_luigi.tasks.sections import SECTIONS
 
 WHOLE = Whole(5, 0, 100, "percent")
@@ -18,6 +30,8 @@ FLAG = Flag(default=True, description="whether")
 NAMES = Names(("eol", "bioscan", "inat21"), "the sources")
 ADDRESS = Address("a server")
 PLACE = Place("either", "a place")
+ENCODING = Encoding("utf-8", "how")
+WORDS = Words("spellings")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +51,10 @@ PLACE = Place("either", "a place")
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
         pytest.param(PLACE, "", None, id="no place"),
+        pytest.param(ENCODING, "latin-1", "iso8859-1", id="an encoding by another name"),
+        pytest.param(ENCODING, "UTF-16", "utf-16", id="an encoding in capitals"),
+        pytest.param(WORDS, "", None, id="no words"),
+        pytest.param(WORDS, "NA, ?,,NA, not known ", ("NA", "?", "not known"), id="words, one of them twice"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),
     ],
@@ -65,6 +83,9 @@ def test_what_is_allowed(setting: Setting, raw: str, value: Any) -> None:
         pytest.param(TEXT, "a\n", id="a line end"),
         pytest.param(CHOICE, "Exact", id="a word written otherwise"),
         pytest.param(CHOICE, "", id="no word"),
+        pytest.param(ENCODING, "utf-99", id="an unknown encoding"),
+        pytest.param(ENCODING, "hex", id="an encoding of bytes"),
+        pytest.param(ENCODING, "", id="no encoding"),
         pytest.param(FLAG, "yes", id="yes is not true"),
         pytest.param(FLAG, "1", id="one is not true"),
         pytest.param(FLAG, "", id="neither true nor false"),

@@ -160,20 +160,20 @@ class Encoding(Setting):
 
 
 class Words(Setting):
-    """Any texts, with commas between them."""
+    """Any texts, with commas between them, or None."""
 
     allowed = "any texts, with commas between them, or nothing"
 
     def __init__(self, description: str) -> None:
-        super().__init__((), description)
+        super().__init__(None, description)
 
-    def parse(self, raw: str) -> tuple[str, ...]:
+    def parse(self, raw: str) -> tuple[str, ...] | None:
         """See :meth:`Setting.parse`."""
-        return tuple(dict.fromkeys(filter(None, (word.strip() for word in raw.split(",")))))
+        return tuple(dict.fromkeys(filter(None, (word.strip() for word in raw.split(","))))) or None
 
-    def serialize(self, value: tuple[str, ...]) -> str:
+    def serialize(self, value: tuple[str, ...] | None) -> str:
         """Write what :meth:`parse` reads."""
-        return ",".join(value)
+        return ",".join(value or ())
 
 
 class Flag(Setting):

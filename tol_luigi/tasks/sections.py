@@ -141,7 +141,7 @@ class folder(luigi.Config):
         default="comma", words=tuple(DELIMITERS), description="what separates the cells of labels"
     )
     encoding: str = Encoding(default="utf-8", description="how the text of labels is encoded")
-    missing_values: tuple[str, ...] = Words(
+    missing_values: tuple[str, ...] | None = Words(
         description="cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter"
     )
     name: str = Text(default="own", description="how the catalog calls the collection")

@@ -190,7 +190,7 @@ class Settings:
                     index,
                     delimiter=given.delimiter,
                     encoding=given.encoding,
-                    missing_values=given.missing_values,
+                    missing_values=given.missing_values or (),
                 )
 
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
