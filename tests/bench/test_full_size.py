@@ -23,8 +23,8 @@ BEFORE = [
     "MakeSplits",
     "MakeMetadata",
     "PredictCatalog",
-    "CheckTaxa catalog=predicted",
     "CheckMatches",
+    "CheckTaxa catalog=predicted",
     "PlanShards",
 ]
 AFTER = [

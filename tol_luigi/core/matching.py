@@ -37,7 +37,7 @@ class Match:
 
     Attributes:
         source: The source.
-        table: The section and key that name the table, such as ``[folder] labels``; "" if there is none.
+        table: The section and key that name the table, such as ``[folder] labels``.
         path: The table, as the settings name it.
         files: How many files there are that can be images.
         matched_files: How many of them the table names.

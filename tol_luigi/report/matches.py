@@ -23,11 +23,10 @@ __all__ = [
 
 def match_line(match: Match) -> str:
     """Return the counts of a match as one sentence."""
-    by = f"{match.table} = {match.path}" if match.table else match.path
     files = f"{match.matched_files:,} of {match.files:,} images of {match.source} are named"
     if match.labels is None:
-        return f"{files} by {by}"
-    return f"{files} by {by}, {match.matched_labels:,} of its {match.labels:,} names have an image"
+        return f"{files} by {match.table}"
+    return f"{files} by {match.table}, {match.matched_labels:,} of its {match.labels:,} names have an image"
 
 
 def mismatch(match: Match) -> str:
@@ -61,7 +60,7 @@ def _cause_text(cause: Cause | None) -> str:
 def matches_figures(
     matches: Sequence[Match], kept: int, missing_values: Mapping[str, Mapping[tuple[str, str], int]]
 ) -> dict[str, Any]:
-    """Return everything as JSON.
+    """Return everything as JSON, but for the places of tables, which may move.
 
     Args:
         matches: How the images of each source match.
@@ -70,7 +69,7 @@ def matches_figures(
     """
     return {
         "images": kept,
-        "matches": [asdict(match) for match in matches],
+        "matches": [_figures(match) for match in matches],
         "likely_missing_values": [
             {"source": source, "spelling": spelling, "column": column, "cells": cells}
             for source, counts in missing_values.items()
@@ -79,10 +78,16 @@ def matches_figures(
     }
 
 
+def _figures(match: Match) -> dict[str, Any]:
+    figures = asdict(match)
+    del figures["path"]
+    return figures
+
+
 def matches_of(figures: Mapping[str, Any]) -> list[Match]:
     """Read the matches that :func:`matches_figures` has written."""
     return [
-        Match(**{**match, "cause": Cause(**match["cause"]) if match["cause"] else None})
+        Match(**{**match, "cause": Cause(**match["cause"]) if match["cause"] else None}, path="")
         for match in figures["matches"]
     ]
 
@@ -104,7 +109,7 @@ def missing_value_lines(figures: Mapping[str, Any]) -> list[str]:
 def match_notes(figures: Mapping[str, Any]) -> list[str]:
     """Return what the summary of a build says: names that almost match, and values that are probably missing."""
     close = [match for match in matches_of(figures) if match.cause]
-    notes = [f"{match.table} = {match.path}: {mismatch(match)}." for match in close]
+    notes = [f"{match.table}: {mismatch(match)}." for match in close]
     return [*notes, *missing_value_lines(figures)]
 
 
