@@ -16,7 +16,10 @@ from _table import in_a_process, peak_mib, processor_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STAGES = ("MakeMapping", "MakeSplits", "MakeMetadata", "PredictCatalog", "CheckPredictedTaxa", "PlanShards")
+STAGES = (
+    *("MakeMapping", "MakeSplits", "MakeMetadata", "PredictCatalog", "CheckPredictedTaxa", "CheckMatches"),
+    "PlanShards",
+)
 """Those before the shards, in their order."""
 
 LATER_STAGES = ("FindDuplicates", "WriteCatalog", "CheckTaxa")

@@ -22,6 +22,7 @@ from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
@@ -32,6 +33,7 @@ from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
     "CheckTaxa",

@@ -23,6 +23,7 @@ BEFORE = [
     "MakeSplits",
     "MakeMetadata",
     "PredictCatalog",
+    "CheckMatches",
     "CheckPredictedTaxa",
     "PlanShards",
 ]

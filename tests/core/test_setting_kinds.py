@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.setting_kinds import Address, Choice, Flag, Kind, Limit, Names, Place, Text, Whole
+from tol_luigi.core.setting_kinds import (
+    Address,
+    Choice,
+    Encoding,
+    Flag,
+    Kind,
+    Limit,
+    Names,
+    Place,
+    Text,
+    Whole,
+    Words,
+)
 from tol_luigi.tasks.sections import SECTIONS
 
 if TYPE_CHECKING:
@@ -21,6 +33,8 @@ FLAG = Flag()
 NAMES = Names(("eol", "bioscan", "inat21"))
 ADDRESS = Address()
 PLACE = Place("either")
+ENCODING = Encoding()
+WORDS = Words()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +55,10 @@ PLACE = Place("either")
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
         pytest.param(PLACE, "", None, id="no place"),
+        pytest.param(ENCODING, "latin-1", "iso8859-1", id="an encoding by another name"),
+        pytest.param(ENCODING, "UTF-16", "utf-16", id="an encoding in capitals"),
+        pytest.param(WORDS, "", None, id="no words"),
+        pytest.param(WORDS, "NA, ?,,NA, not known ", ("NA", "?", "not known"), id="words, one of them twice"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),
     ],
@@ -69,6 +87,9 @@ def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
         pytest.param(TEXT, "a\n", id="a line end"),
         pytest.param(CHOICE, "Exact", id="a word written otherwise"),
         pytest.param(CHOICE, "", id="no word"),
+        pytest.param(ENCODING, "utf-99", id="an unknown encoding"),
+        pytest.param(ENCODING, "hex", id="an encoding of bytes"),
+        pytest.param(ENCODING, "", id="no encoding"),
         pytest.param(FLAG, "yes", id="yes is not true"),
         pytest.param(FLAG, "1", id="one is not true"),
         pytest.param(FLAG, "", id="neither true nor false"),

@@ -216,14 +216,14 @@ HEADER = b"page_id,scientific_name\n1,Apis\n"
             b"page_id,name\n1,Apis\n", "line 1 lacks the column scientific_name", id="missing column"
         ),
         pytest.param(
-            HEADER + b"2,Apis,mellifera\n", "line 3 has 3 columns where the header has 2", id="too wide"
+            HEADER + b"2,Apis,mellifera\n", "line 3 has 3 cells where the header has 2", id="too wide"
         ),
-        pytest.param(HEADER + b"\n\n2\n", "line 5 has 1 columns where the header has 2", id="too narrow"),
+        pytest.param(HEADER + b"\n\n2\n", "line 5 has 1 cells where the header has 2", id="too narrow"),
         pytest.param(HEADER + b"2,Api\xffs\n", "line 3 is not UTF-8", id="undecodable"),
         pytest.param(
             HEADER + b"2,Apis\n" * 5000 + b"2,Api\xffs\n", "line 5003 is not UTF-8", id="undecodable, later"
         ),
-        pytest.param(HEADER + b'2,"Apis\n3,Bombus\n', "line 4 cannot be read", id="a quote never closed"),
+        pytest.param(HEADER + b'2,"Apis\n3,Bombus\n', "line 3 opens a quote", id="a quote never closed"),
         pytest.param(HEADER + b"two,Apis\n", "line 3 has page_id 'two'", id="no number"),
         pytest.param(HEADER + b"-2,Apis\n", "line 3 has page_id '-2'", id="a negative number"),
         pytest.param(

@@ -223,7 +223,9 @@ def test_a_manifest_that_cannot_be_read_is_named_and_leaves_nothing_behind(
     tmp_path: Path, manifests: Path
 ) -> None:
     (manifests / "media_manifest_3.csv").write_text("3,10,x\n")
-    with pytest.raises(TableError, match=r"media_manifest_3\.csv: line 1 has 3 columns"):
+    with pytest.raises(
+        TableError, match=r"media_manifest_3\.csv: line 1 has 3 cells where a media manifest has 6"
+    ):
         write(tmp_path, {"eol": eol_of(manifests)}, [image(1)])
 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [

@@ -22,6 +22,7 @@ STAGES = [
     "MakeMetadata",
     "PredictCatalog",
     "CheckPredictedTaxa",
+    "CheckMatches",
     "PlanShards",
     "_written",
     "FindDuplicates",

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tol_luigi.command.expected_matches import outlook
 from tol_luigi.command.graph import stages
 from tol_luigi.command.survey import stocks
 from tol_luigi.core.errors import DiskError
@@ -61,7 +62,7 @@ def plan(given: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(forecast_text(forecast))
-    return ExitCode.NEGATIVE if forecast.lacks else ExitCode.COMPLETE
+    return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
 def _fetching(rows: list[Row], *, as_json: bool) -> int:
@@ -82,6 +83,7 @@ def _fetching(rows: list[Row], *, as_json: bool) -> int:
 def _forecast(given: Settings, seconds: float) -> Forecast:
     graph, held = stages(), stocks(given, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
+    names = outlook(given, seconds, is_checked="CheckMatches" not in to_do)
     making = Making(
         width=given.images.width,
         height=given.images.height,
@@ -98,7 +100,9 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         stocks=held,
         cost=cost(held, making, _left(given, held, making), to_do),
         room=_room(given.directory),
-        notes=_notes(given),
+        notes=[*names.warnings, *_notes(given)],
+        matches=names.lines,
+        troubles=names.troubles,
     )
 
 

@@ -8,6 +8,7 @@
     │   └── TableError        a metadata table that cannot be read
     ├── ExclusionError        an exclusion list that excludes nothing
     ├── MappingError          a mapping that does not fit the sources
+    ├── MatchError            images that the table of their names does not name
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
@@ -34,6 +35,7 @@ __all__ = [
     "ExclusionError",
     "LedgerError",
     "MappingError",
+    "MatchError",
     "ServerError",
     "SettingsError",
     "ShardError",
@@ -95,6 +97,10 @@ class ExclusionError(TolError):
 
 class MappingError(TolError):
     """A published mapping or name lookup does not fit the sources."""
+
+
+class MatchError(TolError):
+    """Fewer images have a name than the settings allow, or none at all."""
 
 
 class TooManyBadError(TolError):

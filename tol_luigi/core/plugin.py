@@ -102,8 +102,9 @@ class SourcePlugin(Generic[S]):
         """
         licenses = self.licenses
         own = {} if licenses is None else {"licenses": lambda: licenses(section)}
-        reader, labeler = self.reader(section, images, index), self.labeler(section)
-        return Source(self.name, self.key, self.is_published, reader, labeler, **own)
+        reader = self.reader(section, images, index)
+        reader.source = self.name
+        return Source(self, reader, self.labeler(section), **own)
 
     def fault(self) -> str:
         """Return what is wrong with the plugin, "" if nothing is."""

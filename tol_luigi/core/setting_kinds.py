@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ __all__ = [
     "Address",
     "AnyText",
     "Choice",
+    "Encoding",
     "Flag",
     "Formed",
     "Kind",
@@ -21,6 +23,7 @@ __all__ = [
     "Place",
     "Text",
     "Whole",
+    "Words",
 ]
 
 
@@ -138,6 +141,34 @@ class Choice(Kind):
         if raw not in self.words:
             raise ValueError(raw)
         return raw
+
+
+class Encoding(Kind):
+    """The name of a text encoding."""
+
+    allowed = "a text encoding that Python knows, such as utf-8, utf-16, cp1252 or latin-1"
+
+    def parse(self, raw: str) -> str:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        try:
+            "".encode(raw)
+            return codecs.lookup(raw).name
+        except LookupError as error:  # also if it is no encoding of text, such as hex
+            raise ValueError(raw) from error
+
+
+class Words(Kind):
+    """Any texts, with commas between them, or None."""
+
+    allowed = "any texts, with commas between them, or nothing"
+
+    def parse(self, raw: str) -> tuple[str, ...] | None:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        return tuple(dict.fromkeys(filter(None, (word.strip() for word in raw.split(","))))) or None
+
+    def serialize(self, value: tuple[str, ...] | None) -> str:
+        """Return the text that :meth:`parse` reads as a value."""
+        return ",".join(value or ())
 
 
 class Flag(Kind):

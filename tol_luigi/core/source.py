@@ -6,8 +6,9 @@ What a source brings besides, such as its settings, is in :mod:`tol_luigi.core.p
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
+    from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
@@ -161,6 +163,14 @@ class Reader(abc.ABC):
     images: Path
     """The folder or archive."""
 
+    source: str = ""
+    """The name of the source, for messages."""
+
+    @property
+    def place_setting(self) -> str:
+        """The setting that names the images, as messages write it."""
+        return f"[{self.source}] images = {self.images}"
+
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order, without opening an archive.
@@ -232,6 +242,25 @@ class Labeler(abc.ABC):
             An entry for each name key, once, in order of first sight; none for what has no rank at all.
         """
 
+    def label(self, key: Key) -> str:
+        """Return what the table of names calls the image of a natural key."""
+        return "/".join(map(str, key))
+
+    def labels(self) -> Iterator[str]:
+        """Yield what the table of names calls its images, in its order; nothing if there is no such table.
+
+        Raises:
+            TableError: The table cannot be read.
+        """
+        return iter(())
+
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the values that are names but look like a way to write that there is none, by spelling and column.
+
+        The tables of published sources are not looked through: their names are the published ones, whatever they look like.
+        """
+        return Counter()
+
 
 class SourceInfo(Protocol):
     """What the tables of a dataset follow from: a :class:`Source`, or a plugin whose settings are not known."""
@@ -262,22 +291,33 @@ class Source:
     """A source as the settings name it: its files, what names its images, and the rights in them.
 
     Attributes:
-        name: How settings, mapping and catalogs call it.
-        key: The natural key.
-        is_published: Whether the published dataset has it.
+        plugin: Everything else that is known of it.
         reader: Reads its files.
         labeler: Names its images.
         licenses: Yields the rights in its images, as far as they are known.
     """
 
-    name: str
-    key: NaturalKey
-    is_published: bool
+    plugin: SourcePlugin[Any]
     reader: Reader
     labeler: Labeler
     licenses: Callable[[], Iterator[License]] = field(default=_no_licenses)
 
     @property
+    def name(self) -> str:
+        """How settings, mapping and catalogs call it."""
+        return self.plugin.name
+
+    @property
+    def key(self) -> NaturalKey:
+        """The natural key of its images."""
+        return self.plugin.key
+
+    @property
     def columns(self) -> tuple[Column, ...]:
-        """The natural key."""
-        return self.key.columns
+        """The parts of the key."""
+        return self.plugin.columns
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the published dataset has it."""
+        return self.plugin.is_published

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds
+from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +24,6 @@ __all__ = [
     "forecast_text",
     "whole",
 ]
-
-_WIDTH = 80
 
 # Of one core of an AMD EPYC virtual machine; docs/commands.md says how each was measured.
 
@@ -219,6 +216,8 @@ class Forecast:
         cost: What is still to be spent.
         room: Where it is to go.
         notes: What else to say, a line each.
+        matches: How many images of the sources have a name, a sentence each.
+        troubles: What else would stop the build, one line each.
     """
 
     dataset: str
@@ -227,6 +226,8 @@ class Forecast:
     cost: Cost
     room: Room
     notes: Sequence[str] = ()
+    matches: Sequence[str] = ()
+    troubles: Sequence[str] = ()
 
     @property
     def lacks(self) -> list[str]:
@@ -327,7 +328,15 @@ def forecast_text(forecast: Forecast) -> str:
     """Write it for people, 80 columns wide but for paths that are longer."""
     cost_, room = forecast.cost, forecast.room
     total = sum(cost_.core_seconds.values())
-    lines = [f"Dataset {forecast.dataset}", "", *_sources(forecast), "", *_stages(forecast), ""]
+    lines = [
+        f"Dataset {forecast.dataset}",
+        "",
+        *_sources(forecast),
+        *_named(forecast),
+        "",
+        *_stages(forecast),
+        "",
+    ]
     if not any(stage.tasks > stage.complete for stage in forecast.stages):
         return "\n".join([*lines, "It is complete: there is nothing to do."]) + "\n"
     about = [
@@ -345,8 +354,8 @@ def forecast_text(forecast: Forecast) -> str:
     ]
     lines += [f"{label:<11}{text}" for label, text in about]
     lines += ["", *(forecast.lacks or ["There is room."])]
-    for note in forecast.notes:
-        lines += textwrap.wrap(note, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    for note in (*(f"The build would stop: {trouble}" for trouble in forecast.troubles), *forecast.notes):
+        lines += wrapped(note)
     return "\n".join(lines) + "\n"
 
 
@@ -357,6 +366,11 @@ def _sources(forecast: Forecast) -> list[str]:
         counted = "yes" if stock.is_counted else "guessed"
         rows.append([stock.name, images, human_bytes(stock.bytes), f"{stock.partitions:,}", counted])
     return aligned(rows)
+
+
+def _named(forecast: Forecast) -> list[str]:
+    lines = [line for match in forecast.matches for line in wrapped(f"names: {match}")]
+    return ["", *lines] if lines else []
 
 
 def _stages(forecast: Forecast) -> list[str]:

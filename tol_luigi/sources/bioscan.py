@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.name_rules import NameRule
+    from tol_luigi.core.source import Key
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
@@ -56,6 +57,7 @@ class BioscanReader(NumberedReader):
     fewer, the parts are dealt to them in turn.
     """
 
+    source = "bioscan"
     lacking = (
         "holds no folder part1, part2, …",
         "Name the folder that holds part1, part2 and so on, or one archive",
@@ -125,6 +127,14 @@ class BioscanLabeler(Labeler):
         for _, filename, image in images:
             if (ranks := rows.get(str(filename))) is not None:
                 yield Entry(str(image), *named(*ranks))
+
+    def label(self, key: Key) -> str:
+        """Return the name of a file: the table does not know parts."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the files of the table."""
+        return (row.image_file for row in bioscan_rows(self.metadata)) if self.metadata else iter(())
 
 
 BIOSCAN = SourcePlugin(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +16,13 @@ from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey, Reader
 from tol_luigi.sources import archives
-from tol_luigi.sources.tables import eol_vernaculars, load_hierarchy, media_licenses
+from tol_luigi.sources.tables import (
+    eol_vernaculars,
+    hierarchy_pages,
+    load_hierarchy,
+    media_licenses,
+    scraped_pages,
+)
 
 if TYPE_CHECKING:
     import os
@@ -75,6 +82,8 @@ class EolReader(Reader):
             or one folder that contains images without archives.
     """
 
+    source = "eol"
+
     def __init__(self, images: Path) -> None:
         self.images = images
 
@@ -107,7 +116,7 @@ class EolReader(Reader):
         place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.images, f"partition {listing} is no longer there", "Put it back, or scan again"
+                self.place_setting, f"partition {listing} is no longer there", "Put it back, or scan again"
             )
         return place
 
@@ -125,14 +134,14 @@ class EolReader(Reader):
                 self._add(places, entry)
         if not places:
             remedy = "Name the folder that holds the archives (image_set_01.tar.gz and so on), or one archive"
-            raise SourceError(self.images, "holds neither an archive nor an image", remedy)
+            raise SourceError(self.place_setting, "holds neither an archive nor an image", remedy)
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
         partition = entry.name if entry.is_dir() else archives.unended(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
-            raise SourceError(self.images, what, "Keep one of them there")
+            raise SourceError(self.place_setting, what, "Keep one of them there")
         places[partition] = self.images / entry.name
 
 
@@ -210,6 +219,16 @@ class EolLabeler(Labeler):
         self.problems = [
             f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
         ]
+
+    def label(self, key: Key) -> str:
+        """Return the page of an image."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the pages of the hierarchy, and those with scraped names."""
+        pages = hierarchy_pages(self.taxon_tab) if self.taxon_tab else iter(())
+        scraped = scraped_pages(self.scraped_page_ids) if self.scraped_page_ids else iter(())
+        return map(str, itertools.chain(pages, (page for page, _ in scraped)))
 
 
 def _from_listed(file: str) -> Key | None:

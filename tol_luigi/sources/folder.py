@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import functools
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SettingsError, SourceError, TableError
+from tol_luigi.core.errors import SettingsError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.sections import SourceSection, setting
-from tol_luigi.core.setting_kinds import Place, Text, Whole
+from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
 from tol_luigi.core.source import (
     Column,
     Entry,
     Found,
+    Key,
     Labeler,
     License,
     Member,
     NaturalKey,
     Reader,
 )
-from tol_luigi.core.taxon import RANK_LABELS, Taxon
+from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
+from tol_luigi.sources.delimited import DELIMITERS
+from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -35,23 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
 
-_OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
-_MEND = "Mend the table"
 
-_MAX_FIELD = 1 << 17
-"""A cell of more characters than this is a quote that nobody closed. The limit is the process's, so others may have set it."""
-
-Ranks = tuple[str, str, str, str, str, str, str]
-
-
-class _Row(NamedTuple):
-    line: int
-    file: str
-    ranks: Ranks
-    common: str
-    license: str
-    owner: str
+_FORM = "labelled in another Unicode normal form, as"
 
 
 @dataclass(frozen=True)
@@ -67,10 +57,37 @@ class FolderSection(SourceSection):
         "CSV: file, kingdom to species, and if you like common, license, owner",
         determines=True,
     )
+    delimiter: str = setting(
+        Choice(*DELIMITERS),
+        "comma",
+        "what separates the cells of labels",
+        determines=True,
+        is_recorded=False,
+    )
+    encoding: str = setting(
+        Encoding(), "utf-8", "how the text of labels is encoded", determines=True, is_recorded=False
+    )
+    missing_values: tuple[str, ...] | None = setting(
+        Words(),
+        None,
+        "cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter",
+        determines=True,
+        is_recorded=False,
+    )
     name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
     partitions: int = setting(
         Whole(1, 10_000), 4, "over how many partitions the images are dealt", determines=True
     )
+
+    def label_table(self) -> LabelTable:
+        """Return the table of labels.
+
+        Raises:
+            SettingsError: No table is named.
+        """
+        if self.labels is None:
+            raise SettingsError("[folder] labels", "empty", "Name the table of labels")
+        return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
 
 
 class FolderReader(Reader):
@@ -80,14 +97,16 @@ class FolderReader(Reader):
 
     Args:
         images: A folder, with folders in it or not, or an archive.
-        labels: The table of labels; see :func:`read_labels`.
+        labels: The table of labels.
         name: How the catalogs call the collection.
         partitions: The number of partitions.
         index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
+    source = "folder"
+
     def __init__(
-        self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None
+        self, images: Path, labels: LabelTable, name: str, partitions: int, index: Path | None = None
     ) -> None:
         self.images = images
         self.labels = labels
@@ -113,18 +132,15 @@ class FolderReader(Reader):
     def scan(self, listing: str) -> Iterator[Found]:
         """Yield all the files."""
         del listing  # there is one
-        labelled = {file for file, _, _ in read_labels(self.labels)}
+        matcher = self._matcher()
         for found in archives.scan(self.images):
-            yield self._classify(found, labelled)
+            yield self._classify(found, matcher)
         if self.index:
             archives.index(self.images, self.index)
 
     def unlisted(self) -> Iterator[Found]:
         """Yield the files that the table names and that do not exist."""
-        missing = dict.fromkeys(file for file, _, _ in read_labels(self.labels))
-        for found in archives.scan(self.images):
-            missing.pop(found.member.name, None)
-        for file in missing:
+        for file in self._matcher().missing():
             reason = f"{self.labels.name} lists it, and it is not there"
             yield Found(
                 Member(file, 0),
@@ -141,136 +157,69 @@ class FolderReader(Reader):
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            remedy = f"Name the folder, or the archive, below which the files of {self.labels.name} lie"
-            raise SourceError(self.images, "is empty", remedy)
+            remedy = f"Name the folder or archive that the paths in {self.labels.name} start from"
+            raise SourceError(self.place_setting, "is empty", remedy)
 
     def _partition(self, file: str) -> str:
         digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
         return f"{int.from_bytes(digest, 'big') % self.count:03d}"
 
-    def _classify(self, found: Found, labelled: set[str]) -> Found:
+    def _matcher(self) -> Matcher:
+        return Matcher((label.file for label in self.labels), functools.partial(_names, self.images))
+
+    def _classify(self, found: Found, matcher: Matcher) -> Found:
         file = found.member.name
+        label = None if found.state else matcher.find(file)
+        if label is not None:
+            note = "" if label == file else f"{_FORM} {label!r}"
+            return dataclasses.replace(
+                found, partition=self._partition(label), key=(self.collection, label), reason=note
+            )
         partition = self._partition(file)
         if found.state:
             return dataclasses.replace(found, partition=partition)
-        if file in labelled:
-            return dataclasses.replace(found, partition=partition, key=(self.collection, file))
         reason = f"not in {self.labels.name}"
         return dataclasses.replace(found, partition=partition, state=State.NOT_IN_MAPPING, reason=reason)
+
+
+def _names(place: Path) -> Iterator[str]:
+    return (found.member.name for found in archives.scan(place))
 
 
 class FolderLabeler(Labeler):
     """Reads the table of labels; its names are not upgraded, and its common names go first.
 
     Args:
-        labels: The table; see :func:`read_labels`.
+        table: The table.
     """
 
-    def __init__(self, labels: Path) -> None:
-        self.labels = labels
+    def __init__(self, table: LabelTable) -> None:
+        self.table = table
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose row names a rank."""
         del lookup
-        labels = {file: (ranks, common) for file, ranks, common in read_labels(self.labels)}
+        labels = {label.file: label for label in self.table}
         for _, file, image in images:
-            ranks, common = labels[str(file)]
-            taxon = Taxon.of(*ranks)
+            label = labels[str(file)]
+            taxon = Taxon.of(*label.ranks)
             if not taxon.is_empty:
-                rules = frozenset() if common else common_names.rules(taxon)
-                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
+                rules = frozenset() if label.common else common_names.rules(taxon)
+                yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
 
+    def label(self, key: Key) -> str:
+        """Return the path of an image."""
+        return str(key[1])
 
-def read_labels(path: Path) -> Iterator[tuple[str, Ranks, str]]:
-    """Read a table of labels.
+    def labels(self) -> Iterator[str]:
+        """Yield the paths in the table."""
+        return (label.file for label in self.table)
 
-    Args:
-        path: A CSV table with the columns ``file`` (the path below the images, with ``/``),
-            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
-            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
-            case of the column names do not matter.
-
-    Yields:
-        File, the seven ranks from kingdom to species as they are written, and the common name
-        or "".
-
-    Raises:
-        TableError: The table cannot be read, lacks a column, or names a file twice.
-    """
-    seen: dict[str, int] = {}
-    for row in _table(path):
-        first = seen.setdefault(row.file, row.line)
-        if first != row.line:
-            what = f"lines {first} and {row.line} both label {row.file!r}"
-            raise TableError(path, what, "Keep one of them")
-        yield row.file, row.ranks, row.common
-
-
-def _licenses(given: FolderSection) -> Iterator[License]:
-    """Yield the columns ``license`` and ``owner``, if the table has them."""
-    for row in _table(_labels(given)):
-        if row.license or row.owner:
-            yield License(_KEY.spell((given.name, row.file)), "", "", row.license, row.owner)
-
-
-def _table(path: Path) -> Iterator[_Row]:
-    """Read a table of labels, row by row."""
-    csv.field_size_limit(_MAX_FIELD)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = _header(path, next(reader, []))
-            for cells in reader:
-                if any(cells):
-                    yield _row(path, header, cells, reader.line_num)
-    except OSError as error:
-        remedy = "See that the settings name the right table and that you may read it"
-        raise TableError(path, f"cannot be read: {error.strerror}", remedy) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(path, f"is no CSV table in UTF-8 ({error})", "Write it again as one") from error
-
-
-def _header(path: Path, cells: list[str]) -> dict[str, int]:
-    """Tell which column lies where."""
-    names = [cell.strip().lower() for cell in cells]
-    header = {_OTHER_NAMES.get(name, name): position for position, name in reversed(list(enumerate(names)))}
-    for column in ("file", *RANK_LABELS):
-        if column not in header:
-            raise TableError(
-                path, f"has no column {column!r}", "Add it; a rank that is not known stays empty"
-            )
-    return header
-
-
-def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Row:
-    if max(header[column] for column in ("file", *RANK_LABELS)) >= len(cells):
-        raise TableError(path, f"line {line} has only {len(cells)} cells", _MEND)
-    parts = cells[header["file"]].split("/")
-    if not any(parts) or parts[0] == "" or ".." in parts:
-        what = f"line {line} names the file {cells[header['file']]!r}, which is no path below the images"
-        raise TableError(path, what, _MEND)
-    kingdom, phylum, cls, order, family, genus, species = (
-        cells[header[rank]].strip() for rank in RANK_LABELS
-    )
-    ranks = (kingdom, phylum, cls, order, family, genus, species)
-    file = "/".join(part for part in parts if part not in {"", "."})
-    return _Row(
-        line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner"))
-    )
-
-
-def _optional(header: dict[str, int], cells: list[str], column: str) -> str:
-    place = header.get(column, len(cells))
-    return cells[place].strip() if place < len(cells) else ""
-
-
-def _labels(given: FolderSection) -> Path:
-    """Return the table of labels, which the settings require."""
-    if given.labels is None:
-        raise SettingsError("[folder] labels", "empty", "Name the table of labels")
-    return given.labels
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the cells of the table that look like a way to write that a value is missing."""
+        return self.table.likely_missing()
 
 
 _KEY = NaturalKey(
@@ -281,15 +230,23 @@ _KEY = NaturalKey(
     spelling="{}/{}",
 )
 
+
+def _licenses(given: FolderSection) -> Iterator[License]:
+    """Yield the columns ``license`` and ``owner``, if the table has them."""
+    for label in given.label_table():
+        if label.license or label.owner:
+            yield License(_KEY.spell((given.name, label.file)), "", "", label.license, label.owner)
+
+
 FOLDER = SourcePlugin(
     name="folder",
     title="a collection of your own",
     section=FolderSection,
     key=_KEY,
     reader=lambda given, images, index: FolderReader(
-        images, _labels(given), given.name, given.partitions, index
+        images, given.label_table(), given.name, given.partitions, index
     ),
-    labeler=lambda given: FolderLabeler(_labels(given)),
+    labeler=lambda given: FolderLabeler(given.label_table()),
     licenses=_licenses,
     listing_tables=("labels",),
     name_tables=("labels",),

@@ -63,6 +63,7 @@ class INat21Reader(NumberedReader):
     partitions, so each partition covers the tree of life.
     """
 
+    source = "inat21"
     lacking = (
         "holds no class folder (00000_Animalia_… and so on)",
         f"Name the folder that holds the class folders, or the one that holds {_TOP}",

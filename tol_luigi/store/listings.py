@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,6 +27,7 @@ __all__ = [
     "key_fields",
     "listing_schema",
     "members_at",
+    "notes_at",
     "read_listing",
     "write_listing",
 ]
@@ -140,6 +142,22 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
     rows = rows_with(path, {"partition": [partition]}, columns)
     chosen = rows.take(wanted).to_pylist()
     return [Member(row["member"], row["size"], row["offset"]) for row in chosen]
+
+
+def notes_at(path: Path, partition: str, positions: Iterable[int]) -> dict[int, str]:
+    """Return what the scan notes on files of one partition that it lists for use, by their places among the positions.
+
+    Args:
+        path: The listing.
+        partition: The partition.
+        positions: Ascending positions within the partition.
+    """
+    wanted = pa.array(positions, type=pa.int64())
+    if not len(wanted):
+        return {}
+    notes = rows_with(path, {"partition": [partition]}, ["reason"])["reason"].take(wanted)
+    places = np.flatnonzero(pc.not_equal(notes, "").to_numpy())
+    return dict(zip(places.tolist(), notes.take(pa.array(places)).to_pylist(), strict=True))
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import SourceInfo
     from tol_luigi.store.identities import Identities, Listed
 
-__all__ = ["build_mapping", "fill_splits", "marker"]
+__all__ = ["build_mapping", "fill_splits", "marker", "reading_published"]
 
 _TABLES = [Split, Partition, Place, Marker]
 _PUBLISHED = "published"
@@ -128,15 +128,25 @@ def _refuse_other_files(published: Path) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def reading_published(published: Path, source: str) -> Iterator[None]:
+    """Name the table of a published mapping in whatever error reading it raises.
+
+    Raises:
+        MappingError: The table cannot be read.
+    """
+    try:
+        yield
+    except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
+        what = f"its table {source} cannot be read ({' '.join(str(error).split())})"
+        raise MappingError(published, what, "Give a mapping with the published tables") from error
+
+
 def _published_images(source: Listed, published: Path) -> pa.Table:
     """Read the source's table of the published mapping, in the order of the ids."""
     model = image_model(source.name, source.columns)
-    try:
-        with opened(published, [model]) as database:
-            images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
-    except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
-        what = f"its table {source.name} cannot be read ({' '.join(str(error).split())})"
-        raise MappingError(published, what, "Give a mapping with the published tables") from error
+    with reading_published(published, source.name), opened(published, [model]) as database:
+        images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
     images = images.take(pc.sort_indices(images[IMAGE_ID]))
     if images[IMAGE_ID].null_count or not begins_run(images[IMAGE_ID]).all():
         what = f"its table {source.name} has ids more than once, or none"

@@ -134,6 +134,11 @@ class Layout:
         return self.directory / f"taxa-report-{which}.json"
 
     @property
+    def matches_report(self) -> Path:
+        """How many images of each source match the table that names them; the text is next to it."""
+        return self.directory / "matches-report.json"
+
+    @property
     def relabel_report(self) -> Path:
         """The figures on what has changed from an older dataset; the text lies beside it."""
         return self.directory / "relabel-report.json"

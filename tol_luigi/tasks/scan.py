@@ -201,7 +201,7 @@ class ScanPartition(StageTask):
             bad,
             bad + states.get("", 0),
             self.settings.checks.max_bad_percent,
-            where=f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}",
+            where=f"{self.settings.sources[self.source].reader.place_setting}: {self.source}/{self.partition}",
             what=f"files have names that are not those of {self.source}",
             remedy="Name the right place",
         )

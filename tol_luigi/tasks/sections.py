@@ -215,6 +215,11 @@ class ChecksSection(Section):
     unreadable_archive: str = setting(
         Choice("stop", "skip"), "stop", "what to do about an archive that is not whole", determines=True
     )
+    min_matched_percent: int = setting(
+        Whole(0, 100),
+        50,
+        "the least percentage of a source's images with a name, or of its labels with an image (the higher counts), before it stops; a build without any image always stops",
+    )
     changed_sources: str = setting(
         Choice("stop", "rebuild"),
         "stop",

@@ -137,7 +137,7 @@ class Settings:
 
     def _fingerprint(self, given: Setting, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
         if not isinstance(given.kind, Place) or value is None:
-            return value
+            return list(value) if isinstance(value, tuple) else value  # as JSON has it
         if self.is_demonstration:
             return "drawn"
         return f"{value.stat().st_size} bytes" if value.is_file() else "given"

@@ -26,6 +26,7 @@ from tol_luigi.store.older import taken_contents
 from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
@@ -54,8 +55,8 @@ class PlanShards(StageTask):
     """Settle which shard numbers each (split, source, partition) writes."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have the work list, and its taxa found good."""
-        return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa)]
+        """Require the work list, its taxa checked, and that its images match their names."""
+        return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa), self.clone(CheckMatches)]
 
     def files(self) -> list[Path]:
         """The plan, as JSON."""
