@@ -219,6 +219,23 @@ class images(luigi.Config):
     max_pixels: int = Whole(
         default=900_000_000, low=1, high=4_000_000_000, description="a larger picture is not opened"
     )
+    max_memory_mib: int = Whole(
+        default=3584,
+        low=64,
+        high=1_000_000,
+        description="MiB; a picture that takes more memory to open is not opened",
+    )
+    transparency: str = Choice(
+        default="published",
+        words=("published", "white", "black"),
+        description="what shows at transparent pixels: the colours that the file hides there, or a ground",
+    )
+    high_bit_depth: str = Choice(
+        default="refuse",
+        words=("refuse", "keep", "stretch"),
+        description="pictures of more than 8 bits per channel: of those whose upper 8 bits show nearly nothing, refuse "
+        "or keep the samples; or stretch all such greys from their darkest to their brightest value",
+    )
 
 
 class shards(luigi.Config):
