@@ -92,7 +92,7 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         max_samples=given.shards.max_samples,
         val_percent=given.dataset.val_percent,
         train_small_percent=given.dataset.train_small_percent,
-        max_pixels=given.images.max_pixels,
+        max_memory_mib=given.images.max_memory_mib,
     )
     return Forecast(
         dataset=str(given.directory),

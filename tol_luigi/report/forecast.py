@@ -72,8 +72,6 @@ _OTHER_FILES = 50
 _WORKER_BYTES = 200_000_000
 """The memory of a worker with a catalog of ten million rows, but for the picture that is open."""
 
-_BYTES_AN_OPEN_PIXEL = 4
-
 
 @dataclass(frozen=True)
 class Stock:
@@ -121,7 +119,7 @@ class Making:
         max_samples: The most samples in a shard.
         val_percent: How much is held out.
         train_small_percent: How much of train the small set repeats.
-        max_pixels: Of the largest picture that is opened.
+        max_memory_mib: The most memory that a picture may take to open, in MiB.
     """
 
     width: int
@@ -131,7 +129,7 @@ class Making:
     max_samples: int
     val_percent: int
     train_small_percent: int
-    max_pixels: int
+    max_memory_mib: int
 
 
 @dataclass(frozen=True)
@@ -296,7 +294,7 @@ def cost(stocks: Sequence[Stock], making: Making, left: Mapping[str, Left], to_d
         + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
-        largest_picture_bytes=making.max_pixels * _BYTES_AN_OPEN_PIXEL,
+        largest_picture_bytes=making.max_memory_mib * 2**20,
     )
 
 
@@ -346,9 +344,9 @@ def forecast_text(forecast: Forecast) -> str:
         *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost_.core_seconds.items()),
         (
             "memory",
-            f"{human_bytes(cost_.worker_bytes)} a worker, and 4 bytes for each pixel of the picture open:",
+            f"{human_bytes(cost_.worker_bytes)} a worker, and what the picture takes that is open:",
         ),
-        ("", f"at most {human_bytes(cost_.largest_picture_bytes)} ([images] max_pixels)"),
+        ("", f"at most {human_bytes(cost_.largest_picture_bytes)} ([images] max_memory_mib)"),
         ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
         *([("quota", _quota(room))] if _quota(room) else []),
     ]

@@ -191,6 +191,25 @@ class ImagesSection(Section):
     max_pixels: int = setting(
         Whole(1, 4_000_000_000), _IMAGE.max_pixels, "a larger picture is not opened", determines=True
     )
+    max_memory_mib: int = setting(
+        Whole(64, 1_000_000),
+        _IMAGE.max_memory_mib,
+        "MiB; a picture that takes more memory to open is not opened",
+        determines=True,
+    )
+    transparency: str = setting(
+        Choice("published", "white", "black"),
+        _IMAGE.transparency,
+        "what shows at transparent pixels: the colours that the file hides there, or a ground",
+        determines=True,
+        is_recorded=False,
+    )
+    high_bit_depth: str = setting(
+        Choice("refuse", "keep", "stretch"),
+        _IMAGE.high_bit_depth,
+        "pictures of more than 8 bits per channel: of those whose upper 8 bits show nearly nothing, refuse or keep the samples; or stretch all such greys from their darkest to their brightest value",
+        determines=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,9 @@ class Settings:
             truncated=given.truncated,
             exif=given.exif,
             max_pixels=given.max_pixels,
+            max_memory_mib=given.max_memory_mib,
+            transparency=given.transparency,
+            high_bit_depth=given.high_bit_depth,
             hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
         )
 
