@@ -26,6 +26,7 @@ __all__ = [
     "clear_disk_errors",
     "committed",
     "read_json",
+    "read_object",
     "remove",
     "remove_leftovers",
     "scratch_beside",
@@ -265,3 +266,12 @@ def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:  
 def read_json(path: Path) -> Any:  # noqa: ANN401 (JSON is any)
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if there is no file, or none that holds an object."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
-from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file, record_files
 from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
 from tol_luigi.tasks.settings import Settings, settings
 
@@ -104,7 +104,7 @@ class DatasetTask(luigi.Task):
         """The paths of the dataset."""
         return self.settings.layout
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """The task in a few words, such as ``WriteShards train eol image_set_01``."""
         return " ".join(
@@ -288,9 +288,10 @@ class StageTask(DatasetTask):
         return luigi.LocalTarget(self.receipt_path)
 
     def receipt(self) -> Receipt | None:
-        """Return the receipt; None if there is none, or if it is damaged or of other settings."""
+        """Return the receipt; None if there is none, or if it is damaged, of another task or of other settings."""
         receipt = _read_receipt(self.receipt_path)
-        return receipt if receipt and receipt.settings == self.settings.digest else None
+        own = self.label, self.settings.digest
+        return receipt if receipt and (receipt.task, receipt.settings) == own else None
 
     def inputs(self) -> dict[str, str]:
         """Return the digest of what each stage before has made, by its label."""
@@ -348,6 +349,10 @@ class StageTask(DatasetTask):
         """Remove the receipt, since what it tells of is about to be replaced."""
         remove(self.receipt_path)
 
+    def doubt(self) -> None:
+        """Have everything made again, since it may have been made from a file that was damaged by then."""
+        self.withdraw()
+
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
         """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
         if isinstance(exception, Exception) and not isinstance(exception, TolError):
@@ -359,13 +364,17 @@ class StageTask(DatasetTask):
                     return super().on_failure(DamagedError(path, what, remedy))
         return super().on_failure(exception)
 
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that stages after this one read, as they were written."""
+        receipt = self.receipt()
+        folder = self.layout.directory
+        return {folder / name: record for name, record in receipt.files.items()} if receipt else {}
+
     def _damaged_inputs(self) -> Iterator[Path]:
-        """Yield the files that the stages before have written and that are not as they were written."""
+        """Yield the files that the stages before have written and that are not as they were written, but for shards."""
         for task in self.rests_on():
-            receipt = task.receipt() if isinstance(task, StageTask) else None
-            for name, record in (receipt.files if receipt else {}).items():
-                path = self.layout.directory / name
-                if path.exists() and record_file(path) != record:
+            for path, record in (task.answers_for() if isinstance(task, StageTask) else {}).items():
+                if path.suffix != ".tar" and path.is_file() and record_file(path) != record:
                     yield path
 
     def write_receipt(self) -> None:

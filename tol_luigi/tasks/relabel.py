@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import committed, read_object, write_json
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
 from tol_luigi.sources import SOURCES
@@ -40,8 +40,7 @@ class _ComparedTarget(luigi.LocalTarget):
 
     def exists(self) -> bool:
         """Look at the marks."""
-        path = Path(self.path)
-        return path.exists() and read_json(path)["about"] == self.about
+        return bool(read_object(Path(self.path)).get("about") == self.about)
 
 
 class RelabelShards(DatasetTask):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError, TooManyBadError
-from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_beside, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source import Found, Member
@@ -47,9 +47,8 @@ class StoreSettings(StageTask):
         return [self.layout.record]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether the settings stored are those of this process."""
-        del receipt
-        return bool(self._stored() == self.settings.determining)
+        """Return whether the settings stored are those of this process, as they were written."""
+        return super().is_intact(receipt) and self._stored() == self.settings.determining
 
     def make(self) -> None:
         """Write them, unless another process has written others first.
@@ -57,24 +56,20 @@ class StoreSettings(StageTask):
         Raises:
             SettingsError: It has.
         """
-        begun = (
-            self.receipt() is not None
-        )  # with these settings: what is stored is damaged, and may be replaced
-        write_json(self.layout.record, self.settings.determining, first_wins=not begun)
-        if self._stored() != self.settings.determining:
-            what = "another build of this dataset has begun with other settings"
-            raise SettingsError(
-                self.layout.record, what, "Choose another tag, or wait for it and use its settings"
-            )
+        if self.receipt() is None:  # which would tell that these are the settings, whatever is stored
+            write_json(self.layout.record, self.settings.determining, first_wins=True)
+            if self._stored() != self.settings.determining:
+                what = "another build of this dataset has begun with other settings"
+                raise SettingsError(
+                    self.layout.record, what, "Choose another tag, or wait for it and use its settings"
+                )
+        write_json(self.layout.record, self.settings.determining)
 
     def withdraw(self) -> None:
         """Keep the receipt: it tells with which settings the dataset has begun."""
 
-    def _stored(self) -> Any:  # noqa: ANN401 (JSON is any)
-        try:
-            return read_json(self.layout.record)
-        except (OSError, ValueError):
-            return None
+    def _stored(self) -> dict[str, Any]:
+        return read_object(self.layout.record)
 
 
 class DrawDemonstration(DatasetTask):
@@ -149,7 +144,7 @@ class ScanPartition(StageTask):
         """The folders in which files were found."""
         if not self.reads()[name].is_dir():
             return [""]
-        rows = pq.read_table(self._listing, columns=["member"])
+        rows = pq.read_table(self._listing, columns=["member"], page_checksum_verification=True)
         return folders_of(rows["member"].to_pylist())
 
     def withdraw(self) -> None:

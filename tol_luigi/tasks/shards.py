@@ -17,7 +17,7 @@ from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, Sourc
 from tol_luigi.core.files import committed, read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
-from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_files
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
 from tol_luigi.core.splits import SPLITS
@@ -141,6 +141,14 @@ class WriteShards(ShareTask, StageTask):
                 self._write(share, work, notes)
         forget_what_is_complete()
 
+    def doubt(self) -> None:
+        """Have the work list compared with what the shards were written from; what is copied out of others is copied again."""
+        receipt = self.receipt()
+        if receipt is None or self.split == "train_small":
+            super().doubt()
+        else:
+            replace(receipt, inputs={}).write(self.receipt_path)
+
     def _write(self, share: Share, work: WorkList | CopyList, notes: dict[str, str]) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
@@ -191,7 +199,7 @@ class WriteShards(ShareTask, StageTask):
             receipt is None
             or receipt.notes.get("work") != digest
             or planned != [shard.name for shard in self.shards(receipt)]
-            or not receipt.files[ledger.relative_to(self.layout.directory).as_posix()].has_size(ledger)
+            or not self._is_ledger_whole(receipt)
         ):
             return False
         missing = [
@@ -215,6 +223,11 @@ class WriteShards(ShareTask, StageTask):
         if receipt.inputs != self.inputs():
             replace(receipt, inputs=self.inputs()).write(self.receipt_path)
         return True
+
+    def _is_ledger_whole(self, receipt: Receipt) -> bool:
+        ledger = self.layout.ledger(*self.about)
+        record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
+        return record.has_size(ledger) and record_file(ledger) == record
 
     def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
         if isinstance(work, CopyList):
@@ -325,6 +338,10 @@ class CheckShards(ShareTask, StageTask):
         """Where the receipt is: it is the verdict."""
         return self.layout.verdict(*self.about)
 
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that were checked."""
+        return self.clone(WriteShards).answers_for()
+
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether the verdict is good."""
         return not receipt.more["findings"]
@@ -384,7 +401,7 @@ def remove_unplanned(layout: Layout, tasks: list[WriteShards]) -> None:
 def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
     """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
     verdicts = [verdict for share in shares if (verdict := read_receipt(layout.verdict(**share)))]
-    list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more["findings"]])
+    list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more.get("findings", ())])
 
 
 def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:
