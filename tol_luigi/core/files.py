@@ -16,7 +16,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import DiskError
+from tol_luigi.core.errors import DamagedError, DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,8 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     scratch = scratch_beside(path)
     try:
         with clear_disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_folder(path)
+            _make_folder(path.parent)
             yield scratch
             flush_to_disk(scratch)
             if first_wins:
@@ -228,10 +229,30 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there.
 
     Raises:
+        DamagedError: It is a folder.
         DiskError: It may not be removed.
     """
     with clear_disk_errors(path):
+        _refuse_folder(path)
         path.unlink(missing_ok=True)
+
+
+_MOVE = "Move it away and run the same command again"
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise if a folder is where a file belongs: whatever is in it, nobody here has put it there."""
+    if path.is_dir() and not path.is_symlink():
+        raise DamagedError(path, "is a folder, where a file belongs", _MOVE)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        raise DamagedError(file, "is a file, where a folder belongs", _MOVE) from error
 
 
 def _rename_unless_there(scratch: Path, path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["FileRecord", "Receipt", "read_receipt", "record_file", "record_files"]
+__all__ = ["FileRecord", "Receipt", "read_receipt", "read_receipt_once", "record_file", "record_files"]
 
 _CHECKSUM = ',\n "checksum": "'
 """What stands between the rest of a receipt and its checksum."""
@@ -115,6 +115,20 @@ def read_receipt(path: Path) -> Receipt | None:
         return Receipt(task, settings, inputs, records, content, notes, checksum.removesuffix(_END))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def read_receipt_once(path: Path) -> Receipt | None:
+    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(1 << 14)
+def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
+    return read_receipt(path)
 
 
 def _digest(content: Any) -> str:  # noqa: ANN401 (JSON is any)

@@ -174,6 +174,10 @@ class Source(abc.ABC):
             ArchiveError: The archive is not whole.
         """
 
+    def beside(self) -> Path:
+        """Return the place that the names of strays start from."""
+        return self.images
+
     @abc.abstractmethod
     def strays(self) -> Iterator[Found]:
         """List what lies beside the listings and belongs to none, each with its state and reason."""

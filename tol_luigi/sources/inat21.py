@@ -108,6 +108,10 @@ class INat21(Source):
                 taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # a hybrid's name has more parts
                 yield Entry(str(cls_num), taxon, common_names.of(taxon), common_names.rules(taxon))
 
+    def beside(self) -> Path:
+        """Return the folder of the class folders."""
+        return self._root()
+
     def strays(self) -> Iterator[Found]:
         """List what lies among the class folders, and in folders that are no class or repeat a number."""
         if self._packed():

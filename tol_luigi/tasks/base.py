@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import math
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -19,8 +20,8 @@ from tqdm import tqdm
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
-from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file, record_files
-from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
+from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
+__all__ = [
+    "AGAIN",
+    "CHANGED_MEANWHILE",
+    "DatasetTask",
+    "FolderParameter",
+    "StageTask",
+    "forget_what_is_complete",
+    "in_order",
+    "refuse",
+]
 
 T = TypeVar("T", bound="DatasetTask")
 
@@ -41,7 +51,8 @@ _SETTINGS_EXIT_CODE = 40
 
 def refuse(error: TolError) -> NoReturn:
     """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
-    if CmdlineParser.get_instance() is None:
+    # In a process that Luigi has started an exit would be taken for the end of that process, and waited for without end.
+    if CmdlineParser.get_instance() is None or multiprocessing.parent_process() is not None:
         raise error
     sys.stderr.write(f"tol_luigi: {error}\n")
     raise SystemExit(_SETTINGS_EXIT_CODE)
@@ -196,6 +207,8 @@ def in_order(root: DatasetTask) -> list[DatasetTask]:
     return list(listed.values())
 
 
+CHANGED_MEANWHILE, AGAIN = "has changed while it was read", "Run the same command again"
+
 _BELIEVED_SECONDS = 2.0
 """How long a stage that was found complete is believed to be: as long as a graph of a thousand tasks is drawn up."""
 
@@ -259,27 +272,24 @@ class StageTask(DatasetTask):
         return ["", *(sorted(file.name for file in place.iterdir()) if place.is_dir() else [])]
 
     @property
-    def _sightings_path(self) -> Path:
+    def sightings_path(self) -> Path:
+        """Where it is written down what the sources looked like that the stage has read."""
         return self.layout.sightings(self.task_family, *self._values)
 
     def change(self) -> tuple[Path, str] | None:
         """Return what the stage has read and what is other than it was then, and how; None if all is as it was."""
         places = self._places()
-        if (
-            not places
-            or time.monotonic() - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS
-        ):
-            return None
-        seen = read_sightings(self._sightings_path)
-        change = find_change(seen or {}, places)
-        if change is None:
-            _unchanged_since[self.task_id] = time.monotonic()
-        return change
+        return find_change(read_sightings(self.sightings_path), places) if places else None
 
     def _is_as_read(self) -> bool:
         """Return whether all that the stage reads is as it was; stop if it is not and the settings say so."""
+        now = time.monotonic()
+        if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
+            return True
         change = self.change()
-        if change and self.settings.checks.changed_sources == "stop" and self._sightings_path.exists():
+        if change is None:
+            _unchanged_since[self.task_id] = now
+        elif self.settings.checks.changed_sources == "stop" and read_sightings(self.sightings_path):
             refuse(ChangedError(*change))
         return change is None
 
@@ -289,7 +299,7 @@ class StageTask(DatasetTask):
 
     def receipt(self) -> Receipt | None:
         """Return the receipt; None if there is none, or if it is damaged, of another task or of other settings."""
-        receipt = _read_receipt(self.receipt_path)
+        receipt = read_receipt_once(self.receipt_path)
         own = self.label, self.settings.digest
         return receipt if receipt and (receipt.task, receipt.settings) == own else None
 
@@ -326,13 +336,13 @@ class StageTask(DatasetTask):
         forget_what_is_complete()
         if not self.complete():
             self.withdraw()
-            before = {place: sight(place) for place in self._places().values()}
-            self.make()
-            for place, seen in before.items():
-                if sight(place) != seen:
-                    raise ChangedError(place, "has changed while it was read", "Run the same command again")
+            # Both as they are before anything is read: what changes meanwhile is not what the files are made from.
+            inputs = self.inputs()
             self.write_sightings()
-            self.write_receipt()
+            self.make()
+            if change := self.change():
+                raise ChangedError(change[0], CHANGED_MEANWHILE, AGAIN)
+            self.write_receipt(inputs)
         forget_what_is_complete()
 
     def _places(self) -> dict[str, Path]:
@@ -340,10 +350,10 @@ class StageTask(DatasetTask):
         return {} if self.settings.is_demonstration else self.reads()
 
     def write_sightings(self) -> None:
-        """Write down what the sources look like that were read, if there are any."""
+        """Write down what the sources look like that are about to be read, if there are any."""
         if places := self._places():
-            parts = {name: (place, self.parts_read(name)) for name, place in places.items()}
-            write_sightings(self._sightings_path, parts)
+            seen = {name: look(place, self.parts_read(name)) for name, place in places.items()}
+            write_sightings(self.sightings_path, seen)
 
     def withdraw(self) -> None:
         """Remove the receipt, since what it tells of is about to be replaced."""
@@ -377,22 +387,8 @@ class StageTask(DatasetTask):
                 if path.suffix != ".tar" and path.is_file() and record_file(path) != record:
                     yield path
 
-    def write_receipt(self) -> None:
-        """Write the receipt of what was made."""
+    def write_receipt(self, inputs: dict[str, str]) -> None:
+        """Write the receipt of what was made from these inputs."""
         files = record_files(self.layout.directory, self.files())
-        made = Receipt(self.label, self.settings.digest, self.inputs(), files, self.more())
+        made = Receipt(self.label, self.settings.digest, inputs, files, self.more())
         made.write(self.receipt_path)
-
-
-def _read_receipt(path: Path) -> Receipt | None:
-    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(1 << 14)
-def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
-    return read_receipt(path)

@@ -23,10 +23,11 @@ from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
 from tol_luigi.store.worklists import foretold, work_list
+from tol_luigi.tasks.bad_shards import list_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.shards import CheckShards, ShareTask, WriteShards, all_shares, list_bad_shards
+from tol_luigi.tasks.shards import CheckShards, ShareTask, WriteShards, all_shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
