@@ -145,6 +145,11 @@ class ScanPartition(StageTask):
         place = self.settings.sources[self.source].place(self.partition)
         return {_IMAGES.format(self.source): place, **self.settings.places(*labels)}
 
+    def parts_read(self, name: str) -> list[str]:
+        """The place alone: in which folders files are is seen when they are listed."""
+        del name
+        return [""]
+
     def _see_folders(self, listing: pa.Table, began: int) -> None:
         """Write down what the folders look like, too, that hold the files found.
 
