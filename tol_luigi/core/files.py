@@ -16,7 +16,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import DiskError
+from tol_luigi.core.errors import DamagedError, DiskError
 from tol_luigi.core.machine import boot_id
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "clear_disk_errors",
     "committed",
     "read_json",
+    "read_object",
     "remove",
     "remove_leftovers",
     "scratch_beside",
@@ -213,7 +214,8 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     scratch = scratch_beside(path)
     try:
         with clear_disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_folder(path)
+            _make_folder(path.parent)
             yield scratch
             flush_to_disk(scratch)
             if first_wins:
@@ -230,10 +232,30 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there.
 
     Raises:
+        DamagedError: It is a folder.
         DiskError: It may not be removed.
     """
     with clear_disk_errors(path):
+        _refuse_folder(path)
         path.unlink(missing_ok=True)
+
+
+_MOVE = "Move it away and run the same command again"
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise if a folder is where a file belongs: whatever is in it, nobody here has put it there."""
+    if path.is_dir() and not path.is_symlink():
+        raise DamagedError(path, "is a folder, where a file belongs", _MOVE)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        raise DamagedError(file, "is a file, where a folder belongs", _MOVE) from error
 
 
 def _rename_unless_there(scratch: Path, path: Path) -> None:
@@ -268,3 +290,12 @@ def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:  
 def read_json(path: Path) -> Any:  # noqa: ANN401 (JSON is any)
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if there is no file, or none that holds an object."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

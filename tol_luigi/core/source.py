@@ -200,6 +200,10 @@ class Reader(abc.ABC):
             ArchiveError: The archive is not complete.
         """
 
+    def unlisted_root(self) -> Path:
+        """Return the folder that the names of unlisted files start from."""
+        return self.images
+
     @abc.abstractmethod
     def unlisted(self) -> Iterator[Found]:
         """Yield the files next to the listings that belong to none, each with its state and reason."""

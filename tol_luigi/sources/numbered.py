@@ -106,6 +106,10 @@ class NumberedReader(Reader):
                 for found in archives.scan(self.root(), folder):
                     yield self.classify(found, owners)
 
+    def unlisted_root(self) -> Path:
+        """Return the folder that contains the numbered folders."""
+        return self.root()
+
     def unlisted(self) -> Iterator[Found]:
         """Yield the files next to the numbered folders, and those in folders without a number of their own."""
         if self._is_archive():

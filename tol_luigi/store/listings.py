@@ -119,7 +119,7 @@ def _columns(
 
 def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
     """Read the rows of a listing, or some columns of them, in batches and in its order."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield batch.to_pylist()
 

@@ -245,7 +245,7 @@ def read_taken(path: Path, columns: list[str] | None = None, wanted: Wanted | No
         ShardError: It is missing, or damaged.
     """
     try:
-        return rows_with(path, wanted or {}, columns, checked=True)
+        return rows_with(path, wanted or {}, columns)
     except (OSError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())
         remedy = "Repair that dataset (BuildCatalog), or build without [dataset] reuse"

@@ -29,12 +29,11 @@ class Rows:
     (The filters of pyarrow itself read every row group where a column is dictionary-encoded.)
 
     Args:
-        path: The file.
-        checked: Whether the checksums of its pages are to be verified, where it has some.
+        path: The file. The checksums of its pages are verified, where it has some.
     """
 
-    def __init__(self, path: Path, *, checked: bool = False) -> None:
-        self._file = pq.ParquetFile(path, page_checksum_verification=checked)
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
         self._known: dict[str, _Contents] = {}
 
     def __enter__(self) -> Self:
@@ -117,11 +116,9 @@ def _having(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
     return rows if pc.all(kept).as_py() else rows.filter(kept)
 
 
-def rows_with(
-    path: Path, wanted: Wanted, columns: list[str] | None = None, *, checked: bool = False
-) -> pa.Table:
+def rows_with(path: Path, wanted: Wanted, columns: list[str] | None = None) -> pa.Table:
     """Read rows of a file that is opened for that only; see :class:`Rows`."""
-    with Rows(path, checked=checked) as file:
+    with Rows(path) as file:
         return file.rows(wanted, columns)
 
 

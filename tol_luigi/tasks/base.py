@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import math
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -19,8 +20,8 @@ from luigi.task import flatten
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove, remove_leftovers
-from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
-from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
+from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
+__all__ = [
+    "AGAIN",
+    "CHANGED_MEANWHILE",
+    "DatasetTask",
+    "FolderParameter",
+    "StageTask",
+    "forget_what_is_complete",
+    "in_order",
+    "refuse",
+]
 
 T = TypeVar("T", bound="DatasetTask")
 Task = TypeVar("Task", bound=luigi.Task)
@@ -37,7 +47,8 @@ Task = TypeVar("Task", bound=luigi.Task)
 
 def refuse(error: TolError) -> NoReturn:
     """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
-    if CmdlineParser.get_instance() is None:
+    # In a process that Luigi has started an exit would be taken for the end of that process, and waited for without end.
+    if CmdlineParser.get_instance() is None or multiprocessing.parent_process() is not None:
         raise error
     sys.stderr.write(f"tol_luigi: {error}\n")
     raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
@@ -100,7 +111,7 @@ class DatasetTask(luigi.Task):
         """The paths of the dataset."""
         return self.settings.layout
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """The task in a few words, such as ``WriteShards train eol image_set_01``."""
         return " ".join(
@@ -185,6 +196,8 @@ def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> 
     return list(listed.values())
 
 
+CHANGED_MEANWHILE, AGAIN = "has changed while it was read", "Run the same command again"
+
 _BELIEVED_SECONDS = 2.0
 """How long a stage that was found complete is believed to be: as long as a graph of a thousand tasks is drawn up."""
 
@@ -248,27 +261,24 @@ class StageTask(DatasetTask):
         return ["", *(sorted(file.name for file in place.iterdir()) if place.is_dir() else [])]
 
     @property
-    def _sightings_path(self) -> Path:
+    def sightings_path(self) -> Path:
+        """Where it is written down what the sources looked like that the stage has read."""
         return self.layout.sightings(self.task_family, *self._values)
 
     def change(self) -> tuple[Path, str] | None:
         """Return what the stage has read and what is other than it was then, and how; None if all is as it was."""
         places = self._places()
-        if (
-            not places
-            or time.monotonic() - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS
-        ):
-            return None
-        seen = read_sightings(self._sightings_path)
-        change = find_change(seen or {}, places)
-        if change is None:
-            _unchanged_since[self.task_id] = time.monotonic()
-        return change
+        return find_change(read_sightings(self.sightings_path), places) if places else None
 
     def _is_as_read(self) -> bool:
         """Return whether all that the stage reads is as it was; stop if it is not and the settings say so."""
+        now = time.monotonic()
+        if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
+            return True
         change = self.change()
-        if change and self.settings.checks.changed_sources == "stop" and self._sightings_path.exists():
+        if change is None:
+            _unchanged_since[self.task_id] = now
+        elif self.settings.checks.changed_sources == "stop" and read_sightings(self.sightings_path):
             refuse(ChangedError(*change))
         return change is None
 
@@ -277,9 +287,10 @@ class StageTask(DatasetTask):
         return luigi.LocalTarget(self.receipt_path)
 
     def receipt(self) -> Receipt | None:
-        """Return the receipt; None if there is none, or if it is damaged or of other settings."""
-        receipt = _read_receipt(self.receipt_path)
-        return receipt if receipt and receipt.settings == self.settings.digest else None
+        """Return the receipt; None if there is none, or if it is damaged, of another task or of other settings."""
+        receipt = read_receipt_once(self.receipt_path)
+        own = self.label, self.settings.digest
+        return receipt if receipt and (receipt.task, receipt.settings) == own else None
 
     def inputs(self) -> dict[str, str]:
         """Return the digest of what each stage before has made, by its label."""
@@ -314,13 +325,13 @@ class StageTask(DatasetTask):
         forget_what_is_complete()
         if not self.complete():
             self.withdraw()
-            before = {place: sight(place) for place in self._places().values()}
-            self.make()
-            for place, seen in before.items():
-                if sight(place) != seen:
-                    raise ChangedError(place, "has changed while it was read", "Run the same command again")
+            # Both as they are before anything is read: what changes meanwhile is not what the files are made from.
+            inputs = self.inputs()
             self.write_sightings()
-            self.write_receipt()
+            self.make()
+            if change := self.change():
+                raise ChangedError(change[0], CHANGED_MEANWHILE, AGAIN)
+            self.write_receipt(inputs)
         forget_what_is_complete()
 
     def _places(self) -> dict[str, Path]:
@@ -328,14 +339,18 @@ class StageTask(DatasetTask):
         return {} if self.settings.is_demonstration else self.reads()
 
     def write_sightings(self) -> None:
-        """Write down what the sources look like that were read, if there are any."""
+        """Write down what the sources look like that are about to be read, if there are any."""
         if places := self._places():
-            parts = {name: (place, self.parts_read(name)) for name, place in places.items()}
-            write_sightings(self._sightings_path, parts)
+            seen = {name: look(place, self.parts_read(name)) for name, place in places.items()}
+            write_sightings(self.sightings_path, seen)
 
     def withdraw(self) -> None:
         """Remove the receipt, since what it tells of is about to be replaced."""
         remove(self.receipt_path)
+
+    def doubt(self) -> None:
+        """Have everything made again, since it may have been made from a file that was damaged by then."""
+        self.withdraw()
 
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
         """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
@@ -348,31 +363,21 @@ class StageTask(DatasetTask):
                     return super().on_failure(DamagedError(path, what, remedy))
         return super().on_failure(exception)
 
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that stages after this one read, as they were written."""
+        receipt = self.receipt()
+        folder = self.layout.directory
+        return {folder / name: record for name, record in receipt.files.items()} if receipt else {}
+
     def _damaged_inputs(self) -> Iterator[Path]:
-        """Yield the files that the stages before have written and that are not as they were written."""
+        """Yield the files that the stages before have written and that are not as they were written, but for shards."""
         for task in self.rests_on():
-            receipt = task.receipt() if isinstance(task, StageTask) else None
-            for name, record in (receipt.files if receipt else {}).items():
-                path = self.layout.directory / name
-                if path.exists() and record_file(path) != record:
+            for path, record in (task.answers_for() if isinstance(task, StageTask) else {}).items():
+                if path.suffix != ".tar" and path.is_file() and record_file(path) != record:
                     yield path
 
-    def write_receipt(self) -> None:
-        """Write the receipt of what was made."""
+    def write_receipt(self, inputs: dict[str, str]) -> None:
+        """Write the receipt of what was made from these inputs."""
         files = record_files(self.layout.directory, self.files())
-        made = Receipt(self.label, self.settings.digest, self.inputs(), files, self.more())
+        made = Receipt(self.label, self.settings.digest, inputs, files, self.more())
         made.write(self.receipt_path)
-
-
-def _read_receipt(path: Path) -> Receipt | None:
-    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(1 << 14)
-def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
-    return read_receipt(path)

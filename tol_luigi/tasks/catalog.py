@@ -9,12 +9,13 @@ from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalo
 from tol_luigi.store.duplicates import read_firsts
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables
+from tol_luigi.tasks.bad_shards import collect_bad_shards, remove_unplanned
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, WriteShards, collect_bad_shards, remove_unplanned
+from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.taxa import TaxaStage
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class WriteCatalog(StageTask):
             write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, tell, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
-        remove_unplanned(layout, [self.clone(WriteShards, **share) for share in self._shares])
+        written = [self.clone(WriteShards, **share) for share in self._shares]
+        remove_unplanned(layout, {task.folder / shard.name for task in written for shard in task.shards()})
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]

@@ -9,6 +9,7 @@ from luigi.task import flatten
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
+from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import Listed
 from tol_luigi.store.ledger import write_ledger
@@ -51,8 +52,26 @@ class MakeMapping(StageTask):
         return [self.layout.mapping_ledger]
 
     def reads(self) -> dict[str, Path]:
-        """The published mapping, if there is one."""
-        return self.settings.places(("published", "mapping"))
+        """The published mapping, if there is one, and the folders in which something can lie that is in no listing."""
+        beside = {f"[{source.name}] images": source.reader.unlisted_root() for source in self._beside}
+        return {**self.settings.places(("published", "mapping")), **beside}
+
+    def parts_read(self, name: str) -> list[str]:
+        """The published mapping, and the folders in which something lies that is in no listing."""
+        for source in self._beside:
+            if name == f"[{source.name}] images":
+                return folders_of(found.member.name for found in source.reader.unlisted())
+        return super().parts_read(name)
+
+    @property
+    def _beside(self) -> list[Source]:
+        """The sources that are folders; of those with labels all of it is in the listing."""
+        given = self.settings
+        return [
+            source
+            for name, source in given.sources.items()
+            if name not in given.taken and not source.plugin.listing_tables and source.reader.images.is_dir()
+        ]
 
     def more(self) -> dict[str, Any]:
         """Tell one mapping from others by what it was made from."""
@@ -72,8 +91,8 @@ class MakeMapping(StageTask):
         )
 
     def withdraw(self) -> None:
-        """Remove the mapping of which there is a receipt, for it is damaged; another may be that of a process at work."""
-        if self.receipt_path.exists():
+        """Remove the mapping if there is a receipt of it, or if it is of sources before a change; another process may be at it."""
+        if self.receipt_path.exists() or self.change():
             remove(self.layout.mapping)
             self.clone(MakeSplits).withdraw()
         super().withdraw()
@@ -122,6 +141,10 @@ class MakeSplits(StageTask):
     def files(self) -> list[Path]:
         """The mapping, with one more table filled."""
         return [self.layout.mapping]
+
+    def reads(self) -> dict[str, Path]:
+        """The published mapping, if there is one."""
+        return self.settings.places(("published", "mapping"))
 
     def make(self) -> None:
         """Fill the table."""

@@ -163,8 +163,12 @@ class Settings:
         return found
 
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
-        """Return the files and folders that keys, as (section, key), name, by what messages call them; without empty ones."""
-        found = {f"[{section}] {key}": getattr(self.section(section), key) for section, key in keys}
+        """Return the files and folders that keys, as (section, key), name, by what messages call them; if they count here."""
+        found = {
+            f"[{section}] {key}": getattr(self.section(section), key)
+            for section, key in keys
+            if self._determines(section, key)
+        }
         return {name: place for name, place in found.items() if place is not None}
 
     def partitions(self, source: str) -> tuple[str, ...]:

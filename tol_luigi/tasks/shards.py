@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
-from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
-from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_files
+from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
-from tol_luigi.core.splits import SPLITS
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
 from tol_luigi.store.older import taken_contents
 from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.matches import CheckMatches
@@ -39,15 +39,11 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.packing import Content, Lost, Outcome
     from tol_luigi.store.worklists import WorkList
-    from tol_luigi.tasks.layout import Layout
 
 __all__ = [
     "CheckShards",
     "PlanShards",
     "WriteShards",
-    "collect_bad_shards",
-    "list_bad_shards",
-    "remove_unplanned",
 ]
 
 
@@ -83,10 +79,12 @@ class WriteShards(PartitionTask, StageTask):
         stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
         if self.split == "train_small":
             return [*stages, self.clone(CheckShards, split="train")]
-        listing = self.settings.listing_of(self.source, self.partition)
         if self.settings.leak_guard.images:
             stages.append(self.clone(HashBenchmarks))
-        return [*stages, self.clone(ScanPartition, partition=listing)]
+        return [*stages, self._scan()]
+
+    def _scan(self) -> ScanPartition:
+        return self.clone(ScanPartition, partition=self.settings.listing_of(self.source, self.partition))
 
     @property
     def receipt_path(self) -> Path:
@@ -109,14 +107,25 @@ class WriteShards(PartitionTask, StageTask):
         if self.complete():  # another process has been quicker
             return
         remove(self.layout.verdict(*self.work_unit))
+        inputs = self.inputs()
         share, work = self._share(), self._work()
-        notes = {"version": __version__, "work": self._work_digest(work)}
+        notes = {"version": __version__, "work": self._work_digest(work, inputs)}
         with rescanned_if_changed(self, self.source, self.partition):
-            if not self._restored(share, work, notes["work"]):
-                self._write(share, work, notes)
+            if not self._restored(share, work, notes["work"], inputs):
+                self._write(share, work, notes, inputs)
         forget_what_is_complete()
 
-    def _write(self, share: Share, work: WorkList | CopyList, notes: dict[str, str]) -> None:
+    def doubt(self) -> None:
+        """Have the work list compared with what the shards were written from; what is copied out of others is copied again."""
+        receipt = self.receipt()
+        if receipt is None or self.split == "train_small":
+            super().doubt()
+        else:
+            replace(receipt, inputs={}).write(self.receipt_path)
+
+    def _write(
+        self, share: Share, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+    ) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
         with self.progress("images", share.samples) as tell:
@@ -125,11 +134,14 @@ class WriteShards(PartitionTask, StageTask):
                 tell(share.samples)
             else:
                 shards, outcomes = self._packed(work, paths, tell)
+                self._scan().refuse_changed()
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
         write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
-        self.receipt_of(share, shards, notes).write(self.receipt_path)
+        self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
-    def receipt_of(self, share: Share, shards: list[Shard], notes: dict[str, str]) -> Receipt:
+    def receipt_of(
+        self, share: Share, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+    ) -> Receipt:
         """Return the receipt of shards, with their ledger, as they are."""
         directory = self.layout.directory
         folder = self.folder.relative_to(directory).as_posix()
@@ -143,7 +155,7 @@ class WriteShards(PartitionTask, StageTask):
             "samples": sum(shard.samples for shard in shards),
             "shards": [asdict(shard) for shard in shards],
         }
-        return Receipt(self.label, self.settings.digest, self.inputs(), files, more, notes)
+        return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
     def _share(self) -> Share:
         about = {"split": self.split, "source": self.source, "partition": self.partition}
@@ -154,7 +166,7 @@ class WriteShards(PartitionTask, StageTask):
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share, work: WorkList | CopyList, digest: str) -> bool:
+    def _restored(self, share: Share, work: WorkList | CopyList, digest: str, inputs: dict[str, str]) -> bool:
         """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
 
         Returns:
@@ -166,7 +178,7 @@ class WriteShards(PartitionTask, StageTask):
             receipt is None
             or receipt.notes.get("work") != digest
             or planned != [shard.name for shard in self.shards(receipt)]
-            or not receipt.files[ledger.relative_to(self.layout.directory).as_posix()].has_size(ledger)
+            or not self._is_ledger_whole(receipt)
         ):
             return False
         missing = [
@@ -187,9 +199,14 @@ class WriteShards(PartitionTask, StageTask):
             # From here on shards are replaced of which the receipt would not be true.
             remove(self.receipt_path)
             return False
-        if receipt.inputs != self.inputs():
-            replace(receipt, inputs=self.inputs()).write(self.receipt_path)
+        if receipt.inputs != inputs:
+            replace(receipt, inputs=inputs).write(self.receipt_path)
         return True
+
+    def _is_ledger_whole(self, receipt: Receipt) -> bool:
+        ledger = self.layout.ledger(*self.work_unit)
+        record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
+        return record.has_size(ledger) and record_file(ledger) == record
 
     def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
         if isinstance(work, CopyList):
@@ -207,14 +224,14 @@ class WriteShards(PartitionTask, StageTask):
             what = "it is copied from, and its checksum is not that of the receipt"
             raise ShardError(damaged, what, "Run the same command again: it is checked first then")
 
-    def _work_digest(self, work: WorkList | CopyList) -> str:
+    def _work_digest(self, work: WorkList | CopyList, inputs: dict[str, str]) -> str:
         """Return the digest of all that the shards are made of: the work list stands for what it was read from."""
         read = {
             task.label
             for task in self.rests_on()
             if isinstance(task, (PlanShards, PredictCatalog, ScanPartition))
         }
-        others = {label: made for label, made in self.inputs().items() if label not in read}
+        others = {label: made for label, made in inputs.items() if label not in read}
         return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
 
     def _work(self) -> WorkList | CopyList:
@@ -304,6 +321,10 @@ class CheckShards(PartitionTask, StageTask):
         """Where the receipt is: it is the verdict."""
         return self.layout.verdict(*self.work_unit)
 
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that were checked."""
+        return self.clone(WriteShards).answers_for()
+
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether the verdict is good."""
         return not receipt.more["findings"]
@@ -313,10 +334,10 @@ class CheckShards(PartitionTask, StageTask):
         forget_what_is_complete()
         if self.complete():  # another process has been quicker
             return
-        findings = self._check()
+        inputs, findings = self._check()
         if findings and self.settings.checks.repair:
-            findings = self._repaired({Path(finding["shard"]) for finding in findings})
-        self.write_verdict(findings)
+            inputs, findings = self._repaired({Path(finding["shard"]) for finding in findings}, inputs)
+        self.write_verdict(findings, inputs)
         forget_what_is_complete()
         if findings:
             collect_bad_shards(self.layout, all_partitions(self.settings))
@@ -324,50 +345,28 @@ class CheckShards(PartitionTask, StageTask):
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
 
-    def write_verdict(self, findings: list[dict[str, str]]) -> None:
-        """Write the verdict on the shards that are there."""
-        inputs = self.inputs()
+    def write_verdict(self, findings: list[dict[str, str]], inputs: dict[str, str]) -> None:
+        """Write the verdict on the shards that these inputs stand for."""
         # What was found good counts as something else where other shards were.
         more = {"findings": findings, "about": inputs}
         Receipt(self.label, self.settings.digest, inputs, {}, more).write(self.receipt_path)
 
-    def _repaired(self, damaged: set[Path]) -> list[dict[str, str]]:
+    def _repaired(
+        self, damaged: set[Path], before: dict[str, str]
+    ) -> tuple[dict[str, str], list[dict[str, str]]]:
         """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
-        before = self.inputs()
         remove(self.receipt_path)
         for path in damaged:
             remove(path)
         self.clone(WriteShards).run()
         return self._check({path.name for path in damaged} if self.inputs() == before else None)
 
-    def _check(self, names: set[str] | None = None) -> list[dict[str, str]]:
-        """Check the shards of these names, or all."""
-        layout = self.layout
+    def _check(self, names: set[str] | None = None) -> tuple[dict[str, str], list[dict[str, str]]]:
+        """Check the shards of these names, or all; return what stands for them, too."""
+        layout, inputs = self.layout, self.inputs()
         written = self.clone(WriteShards).shards()
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
         with self.progress("shards", len(shards)) as tell:
-            return check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
-
-
-def remove_unplanned(layout: Layout, tasks: list[WriteShards]) -> None:
-    """Remove the shards that no receipt names, such as those of a plan before this one that had more of them."""
-    named = {task.folder / shard.name for task in tasks for shard in task.shards()}
-    for split in SPLITS:
-        for path in sorted(layout.shard(split, 0).parent.glob("shard-[0-9]*.tar")):
-            if path not in named:
-                remove(path)
-
-
-def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
-    """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
-    verdicts = [verdict for share in shares if (verdict := read_receipt(layout.verdict(**share)))]
-    list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more["findings"]])
-
-
-def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:
-    """Write the list of the shards that findings are about."""
-    bad = dict.fromkeys(finding["shard"] for finding in findings)
-    with committed(layout.bad_shards) as scratch:
-        scratch.write_text("".join(f"{shard}\n" for shard in bad), encoding="utf-8")
+            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
