@@ -7,13 +7,11 @@ import functools
 import hashlib
 import json
 import math
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import luigi
-from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
 from tqdm import tqdm
 
@@ -21,6 +19,7 @@ from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, Tol
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
 from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
+from tol_luigi.tasks.error_lines import clear_error, died, failure_text, refuse
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -28,23 +27,12 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.layout import Layout
 
-__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
+__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order"]
 
 T = TypeVar("T", bound="DatasetTask")
 
 _REPORT_SECONDS = 5.0
 """A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
-
-_SETTINGS_EXIT_CODE = 40
-"""As ``[retcode] unhandled_exception``: nothing was begun."""
-
-
-def refuse(error: TolError) -> NoReturn:
-    """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
-    if CmdlineParser.get_instance() is None:
-        raise error
-    sys.stderr.write(f"tol_luigi: {error}\n")
-    raise SystemExit(_SETTINGS_EXIT_CODE)
 
 
 class FolderParameter(luigi.Parameter):
@@ -111,12 +99,13 @@ class DatasetTask(luigi.Task):
             [self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")]
         )
 
+    def explain(self, exception: BaseException) -> TolError | None:
+        """Return what a user can be told in one line of what the task has raised; None if it is a fault of the program."""
+        return clear_error(exception)
+
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Add one clear line to the trace, for what the user can mend."""
-        if not isinstance(exception, TolError):
-            return super().on_failure(exception)
-        sys.stderr.write(f"tol_luigi: {self.label}: {exception}\n")
-        return str(exception)
+        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+        return failure_text(self.label, exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -178,6 +167,7 @@ def _on_first_sight(task: DatasetTask, *_: object) -> None:
 
 for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
     DatasetTask.event_handler(_event)(_on_first_sight)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
 
 
 def in_order(root: DatasetTask) -> list[DatasetTask]:
@@ -348,16 +338,17 @@ class StageTask(DatasetTask):
         """Remove the receipt, since what it tells of is about to be replaced."""
         remove(self.receipt_path)
 
-    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
-        """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
-        if isinstance(exception, Exception) and not isinstance(exception, TolError):
+    def explain(self, exception: BaseException) -> TolError | None:
+        """If a file that the stage reads is damaged, remove that file, so that it is made again, and say so."""
+        known = super().explain(exception)
+        if known is None and isinstance(exception, Exception):
             with contextlib.suppress(OSError):
                 for path in self._damaged_inputs():
                     remove(path)
                     what = f"is damaged ({' '.join(str(exception).split()) or type(exception).__name__})"
                     remedy = "It has been removed; run the same command again, and it is made again"
-                    return super().on_failure(DamagedError(path, what, remedy))
-        return super().on_failure(exception)
+                    return DamagedError(path, what, remedy)
+        return known
 
     def _damaged_inputs(self) -> Iterator[Path]:
         """Yield the files that the stages before have written and that are not as they were written."""
