@@ -13,7 +13,7 @@ import pyarrow.dataset  # noqa: F401
 
 __version__ = version("tol_luigi")
 
-from tol_luigi.tasks import exit_codes, luigi_defaults
+from tol_luigi.tasks import error_lines, exit_codes, luigi_defaults
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
@@ -62,3 +62,4 @@ __all__ = [
 
 luigi_defaults.apply()
 exit_codes.apply()
+error_lines.apply()

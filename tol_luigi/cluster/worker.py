@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi.worker
+from luigi.interface import core
 from luigi.setup_logging import InterfaceLogging
 from luigi.task import flatten
 from luigi.worker import check_complete_cached
@@ -271,7 +272,7 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     given, run = settings.cluster, Run.of(settings.layout)
     InterfaceLogging.setup()
-    _LOG.setLevel(logging.INFO)
+    _LOG.setLevel(core().log_level)
     follower = Follower(run, given.patience_seconds)
     if _is_over(run, given.settle_seconds):
         sys.stderr.write(f"tol_luigi: {run.directory}: this run is over.\n")

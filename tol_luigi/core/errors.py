@@ -14,6 +14,7 @@
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
     ├── DamagedError          a file of the dataset that is not as it was written
     ├── DiskError             a disk that is full, or may not be written to
+    ├── LimitError        a limit of the system: memory, open files, processes
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all
@@ -34,6 +35,7 @@ __all__ = [
     "DownloadError",
     "ExclusionError",
     "LedgerError",
+    "LimitError",
     "MappingError",
     "MatchError",
     "ServerError",
@@ -121,6 +123,10 @@ class DamagedError(TolError):
 
 class DiskError(TolError):
     """A file cannot be written: its disk is full, or its folder is not ours to write to."""
+
+
+class LimitError(TolError):
+    """A process needs more memory, open files, processes or semaphores than the system allows."""
 
 
 class ServerError(TolError):

@@ -7,21 +7,18 @@ import functools
 import hashlib
 import json
 import math
-import multiprocessing
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import luigi
-from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
-from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
 from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
+from tol_luigi.tasks.error_lines import clear_error, died, failure_text, refuse
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
@@ -38,20 +35,10 @@ __all__ = [
     "StageTask",
     "forget_what_is_complete",
     "in_order",
-    "refuse",
 ]
 
 T = TypeVar("T", bound="DatasetTask")
 Task = TypeVar("Task", bound=luigi.Task)
-
-
-def refuse(error: TolError) -> NoReturn:
-    """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
-    # In a process that Luigi has started an exit would be taken for the end of that process, and waited for without end.
-    if CmdlineParser.get_instance() is None or multiprocessing.parent_process() is not None:
-        raise error
-    sys.stderr.write(f"tol_luigi: {error}\n")
-    raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 
 class FolderParameter(luigi.Parameter):
@@ -118,12 +105,13 @@ class DatasetTask(luigi.Task):
             [self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")]
         )
 
+    def explain(self, exception: BaseException) -> TolError | None:
+        """Return what a user can be told in one line of what the task has raised; None if it is a fault of the program."""
+        return clear_error(exception)
+
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Add one clear line to the trace, for what the user can mend."""
-        if not isinstance(exception, TolError):
-            return super().on_failure(exception)
-        sys.stderr.write(f"tol_luigi: {self.label}: {exception}\n")
-        return str(exception)
+        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+        return failure_text(self.label, exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -171,6 +159,7 @@ def _on_first_sight(task: DatasetTask, *_: object) -> None:
 
 for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
     DatasetTask.event_handler(_event)(_on_first_sight)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
 
 
 def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
@@ -352,16 +341,17 @@ class StageTask(DatasetTask):
         """Have everything made again, since it may have been made from a file that was damaged by then."""
         self.withdraw()
 
-    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
-        """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
-        if isinstance(exception, Exception) and not isinstance(exception, TolError):
+    def explain(self, exception: BaseException) -> TolError | None:
+        """If a file that the stage reads is damaged, remove that file, so that it is made again, and say so."""
+        known = super().explain(exception)
+        if known is None and isinstance(exception, Exception):
             with contextlib.suppress(OSError):
                 for path in self._damaged_inputs():
                     remove(path)
                     what = f"is damaged ({' '.join(str(exception).split()) or type(exception).__name__})"
                     remedy = "It has been removed; run the same command again, and it is made again"
-                    return super().on_failure(DamagedError(path, what, remedy))
-        return super().on_failure(exception)
+                    return DamagedError(path, what, remedy)
+        return known
 
     def answers_for(self) -> dict[Path, FileRecord]:
         """Return the files that stages after this one read, as they were written."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.downloads.catalogue import GROUPS, unpacked
 from tol_luigi.downloads.extract import extract, extract_member
@@ -21,6 +20,7 @@ from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
 from tol_luigi.tasks.download_settings import Downloads, downloads
+from tol_luigi.tasks.error_lines import died, failure_text
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.sciluigi_bridge import PortTask, Workflow, port
 
@@ -94,11 +94,8 @@ class _DownloadTask(PortTask):
         return downloads()
 
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Add one clear line to the trace, for what the user can mend."""
-        if not isinstance(exception, TolError):
-            return super().on_failure(exception)
-        sys.stderr.write(f"tol_luigi: {self.instance_name}: {exception}\n")
-        return str(exception)
+        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+        return failure_text(self.instance_name, exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, total: int) -> Iterator[Callable[[int], None]]:
@@ -118,6 +115,9 @@ class _DownloadTask(PortTask):
         gigabytes = f"{done / _GB:,.3f} of {total / _GB:,.3f} GB"
         message = f"{gigabytes} in {seconds:,.0f} s, {rate / _MB:,.1f} MB/s{left}"
         report_progress(self, message, done, total)
+
+
+_DownloadTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
 
 
 class AskServers(_DownloadTask):

@@ -11,8 +11,9 @@ from tol_luigi.core.receipts import read_receipt
 from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.changes import Labelled, count_changes
-from tol_luigi.tasks.base import DatasetTask, refuse
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
 from tol_luigi.core.receipts import read_receipt
@@ -22,6 +22,7 @@ from tol_luigi.tasks import sections
 from tol_luigi.tasks.download_settings import use_downloads
 from tol_luigi.tasks.layout import Layout
 from tol_luigi.tasks.older import Older, older_at
+from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import find_origins, read_sections, refuse_unknown, where_set
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
-__all__ = ["DATASET_FORMAT", "Settings", "settings"]
+__all__ = ["DATASET_FORMAT", "Settings", "name_setting", "settings"]
 
 DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
@@ -214,6 +215,19 @@ class Settings:
         url = self.dataset.database
         return Server(url, schema_name(self.directory)) if url else None
 
+    def name_setting(self, error: TolError) -> TolError:
+        """Return an error with the section and key of the setting that names its file or folder, if one does."""
+        if self.is_demonstration:
+            return error
+        places = {
+            f"[{section.section}] {key}": place
+            for section in sections.SECTIONS
+            for key, given in section.settings().items()
+            if isinstance(given.kind, Place) and given.kind.kind != "new"
+            if (place := getattr(self.section(section.section), key)) is not None
+        }
+        return with_setting(error, places, self.directory)
+
     @property
     def mapping(self) -> Path | Server:
         """Where the mapping is read from."""
@@ -257,9 +271,17 @@ def settings() -> Settings:
         older=older,
         taken=taken,
     )
-    _refuse_undriven(settled, origins)
-    _refuse_unlike(settled, origins)
-    return _consistent(settled, origins)
+    try:
+        _refuse_undriven(settled, origins)
+        _refuse_unlike(settled, origins)
+        return _consistent(settled, origins)
+    except TolError as error:
+        raise settled.name_setting(error) from error
+
+
+def name_setting(error: TolError) -> TolError:
+    """Return an error with the section and key that can fix it, if the settings have been read and name its file."""
+    return settings().name_setting(error) if settings.cache_info().currsize else error
 
 
 def _taken(made: Mapping[str, Any], older: Older | None, origins: Origins) -> tuple[str, ...]:
