@@ -22,7 +22,7 @@ from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.cluster.worker import settled
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.core.files import remove, write_json
+from tol_luigi.core.files import remove
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
@@ -70,6 +70,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
     patches.check()
     given, run, root = settings.cluster, Run.of(settings.layout), task or BuildCatalog()
     InterfaceLogging.setup(_Quiet)
+    run.make_folders()
     remove(run.result)
     check_round_trips(root)
     scheduler = Scheduler(run, given.patience_seconds)
@@ -140,7 +141,7 @@ def _end(run: Run, scheduler: Scheduler, given: ClusterSection, code: ExitCode, 
     }
     failures = [{**asdict(each), "log": str(each.log) if each.log else None} for each in status.failures]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.result, {"code": code, "ended": now, "text": texts[code], "failures": failures})
+    run.write(run.result, {"code": code, "ended": now, "text": texts[code], "failures": failures})
     for failure in status.failures:
         _say(f"{failure.label}: {failure.cause} ({failure.attempts} times; {failure.log or 'no log'})")
     _say(texts[code])

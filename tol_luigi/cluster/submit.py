@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tol_luigi import slurm
 from tol_luigi.cluster.run import Run
 from tol_luigi.core.errors import ClusterError, SettingsError
-from tol_luigi.core.files import read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
@@ -70,7 +70,7 @@ class Jobs:
 
     def write(self, run: Run) -> None:
         """Keep what was submitted."""
-        write_json(run.jobs, asdict(self))
+        run.write(run.jobs, asdict(self))
 
 
 def jobs(run: Run) -> dict[str, list[slurm.Job]]:
@@ -119,6 +119,7 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
     if dry_run:
         return [_shown(settings, part, options) for part, options in _plan(settings, elements)]
     _refuse_second(run)
+    run.make_folders()
     remove(
         run.state
     )  # what a killed luigid knew: the files tell what is done, and the rest has all its tries again
@@ -226,7 +227,7 @@ def _options(settings: Settings, part: str) -> list[str]:
 
 def _sbatch(settings: Settings, part: str, *options: str) -> str:
     """Submit one of the scripts, for the settings and the Python of this process."""
-    (Run.of(settings.layout).logs / "slurm").mkdir(parents=True, exist_ok=True)
+    (Run.of(settings.layout).logs / "slurm").mkdir(mode=0o755, exist_ok=True)
     environment = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
     if named := os.environ.get("LUIGI_CONFIG_PATH"):
         environment["LUIGI_CONFIG_PATH"] = str(Path(named).absolute())

@@ -273,6 +273,7 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     given, run = settings.cluster, Run.of(settings.layout)
     InterfaceLogging.setup()
     _LOG.setLevel(core().log_level)
+    run.make_folders()
     follower = Follower(run, given.patience_seconds)
     if _is_over(run, given.settle_seconds):
         sys.stderr.write(f"tol_luigi: {run.directory}: this run is over.\n")

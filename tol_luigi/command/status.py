@@ -107,10 +107,10 @@ def _ask(run: Run) -> tuple[RunStatus | None, str]:
     """Ask luigid, if it has ever said where it is; and tell who has been asked."""
     from tol_luigi.cluster.client import Scheduler  # noqa: PLC0415 (as above)
 
-    address = run.read_address()
-    if address is None:
-        return None, "No luigid is up: this is what the files of the dataset tell."
     try:
+        address = run.read_address()
+        if address is None:
+            return None, "No luigid is up: this is what the files of the dataset tell."
         said = Scheduler(run).status()
     except ClusterError as error:
         return None, f"This is what the files of the dataset tell: {error.where}: {error.what}."

@@ -300,15 +300,17 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:  # noqa: ANN401 (JSON is any)
+def write_json(path: Path, content: Any, *, first_wins: bool = False, mode: int = 0o666) -> None:  # noqa: ANN401 (JSON is any)
     """Write a value as JSON that people can read, whole or not at all; equal values give equal bytes.
 
     Args:
         path: The file to write.
         content: The value.
         first_wins: See :func:`committed`.
+        mode: Who may read and write it, unless the umask forbids it.
     """
     with committed(path, first_wins=first_wins) as scratch:
+        scratch.touch(mode)
         scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
