@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _columns import CHUNK, below, chosen, decimal, joined, uuids, where
 
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
 from tol_luigi.sources.bioscan import Bioscan
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.inat21 import INat21
 from tol_luigi.store.listings import listing_schema
-from tol_luigi.tasks.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

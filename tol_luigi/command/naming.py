@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
+from tol_luigi.dataset.explain import tables_of
 from tol_luigi.sources.eol import Eol
 from tol_luigi.sources.tables import load_common_names, load_lookup
 from tol_luigi.store.models import PUBLISHED_SOURCES
+from tol_luigi.tasks.inputs import build_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tol_luigi.core.source import Entry, Key, Source
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["tables_of", "trace"]
-
-_TABLES = {"eol": ("taxon_tab", "scraped_page_ids"), "bioscan": ("metadata",), "folder": ("labels",)}
-"""The keys of a source's section that name its tables of names; iNat21 has the ranks in its class folders."""
-
-
-def tables_of(given: Settings, source: Source) -> list[Path]:
-    """List the source's own tables of names, in the order of precedence."""
-    own = getattr(given, source.name)
-    return [table for key in _TABLES.get(source.name, ()) if (table := getattr(own, key))]
+__all__ = ["trace"]
 
 
 def trace(given: Settings, source: Source, key: Key, image: str) -> Iterator[str]:
@@ -80,7 +73,7 @@ class _Kept(Lookup):
 
 def _own(given: Settings, source: Source) -> Iterator[tuple[Path | str, Source]]:
     """Give the tables of a source, each with a source that reads it and those before it."""
-    tables = tables_of(given, source)
+    tables = [Path(table) for table in tables_of(build_inputs(given), source.name)]
     if isinstance(source, Eol) and len(tables) > 1:
         yield tables[0], Eol(source.images, tables[0])
         yield tables[1], source

@@ -194,9 +194,10 @@ class Source(abc.ABC):
             ArchiveError: The archive is not whole, or not the one that was scanned.
         """
 
-    def spell(self, key: Sequence[int | str]) -> str:
+    @classmethod
+    def spell(cls, key: Sequence[int | str]) -> str:
         """Write a natural key as one text."""
-        return self.spelling.format(*key)
+        return cls.spelling.format(*key)
 
     def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
         """Find the images that an exclusion list names, by their natural keys."""

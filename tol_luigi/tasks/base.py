@@ -26,7 +26,7 @@ from tol_luigi.tasks.settings import Settings, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
 

@@ -36,9 +36,9 @@ from tol_luigi.tasks.taxa import CheckTaxa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tol_luigi.core.layout import Layout
     from tol_luigi.core.packing import Content, Lost, Outcome
     from tol_luigi.store.worklists import WorkList
-    from tol_luigi.tasks.layout import Layout
     from tol_luigi.tasks.settings import Settings
 
 __all__ = [
