@@ -56,9 +56,9 @@ def tables_of(inputs: BuildInputs, source: str) -> list[str]:
     return [table for key in _TABLES.get(source, ()) if (table := inputs.place(source, key))]
 
 
-def is_image_id(text: str) -> bool:
-    """Return whether a text is a UUID, as every image id is."""
-    return _UUID.fullmatch(text) is not None
+def is_image_id(value: object) -> bool:
+    """Return whether something is a UUID as text, as every image id is."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 @dataclass

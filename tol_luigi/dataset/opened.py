@@ -57,7 +57,7 @@ class Dataset:
     {'train': 107, 'val': 5, 'train_small': 10}
     >>> sample = dataset["08331850-9629-590e-976b-1adcc882bcd0"]
     >>> sample.scientific_name, sample.common_name, sample.image.size
-    ('Ailuropoda melanoleuca', 'giant panda', (224, 224))
+    ('Lepus europaeus', 'european hare', (224, 224))
 
     Attributes:
         path: The folder of the dataset.
@@ -256,8 +256,8 @@ class Dataset:
 
         >>> pipeline = dataset.webdataset("train", shuffle=100).to_tuple("jpg", "sci.txt")
         >>> image, caption = next(iter(pipeline))
-        >>> image.size, caption[:13]
-        ((224, 224), 'a photo of a ')
+        >>> image.size, caption.startswith("a photo of ")
+        ((224, 224), True)
         """
         samples = self._shard_samples(split)
         if not samples:
