@@ -13,7 +13,7 @@ import pyarrow.dataset as pds
 from tol_luigi.core.errors import DatasetError
 from tol_luigi.dataset.reading import damaged, reading
 from tol_luigi.store.catalogs import count_by_split
-from tol_luigi.store.row_groups import rows_with
+from tol_luigi.store.row_groups import Rows, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,11 +139,15 @@ class Catalog:
         self, schema: pa.Schema, where: pc.Expression | None, split: str | None
     ) -> Iterator[pa.RecordBatch]:
         condition = pc.scalar(True) if where is None else where
+        wanted = {} if split is None else {"split": [split]}
         if split is not None:
             condition &= pc.field("split") == split
+        with reading(self.path), Rows(self.path) as file:
+            groups = file.groups(wanted)  # pyarrow's own filter reads those of other splits, too
+        (fragment,) = self.arrow_dataset().get_fragments()
         try:
-            scanner = self.arrow_dataset().scanner(
-                schema.names, filter=condition, batch_size=_BATCH, batch_readahead=1
+            scanner = fragment.subset(row_group_ids=groups).scanner(
+                columns=schema.names, filter=condition, batch_size=_BATCH, batch_readahead=1
             )
         except (pa.ArrowException, TypeError) as error:
             raise _wrong(where, error) from error
