@@ -243,8 +243,8 @@ def on(disk: Path, given: Sections) -> Sections:
     [
         pytest.param("60k", "MakeMapping", "mapping.sqlite", id="at a database"),
         pytest.param("96k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
-        pytest.param("156k", "CheckTaxa predicted", "taxa-report-predicted.txt", id="at a text"),
-        pytest.param("172k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
+        pytest.param("160k", "CheckTaxa predicted", "taxa-report-predicted.txt", id="at a text"),
+        pytest.param("176k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
         pytest.param("300k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],
