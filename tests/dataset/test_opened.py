@@ -119,7 +119,7 @@ def test_an_unknown_image_is_told_in_one_line(dataset: Dataset, image: Any) -> N
     with pytest.raises(UnknownImageError, match="no image has this id") as caught:
         dataset[image]
     assert "\n" not in str(caught.value)
-    with pytest.raises(UnknownImageError, match="not known"):
+    with pytest.raises(UnknownImageError, match="nothing is known of it"):
         dataset.explain("no-such-file.jpg")
 
 

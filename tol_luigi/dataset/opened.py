@@ -158,17 +158,13 @@ class Dataset:
         return (share, rows[0]) if rows else None
 
     def _unknown(self, image: str) -> UnknownImageError:
-        lives = self._explainer().explain(image) if is_image_id(image) else []
+        where, lives = f"{self.path}: {image}", self._explained(image) if is_image_id(image) else []
         if not lives:
-            what = "no image has this id"
             remedy = "Give an image id of the catalog; explain() also takes names of files and natural keys"
-            return UnknownImageError(f"{self.path}: {image}", what, remedy)
-        what = f"the image has no sample: {lives[0].state}" + (
-            f", {lives[0].reason}" if lives[0].reason else ""
-        )
-        return UnknownImageError(
-            f"{self.path}: {image}", what, "docs/files.md describes the states of images"
-        )
+            return UnknownImageError(where, "no image has this id", remedy)
+        why = ", ".join(filter(None, [lives[0].state, lives[0].reason]))
+        remedy = "docs/files.md describes the states of images"
+        return UnknownImageError(where, f"the image has no sample: {why}", remedy)
 
     def samples(self, split: str | None = None, where: Where | None = None) -> Iterator[Sample]:
         """Yield samples in the order of the shards, one after the other.
@@ -281,18 +277,17 @@ class Dataset:
           state       written
         ...
         """
-        explainer = self._explainer()
-        with reading(self.path):
-            lives = explainer.explain(image)
+        lives = self._explained(image)
         if not lives:
-            what = f"it is not known; {len(explainer.looked_through)} files were searched"
+            what = "nothing is known of it, neither in the mapping nor in the ledgers"
             remedy = "Give an image id, the name of a file, or a natural key"
             raise UnknownImageError(f"{self.path}: {image}", what, remedy)
         return lives
 
-    def _explainer(self) -> Explainer:
-        sources, seed = self.settings["sources"], self.settings["dataset.seed"]
-        return Explainer(self._layout, BuildInputs(sources, seed, self._places()))
+    def _explained(self, image: str) -> list[Life]:
+        inputs = BuildInputs(self.settings["sources"], self.settings["dataset.seed"], self._places())
+        with reading(self.path):
+            return Explainer(self._layout, inputs).explain(image)
 
     def _places(self) -> dict[str, str]:
         """Return the files that the dataset was built from; without a record of them, only which there were."""
