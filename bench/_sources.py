@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _columns import CHUNK, below, chosen, decimal, joined, uuids, where
 
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.listings import listing_schema
-from tol_luigi.tasks.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

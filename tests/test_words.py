@@ -18,6 +18,7 @@ from luigi.task_register import Register
 import tol_luigi
 from tol_luigi.sources import SOURCES
 from tol_luigi.store import catalogs
+from tol_luigi.tasks import public
 from tol_luigi.tasks.luigi_defaults import DEFAULTS
 from tol_luigi.tasks.sections import SECTIONS
 
@@ -105,15 +106,17 @@ def test_there_are_tasks_and_sections_to_look_at() -> None:
     assert {config.__name__ for config in CONFIGS} == {section.section for section in SECTIONS}
 
 
-@pytest.mark.parametrize("name", tol_luigi.__all__)
-def test_every_public_name_is_a_task(name: str) -> None:
-    assert issubclass(getattr(tol_luigi, name), luigi.Task)
+@pytest.mark.parametrize("name", public.__all__)
+def test_every_public_task_is_a_task(name: str) -> None:
+    assert issubclass(getattr(public, name), luigi.Task)
+    assert getattr(tol_luigi, name) is getattr(public, name)
 
 
 def test_every_task_is_public() -> None:
     bases = {base for task in TASKS for base in task.__mro__[1:]}
     leaves = [task.__name__ for task in TASKS if task not in bases and not inspect.isabstract(task)]
-    assert sorted(tol_luigi.__all__) == sorted(leaves)
+    assert sorted(public.__all__) == sorted(leaves)
+    assert set(tol_luigi.__all__) == {*leaves, "Dataset", "settings_from"}
 
 
 def test_settings_file_shows_every_section_and_no_other() -> None:

@@ -39,7 +39,7 @@ SECONDS_PER_KILL = 15 if BY_HAND else 5
 TASK = ["--module", "tol_luigi", "BuildCatalog", "--local-scheduler"]
 FORKING = """
 import os, sys
-import tol_luigi
+import tol_luigi.tasks.luigi_command
 from luigi.cmdline import luigi_run
 log, *task = sys.argv[1:]
 for line in sys.stdin:

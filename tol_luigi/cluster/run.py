@@ -14,7 +14,7 @@ from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, write_json
 
 if TYPE_CHECKING:
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["USER", "Address", "Run", "node_name", "require_own"]
 

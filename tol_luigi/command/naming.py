@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["tables_of", "trace"]
+__all__ = ["trace"]
 
 
-def tables_of(given: Settings, name: str, keys: Sequence[str]) -> list[Path]:
+def _tables_of(given: Settings, name: str, keys: Sequence[str]) -> list[Path]:
     """Return the tables that keys of a source's section name, in their order."""
     return [table for key in keys if (table := getattr(given.source_sections[name], key))]
 
@@ -111,7 +111,7 @@ def _common(given: Settings, table: str, taxon: Taxon, own: str) -> str:
     if given.itis.chains and (common := load_common_names(given.itis.chains).of(taxon)):
         return f"{given.itis.chains}: {common}"
     for plugin in by_precedence():
-        tables = tables_of(given, plugin.name, plugin.common_name_tables)
+        tables = _tables_of(given, plugin.name, plugin.common_name_tables)
         if plugin.add_common_names and tables:
             names = CommonNames()
             plugin.add_common_names(given.source_sections[plugin.name], names)

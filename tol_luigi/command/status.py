@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.cluster.run import Run
     from tol_luigi.command.graph import Stage
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["build_status", "status"]
 

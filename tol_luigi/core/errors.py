@@ -31,6 +31,7 @@ __all__ = [
     "ChangedError",
     "ClusterError",
     "DamagedError",
+    "DatasetError",
     "DiskError",
     "DownloadError",
     "ExclusionError",
@@ -46,6 +47,7 @@ __all__ = [
     "TaxaError",
     "TolError",
     "TooManyBadError",
+    "UnknownImageError",
 ]
 
 
@@ -115,6 +117,14 @@ class TaxaError(TolError):
 
 class DownloadError(TolError):
     """A file cannot be fetched, or what came is not what it should be."""
+
+
+class DatasetError(TolError):
+    """A folder is no complete dataset, or a dataset cannot answer what it is asked."""
+
+
+class UnknownImageError(DatasetError, KeyError):
+    """An image is not among the samples of a dataset."""
 
 
 class DamagedError(TolError):

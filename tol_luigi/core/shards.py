@@ -190,7 +190,9 @@ class _Hashed:
 class ShardReader:
     """A shard, read once and as its users do: runs of members with one key make a sample.
 
-    Iterating gives the key of each sample, and its members' content by extension, in the shard's order.
+    Iterating gives the key of each sample, and its members' content by extension, in the shard's order. Verification
+    needs it instead of webdataset's reader, which takes a damaged header for the end of the shard and skips what is no
+    sample; :mod:`tol_luigi.dataset` reads with webdataset's.
 
     Raises (while iterating):
         ShardError: The file is no whole tar, a member is no plain file, or a sample has two members of one name.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "CLASS_INDEX",
     "NAME_RULES",
     "catalog_schema",
+    "count_by_split",
     "count_samples",
     "in_row_groups",
     "partition_rows",
@@ -248,3 +250,24 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
                 key = split, row["source"], row["partition"]
                 counts[key] = counts.get(key, 0) + row["count_all"]
     return counts
+
+
+def count_by_split(parquet: Path) -> dict[str, int]:
+    """Count the rows of each split of a final catalog; what statistics tell of a row group is not read.
+
+    Args:
+        parquet: The catalog.
+
+    Returns:
+        A number for each split, in the order of the catalog; none for a split without rows.
+    """
+    counts: Counter[str] = Counter()
+    with pq.ParquetFile(parquet) as file:
+        column = file.schema_arrow.get_field_index("split")
+        for group in range(file.num_row_groups):
+            known = file.metadata.row_group(group).column(column).statistics
+            if known is not None and known.has_min_max and known.min == known.max:
+                counts[known.min] += file.metadata.row_group(group).num_rows
+            else:
+                counts.update(file.read_row_group(group, ["split"])["split"].to_pylist())
+    return dict(counts)

@@ -24,9 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Key, NaturalKey, Source
+    from tol_luigi.core.source import Key, NaturalKey, SourceInfo
 
-__all__ = ["Named", "Placed", "find_ids", "has_split", "left_out", "named", "placed", "rows_of"]
+__all__ = [
+    "Named",
+    "Placed",
+    "find_ids",
+    "find_share",
+    "has_split",
+    "left_out",
+    "named",
+    "placed",
+    "ranks_by_label",
+    "rows_of",
+]
 
 _MOST_FOUND = 20
 
@@ -62,7 +73,7 @@ class Named:
     class_index: str
 
 
-def placed(mapping: Path, source: Source, image: str) -> Placed | None:
+def placed(mapping: Path, source: SourceInfo, image: str) -> Placed | None:
     """Look an image up in the mapping by its id; None where its source has none of that id.
 
     Args:
@@ -88,7 +99,28 @@ def placed(mapping: Path, source: Source, image: str) -> Placed | None:
     return Placed(source.name, tuple(found[:-1]), partition, position, *flags)
 
 
-def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
+def find_share(mapping: Path, image: str) -> tuple[str, str, str] | None:
+    """Return the split, source and partition that an image belongs to, None if no source holds it.
+
+    It may be called by several threads at once.
+
+    Args:
+        mapping: The mapping.
+        image: The id, in lower case.
+    """
+    query = (
+        Place.select(Split.is_val, Partition.source, Partition.name)
+        .join(Partition, on=(Partition.number == Place.partition))
+        .switch(Place)
+        .join(Split, on=(Split.evobio10m_id == Place.evobio10m_id))
+        .where(Place.evobio10m_id == image)
+    )
+    with opened(mapping, []) as database:
+        found = next(iter(database.execute(query.tuples())), None)
+    return ("val" if found[0] else "train", *found[1:]) if found else None
+
+
+def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
     """Find the images of a source that a text may mean: the name of a file, or a natural key.
 
     An id that was made here is looked up. One that was published does not tell its key, so the source's table
@@ -133,7 +165,7 @@ def _called(field: Any, text: str) -> Any:  # noqa: ANN401 (a peewee field and e
     return field.in_([text, text.partition("/")[2], text.rpartition("/")[2]])
 
 
-def _equal(model: Any, source: Source, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
+def _equal(model: Any, source: SourceInfo, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
     parts = [getattr(model, column.name) == part for column, part in zip(source.columns, key, strict=True)]
     return functools.reduce(operator.and_, parts)
 
@@ -145,7 +177,7 @@ def has_split(published: Path, image: str) -> bool:
     return False
 
 
-def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
+def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None:
     """Look up what an image shows; None where nothing is known of it.
 
     Args:

@@ -58,15 +58,19 @@ class Rows:
             wanted: What they have; all rows are wanted where it is empty.
             columns: What to read of the rows; None for all columns.
         """
-        groups = set(range(self._file.num_row_groups))
-        for column, values in wanted.items():
-            groups &= self._holding(column, values)
         names = self.names if columns is None else columns
         read = list(dict.fromkeys([*names, *wanted]))
-        rows = self._file.read_row_groups(sorted(groups), columns=read)
+        rows = self._file.read_row_groups(self.groups(wanted), columns=read)
         for column, values in wanted.items():
             rows = _having(rows, column, values)
         return rows.select(names)
+
+    def groups(self, wanted: Wanted) -> list[int]:
+        """Return the row groups that can hold a row that is wanted, in order."""
+        groups = set(range(self._file.num_row_groups))
+        for column, values in wanted.items():
+            groups &= self._holding(column, values)
+        return sorted(groups)
 
     def _holding(self, column: str, values: Collection[Any]) -> set[int]:
         """Give the row groups that can hold one of the values."""

@@ -11,7 +11,7 @@ from tol_luigi.core.splits import SPLITS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["collect_bad_shards", "list_bad_shards", "remove_unplanned"]
 

@@ -25,7 +25,7 @@ from tol_luigi.tasks.settings import Settings, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = [
     "AGAIN",

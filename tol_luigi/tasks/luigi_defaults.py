@@ -34,7 +34,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 
 
 def apply() -> None:
-    """Set what the settings files leave open. Luigi imports the module before it reads any of this."""
+    """Set what the settings files leave open; Luigi reads it later, when it runs tasks."""
     config = get_config()
     for section, values in DEFAULTS.items():
         for key, value in values.items():

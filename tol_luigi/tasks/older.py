@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
+from tol_luigi.core.layout import Layout, record_of
 from tol_luigi.store.older import OlderFiles
-from tol_luigi.tasks.layout import Layout, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,7 @@ def older_at(directory: Path | None, where: str) -> Older | None:
     path = record_of(directory)
     try:
         record = read_json(path)
-        return Older(Layout.of(directory, record["images.width"], record["images.height"]), record)
+        return Older(Layout.of_record(directory, record), record)
     except (OSError, ValueError, KeyError) as error:
         what = f"{directory} is no dataset: its {path.name} cannot be read"
         raise SettingsError(where, what, "Name the folder of a dataset, <root>/<tag>") from error

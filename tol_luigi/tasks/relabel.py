@@ -19,7 +19,7 @@ from tol_luigi.tasks.reports import ReportTarget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["RelabelShards"]
 

@@ -24,6 +24,7 @@ from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.older import read_taken
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
+from tol_luigi.tasks.inputs import build_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +71,7 @@ class StoreSettings(StageTask):
                     self.layout.record, what, "Choose another tag, or wait for it and use its settings"
                 )
         write_json(self.layout.record, self.settings.determining)
+        write_json(self.layout.inputs, build_inputs(self.settings).places)
 
     def withdraw(self) -> None:
         """Keep the receipt: it tells with which settings the dataset has begun."""

@@ -13,6 +13,7 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
@@ -20,7 +21,6 @@ from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.download_settings import use_downloads
-from tol_luigi.tasks.layout import Layout
 from tol_luigi.tasks.older import Older, older_at
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import find_origins, read_sections, refuse_unknown, where_set

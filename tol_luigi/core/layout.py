@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
+from typing import TYPE_CHECKING, Any, Self
 
 from tol_luigi.core.shards import shard_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Layout", "record_of"]
 
@@ -28,9 +32,18 @@ class Layout:
     size: str
 
     @classmethod
-    def of(cls, directory: Path, width: int, height: int) -> Layout:
+    def of(cls, directory: Path, width: int, height: int) -> Self:
         """Return the paths of a dataset with images of a size in pixels."""
         return cls(directory, f"{width}x{height}")
+
+    @classmethod
+    def of_record(cls, directory: Path, record: Mapping[str, Any]) -> Self:
+        """Return the paths of a dataset whose ``dataset.json`` has been read.
+
+        Raises:
+            KeyError: It lacks the size of the images.
+        """
+        return cls.of(directory, record["images.width"], record["images.height"])
 
     @property
     def record(self) -> Path:
@@ -56,6 +69,11 @@ class Layout:
         """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
         *folders, name = (family, *values)
         return self.directory.joinpath("sightings", *folders, f"{name}.json")
+
+    @property
+    def inputs(self) -> Path:
+        """The places of the files and folders that the dataset was built from; no part of the dataset."""
+        return self.directory / "sightings" / "inputs.json"
 
     @property
     def mapping(self) -> Path:
@@ -151,6 +169,10 @@ class Layout:
     def shard(self, split: str, number: int) -> Path:
         """Give the path of a shard."""
         return self.shards / split / shard_name(number)
+
+    def receipts(self, split: str) -> list[Path]:
+        """Return the paths of the receipts of a split that exist, in order."""
+        return sorted((self.shards / "records" / split).glob("*/*.receipt.json"))
 
     def receipt(self, split: str, source: str, partition: str) -> Path:
         """Give the path of what was written, shard by shard."""
