@@ -205,7 +205,7 @@ def test_a_run_folder_that_others_may_write_to_is_refused_in_one_line(tmp_path: 
         assert crew.end_of(crew.start(part)) == 1
         where = crew.run.directory
         assert crew.output().splitlines()[1:] == [
-            f"tol_luigi: {where}: other users may write to it (mode 775). chmod go-w {where}."
+            f"tol_luigi: {where}: other users may write to it (mode 775). chmod -R go-w {where}."
         ]
 
 

@@ -27,6 +27,8 @@ LARGEST_BODY = 16 * 2**20
 """In bytes. The largest request reports a task with all that it requires: some 100 bytes for each."""
 LARGEST_BODIES = 128 * 2**20
 """In bytes, of all connections together."""
+_SMALL_BODY = 64 * 2**10
+"""In bytes. So much is there for each, whatever others have announced."""
 
 _MOST = 256
 _FEWEST = 8
@@ -90,7 +92,7 @@ class Connections:
     def has_room_for(self, size: int) -> bool:
         """Return whether there is memory for a body of that many bytes, next to those of other connections."""
         self._forget_closed()
-        return sum(each.size for each in self._open.values()) + size <= LARGEST_BODIES
+        return size <= _SMALL_BODY or sum(each.size for each in self._open.values()) + size <= LARGEST_BODIES
 
     def close_overdue(self) -> None:
         """Close the connections that have waited for too long."""

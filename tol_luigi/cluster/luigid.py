@@ -114,15 +114,15 @@ async def _serve(scheduler: RunScheduler, password: str) -> None:
 
 
 def _application(scheduler: RunScheduler, headers: Mapping[str, str]) -> Application:
-    """Return Luigi's page and API, the former with its faults mended, and the logs."""
+    """Return Luigi's page and API, the former with its faults fixed, and the logs."""
     application: Application = server.app(scheduler)
-    mended = scripts()
-    names = "|".join(map(re.escape, mended))
+    fixed = scripts()
+    names = "|".join(map(re.escape, fixed))
     application.add_handlers(
         ".*",
         [
             (f"{LINK}(.*)", LogHandler, {"path": str(scheduler.run.logs)}),
-            (f"{PLACE}({names})", PageHandler, {"scripts": mended}),
+            (f"{PLACE}({names})", PageHandler, {"scripts": fixed}),
         ],
     )
     application.add_transform(cast("type[OutputTransform]", partial(SafeAnswers, headers)))

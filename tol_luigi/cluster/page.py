@@ -1,4 +1,4 @@
-"""Luigi's page, with its faults mended: what data puts there is text, and what changes something is posted."""
+"""Luigi's page with its faults fixed: what data puts there is text, and what changes something is posted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACE = "/static/visualiser/"
 
 _AS_TEXT = "function (data, type) { return type === 'display' ? escapeHtml(String(data)) : data; }"
 
-_MENDED: Mapping[str, Mapping[str, str]] = {
+_FIXES: Mapping[str, Mapping[str, str]] = {
     "js/luigi.js": {'method: "GET"': 'method: "POST"'},
     "js/visualiserApp.js": {
         # the message of a task, refreshed twice a second; and the answer of a task to a message
@@ -57,26 +57,26 @@ def _read(name: str) -> bytes:
 
 
 def scripts() -> dict[str, str]:
-    """Return the scripts of the page that are mended, by their places below :data:`PLACE`.
+    """Return the scripts of the page that are fixed, by their places below :data:`PLACE`.
 
     Raises:
         SettingsError: This release of Luigi has other scripts.
     """
-    mended = {}
-    for name, changes in _MENDED.items():
+    fixed = {}
+    for name, changes in _FIXES.items():
         text = _read(name).decode()
         for old, new in changes.items():
             if text.count(old) != 1:
                 patches.refuse(f"{name} of its page is not what it was")
             text = text.replace(old, new)
-        mended[name] = text
-    return mended
+        fixed[name] = text
+    return fixed
 
 
 def content_policy() -> str:
     """Return the content security policy of the page: no scripts but its own, and no frames around it.
 
-    Should data become HTML in a place that :data:`_MENDED` lacks, it runs nothing.
+    Should data become HTML in a place that :data:`_FIXES` lacks, it runs nothing.
     """
     digests = (hashlib.sha256(inline).digest() for inline in _INLINE.findall(_read("index.html")))
     own = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
@@ -87,7 +87,7 @@ def content_policy() -> str:
 
 
 class PageHandler(RequestHandler):
-    """Serves the mended scripts."""
+    """Serves the fixed scripts."""
 
     def initialize(self, scripts: Mapping[str, str]) -> None:
         """Take the scripts."""

@@ -40,7 +40,7 @@ def require_own(path: Path) -> None:
         raise ClusterError(path, what, "A run is for one user: let that one go on with it, or remove it")
     if status.st_mode & _OTHERS_WRITE:
         mode = stat.S_IMODE(status.st_mode)
-        raise ClusterError(path, f"other users may write to it (mode {mode:o})", f"chmod go-w {path}")
+        raise ClusterError(path, f"other users may write to it (mode {mode:o})", f"chmod -R go-w {path}")
 
 
 def node_name() -> str:
