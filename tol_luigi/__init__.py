@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from tol_luigi.tasks.settings_syntax import named_syntax_errors
+
+with named_syntax_errors():
+    import luigi  # noqa: F401 (it reads the settings files now)
+
 # Luigi runs each task in a process of its own, forked from this one. What is imported here, it need not import.
 import pandas as pd  # noqa: F401
 import pyarrow.dataset  # noqa: F401
