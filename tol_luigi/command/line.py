@@ -10,12 +10,14 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
-from tol_luigi.core.errors import SettingsError, TolError
+from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.tasks.error_lines import BUG, clear_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,7 @@ Settings are read where luigi reads them: luigi.cfg in the current folder, then 
 file that LUIGI_CONFIG_PATH, or --config, names."""
 
 _CODES = """\
-exit codes: 0 all is well, 1 the answer is no, 2 wrong usage, 40 wrong settings;
+exit codes: 0 all is well, 1 the answer is no, 2 wrong usage, 40 wrong settings or another error;
 those of a verb are told by its --help."""
 
 
@@ -51,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.config:
             _read_settings_from(given.config)
         return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(given))
-    except TolError as error:
-        sys.stderr.write(f"tol: {error}\n")
-        return ExitCode.UNHANDLED_EXCEPTION
     except BrokenPipeError:  # as of `tol status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COMPLETE
+    except Exception as error:  # noqa: BLE001 (whatever it is, the user is told whether to fix or to report it)
+        known = clear_error(error)
+        sys.stderr.write(f"tol: {known}\n" if known else f"{traceback.format_exc()}tol: {BUG}.\n")
+        return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 

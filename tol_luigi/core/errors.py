@@ -65,8 +65,9 @@ class TolError(Exception):
         self.where, self.what, self.remedy = str(where), what, remedy
 
     def __str__(self) -> str:
-        """Join the three parts: ``where: what. remedy.``."""
-        return f"{self.where}: {self.what}. {self.remedy}."
+        """Join the three parts: ``where: what. remedy.``, on one line, whatever a library's message in it looks like."""
+        lines = f"{self.where}: {self.what}. {self.remedy}.".splitlines()
+        return " ".join(filter(None, map(str.strip, lines)))
 
 
 class SettingsError(TolError):

@@ -5,6 +5,11 @@ Whoever loads a task is about to run it with Luigi, so Luigi's own settings are 
 
 from __future__ import annotations
 
+from tol_luigi.core.settings_syntax import named_syntax_errors
+
+with named_syntax_errors():
+    import luigi  # noqa: F401 (it reads the settings files now)
+
 # Luigi runs each task in a process of its own, forked from this one. What is imported here, it need not import.
 import pandas as pd  # noqa: F401
 import pyarrow.dataset  # noqa: F401

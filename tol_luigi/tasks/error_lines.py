@@ -8,29 +8,38 @@ from __future__ import annotations
 import functools
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
+from configparser import InterpolationError
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
+from luigi.parameter import ParameterException
 from luigi.rpc import RPCError
+from luigi.task_register import TaskClassException
 
 from tol_luigi.core.errors import ServerError, TolError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.core.limits import expected_error
+from tol_luigi.core.limits import causes, expected_error
 from tol_luigi.tasks.settings import name_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 __all__ = ["BUG", "Refusal", "apply", "clear_error", "died", "failure_text", "refuse"]
 
 BUG = "This is a fault of the program, not of its input: please report it, with the traceback"
 
 _LOG = logging.getLogger("luigi-interface")
+
+
+_USAGE = (TaskClassException, ParameterException, InterpolationError)
+"""What Luigi raises of wrong arguments, and of wrong settings of its own, before it logs anything."""
 
 _KILLED = f"exit code -{signal.SIGKILL.value}"
 
@@ -100,6 +109,8 @@ def apply() -> None:
         # Luigi's worker takes from there the text of what complete() and requires() raise, and nothing else.
         module.traceback = SimpleNamespace(format_exc=_format_exc)
         _LOG.addFilter(_log_uncaught)
+    if hasattr(sys.modules["__main__"], "luigi_run"):  # so this process is the luigi command
+        sys.excepthook = _end_in_one_line
 
 
 def _in_one_line(handle: Callable[[Any, BaseException], Any]) -> Callable[[Any, BaseException], Any]:
@@ -109,7 +120,7 @@ def _in_one_line(handle: Callable[[Any, BaseException], Any]) -> Callable[[Any, 
         known = explain(ex)
         if known is None:
             return handle(self, ex)
-        _LOG.error("[pid %s] Worker %s failed    %s", self.pid, self.worker_id, self.task)
+        _LOG.error("[pid %s] Worker %s failed    %s", os.getpid(), self.worker_id, self.task)
         _log_traceback(ex)
         self.task.trigger_event(luigi.Event.FAILURE, self.task, ex)
         return self.task.on_failure(ex if isinstance(ex, Refusal) else known)
@@ -129,6 +140,19 @@ def _format_exc() -> str:
 
 def _log_traceback(error: BaseException) -> None:
     _LOG.debug("The traceback of this error", exc_info=error)
+
+
+def _end_in_one_line(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> NoReturn:
+    """End the luigi command with one line if it was called wrongly; as :func:`sys.excepthook`."""
+    usage = next((cause for cause in causes(error) if isinstance(cause, _USAGE)), None)
+    if usage is None:
+        sys.__excepthook__(kind, error, trace)
+        raise SystemExit(1)
+    where = f"[{usage.section}] {usage.option}: " if isinstance(usage, InterpolationError) else ""
+    sys.stderr.write(f"tol_luigi: {where}{' '.join(str(usage).split())}\n")
+    raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 
 _written: list[BaseException] = []

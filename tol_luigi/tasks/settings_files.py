@@ -15,6 +15,7 @@ from luigi.task_register import Register
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.sections import Section
 from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.settings_syntax import CFG_ONLY, line_of, read_settings_file
 from tol_luigi.tasks import sections
 
 if TYPE_CHECKING:
@@ -45,32 +46,47 @@ _LUIGI_SECTIONS = {
 
 def _files() -> list[Path]:
     """List the settings files that Luigi reads, the last of which wins."""
+    if not isinstance(get_config(), LuigiConfigParser):
+        raise SettingsError("LUIGI_CONFIG_PARSER", CFG_ONLY, "Unset it")
+    paths = [Path(path) for path in LuigiConfigParser._config_paths]  # noqa: SLF001 (luigi tells its files nowhere else)
     named = os.environ.get("LUIGI_CONFIG_PATH")
     if named and not Path(named).is_file():
-        what = "there is no such file"
+        what = "there is no such file" if not Path(named).exists() else "it is not a file"
         raise SettingsError(
             f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it"
         )
-    if not isinstance(get_config(), LuigiConfigParser):
-        what = "settings are read from .cfg files only"
-        raise SettingsError("LUIGI_CONFIG_PARSER", what, "Unset it")
-    paths = (Path(path) for path in LuigiConfigParser._config_paths)  # noqa: SLF001 (luigi tells its files nowhere else)
-    return [path for path in paths if path.is_file()]
+    if named and Path(named) not in paths:
+        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", CFG_ONLY, "Name a file that ends in .cfg")
+    return [
+        path for path in paths if path.exists()
+    ]  # Luigi passes over folders, and files that it may not read
 
 
 def find_origins() -> dict[tuple[str, str], Path]:
-    """Find the settings file that each (section, key) comes from."""
+    """Return the settings file that each (section, key) comes from.
+
+    Raises:
+        SettingsError: A file cannot be read, its syntax is wrong, or a value refers to something that does not exist.
+    """
     origins: dict[tuple[str, str], Path] = {}
     for path in _files():
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
-        except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise SettingsError(path, f"cannot be read ({reason})", "Mend that line") from error
+        parser = read_settings_file(path)
         for section in parser.sections():
             origins.update({(section, key): path for key in ["", *parser.options(section)]})
+    for (section, key), path in origins.items():
+        if key:
+            _check_references(section, key, path)
     return origins
+
+
+def _check_references(section: str, key: str, path: Path) -> None:
+    """Raise an error if a value refers to a key or an environment variable that does not exist."""
+    try:
+        get_config().get(section, key, None)
+    except configparser.InterpolationError as error:
+        where = f"{path}: line {line_of(path, section, key)}: [{section}] {key}"
+        remedy = "Correct the reference, or write % as %%"
+        raise SettingsError(where, error.message, remedy) from error
 
 
 def refuse_unknown(origins: Origins) -> None:
@@ -141,13 +157,7 @@ def _raw(section: str, key: str) -> str | None:
     given = _command_line(section, key)
     if given is not None:
         return str(given)
-    try:
-        value = get_config().get(section, key, None)
-    except configparser.InterpolationError as error:
-        where = f"[{section}] {key}"
-        raise SettingsError(
-            where, " ".join(str(error).split()), "Mend the reference, or write % as %%"
-        ) from error
+    value = get_config().get(section, key, None)
     return None if value is None else str(value)
 
 
