@@ -23,6 +23,9 @@ Raised to ``DATASET_FORMAT`` whenever a release makes other pictures, or tells m
 """
 
 
+_NAME_ONE = "Name the folder of a dataset, <root>/<tag>"
+
+
 @dataclass(frozen=True)
 class Older:
     """A dataset built before.
@@ -96,7 +99,11 @@ def older_at(directory: Path | None, where: str) -> Older | None:
     try:
         record = read_json(path)
         size = f"{record['images.width']}x{record['images.height']}"
-        return Older(Layout(directory, size), record)
-    except (OSError, ValueError, KeyError) as error:
+        lacking = {"format", *(f"{name}.images" for name in record["sources"])} - record.keys()
+    except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{directory} is no dataset: its dataset.json cannot be read"
-        raise SettingsError(where, what, "Name the folder of a dataset, <root>/<tag>") from error
+        raise SettingsError(where, what, _NAME_ONE) from error
+    if lacking:
+        what = f"{directory} is no dataset: its dataset.json lacks {', '.join(sorted(lacking))}"
+        raise SettingsError(where, what, _NAME_ONE)
+    return Older(Layout(directory, size), record)

@@ -126,9 +126,9 @@ def checked_section(section: type[luigi.Config], origins: Origins, *, there: boo
         if isinstance(parameter, Place) and value is not None:
             path = absolute_place(value, name, key, origins)
             setattr(made, key, path)
-            if there and not parameter.fits(path):
+            if (there or parameter.kind == "new") and (fault := parameter.fault(path)):
                 where = where_set(name, key, origins, str(value))
-                raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
+                raise SettingsError(where, fault, f"Give {parameter.allowed}")
     return made
 
 
