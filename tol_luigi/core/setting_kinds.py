@@ -305,10 +305,12 @@ class Place(Kind):
         """Return the text that :meth:`parse` reads as a value."""
         return "" if value is None else str(value)
 
-    def fits(self, path: Path) -> bool:
-        """Return whether a path is what the setting asks for."""
-        if self.kind == "file":
-            return path.is_file()
-        if self.kind == "folder":
-            return path.is_dir()
-        return self.kind == "new" or path.exists()
+    def fault(self, path: Path) -> str:
+        """Return why a path is not what the setting asks for, "" if it is."""
+        if self.kind == "new":
+            existing = next(place for place in (path, *path.parents) if place.exists())
+            return "" if existing.is_dir() else f"{existing} is not a folder"
+        if not path.exists():
+            return f"{path} is missing"
+        fits = {"file": path.is_file, "folder": path.is_dir, "either": path.exists}[self.kind]()
+        return "" if fits else f"{path} is not a {self.kind}"

@@ -23,6 +23,9 @@ Raised to ``DATASET_FORMAT`` whenever a release makes other pictures, or tells m
 """
 
 
+_NAME_ONE = "Name the folder of a dataset, <root>/<tag>"
+
+
 @dataclass(frozen=True)
 class Older:
     """A dataset built before.
@@ -95,7 +98,12 @@ def older_at(directory: Path | None, where: str) -> Older | None:
     path = record_of(directory)
     try:
         record = read_json(path)
-        return Older(Layout.of_record(directory, record), record)
-    except (OSError, ValueError, KeyError) as error:
+        layout = Layout.of_record(directory, record)
+        lacking = {"format", *(f"{name}.images" for name in record["sources"])} - record.keys()
+    except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{directory} is no dataset: its {path.name} cannot be read"
-        raise SettingsError(where, what, "Name the folder of a dataset, <root>/<tag>") from error
+        raise SettingsError(where, what, _NAME_ONE) from error
+    if lacking:
+        what = f"{directory} is no dataset: its {path.name} lacks {', '.join(sorted(lacking))}"
+        raise SettingsError(where, what, _NAME_ONE)
+    return Older(layout, record)

@@ -131,9 +131,9 @@ def read_section(section: type[S], origins: Origins, *, must_exist: bool = True)
                 raise SettingsError(where, "not allowed", f"Give {given.kind.allowed}") from error
         if isinstance(given.kind, Place) and value is not None:
             path = absolute_place(value, section.section, key, origins)
-            if must_exist and not given.kind.fits(path):
+            if (must_exist or given.kind.kind == "new") and (fault := given.kind.fault(path)):
                 where = where_set(section.section, key, origins, str(value))
-                raise SettingsError(where, f"{path} is missing", f"Give {given.kind.allowed}")
+                raise SettingsError(where, fault, f"Give {given.kind.allowed}")
             value = path
         values[key] = value
     return section(**values)
