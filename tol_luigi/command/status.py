@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.command.graph import stages
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.core.files import read_json
+from tol_luigi.core.files import read_json, read_object
 from tol_luigi.core.plan import Share as Planned
 from tol_luigi.report.status import (
     Share,
@@ -148,7 +148,7 @@ def _failed(
     for task in to_do:
         if task.task_family == "CheckShards" and task.task_id not in known:
             verdict = layout.verdict(*task.work_unit)  # type: ignore[attr-defined]  # as every task of that family
-            if verdict.exists() and (findings := read_json(verdict)["findings"]):
+            if findings := read_object(verdict).get("findings"):
                 told.append((task.label, f"{findings[0]['shard']}: {findings[0]['what']}", "", True))
     return told
 

@@ -6,6 +6,7 @@ receipt says, they are made anew, as are pictures that the older dataset lacks.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from dataclasses import dataclass
@@ -194,8 +195,10 @@ def _found(
     Returns:
         The shards that hold some of them, and what became of those whose files gave no picture.
     """
-    told = [Shard(**shard) for shard in read_json(files.receipt)["shards"]]
-    shards = {shard_number(one.name): _OlderShard(files.shards / one.name, one.sha256) for one in told}
+    shards = {
+        shard_number(one.name): _OlderShard(files.shards / one.name, one.sha256)
+        for one in _shards_taken(files.receipt)
+    }
     rows = read_taken(files.ledger, list(_FACTS))
     rows = rows.filter(pc.is_in(rows["name"], value_set=pa.array(list(wanted), pa.string())))
     without: list[tuple[int, Outcome]] = []
@@ -244,9 +247,25 @@ def read_taken(path: Path, columns: list[str] | None = None, wanted: Wanted | No
     Raises:
         ShardError: It is missing, or damaged.
     """
-    try:
+    with _damage_told(path):
         return rows_with(path, wanted or {}, columns)
-    except (OSError, ValueError, LookupError) as error:
+
+
+def _shards_taken(receipt: Path) -> list[Shard]:
+    """Read what a receipt of an older dataset says of shards.
+
+    Raises:
+        ShardError: It is missing, or damaged.
+    """
+    with _damage_told(receipt):
+        return [Shard(**shard) for shard in read_json(receipt)["shards"]]
+
+
+@contextlib.contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())
         remedy = "Repair that dataset (BuildCatalog), or build without [dataset] reuse"
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error
