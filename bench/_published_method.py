@@ -177,7 +177,7 @@ def catalog(given: Settings, folder: Path) -> None:
 def _licenses(given: Settings, folder: Path, digests: dict[str, str]) -> None:
     """Write the licences down, with all manifests in mind."""
     rights: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(given.eol.media_manifests.iterdir()):
+    for path in sorted(given.source_sections["eol"].media_manifests.iterdir()):
         with path.open(encoding="utf-8", newline="") as file:
             for content, page, *others in csv.reader(file):
                 rights.setdefault((content, page), others)
