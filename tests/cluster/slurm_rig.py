@@ -7,7 +7,6 @@ and the Slurm that a machine may have is not touched. Every process is started h
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from processes import digests as digests  # noqa: PLC0414 (for the tests on a rig)
 
 from tol_luigi.cluster.client import RunStatus, Scheduler
 from tol_luigi.cluster.run import Run
@@ -356,16 +356,6 @@ def written(path: Path, sections: Sections) -> Path:
         lines += [f"[{section}]", *(f"{key} = {value}" for key, value in values.items()), ""]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def digests(dataset: Path) -> dict[str, str]:
-    """Hash the files of a dataset by name, without what belongs to the run that has built it, or to its sources."""
-    names = {path.relative_to(dataset): path for path in dataset.rglob("*") if path.is_file()}
-    return {
-        str(name): hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in sorted(names.items())
-        if name.parts[0] not in {"run", "sightings"} and ".attempt-" not in path.name
-    }
 
 
 @dataclass(frozen=True)
