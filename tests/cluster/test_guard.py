@@ -70,7 +70,11 @@ class Luigid:
 
     def connections(self) -> int:
         """Count the sockets that luigid holds."""
-        return sum("socket" in str(each.readlink()) for each in (self.process / "fd").iterdir())
+        found = 0
+        for each in (self.process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found += str(each.readlink()).startswith("socket")
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +147,7 @@ def test_bodies_are_bounded_together(luigid: Luigid) -> None:
                 == "HTTP/1.1 503 Service Unavailable"
             )
         )
+        assert luigid.crew.status().workers == 0  # small requests come through
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,6 @@ def test_only_its_own_page_uses_the_password_of_a_browser(
         ("GET", "run_status", 200),
         ("POST", "is_paused", 200),
         ("POST", "pause", 200),
-        ("POST", "unpause", 200),
         *(
             ("GET", call, 405)
             for call in ("pause", "finish", "add_task", "mark_as_done", "get_work", "leave")
@@ -188,6 +192,7 @@ def test_only_its_own_page_uses_the_password_of_a_browser(
     ],
 )
 def test_what_changes_something_wants_post(luigid: Luigid, method: str, call: str, status: int) -> None:
+    luigid.ask("POST", "/api/unpause", luigid.own)
     answer = luigid.ask(method, f"/api/{call}", {**luigid.own, **FORM}, urlencode({"data": "{}"}))
     assert answer.status == status
     assert answer.headers["Allow"] == ("POST" if status == 405 else None)
