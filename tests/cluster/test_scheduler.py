@@ -14,7 +14,7 @@ import pytest
 from processes import Crew
 
 from tol_luigi.cluster.scheduler import SECONDS_BETWEEN_LOOKS
-from tol_luigi.tasks.sections import cluster
+from tol_luigi.tasks.run_sections import ClusterSection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def answer(crew: Crew, path: str, login: str = "") -> int:
 
 
 def test_at_the_shipped_settings_a_lost_worker_is_missed_within_three_minutes() -> None:
-    given = cluster()
+    given = ClusterSection()
     missed = given.lost_seconds + SECONDS_BETWEEN_LOOKS
     asked_for = 2 * given.poll_seconds
     assert missed + asked_for < 180

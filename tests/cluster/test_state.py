@@ -16,7 +16,7 @@ from processes import Crew
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.saved import TASK_FIELDS, WORKER_FIELDS, _digest, _dumped
 from tol_luigi.cluster.scheduler import RunScheduler
-from tol_luigi.tasks.sections import cluster
+from tol_luigi.tasks.run_sections import ClusterSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Planted:
 def filled(run: Run) -> RunScheduler:
     """A scheduler that has seen of all what there is: tasks in every state, workers, a loss, a failure, messages."""
     run.make_folders()
-    made = RunScheduler(run, cluster())
+    made = RunScheduler(run, ClusterSection())
     for number in range(6):
         made.add_task(
             task_id=f"Leaf_{number}",
@@ -65,8 +65,7 @@ def filled(run: Run) -> RunScheduler:
     )
     for status in ("DONE", "FAILED", "RUNNING", "LOST"):
         work = made.get_work(worker=f"node:{status}", host=f"host{status}", assistant=True)
-        made.set_task_status_message(work["task_id"], "3 of 4 images in 5 s")
-        made.set_task_progress_percentage(work["task_id"], 75)
+        made.report_progress(work["task_id"], "3 of 4 images in 5 s", percentage=75, images=3)
         if status in {"DONE", "FAILED"}:
             made.add_task(
                 task_id=work["task_id"],
@@ -74,6 +73,7 @@ def filled(run: Run) -> RunScheduler:
                 status=status,
                 expl='"why"',
                 tracking_url="/logs/x",
+                exit_code=-9 if status == "FAILED" else None,
             )
     made._state.inactivate_workers(["node:LOST"])
     made.prune()
@@ -99,7 +99,7 @@ def test_the_state_comes_back_as_it_was(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     before = filled(run)
     before.dump()
-    after = RunScheduler(run, cluster())
+    after = RunScheduler(run, ClusterSection())
     after.load()
     assert facts(after) == facts(before)
     assert {status for status, found in after._state._status_tasks.items() if found} == {
@@ -159,7 +159,7 @@ def test_a_state_that_is_none_is_begun_again_and_kept_aside(
     wrong = DAMAGES[damage](run.state.read_bytes())
     run.state.write_bytes(wrong)
     caplog.clear()
-    after = RunScheduler(run, cluster())
+    after = RunScheduler(run, ClusterSection())
     with caplog.at_level(logging.WARNING):
         after.load()
     assert not after._state._tasks
@@ -167,7 +167,7 @@ def test_a_state_that_is_none_is_begun_again_and_kept_aside(
     assert f"{run.state} cannot be used (" in line
     assert run.state.with_name("state.json.unusable").read_bytes() == wrong
     after.dump()
-    RunScheduler(run, cluster()).load()
+    RunScheduler(run, ClusterSection()).load()
     assert caplog.messages == [line]
 
 
@@ -178,7 +178,7 @@ def test_a_state_that_another_user_could_write_is_not_used(tmp_path: Path) -> No
     for change in (lambda: os.chown(run.state, STRANGER, -1), lambda: run.state.chmod(0o620)):
         made.dump()
         change()
-        after = RunScheduler(run, cluster())
+        after = RunScheduler(run, ClusterSection())
         after.load()
         assert not after._state._tasks
 

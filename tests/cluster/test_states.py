@@ -10,7 +10,6 @@ from luigi.task_status import DONE, FAILED, PENDING
 
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.scheduler import RunScheduler
-from tol_luigi.tasks.sections import cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +21,7 @@ KILLED = "Task WriteShards died unexpectedly with exit code -9"
 @pytest.fixture
 def luigid(tmp_path: Path) -> RunScheduler:
     """A luigid of one task, given to a worker."""
-    made = RunScheduler(Run(tmp_path), cluster(retries=1))
+    made = RunScheduler(Run(tmp_path), ClusterSection(retries=1))
     made.add_task(task_id="W", worker="foreman", status=PENDING, family="WriteShards", params=SHARDS)
     return made
 

@@ -110,10 +110,12 @@ TASK_FIELDS: Mapping[str, _Kind] = {
     "runnable": _ANY,
     "batchable": _ANY,
     "batch_id": _TEXT_OR_NONE,
-    # set only where a task has been handed out, has failed, or has lost a worker
+    # set only where a task has been handed out, has told how far it is, has failed, or has lost a worker
     "resources_running": _TABLE,
     "failed_on": _NAMES,
     "lost": _Kind((list,), (str,)),
+    "exit_code": _NUMBER_OR_NONE,
+    "images_done": _NUMBER,
 }
 """The attributes of a task: Luigi's own, and those of :class:`~tol_luigi.cluster.scheduler.RunScheduler`."""
 
