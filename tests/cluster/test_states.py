@@ -10,6 +10,7 @@ from luigi.task_status import DONE, FAILED, PENDING
 
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.scheduler import RunScheduler
+from tol_luigi.tasks.run_sections import ClusterSection
 
 if TYPE_CHECKING:
     from pathlib import Path
