@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import multiprocessing.popen_fork
 import multiprocessing.synchronize
+import os
 import resource
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from tol_luigi.core.errors import DiskError, LimitError, TolError
 
@@ -53,6 +56,13 @@ def _reached(error: BaseException) -> tuple[str, str] | None:
             resource.RLIMIT_NPROC, "-u"
         ), f"Allow more of them or more memory, {_AGAIN}"
     return _reached_by_call(error) if isinstance(error, OSError) else None
+
+
+def _is_about_threads(error: BaseException) -> bool:
+    """Return whether Python or Arrow could not start a thread: neither keeps the number of the system's error."""
+    if isinstance(error, pa.ArrowException):
+        return os.strerror(errno.EAGAIN) in str(error)
+    return isinstance(error, RuntimeError) and str(error) == "can't start new thread"
 
 
 def _reached_by_call(error: OSError) -> tuple[str, str] | None:

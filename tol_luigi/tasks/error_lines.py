@@ -22,7 +22,7 @@ from luigi.parameter import ParameterException
 from luigi.rpc import RPCError
 from luigi.task_register import TaskClassException
 
-from tol_luigi.core.errors import ServerError, TolError
+from tol_luigi.core.errors import LimitError, ServerError, TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.limits import causes, expected_error
 from tol_luigi.tasks.settings import name_setting
@@ -95,9 +95,12 @@ def died(task: luigi.Task, what: str) -> None:
         task: The task.
         what: What Luigi says of it.
     """
-    because = ", most likely as no memory was left" if what.endswith(_KILLED) else ""
-    remedy = "Give it more memory, or use fewer --workers, and run the same command again"
-    sys.stderr.write(f"tol_luigi: {task.task_family}: {what}{because}. {remedy}.\n")
+    remedy = "Run the same command again, and report it if that happens again"
+    if what.endswith(_KILLED):
+        what = f"{what}, most likely as no memory was left"
+        remedy = "Give it more memory, or use fewer --workers, and run the same command again"
+    label = getattr(task, "label", task.task_family)
+    sys.stderr.write(f"tol_luigi: {LimitError(label, what, remedy)}\n")
 
 
 def apply() -> None:
@@ -133,9 +136,15 @@ def _format_exc() -> str:
     error = sys.exception()
     known = clear_error(error) if error else None
     if error is None or known is None:
-        return f"{traceback.format_exc()}tol_luigi: {BUG}."
+        return traceback.format_exc() + (f"tol_luigi: {BUG}." if error and _is_ours(error) else "")
     _log_traceback(error)
     return f"tol_luigi: {known}"
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Return whether an error was raised in this package, or in what it has called."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(str(frame.f_globals.get("__name__")).startswith("tol_luigi.") for frame in frames)
 
 
 def _log_traceback(error: BaseException) -> None:
@@ -166,7 +175,8 @@ def _log_uncaught(record: logging.LogRecord) -> bool:
         return True
     known = clear_error(error)
     if known is None:
-        record.msg, record.args = f"{record.getMessage()}. {BUG}.", ()
+        if _is_ours(error):
+            record.msg, record.args = f"{record.getMessage()}. {BUG}.", ()
         return True
     if error not in _written:
         _written[:] = [error]
