@@ -189,7 +189,7 @@ def test_a_build_within_a_limit_fails_in_one_line_and_the_next_one_heals_it(
 
 def _with_limit(number: int, value: int, settings: Path, workers: str) -> subprocess.CompletedProcess[str]:
     code = (
-        "import resource, luigi.cmdline, tol_luigi; "
+        "import resource, luigi.cmdline, tol_luigi.tasks.luigi_command; "
         f"resource.setrlimit({number}, ({value}, {value})); "
         f"luigi.cmdline.luigi_run(['--module', 'tol_luigi', 'BuildCatalog', '--local-scheduler', '--workers', '{workers}'])"
     )

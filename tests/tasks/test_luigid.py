@@ -286,7 +286,7 @@ def test_failing_build_says_so(failed: Run) -> None:
     lines = [line for line in failed.output.splitlines() if line.startswith("tol_luigi: ")]
     assert len(lines) == 1
     assert lines[0].startswith(
-        f"tol_luigi: PredictCatalog: {failed.dataset.parents[1] / 'wrong.json'}: none of"
+        f"tol_luigi: PredictCatalog: [rare_species] seen = {failed.dataset.parents[1] / 'wrong.json'}: none of"
     )
 
 
