@@ -244,13 +244,13 @@ def on(disk: Path, given: Sections) -> Sections:
         pytest.param("60k", "MakeMapping", "mapping.sqlite", id="at a database"),
         pytest.param("96k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
         pytest.param(
-            "160k",
+            "164k",
             ("CheckPredictedTaxa", "CheckMatches"),
             ("taxa-report-predicted.txt", "matches-report.txt"),
             id="at a text",
         ),
-        pytest.param("188k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
-        pytest.param("316k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
+        pytest.param("192k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
+        pytest.param("320k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],
 )
