@@ -96,8 +96,6 @@ class PredictCatalog(StageTask):
         given = self.settings.rare_species
         for name, matched in guard.matched.items():
             if not any(matched.values()) and not given.allow_no_match:
-                what = (
-                    f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
-                )
+                what = "none of the images and species that it lists is in the dataset"
                 remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
                 raise ExclusionError(getattr(given, name), what, remedy)
