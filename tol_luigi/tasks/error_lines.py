@@ -154,13 +154,14 @@ def _log_traceback(error: BaseException) -> None:
 def _end_in_one_line(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> NoReturn:
-    """End the luigi command with one line if it was called wrongly; as :func:`sys.excepthook`."""
+    """End the luigi command as :func:`sys.excepthook`: with one line if it was called wrongly, or reached a limit."""
     usage = next((cause for cause in causes(error) if isinstance(cause, _USAGE)), None)
-    if usage is None:
+    text = str(usage or clear_error(error) or "")
+    if not text:
         sys.__excepthook__(kind, error, trace)
         raise SystemExit(1)
     where = f"[{usage.section}] {usage.option}: " if isinstance(usage, InterpolationError) else ""
-    sys.stderr.write(f"tol_luigi: {where}{' '.join(str(usage).split())}\n")
+    sys.stderr.write(f"tol_luigi: {where}{' '.join(text.split())}\n")
     raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 

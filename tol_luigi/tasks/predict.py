@@ -98,8 +98,6 @@ class PredictCatalog(StageTask):
             if not given.allow_no_match and not guard.count(
                 name, State.EXCLUDED_IMAGE, State.EXCLUDED_SPECIES
             ):
-                what = (
-                    f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
-                )
+                what = "none of the images and species that it lists is in the dataset"
                 remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
                 raise ExclusionError(getattr(given, name), what, remedy)

@@ -216,7 +216,9 @@ class Settings:
         return Server(url, schema_name(self.directory)) if url else None
 
     def name_setting(self, error: TolError) -> TolError:
-        """Return an error with the section and key of the setting that names its file or folder, if one does."""
+        """Return an error with the section and key of the setting that names its server, file or folder, if one does."""
+        if error.where == self.dataset.database:  # which is shown without a password, as it may have none
+            return type(error)(f"[dataset] database = {error.where}", error.what, error.remedy)
         if self.is_demonstration:
             return error
         places = {
