@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = [
     "collect_listing",
     "count_states",
+    "files_at",
     "images_of",
     "key_fields",
     "listing_schema",
     "members_at",
-    "notes_at",
     "read_listing",
     "write_listing",
 ]
@@ -125,7 +125,13 @@ def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[
 
 
 def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Member]:
-    """Find files of one partition by their positions.
+    """Return files of one partition by their positions; see :func:`files_at`."""
+    members, _ = files_at(path, partition, positions)
+    return members
+
+
+def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list[Member], dict[int, str]]:
+    """Return files of one partition by their positions, and what the scan notes on them.
 
     Args:
         path: The listing.
@@ -133,31 +139,19 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
         positions: Ascending positions within the partition.
 
     Returns:
-        A member for each position.
+        A member for each position; and the notes, of most files none, by their places among the positions.
     """
     wanted = pa.array(positions, type=pa.int64())
     if not len(wanted):
-        return []
-    columns = ["position", "member", "size", "offset"]
-    rows = rows_with(path, {"partition": [partition]}, columns)
-    chosen = rows.take(wanted).to_pylist()
-    return [Member(row["member"], row["size"], row["offset"]) for row in chosen]
-
-
-def notes_at(path: Path, partition: str, positions: Iterable[int]) -> dict[int, str]:
-    """Return what the scan notes on files of one partition that it lists for use, by their places among the positions.
-
-    Args:
-        path: The listing.
-        partition: The partition.
-        positions: Ascending positions within the partition.
-    """
-    wanted = pa.array(positions, type=pa.int64())
-    if not len(wanted):
-        return {}
-    notes = rows_with(path, {"partition": [partition]}, ["reason"])["reason"].take(wanted)
+        return [], {}
+    columns = ["member", "size", "offset", "reason"]
+    rows = rows_with(path, {"partition": [partition]}, columns).take(wanted)
+    members = [
+        Member(row["member"], row["size"], row["offset"]) for row in rows.select(columns[:3]).to_pylist()
+    ]
+    notes = rows["reason"]
     places = np.flatnonzero(pc.not_equal(notes, "").to_numpy())
-    return dict(zip(places.tolist(), notes.take(pa.array(places)).to_pylist(), strict=True))
+    return members, dict(zip(places.tolist(), notes.take(pa.array(places)).to_pylist(), strict=True))
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:

@@ -16,7 +16,7 @@ from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.ledger import ids_by_shard, ledger_row, read_ledger
-from tol_luigi.store.listings import members_at, notes_at
+from tol_luigi.store.listings import files_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -132,8 +132,7 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
     rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
     images = rows.to_pylist()
     positions = [image["position"] for image in images]
-    members = members_at(listing, partition, positions)
-    noted = notes_at(listing, partition, positions)
+    members, noted = files_at(listing, partition, positions)
     samples, places, left_out = [], [], []
     for image, member in zip(images, members, strict=True):
         if image["excluded"]:
