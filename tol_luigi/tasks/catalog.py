@@ -41,9 +41,7 @@ class WriteCatalog(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """What tells licences."""
-        return self.settings.places(
-            *((plugin.name, key) for plugin in SOURCES.values() for key in plugin.license_tables)
-        )
+        return self.settings.source_tables(lambda plugin: plugin.license_tables)
 
     @property
     def _tells_duplicates(self) -> bool:

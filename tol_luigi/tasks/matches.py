@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import MatchError
 from tol_luigi.core.matching import EXAMPLES, Match
 from tol_luigi.report.matches import matches_figures, matches_text, mismatch
-from tol_luigi.sources import SOURCES
 from tol_luigi.sources.mismatches import find_cause
 from tol_luigi.store.matches import count_ends, missing_names, unlisted_names, unnamed_keys
 from tol_luigi.store.names import lookup_name
@@ -45,9 +44,7 @@ class CheckMatches(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """The labels, for values that are probably missing."""
-        return self.settings.places(
-            *((plugin.name, key) for plugin in SOURCES.values() for key in plugin.listing_tables)
-        )
+        return self.settings.source_tables(lambda plugin: plugin.listing_tables)
 
     def make(self) -> None:
         """Count, write the report, then check."""

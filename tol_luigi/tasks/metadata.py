@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, write_json
-from tol_luigi.sources import SOURCES, by_precedence, tables
+from tol_luigi.sources import by_precedence, tables
 from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
@@ -42,12 +42,8 @@ class MakeMetadata(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """The tables of names: those of all sources, as each gives common names, too."""
-        own = [
-            (plugin.name, key)
-            for plugin in SOURCES.values()
-            for key in (*plugin.name_tables, *plugin.common_name_tables)
-        ]
-        return self.settings.places(*_TABLES, *own)
+        own = self.settings.source_tables(lambda plugin: (*plugin.name_tables, *plugin.common_name_tables))
+        return {**self.settings.places(*_TABLES), **own}
 
     def make(self) -> None:
         """Read the tables, and write a lookup for each source."""

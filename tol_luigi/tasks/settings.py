@@ -26,9 +26,10 @@ from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import find_origins, read_sections, refuse_unknown, where_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.sections import Section, Setting, SourceSection
     from tol_luigi.core.source import Source
     from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
@@ -171,6 +172,10 @@ class Settings:
             if self._determines(section, key)
         }
         return {name: place for name, place in found.items() if place is not None}
+
+    def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
+        """Return the tables that some keys of all sources name; see :meth:`places`."""
+        return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
