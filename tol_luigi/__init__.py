@@ -18,32 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tol_luigi.dataset import Dataset
-    from tol_luigi.tasks.public import (
-        BuildCatalog,
-        CheckShards,
-        CheckTaxa,
-        DownloadSources,
-        DrawDemonstration,
-        FindDuplicates,
-        HashBenchmarks,
-        HashPartition,
-        LoadMapping,
-        LoadNames,
-        MakeMapping,
-        MakeMetadata,
-        MakeSplits,
-        PlanShards,
-        PredictCatalog,
-        RelabelShards,
-        ReportLeaks,
-        ScanPartition,
-        StoreSettings,
-        VerifyDataset,
-        VerifyShards,
-        WriteCatalog,
-        WriteManifest,
-        WriteShards,
-    )
+    from tol_luigi.tasks.public import *  # noqa: F403 (what its own list names)
     from tol_luigi.tasks.settings_context import settings_from
 
 __version__ = version("tol_luigi")
