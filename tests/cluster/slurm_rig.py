@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from processes import digests as digests  # noqa: PLC0414 (for the tests on a rig)
 
 from tol_luigi.cluster.client import RunStatus, Scheduler
 from tol_luigi.cluster.run import Run
@@ -32,7 +31,7 @@ from tol_luigi.cluster.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["QUICK", "Build", "Rig", "digests", "free_ports", "missing", "running", "wait_for", "written"]
+__all__ = ["QUICK", "Build", "Rig", "free_ports", "missing", "running", "wait_for", "written"]
 
 Sections = dict[str, dict[str, Any]]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from slurm_rig import digests, wait_for
+from processes import digests
+from slurm_rig import wait_for
 
 from tol_luigi import slurm
 from tol_luigi.core.errors import DownloadError

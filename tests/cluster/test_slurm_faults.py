@@ -10,7 +10,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from slurm_rig import QUICK, Build, digests, wait_for
+from processes import digests
+from slurm_rig import QUICK, Build, wait_for
 
 from tol_luigi import slurm
 
