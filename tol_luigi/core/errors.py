@@ -12,9 +12,11 @@
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
+    ├── DatasetError          a folder that is no complete dataset, or a question that it cannot answer
+    │   └── UnknownImageError an image that is not among the samples of a dataset
     ├── DamagedError          a file of the dataset that is not as it was written
     ├── DiskError             a disk that is full, or may not be written to
-    ├── LimitError        a limit of the system: memory, open files, processes
+    ├── LimitError            a limit of the system: memory, open files, processes
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all

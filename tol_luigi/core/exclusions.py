@@ -78,7 +78,7 @@ class Exclusions:
         for key, paths in content.items():
             if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
                 raise TableError(where, f"the entry {key!r} is not a list of texts", _REMEDY)
-            self._add_paths(paths)
+            self._files.update(map(_basename, paths))
             if species := _species(key):
                 self._species.add(species)
             else:
@@ -127,9 +127,6 @@ class Exclusions:
         often the taxon was normalised, which each time takes a word that repeats the genus.
         """
         return self.with_species and _name(taxon) in self._species
-
-    def _add_paths(self, paths: list[str]) -> None:
-        self._files.update(map(_basename, paths))
 
 
 def _basename(path: str) -> str:

@@ -34,7 +34,6 @@ class SourcePlugin(Generic[S]):
 
     Attributes:
         name: How settings, mapping and catalogs call it: lower-case letters, digits and ``_``. Ids are made from it.
-        title: What it is, in a few words.
         section: Its section of the settings file, which is called as the source is.
         key: The natural key of its images.
         reader: Returns what reads its files, of its settings, the place of its images, and the path where the scan of
@@ -57,7 +56,6 @@ class SourcePlugin(Generic[S]):
     """
 
     name: str
-    title: str
     section: type[S]
     key: NaturalKey
     reader: Callable[[S, Path, Path | None], Reader]

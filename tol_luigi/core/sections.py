@@ -12,6 +12,7 @@ go on.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -67,6 +68,7 @@ class Section:
     """Its name."""
 
     @classmethod
+    @functools.cache  # asked for key by key
     def settings(cls) -> Mapping[str, Setting]:
         """Return the settings of the section by their keys, in the order of the settings file."""
         return {field.name: field.metadata[_SETTING] for field in dataclasses.fields(cls)}

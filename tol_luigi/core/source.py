@@ -164,7 +164,7 @@ class Reader(abc.ABC):
     """The folder or archive."""
 
     source: str = ""
-    """The name of the source, for messages."""
+    """The name of the source, for messages; set by the plugin that opens it."""
 
     @property
     def place_setting(self) -> str:

@@ -57,7 +57,6 @@ class BioscanReader(NumberedReader):
     fewer, the parts are dealt to them in turn.
     """
 
-    source = "bioscan"
     lacking = (
         "holds no folder part1, part2, …",
         "Name the folder that holds part1, part2 and so on, or one archive",
@@ -139,7 +138,6 @@ class BioscanLabeler(Labeler):
 
 BIOSCAN = SourcePlugin(
     name="bioscan",
-    title="BIOSCAN-1M",
     section=BioscanSection,
     key=NaturalKey(
         columns=(Column("part", "bioscan_part", int), Column("filename", "bioscan_filename", str)),

@@ -82,8 +82,6 @@ class EolReader(Reader):
             or one folder that contains images without archives.
     """
 
-    source = "eol"
-
     def __init__(self, images: Path) -> None:
         self.images = images
 
@@ -251,7 +249,6 @@ def _licenses(given: EolSection) -> Iterator[License]:
 
 EOL = SourcePlugin(
     name="eol",
-    title="Encyclopedia of Life",
     section=EolSection,
     key=NaturalKey(
         columns=(Column("content_id", "eol_content_id", int), Column("page_id", "eol_page_id", int)),

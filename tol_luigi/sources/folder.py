@@ -103,8 +103,6 @@ class FolderReader(Reader):
         index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
-    source = "folder"
-
     def __init__(
         self, images: Path, labels: LabelTable, name: str, partitions: int, index: Path | None = None
     ) -> None:
@@ -240,7 +238,6 @@ def _licenses(given: FolderSection) -> Iterator[License]:
 
 FOLDER = SourcePlugin(
     name="folder",
-    title="a collection of your own",
     section=FolderSection,
     key=_KEY,
     reader=lambda given, images, index: FolderReader(

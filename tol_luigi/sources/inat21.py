@@ -63,7 +63,6 @@ class INat21Reader(NumberedReader):
     partitions, so each partition covers the tree of life.
     """
 
-    source = "inat21"
     lacking = (
         "holds no class folder (00000_Animalia_… and so on)",
         f"Name the folder that holds the class folders, or the one that holds {_TOP}",
@@ -157,7 +156,6 @@ def _add_common_names(given: INat21Section, names: CommonNames) -> None:
 
 INAT21 = SourcePlugin(
     name="inat21",
-    title="iNat21",
     section=INat21Section,
     key=NaturalKey(
         columns=(

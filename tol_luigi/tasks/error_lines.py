@@ -37,7 +37,6 @@ BUG = "This is a fault of the program, not of its input: please report it, with 
 
 _LOG = logging.getLogger("luigi-interface")
 
-
 _USAGE = (TaskClassException, ParameterException, InterpolationError)
 """What Luigi raises of wrong arguments, and of wrong settings of its own, before it logs anything."""
 

@@ -69,28 +69,36 @@ class PartitionStage(PartitionTask, StageTask):
         Raises:
             LedgerError: Its rows are not those of the samples.
         """
-        ids: list[str] = []
-        shards = self.clone(WriteShards).shards()
-        with self.progress("images", sum(shard.samples for shard in shards)) as tell:
-            write_rows(self.table, self._accounted(ids, tell), self.schema)
+        with self.progress("images", sum(shard.samples for shard in self._written.shards())) as tell:
+            write_rows(self.table, self._accounted(tell), self.schema)
 
-    def _accounted(self, ids: list[str], tell: Callable[[int], None]) -> Iterator[dict[str, Any]]:
-        """Yield the rows; check at the end that they are those of the samples, in order."""
-        made = 0
+    def _accounted(self, tell: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+        """Yield the rows, which must be those of the samples, in order.
+
+        Raises:
+            LedgerError: They are not.
+        """
+        ids: list[str] = []
+        made, what = 0, ""
         for row in self.rows(self._samples(ids)):
             if made >= len(ids) or row.get("id") != ids[made]:
                 what = f"row {made} is that of {row.get('id')}, which is not the sample at this place"
-                raise LedgerError(self.label, what, "Correct the stage: it must yield a row for each sample")
+                break
             made += 1
             tell(made)
             yield row
-        if made != len(ids):
+        if not what and made != len(ids):
             what = f"there are {made} rows for {len(ids)} samples"
+        if what:
             raise LedgerError(self.label, what, "Correct the stage: it must yield a row for each sample")
+
+    @property
+    def _written(self) -> WriteShards:
+        return self.clone(WriteShards)
 
     def _samples(self, ids: list[str]) -> Iterator[Sample]:
         """Yield the samples of the partition's shards, and add their ids to a list."""
-        written = self.clone(WriteShards)
+        written = self._written
         for shard in written.shards():
             for key, members in ShardReader(written.folder / shard.name):
                 ids.append(key)
