@@ -17,6 +17,8 @@ from tol_luigi.core.images import BrokenPictureError, ImageSpec, encode
 from tol_luigi.core.ledger import State
 
 SIDE = 2000
+COUNTER_ERROR = 1 << 20
+"""By how many bytes Linux may count wrong what a process holds: each core counts some pages on its own."""
 MEASURED = """
 import io, os, pathlib, sys
 from PIL import Image
@@ -103,7 +105,7 @@ def test_no_more_memory_is_taken_than_reckoned(kind: str, measured: dict[str, tu
     taken, bound = measured[kind]
 
     assert taken / SIDE**2 < KINDS[kind][3]
-    assert taken <= bound
+    assert taken <= bound + COUNTER_ERROR
 
 
 def test_a_progressive_jpeg_that_would_kill_a_worker_is_refused_by_its_header() -> None:

@@ -159,9 +159,9 @@ import dataclasses, sys
 
 from tol_luigi.core.files import remove
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.taxa import CheckPredictedTaxa
 
-predict, check = PredictCatalog(), CheckTaxa(catalog="predicted")
+predict, check = PredictCatalog(), CheckPredictedTaxa()
 remove(check.receipt_path)
 
 def change(happened, arguments):

@@ -185,7 +185,7 @@ RECORDS = "224x224/records"
 PAIRS = [
     ("receipts/ScanPartition/eol/image_set_01.json", "receipts/ScanPartition/eol/image_set_02.json"),
     ("receipts/MakeMapping.json", "receipts/MakeSplits.json"),
-    ("receipts/CheckTaxa/final.json", "receipts/CheckTaxa/predicted.json"),
+    ("receipts/CheckTaxa.json", "receipts/CheckPredictedTaxa.json"),
     (f"{RECORDS}/train/bioscan/part1.receipt.json", f"{RECORDS}/train/bioscan/part2.receipt.json"),
     (f"{RECORDS}/val/inat21/000.verdict.json", f"{RECORDS}/train/inat21/000.verdict.json"),
 ]

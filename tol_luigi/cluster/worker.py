@@ -28,6 +28,7 @@ from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
+from tol_luigi.tasks import error_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -273,6 +274,7 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     given, run = settings.cluster, Run.of(settings.layout)
     InterfaceLogging.setup()
     _LOG.setLevel(core().log_level)
+    error_lines.apply()
     run.make_folders()
     follower = Follower(run, given.patience_seconds)
     if _is_over(run, given.settle_seconds):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.report.life import Life
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Key
     from tol_luigi.store.life import Named, Placed
 
-__all__ = ["BuildInputs", "Explainer", "is_image_id"]
+__all__ = ["BuildInputs", "Explainer", "is_image_id", "read_places"]
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WAITING = "waiting"
@@ -48,6 +49,16 @@ class BuildInputs:
     def place(self, section: str, key: str) -> str:
         """Return the file or folder that a setting names, "" if there is none or it is not known."""
         return self.places.get(f"[{section}] {key}", "")
+
+
+def read_places(layout: Layout) -> dict[str, str] | None:
+    """Return the files and folders that a dataset was built from; None where that was not written, or cannot be read."""
+    try:
+        places = read_json(layout.inputs)
+    except (OSError, ValueError):
+        return None
+    is_whole = isinstance(places, dict) and all(isinstance(place, str) for place in places.values())
+    return places if is_whole else None
 
 
 def is_image_id(value: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import operator
@@ -18,7 +17,7 @@ from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.dataset.catalog import Catalog
-from tol_luigi.dataset.explain import BuildInputs, Explainer, is_image_id
+from tol_luigi.dataset.explain import BuildInputs, Explainer, is_image_id, read_places
 from tol_luigi.dataset.licenses import LicenseReader
 from tol_luigi.dataset.pipeline import shard_pipeline
 from tol_luigi.dataset.reading import REPAIR, reading
@@ -291,8 +290,9 @@ class Dataset:
 
     def _places(self) -> dict[str, str]:
         """Return the files that the dataset was built from; without a record of them, only which there were."""
-        with contextlib.suppress(OSError, ValueError):
-            return dict(read_json(self._layout.inputs))
+        places = read_places(self._layout)
+        if places is not None:
+            return places
         published = {"[published] mapping": "the published mapping"}
         return published if self.settings["published.mapping"] else {}
 

@@ -18,7 +18,7 @@ from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, Tol
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
 from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
-from tol_luigi.tasks.error_lines import clear_error, died, failure_text, refuse
+from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
@@ -111,7 +111,8 @@ class DatasetTask(luigi.Task):
 
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
         """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
-        return failure_text(self.label, exception) or super().on_failure(exception)
+        known = exception if isinstance(exception, Refusal) else self.explain(exception)
+        return failure_text(self.label, known or exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:

@@ -19,6 +19,7 @@ from tol_luigi.core.files import clear_disk_errors, committed, read_object, remo
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import changed_within, folders_of, look, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
+from tol_luigi.dataset.explain import read_places
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
@@ -55,7 +56,11 @@ class StoreSettings(StageTask):
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether the settings stored are those of this process, as they were written."""
-        return super().is_intact(receipt) and self._stored() == self.settings.determining
+        return (
+            super().is_intact(receipt)
+            and self._stored() == self.settings.determining
+            and read_places(self.layout) is not None
+        )
 
     def make(self) -> None:
         """Write them, unless another process has written others first.
