@@ -36,14 +36,17 @@ class Stage:
         return len(self.complete) + len(self.to_do)
 
 
-def stages() -> list[Stage]:
-    """Ask every task of the settings' dataset whether it is complete, as luigi does; nothing is written.
+def stages(root: DatasetTask | None = None) -> list[Stage]:
+    """Check of every task whether it is complete, as Luigi does. Write nothing.
+
+    Args:
+        root: The task that requires all others; by default ``BuildCatalog`` of the settings' dataset.
 
     Returns:
         The stages in the order in which they run. The root, which only waits for the others, is none.
     """
     made: dict[str, Stage] = {}
-    for task in in_order(BuildCatalog()):
+    for task in in_order(root or BuildCatalog()):
         if not isinstance(task, luigi.WrapperTask):
             stage = made.setdefault(task.task_family, Stage(task.task_family, [], []))
             (stage.complete if task.complete() else stage.to_do).append(task)

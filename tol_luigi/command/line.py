@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.config:
             _read_settings_from(given.config)
+        if settings := getattr(given, "set", None):
+            importlib.import_module("tol_luigi.tasks.settings_files").override(settings)
         return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(given))
     except BrokenPipeError:  # as of `tol status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"tol: {known}\n" if known else f"{traceback.format_exc()}tol: {BUG}.\n")
         return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
+        sys.stderr.write("tol: interrupted. Nothing finished is lost: run the same command to resume.\n")
         return ExitCode.INTERRUPTED
 
 
@@ -86,7 +89,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
     _add_config(made, default=None)
     verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for add in (_add_plan, _add_submit, _add_status, _add_retry, _add_stop, _add_why, _add_parts):
+    for add in (
+        _add_build,
+        _add_verify,
+        _add_settings,
+        _add_plan,
+        _add_submit,
+        _add_status,
+        _add_retry,
+        _add_stop,
+        _add_why,
+        _add_parts,
+    ):
         add(verbs)
     return made
 
@@ -119,6 +133,89 @@ def _verb(
 
 def _add_json(to: argparse.ArgumentParser) -> None:
     to.add_argument("--json", action="store_true", help="the same as JSON, for programs")
+
+
+def _add_run(to: argparse.ArgumentParser, verb: str) -> None:
+    """Add what all verbs take that run tasks."""
+    to.set_defaults(verb=verb)
+    to.add_argument(
+        "-j",
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        default=len(os.sched_getaffinity(0)),
+        help="how many tasks to run at a time (default: as many as there are cores)",
+    )
+    _add_overrides(to)
+
+
+def _add_overrides(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting, in place of the one in the settings file; may be repeated",
+    )
+
+
+def _positive(text: str) -> int:
+    """Return a number of at least one."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: not a number of at least 1")
+    return int(text)
+
+
+def _add_build(verbs: Verbs) -> None:
+    made = _verb(
+        verbs,
+        "build",
+        "build:build",
+        brief="build the dataset",
+        text="Build the dataset, or what is missing of it. Show a bar for each stage at work,\n"
+        "one line for each finished stage, and the summary last. Everything that tasks\n"
+        "report is in <dataset>/logs. Ctrl-C stops; the same command resumes.\n"
+        "exit codes: 0 the dataset is complete, 30 a task has failed, 130 interrupted",
+        example="tol build --config my.cfg -j 8 --set dataset.tag=v2",
+    )
+    _add_run(made, "build")
+
+
+def _add_verify(verbs: Verbs) -> None:
+    made = _verb(
+        verbs,
+        "verify",
+        "build:verify",
+        brief="verify a finished dataset, and repair it",
+        text="Compare every file of the dataset with what it should be.\n"
+        "exit codes: 0 all is well, 30 something is not",
+        example="tol verify --level pixels --repair",
+    )
+    made.add_argument(
+        "--level",
+        choices=("receipt", "members", "pixels", "sources"),
+        default="members",
+        help="receipt: file sizes; members: every byte (default); pixels: decode every image, too; "
+        "sources: compare with the source files, too",
+    )
+    made.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
+    _add_run(made, "verify")
+
+
+def _add_settings(verbs: Verbs) -> None:
+    made = _verb(
+        verbs,
+        "config",
+        "config:config",
+        brief="the settings in force, and where each comes from",
+        text="Write all settings as a settings file. A comment before a setting that is not the\n"
+        "default says which file sets it. Checks the settings as a build does.\n"
+        "exit codes: 0 they are right, 40 they are not",
+        example="tol config --changed",
+    )
+    made.add_argument("--changed", action="store_true", help="only what is not a default")
+    _add_overrides(made)
+    _add_json(made)
 
 
 def _add_plan(verbs: Verbs) -> None:

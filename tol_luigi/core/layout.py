@@ -65,6 +65,11 @@ class Layout:
         *folders, name = (family, *values)
         return self.directory.joinpath("receipts", *folders, f"{name}.json")
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs of ``tol build``; no part of the dataset."""
+        return self.directory / "logs"
+
     def sightings(self, family: str, *values: str) -> Path:
         """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
         *folders, name = (family, *values)

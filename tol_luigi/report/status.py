@@ -18,6 +18,7 @@ __all__ = [
     "Status",
     "Work",
     "by_cause",
+    "cause_pattern",
     "status_figures",
     "status_line",
     "status_text",
@@ -131,6 +132,11 @@ _PATH = re.compile(r"\S*/\S*")
 _NUMBER = re.compile(r"[0-9a-f]{8,}|[0-9]+", re.IGNORECASE)
 
 
+def cause_pattern(cause: str) -> str:
+    """Return a cause without its paths and numbers: what failures of the same kind have in common."""
+    return _NUMBER.sub("#", _PATH.sub("…", cause))
+
+
 def by_cause(failures: Iterable[tuple[str, str, str, bool]]) -> list[Cause]:
     """Put together what has failed for the same reason, the most frequent first; paths and numbers do not count.
 
@@ -139,7 +145,7 @@ def by_cause(failures: Iterable[tuple[str, str, str, bool]]) -> list[Cause]:
     """
     groups: dict[str, Cause] = {}
     for label, cause, log, is_final in failures:
-        group = groups.setdefault(_NUMBER.sub("#", _PATH.sub("…", cause)), Cause(cause, [], log, is_final))
+        group = groups.setdefault(cause_pattern(cause), Cause(cause, [], log, is_final))
         group.labels.append(label)
     return sorted(groups.values(), key=lambda group: -len(group.labels))
 

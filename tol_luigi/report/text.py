@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["WIDTH", "aligned", "human_bytes", "human_seconds", "wrapped"]
+__all__ = ["WIDTH", "aligned", "counted", "human_bytes", "human_seconds", "wrapped"]
 
 WIDTH = 80
 """Columns of a terminal."""
@@ -36,6 +36,11 @@ def human_seconds(seconds: float) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
     return f"{seconds // _DAY:,.0f} d {seconds % _DAY // _HOUR:.0f} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun, which gets an s unless the number is one."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

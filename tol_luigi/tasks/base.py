@@ -126,7 +126,9 @@ class DatasetTask(luigi.Task):
             A function to call with the number done so far, as often as is convenient.
         """
         report = functools.partial(self._report, unit, total)
-        with shown_progress(report, total=total, desc=self.label, unit=f" {unit}") as shown:
+        with shown_progress(
+            report, family=self.task_family, label=self.label, total=total, unit=unit
+        ) as shown:
             yield shown.reach
 
     def say(self, message: str) -> None:

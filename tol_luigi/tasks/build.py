@@ -36,10 +36,14 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
 
     def run(self) -> None:
         """Say what was built."""
-        sys.stdout.write(summary_text(self._summary()))
+        sys.stdout.write(self.summary())
         sys.stdout.flush()
 
-    def _summary(self) -> Summary:
+    def summary(self) -> str:
+        """Return what was built, as text."""
+        return summary_text(self._figures())
+
+    def _figures(self) -> Summary:
         layout, shares = self.layout, all_partitions(self.settings)
         written, shards = Counter[tuple[str, str]](), Counter[str]()
         size = 0

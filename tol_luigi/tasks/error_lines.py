@@ -25,6 +25,7 @@ from luigi.task_register import TaskClassException
 from tol_luigi.core.errors import LimitError, ServerError, TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.limits import causes, expected_error
+from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.settings import name_setting
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def refuse(error: TolError) -> NoReturn:
     if CmdlineParser.get_instance() is None or multiprocessing.parent_process() is not None:
         raise error
     error = name_setting(error)
-    sys.stderr.write(f"tol_luigi: {error}\n")
+    write_line(str(error))
     raise Refusal(error)
 
 
@@ -80,10 +81,10 @@ def failure_text(label: str, error: BaseException) -> str | None:
     """Write the one line of a task that has failed, and return it for luigid's page; None if that needs a traceback."""
     known = clear_error(error)
     if known is None:
-        sys.stderr.write(f"tol_luigi: {label}: {type(error).__name__}. {BUG}.\n")
+        write_line(f"{label}: {type(error).__name__}. {BUG}.")
         return None
     if not isinstance(error, Refusal):  # which has been written
-        sys.stderr.write(f"tol_luigi: {label}: {known}\n")
+        write_line(f"{label}: {known}")
     return str(known)
 
 
@@ -99,7 +100,7 @@ def died(task: luigi.Task, what: str) -> None:
         what = f"{what}, most likely as no memory was left"
         remedy = "Give it more memory, or use fewer --workers, and run the same command again"
     label = getattr(task, "label", task.task_family)
-    sys.stderr.write(f"tol_luigi: {LimitError(label, what, remedy)}\n")
+    write_line(str(LimitError(label, what, remedy)))
 
 
 def apply() -> None:
@@ -160,7 +161,7 @@ def _end_in_one_line(
         sys.__excepthook__(kind, error, trace)
         raise SystemExit(1)
     where = f"[{usage.section}] {usage.option}: " if isinstance(usage, InterpolationError) else ""
-    sys.stderr.write(f"tol_luigi: {where}{' '.join(text.split())}\n")
+    write_line(f"{where}{' '.join(text.split())}")
     raise SystemExit(ExitCode.UNHANDLED_EXCEPTION)
 
 
@@ -180,6 +181,6 @@ def _log_uncaught(record: logging.LogRecord) -> bool:
         return True
     if error not in _written:
         _written[:] = [error]
-        sys.stderr.write(f"tol_luigi: {known}\n")
+        write_line(str(known))
         _log_traceback(error)
     return False

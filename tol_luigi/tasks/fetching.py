@@ -105,8 +105,8 @@ class _DownloadTask(PortTask):
             A function to tell of further bytes.
         """
         report = functools.partial(self._report, total)
-        bar = {"desc": self.instance_name, "unit": "B", "unit_scale": True}
-        with shown_progress(report, total=total or None, **bar) as shown:
+        about = {"family": type(self).__name__, "label": self.instance_name}
+        with shown_progress(report, **about, total=total or None, unit="B", unit_scale=True) as shown:
             yield shown.advance
 
     def _report(self, total: int, done: int, seconds: float) -> None:

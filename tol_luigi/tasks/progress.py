@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from tol_luigi.tasks.messages import has_listener, send_event
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import luigi
 
@@ -18,6 +20,9 @@ __all__ = ["Progress", "report_progress", "shown_progress"]
 _REPORT_SECONDS = 5.0
 """A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
 
+_EVENT_SECONDS = 0.2
+"""A command that shows the progress itself shows it as often as a person can follow."""
+
 
 class Progress:
     """Count what is done, show it, and report it every few seconds.
@@ -25,11 +30,14 @@ class Progress:
     Args:
         bar: The bar on the terminal.
         report: Called with the number done and the seconds since the start.
+        about: What events contain as well: whose progress it is, and what is counted.
     """
 
-    def __init__(self, bar: tqdm[Any], report: Callable[[int, float], None]) -> None:
-        self._bar, self._report = bar, report
-        self._started = self._reported = time.monotonic()
+    def __init__(
+        self, bar: tqdm[Any], report: Callable[[int, float], None], about: Mapping[str, Any]
+    ) -> None:
+        self._bar, self._report, self._about = bar, report, about
+        self._started = self._reported = self._sent = time.monotonic()
         self.done = 0
 
     def advance(self, count: int) -> None:
@@ -40,6 +48,8 @@ class Progress:
         """Set how many are done."""
         self._bar.update(done - self.done)
         self.done = done
+        if has_listener() and time.monotonic() - self._sent > _EVENT_SECONDS:
+            self.send()
         if time.monotonic() - self._reported > _REPORT_SECONDS:
             self.report()
 
@@ -48,19 +58,39 @@ class Progress:
         self._reported = time.monotonic()
         self._report(self.done, self._reported - self._started)
 
+    def send(self) -> None:
+        """Pass on how many are done to a command that shows it itself."""
+        self._sent = time.monotonic()
+        send_event("progress", done=self.done, **self._about)
+
 
 @contextlib.contextmanager
-def shown_progress(report: Callable[[int, float], None], **bar: Any) -> Iterator[Progress]:  # noqa: ANN401
+def shown_progress(
+    report: Callable[[int, float], None],
+    *,
+    family: str,
+    label: str,
+    total: int | None,
+    unit: str,
+    **bar: Any,  # noqa: ANN401 (tqdm's)
+) -> Iterator[Progress]:
     """Show the progress of a block of code.
 
     Args:
+        family: The kind of the task.
+        label: The task in a few words.
+        total: How many there are to count, if that is known.
+        unit: What is counted, in the plural.
         report: Called every few seconds and at the end with the number done and the seconds since the start.
-        bar: What the bar shows, as tqdm takes it.
+        bar: What else the bar shows, as tqdm takes it.
     """
-    with tqdm(disable=None, leave=False, **bar) as shown:
-        progress = Progress(shown, report)
+    about = {"family": family, "label": label, "total": total, "unit": unit}
+    is_off = True if has_listener() else None  # None: off if standard error is no terminal
+    with tqdm(disable=is_off, leave=False, desc=label, total=total, unit=f" {unit}", **bar) as shown:
+        progress = Progress(shown, report, about)
         yield progress
     progress.report()
+    progress.send()
 
 
 def report_progress(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "absolute_place",
     "find_origins",
+    "origin_of",
+    "override",
     "read_section",
     "read_sections",
     "refuse_unknown",
@@ -147,7 +149,38 @@ def read_sections(origins: Origins, *, must_exist: bool = True) -> dict[str, Any
     }
 
 
+_overrides: dict[tuple[str, str], str] = {}
+"""By section and key, the values that ``tol --set`` was given."""
+
+
+def override(settings: Iterable[str]) -> None:
+    """Set values that come before those of the settings files, in this process and in those that it starts.
+
+    Args:
+        settings: The values, as ``section.key=value``.
+
+    Raises:
+        SettingsError: There is no such key, or a text has another form.
+    """
+    valid = {
+        f"{section.section}.{key}": (section.section, key)
+        for section in sections.SECTIONS
+        for key in section.settings()
+    }
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(
+                f"--set {text}", "not of the form section.key=value", "Give for example dataset.tag=v2"
+            )
+        if name.strip() not in valid:
+            raise SettingsError(f"--set {text}", "there is no such key", _nearest(name.strip(), valid))
+        _overrides[valid[name.strip()]] = value.strip()
+
+
 def _command_line(section: str, key: str) -> str | None:
+    if (section, key) in _overrides:
+        return _overrides[section, key]
     parsed = CmdlineParser.get_instance()
     return getattr(parsed.known_args, f"{section}_{key}", None) if parsed else None
 
@@ -161,8 +194,17 @@ def _raw(section: str, key: str) -> str | None:
     return None if value is None else str(value)
 
 
+def origin_of(section: str, key: str, origins: Origins) -> str:
+    """Return where a value comes from: the command line or a settings file; "" if it is the default."""
+    if _command_line(section, key) is not None:
+        return "the command line"
+    return str(origins.get((section, key), ""))
+
+
 def where_set(section: str, key: str, origins: Origins, value: str) -> str:
     """Tell for a message where a value was given: on the command line, or in which file."""
+    if (section, key) in _overrides:
+        return f"--set {section}.{key}={value}"
     if _command_line(section, key) is not None:
         return f"--{section.replace('_', '-')}-{key.replace('_', '-')} {value}"
     return f"{origins.get((section, key), 'settings')}: [{section}] {key} = {value}"

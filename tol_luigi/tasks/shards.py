@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.matches import CheckMatches
+from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
@@ -271,7 +271,7 @@ class WriteShards(PartitionTask, StageTask):
         """Read what the older dataset does not have whole, if there is anything to read it from."""
         for path in damaged:
             what = "it is not what its receipt says, so nothing is copied from it"
-            sys.stderr.write(f"tol_luigi: {self.label}: {path}: {what}\n")
+            write_line(f"{self.label}: {path}: {what}")
         source = self.settings.sources[self.source]
         if self.source not in self.settings.taken:
             return source.reader.read(self.partition, [work.members[place] for place in places])
