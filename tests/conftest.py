@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
 import hashlib
 import http.server
@@ -23,7 +25,7 @@ from selenium.webdriver.chrome.service import Service
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Sections = dict[str, dict[str, Any]]
 
@@ -88,12 +90,13 @@ def _start(
     task: str = "BuildCatalog",
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     folder = cwd or (settings.parent if settings else None)
     assert folder is not None
     script = Path(sys.executable).with_name(TASKS[0])
     return subprocess.Popen(
-        [script, *TASKS[1:], task, "--local-scheduler", *arguments],
+        [*prefix, script, *TASKS[1:], task, "--local-scheduler", *arguments],
         cwd=folder,
         env=_environment(settings, env or {}),
         stdin=subprocess.DEVNULL,
@@ -175,6 +178,48 @@ def shared() -> Path:
     return folder
 
 
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+_OVERRIDES = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, by which root reads what nobody may read."""
+
+_UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+"""Starts a program that has no such rights, though it is root."""
+
+
+@contextlib.contextmanager
+def _without_overrides() -> Iterator[None]:
+    libc, header = ctypes.CDLL(None, use_errno=True), _CapabilityHeader(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0
+    effective = sets[0]
+    sets[0] = effective & ~_OVERRIDES
+    assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+    try:
+        yield
+    finally:
+        sets[0] = effective
+        assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+
+
+@pytest.fixture(scope="session")
+def unprivileged() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Have rights of files count in this process for a while, also if it is root's."""
+    return _without_overrides
+
+
+@pytest.fixture(scope="session")
+def unprivileged_prefix() -> tuple[str, ...]:
+    """The beginning of a command line for which the rights of files count, also if it is root's."""
+    if os.geteuid():
+        return ()
+    if shutil.which(_UNPRIVILEGED[0]) is None:
+        pytest.skip("root may read everything, and there is no setpriv")
+    return _UNPRIVILEGED
+
+
 @pytest.fixture
 def settings_file(tmp_path: Path) -> Callable[..., Path]:
     """Write sections into a settings file, ``luigi.cfg`` in the test's folder unless named otherwise."""
@@ -183,7 +228,7 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a build in a process group of its own: settings file, arguments, and ``task``, ``cwd`` and ``env``."""
+    """Start a build in a process group of its own: settings file, arguments, and ``task``, ``cwd``, ``env`` and ``prefix``."""
     return _start
 
 

@@ -12,7 +12,7 @@
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
     ├── DamagedError          a file of the dataset that is not as it was written
-    ├── DiskError             a disk that is full, or may not be written to
+    ├── DiskError             a disk that is full, may not be written to, or does not give a file of the dataset
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all
@@ -114,7 +114,7 @@ class DamagedError(TolError):
 
 
 class DiskError(TolError):
-    """A file cannot be written: its disk is full, or its folder is not ours to write to."""
+    """A file cannot be written, as its disk is full or its folder is not ours to write to; or it cannot be read just now."""
 
 
 class ServerError(TolError):

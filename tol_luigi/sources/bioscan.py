@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.name_rules import NameRule
-    from tol_luigi.core.source import Member
+    from tol_luigi.core.source import FileContent, Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
@@ -116,7 +116,7 @@ class Bioscan(Source):
                 for found in archives.scan(self.images, entry.name):
                     yield self._judged(found)
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
         return archives.read(self.images, members, self.index)
@@ -126,7 +126,7 @@ class Bioscan(Source):
 
     def _parts(self) -> list[int]:
         matches = ((_PART.fullmatch(entry.name), entry) for entry in archives.entries(self.images))
-        return sorted(int(match[1]) for match, entry in matches if match and entry.is_dir())
+        return sorted(int(match[1]) for match, entry in matches if match and archives.is_folder(entry))
 
     def _partition(self, part: int) -> str:
         return f"part{(part - 1) % self.count + 1}"

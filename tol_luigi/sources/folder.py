@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from tol_luigi.core.errors import SourceError, TableError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Column, Entry, Found, Key, License, Member, Source
+from tol_luigi.core.source import Column, Entry, FileContent, Found, Key, License, Member, Source
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 
@@ -102,15 +102,20 @@ class Folder(Source):
     def strays(self) -> Iterator[Found]:
         """List the files that the table names and that are not there."""
         missing = dict.fromkeys(file for file, _, _ in self.rows())
+        unlisted: list[Found] = []
         for found in archives.scan(self.images):
             missing.pop(found.member.name, None)
+            if found.state is State.UNREADABLE and found.member.name.endswith("/"):
+                unlisted.append(found)
         for file in missing:
-            reason = f"{self.labels.name} lists it, and it is not there"
+            above = next((folder for folder in unlisted if file.startswith(folder.member.name)), None)
+            why = f"{above.member.name} {above.reason}" if above else "it is not there"
+            reason = f"{self.labels.name} lists it, and {why}"
             yield Found(
                 Member(file, 0), self._partition(file), self._key(file), state=State.MISSING, reason=reason
             )
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
         return archives.read(self.images, members, self.index)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Member
+    from tol_luigi.core.source import FileContent, Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
@@ -108,6 +108,11 @@ class INat21(Source):
                 taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # a hybrid's name has more parts
                 yield Entry(str(cls_num), taxon, common_names.of(taxon), common_names.rules(taxon))
 
+    @property
+    def stray_place(self) -> Path:
+        """Return the folder of the class folders."""
+        return self._root()
+
     def strays(self) -> Iterator[Found]:
         """List what lies among the class folders, and in folders that are no class or repeat a number."""
         if self._packed():
@@ -119,7 +124,7 @@ class INat21(Source):
                 for found in archives.scan(self._root(), entry.name):
                     yield self._judged(found, owners)
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         return archives.read(self.place(partition), members, self.index)
 
@@ -127,7 +132,9 @@ class INat21(Source):
         return archives.kind(self.images) != "folder"
 
     def _root(self) -> Path:
-        below = any(entry.name == _TOP and entry.is_dir() for entry in archives.entries(self.images))
+        below = any(
+            entry.name == _TOP and archives.is_folder(entry) for entry in archives.entries(self.images)
+        )
         return self.images / _TOP if below else self.images
 
     def _classes(self) -> dict[int, str]:
@@ -135,7 +142,7 @@ class INat21(Source):
         classes: dict[int, str] = {}
         for entry in archives.entries(self._root()):
             number, _, fault = _parsed(entry.name)
-            if not fault and entry.is_dir():
+            if not fault and archives.is_folder(entry):
                 classes.setdefault(number, entry.name)
         return classes
 

@@ -23,6 +23,7 @@ from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.older import read_taken
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.unread import ReadingStage, names_out_of_reach, read_files, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,7 +123,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
         raise
 
 
-class ScanPartition(StageTask):
+class ScanPartition(ReadingStage):
     """List the files of one partition; or, where one archive holds all partitions, of that archive."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -142,8 +143,7 @@ class ScanPartition(StageTask):
         if self.source in self.settings.taken:
             return {}
         labels = [(self.source, "labels")] if SOURCES[self.source].lists_by_labels else []
-        place = self.settings.sources[self.source].place(self.partition)
-        return {f"[{self.source}] images": place, **self.settings.places(*labels)}
+        return {f"[{self.source}] images": self.place, **self.settings.places(*labels)}
 
     def parts_read(self, name: str) -> list[str]:
         """The folders in which files were found."""
@@ -151,6 +151,11 @@ class ScanPartition(StageTask):
             return [""]
         rows = pq.read_table(self._listing, columns=["member"])
         return folders_of(rows["member"].to_pylist())
+
+    @property
+    def place(self) -> Path:
+        """Return the archive or folder."""
+        return self.settings.sources[self.source].place(self.partition)
 
     def withdraw(self) -> None:
         """Where the source has changed, withdraw as well what other stages have read in it: its files, and those next to it."""
@@ -175,13 +180,15 @@ class ScanPartition(StageTask):
         source = self.settings.sources[self.source]
         with self.progress("files") as tell:
             try:
-                listing = collect_listing(source.scan(self.partition), source.columns, tell)
+                found = scan_files(self, source.scan(self.partition), self.place)
+                listing = collect_listing(found, source.columns, tell)
             except ArchiveError as error:
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
                 listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
         self._refuse_too_many(count_states(listing))
         write_listing(self._listing, listing)
+        self.skipped = names_out_of_reach(self._listing, self.place)
 
     def _take(self) -> None:
         """Take the listing of the older dataset, and the index that a scan leaves beside it."""
@@ -205,7 +212,7 @@ class ScanPartition(StageTask):
             )
 
 
-class HashPartition(StageTask):
+class HashPartition(ReadingStage):
     """Hash the files of one partition, where duplicates are dropped: it has to be known of them before the shards."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -223,15 +230,24 @@ class HashPartition(StageTask):
         """The hashes."""
         return [self.layout.digests(self.source, self.partition)]
 
+    @property
+    def place(self) -> Path:
+        """Return the archive or folder."""
+        return self.settings.sources[self.source].place(self._listing)
+
     def make(self) -> None:
         """Read every file that can be an image."""
         positions, members = images_of(self.layout.listing(self.source, self._listing), self.partition)
         hashes: list[str | None] = []
+        skipped: list[str] = []
         source, partition = self.source, self.partition
         with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as tell:
-            for _, content in self.settings.sources[self.source].read(self.partition, members):
-                hashes.append(None if isinstance(content, OSError) else hashlib.sha256(content).hexdigest())
+            for place, content in read_files(self, source, partition, members):
+                hashes.append(hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None)
+                if isinstance(content, OSError):
+                    skipped.append(members[place].name)
                 tell(len(hashes))
+        self.skipped = skipped
         write_digests(self.layout.digests(self.source, self.partition), positions, hashes)
 
 

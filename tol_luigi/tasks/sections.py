@@ -243,6 +243,12 @@ class checks(luigi.Config):
     unreadable_archive: str = Choice(
         default="stop", words=("stop", "skip"), description="what to do about an archive that is not whole"
     )
+    unreadable_file: str = Choice(
+        default="stop",
+        words=("stop", "skip"),
+        description="what to do about a file or folder that cannot be read just now, as it is not allowed or as its disk fails: "
+        "stop, or build without it until it can be read",
+    )
     changed_sources: str = Choice(
         default="stop",
         words=("stop", "rebuild"),

@@ -154,9 +154,13 @@ class VerifyShards(ShareTask):
         try:
             for place, content in source.read(self.partition, work.members):
                 image, name = work.samples[place].id, work.members[place].name
-                found = "" if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()
+                found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
                 if known[image] != (name, found):
                     what = f"it is not what {image} was made of: {known[image][0]}, SHA-256 {known[image][1]}"
+                    if isinstance(content, OSError):
+                        what = (
+                            f"it cannot be read ({content.strerror}), so {image} cannot be compared with it"
+                        )
                     findings.append(
                         {
                             "shard": f"{source.place(self.settings.listing_of(self.source, self.partition))}: {name}",
