@@ -25,7 +25,7 @@ from selenium.webdriver.chrome.service import Service
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 Sections = dict[str, dict[str, Any]]
 
@@ -90,13 +90,12 @@ def _start(
     task: str = "BuildCatalog",
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    prefix: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     folder = cwd or (settings.parent if settings else None)
     assert folder is not None
     script = Path(sys.executable).with_name(TASKS[0])
     return subprocess.Popen(
-        [*prefix, script, *TASKS[1:], task, "--local-scheduler", *arguments],
+        [script, *TASKS[1:], task, "--local-scheduler", *arguments],
         cwd=folder,
         env=_environment(settings, env or {}),
         stdin=subprocess.DEVNULL,
@@ -228,7 +227,7 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a build in a process group of its own: settings file, arguments, and ``task``, ``cwd``, ``env`` and ``prefix``."""
+    """Start a build in a process group of its own: settings file, arguments, and ``task``, ``cwd`` and ``env``."""
     return _start
 
 

@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.bioscan import Bioscan
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.source import FileContent, Found
 
 Pack = Callable[..., Path]
 
@@ -27,7 +27,7 @@ def scanned(source: Bioscan) -> list[Found]:
     return [row for listing in source.listings() for row in source.scan(listing)] + list(source.strays())
 
 
-def keys(source: Bioscan) -> dict[tuple[int | str, ...], bytes | OSError]:
+def keys(source: Bioscan) -> dict[tuple[int | str, ...], FileContent]:
     rows = [row for row in scanned(source) if row.key]
     found = {}
     for partition in source.partitions():

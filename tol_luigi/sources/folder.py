@@ -108,12 +108,10 @@ class Folder(Source):
             if found.state is State.UNREADABLE and found.member.name.endswith("/"):
                 unlisted.append(found)
         for file in missing:
-            above = next((folder for folder in unlisted if file.startswith(folder.member.name)), None)
-            why = f"{above.member.name} {above.reason}" if above else "it is not there"
-            reason = f"{self.labels.name} lists it, and {why}"
-            yield Found(
-                Member(file, 0), self._partition(file), self._key(file), state=State.MISSING, reason=reason
-            )
+            state, reason = State.MISSING, f"{self.labels.name} lists it, and it is not there"
+            if above := next((folder for folder in unlisted if file.startswith(folder.member.name)), None):
+                state, reason = State.UNREADABLE, f"{above.member.name} {above.reason}"
+            yield Found(Member(file, 0), self._partition(file), self._key(file), state=state, reason=reason)
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""

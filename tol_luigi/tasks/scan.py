@@ -202,11 +202,13 @@ class ScanPartition(ReadingStage):
 
     def _refuse_too_many(self, states: Mapping[str, int]) -> None:
         """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
-        bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
+        unread = states.get(State.UNREADABLE, 0)
+        bad = unread + sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
         total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
         if bad > max(1, total * limit // 100):
             where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
             what = f"{bad} of {total} files have names that are not those of {self.source}"
+            what += ", or cannot be read" if unread else ""
             raise TooManyBadError(
                 where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
             )

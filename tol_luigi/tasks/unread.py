@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import SourceError, TooManyBadError
+from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.sources.faults import can_be_read
 from tol_luigi.store.row_groups import rows_with
@@ -26,9 +26,9 @@ __all__ = ["ReadingStage", "names_out_of_reach", "read_files", "scan_files"]
 
 _UNREAD = "unread"
 
+_ALLOW = "See that you may read it and that its disk is well, and run the same command again"
 _REMEDY = (
-    "See that you may read it and that its disk is well, and run the same command again; or set "
-    "[checks] unreadable_file = skip to build without such files until they can be read"
+    f"{_ALLOW}; or set [checks] unreadable_file = skip to build without such files until they can be read"
 )
 
 _COUNT_SECONDS = 10.0
@@ -82,26 +82,19 @@ def scan_files(task: DatasetTask, found: Iterable[Found], place: Path) -> Iterat
 
     Raises:
         SourceError: There are some, and the settings do not let the build go on without them.
-        TooManyBadError: They are more than the settings allow.
     """
     unread: list[Found] = []
-    total = 0
     for item in found:
-        total += 1
         if item.state is State.UNREADABLE:
             unread.append(item)
         yield item
     if not unread:
         return
     first = place / unread[0].member.name
-    what = unread[0].reason + _more(len(unread) - 1, total, "files and folders")
+    what = unread[0].reason + _more(len(unread) - 1)
     if task.settings.checks.unreadable_file == "stop":
         raise SourceError(first, what, _REMEDY)
-    limit = task.settings.checks.max_bad_percent
-    if len(unread) > max(1, total * limit // 100):
-        remedy = f"See that you may read it, or raise [checks] max_bad_percent = {limit}"
-        raise TooManyBadError(first, what, remedy)
-    _report(task, first, what)
+    _report(task, f"{first}: {what}")
 
 
 def read_files(
@@ -122,17 +115,18 @@ def read_files(
     given = task.settings
     place = given.sources[source].place(given.listing_of(source, partition))
     must_stop = is_required or given.checks.unreadable_file == "stop"
-    first, count = ("", ""), 0
+    skipped: list[str] = []
     for position, content in given.sources[source].read(partition, members):
         if isinstance(content, OSError):
             path, what = place / members[position].name, f"cannot be read: {content.strerror}"
             if must_stop:
                 others = _unopenable(place, members[position + 1 :])
-                raise SourceError(path, what + _more(others, len(members), "files"), _REMEDY) from content
-            first, count = first if count else (str(path), what), count + 1
+                remedy = _ALLOW if is_required else _REMEDY
+                raise SourceError(path, what + _more(others, len(members)), remedy) from content
+            skipped.append(f"{path}: {what}")
         yield position, content
-    if count:
-        _report(task, first[0], first[1] + _more(count - 1, len(members), "files"))
+    if skipped:
+        _report(task, skipped[0] + _more(len(skipped) - 1, len(members)))
 
 
 def _unopenable(place: Path, members: Sequence[Member]) -> int:
@@ -142,9 +136,10 @@ def _unopenable(place: Path, members: Sequence[Member]) -> int:
     return sum(not can_be_read(place / member.name, whole=False) for member in in_time)
 
 
-def _more(others: int, total: int, what: str) -> str:
-    return f" (and {others:,} more of {total:,} {what})" if others else ""
+def _more(others: int, total: int = 0) -> str:
+    of_total = f" of {total:,} files" if total else ""
+    return f" (and {others:,} more{of_total})" if others else ""
 
 
-def _report(task: DatasetTask, first: object, what: str) -> None:
-    sys.stderr.write(f"tol_luigi: {task.label}: {first}: {what}, so it is skipped until it can be read\n")
+def _report(task: DatasetTask, what: str) -> None:
+    sys.stderr.write(f"tol_luigi: {task.label}: {what}, so it is skipped until it can be read\n")
