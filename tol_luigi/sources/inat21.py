@@ -78,7 +78,7 @@ class INat21(Source):
     def place(self, listing: str) -> Path:
         """Return the archive, or the folder of the class folders."""
         del listing
-        return self.images if self._packed() else self._root()
+        return self.stray_place
 
     def scan(self, listing: str) -> Iterator[Found]:
         """List the images of one partition's class folders, or the whole archive."""
@@ -110,8 +110,8 @@ class INat21(Source):
 
     @property
     def stray_place(self) -> Path:
-        """Return the folder of the class folders."""
-        return self._root()
+        """Return the archive, or the folder of the class folders."""
+        return self.images if self._packed() else self._root()
 
     def strays(self) -> Iterator[Found]:
         """List what lies among the class folders, and in folders that are no class or repeat a number."""
