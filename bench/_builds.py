@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import luigi
 from _places import RANKS, stored
 
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.settings import settings
-from tol_luigi.tasks.shards import PlanShards, WriteShards, all_shares
+from tol_luigi.tasks.shards import PlanShards, WriteShards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,7 @@ def plan() -> None:
 
 def write(workers: int, splits: tuple[str, ...] = ("train", "val")) -> None:
     """Write the shards of some splits."""
-    tasks = [WriteShards(**share) for share in all_shares(settings()) if share["split"] in splits]
+    tasks = [WriteShards(**share) for share in all_partitions(settings()) if share["split"] in splits]
     _run(tasks, workers)
 
 

@@ -21,8 +21,8 @@ from _table import processor_seconds
 
 from tol_luigi.store.licenses import license_link
 from tol_luigi.store.names import lookup_name
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.settings import settings
-from tol_luigi.tasks.shards import all_shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def catalog(given: Settings, folder: Path) -> None:
     with (folder / "catalog.csv").open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(_HEAD)
-        for share in all_shares(given):
+        for share in all_partitions(given):
             ledger = pq.read_table(given.layout.ledger(**share), columns=["id", "state", "md5"])
             for row in ledger.to_pylist():
                 image = row["id"]
@@ -177,7 +177,7 @@ def catalog(given: Settings, folder: Path) -> None:
 def _licenses(given: Settings, folder: Path, digests: dict[str, str]) -> None:
     """Write the licences down, with all manifests in mind."""
     rights: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(given.eol.media_manifests.iterdir()):
+    for path in sorted(given.source_sections["eol"].media_manifests.iterdir()):
         with path.open(encoding="utf-8", newline="") as file:
             for content, page, *others in csv.reader(file):
                 rights.setdefault((content, page), others)

@@ -19,7 +19,7 @@ def main() -> None:
     tol_luigi.StoreSettings().run()
     for scan in tol_luigi.MakeMapping().requires():
         scan.write_sightings()
-        scan.write_receipt()
+        scan.write_receipt(scan.inputs())
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _columns import CHUNK, below, chosen, decimal, joined, uuids, where
 
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.listings import listing_schema
-from tol_luigi.tasks.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +36,6 @@ PUBLISHED_ID = {"eol": 200, "bioscan": 201, "inat21": 202}
 _SIZE, _BLOCK = 210, 512
 _BYTES = {"eol": 300_000, "inat21": 80_000, "bioscan": 12_000}
 """How long files of a source are, on average."""
-
-_KINDS = {"eol": Eol, "inat21": INat21, "bioscan": Bioscan}
 
 
 def archive_name(number: int) -> str:
@@ -80,7 +76,7 @@ def make_sources(places: Places, life: Life, *, published: bool) -> None:
 @contextlib.contextmanager
 def _listing(path: Path, source: str) -> Iterator[Callable[[str, Numbers, _About], None]]:
     """Write a listing a partition at a time, in the order of their names: the row groups that ``write_listing`` makes."""
-    schema = listing_schema(_KINDS[source].columns)
+    schema = listing_schema(SOURCES[source].columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
 

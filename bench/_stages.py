@@ -16,10 +16,13 @@ from _table import in_a_process, peak_mib, processor_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STAGES = ("MakeMapping", "MakeSplits", "MakeMetadata", "PredictCatalog", "CheckTaxa predicted", "PlanShards")
+STAGES = (
+    *("MakeMapping", "MakeSplits", "MakeMetadata", "PredictCatalog", "CheckPredictedTaxa", "CheckMatches"),
+    "PlanShards",
+)
 """Those before the shards, in their order."""
 
-LATER_STAGES = ("FindDuplicates", "WriteCatalog", "CheckTaxa final")
+LATER_STAGES = ("FindDuplicates", "WriteCatalog", "CheckTaxa")
 """Those after them."""
 
 

@@ -81,8 +81,11 @@ def _write_share(given: Settings, share: Share, every: int, images: int) -> None
         with (folder / shard.name).open("wb") as empty:
             empty.truncate(shard.size)
     task = WriteShards(split=share.split, source=share.source, partition=share.partition)
-    task.receipt_of(share, shards, {"version": __version__, "work": ""}).write(task.receipt_path)
-    task.clone(CheckShards).write_verdict([])
+    task.receipt_of(share, shards, {"version": __version__, "work": ""}, task.inputs()).write(
+        task.receipt_path
+    )
+    check = task.clone(CheckShards)
+    check.write_verdict([], check.inputs())
 
 
 def _repeated(given: Settings, share: Share) -> pa.Table:

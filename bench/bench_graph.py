@@ -169,10 +169,9 @@ def main() -> None:
         if bare:
             child(what, functools.partial(BareRoot, bare[0], int(bare[1])), [Bare, BareRoot])
             return
-        import tol_luigi  # noqa: PLC0415 (it reads the settings that the environment names)
+        from tol_luigi.tasks import public  # noqa: PLC0415 (only a child needs it)
 
-        tasks = [getattr(tol_luigi, name) for name in tol_luigi.__all__]
-        child(what, tol_luigi.BuildCatalog, tasks)
+        child(what, public.BuildCatalog, [getattr(public, name) for name in public.__all__])
         return
     given = arguments(f"{__doc__} --images is the number of tasks.", 2000, repeat=3)
     show_host()

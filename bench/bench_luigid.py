@@ -141,9 +141,9 @@ class Workers:
 
 def child(tasks: int, workers: int, sleep: float, seconds: float) -> None:
     """Measure one luigid, and print what it costs."""
-    from tol_luigi.tasks.sections import cluster  # noqa: PLC0415 (as above)
+    from tol_luigi.tasks.run_sections import ClusterSection  # noqa: PLC0415 (as above)
 
-    given = cluster()
+    given = ClusterSection()
     with tempfile.TemporaryDirectory() as name:
         load = Load(Path(name), tasks)
         try:

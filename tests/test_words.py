@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import luigi
 import pyarrow as pa
@@ -17,8 +18,12 @@ from luigi.task_register import Register
 import tol_luigi
 from tol_luigi.sources import SOURCES
 from tol_luigi.store import catalogs
+from tol_luigi.tasks import public
 from tol_luigi.tasks.luigi_defaults import DEFAULTS
 from tol_luigi.tasks.sections import SECTIONS
+
+if TYPE_CHECKING:
+    from tol_luigi.core.sections import Section, Setting
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,9 +54,9 @@ PARAMETERS = [
 ]
 
 KEYS = [
-    pytest.param(section.get_task_family(), key, parameter, id=f"{section.get_task_family()}.{key}")
+    pytest.param(section.section, key, setting, id=f"{section.section}.{key}")
     for section in SECTIONS
-    for key, parameter in section.get_params()
+    for key, setting in section.settings().items()
 ]
 
 
@@ -98,33 +103,35 @@ def test_every_parameter_has_a_description(parameter: luigi.Parameter) -> None:
 
 def test_there_are_tasks_and_sections_to_look_at() -> None:
     assert {"BuildCatalog", "WriteShards"} <= {task.__name__ for task in TASKS}
-    assert set(CONFIGS) == set(SECTIONS)
+    assert {config.__name__ for config in CONFIGS} == {section.section for section in SECTIONS}
 
 
-@pytest.mark.parametrize("name", tol_luigi.__all__)
-def test_every_public_name_is_a_task(name: str) -> None:
-    assert issubclass(getattr(tol_luigi, name), luigi.Task)
+@pytest.mark.parametrize("name", public.__all__)
+def test_every_public_task_is_a_task(name: str) -> None:
+    assert issubclass(getattr(public, name), luigi.Task)
+    assert getattr(tol_luigi, name) is getattr(public, name)
 
 
 def test_every_task_is_public() -> None:
     bases = {base for task in TASKS for base in task.__mro__[1:]}
-    leaves = [task.__name__ for task in TASKS if task not in bases and not task.__name__.startswith("_")]
-    assert sorted(tol_luigi.__all__) == sorted(leaves)
+    leaves = [task.__name__ for task in TASKS if task not in bases and not inspect.isabstract(task)]
+    assert sorted(public.__all__) == sorted(leaves)
+    assert set(tol_luigi.__all__) == {*leaves, "Dataset", "settings_from"}
 
 
 def test_settings_file_shows_every_section_and_no_other() -> None:
-    assert list(shown_settings()) == [*(section.get_task_family() for section in SECTIONS), *DEFAULTS]
+    assert list(shown_settings()) == [*(section.section for section in SECTIONS), *DEFAULTS]
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=named)
-def test_settings_file_shows_every_key_of_a_section_and_no_other(section: type[luigi.Config]) -> None:
-    assert list(shown_settings()[section.get_task_family()]) == [key for key, _ in section.get_params()]
+def test_settings_file_shows_every_key_of_a_section_and_no_other(section: type[Section]) -> None:
+    assert list(shown_settings()[section.section]) == list(section.settings())
 
 
-@pytest.mark.parametrize(("section", "key", "parameter"), KEYS)
-def test_settings_file_shows_the_default(section: str, key: str, parameter: luigi.Parameter) -> None:
+@pytest.mark.parametrize(("section", "key", "setting"), KEYS)
+def test_settings_file_shows_the_default(section: str, key: str, setting: Setting) -> None:
     shown = shown_settings()[section][key]
-    assert (parameter.parse(shown) if shown else None) == parameter._default
+    assert shown == "" if setting.default is None else setting.kind.parse(shown) == setting.default
 
 
 @pytest.mark.parametrize("section", DEFAULTS)

@@ -1,39 +1,35 @@
-"""Builds TreeOfLife-10M, and datasets like it, as one Luigi graph.
+"""Builds TreeOfLife-10M, and datasets like it, as one Luigi graph, and reads them.
 
-``luigi --module tol_luigi BuildCatalog`` finds the tasks here.
+- :class:`Dataset` opens a finished dataset. It needs no Luigi.
+- The tasks build one: ``luigi --module tol_luigi BuildCatalog``, or ``luigi.build([BuildCatalog()])`` in a program.
+
+Importing this package imports nothing else: its names are loaded when they are asked for. The first task to be loaded
+completes Luigi's own settings (:mod:`tol_luigi.tasks.luigi_defaults`). If Luigi itself does the importing, for
+``--module`` or for a task that a scheduler hands out, all tasks are loaded at once, so that Luigi knows them by their names.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import traceback
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-# Luigi runs each task in a process of its own, forked from this one. What is imported here, it need not import.
-import pandas as pd  # noqa: F401
-import pyarrow.dataset  # noqa: F401
+if TYPE_CHECKING:
+    from tol_luigi.dataset import Dataset
+    from tol_luigi.tasks.public import *  # noqa: F403 (what its own list names)
+    from tol_luigi.tasks.settings_context import settings_from
 
 __version__ = version("tol_luigi")
 
-from tol_luigi.tasks import exit_codes, luigi_defaults
-from tol_luigi.tasks.benchmarks import HashBenchmarks
-from tol_luigi.tasks.build import BuildCatalog
-from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.download import DownloadSources
-from tol_luigi.tasks.duplicates import FindDuplicates
-from tol_luigi.tasks.leaks import ReportLeaks
-from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
-from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
-from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.relabel import RelabelShards
-from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
-from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
-from tol_luigi.tasks.taxa import CheckTaxa
-from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
-
 __all__ = [
     "BuildCatalog",
+    "CheckMatches",
+    "CheckPredictedTaxa",
     "CheckShards",
     "CheckTaxa",
+    "Dataset",
     "DownloadSources",
     "DrawDemonstration",
     "FindDuplicates",
@@ -55,7 +51,39 @@ __all__ = [
     "WriteCatalog",
     "WriteManifest",
     "WriteShards",
+    "settings_from",
 ]
 
-luigi_defaults.apply()
-exit_codes.apply()
+_ELSEWHERE = {"Dataset": "tol_luigi.dataset", "settings_from": "tol_luigi.tasks.settings_context"}
+"""The modules of the public names that are no tasks."""
+
+_LUIGI_LOADERS = {("luigi.cmdline_parser", "_attempt_load_module"), ("luigi.task_register", "load_task")}
+"""The functions, by module, in which Luigi imports a module for its tasks: for ``--module``, and for a task that a
+scheduler hands out."""
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "tol_luigi.tasks.public")), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names as well, loaded or not."""
+    return sorted({*globals(), *__all__})
+
+
+def _is_loaded_by_luigi() -> bool:
+    """Return whether Luigi imports this package for its tasks, directly or through a module of the user's.
+
+    Luigi has no hook for that: ``--module`` is a plain import, after which Luigi looks for the task among those registered.
+    """
+    return any(
+        (frame.f_globals.get("__name__"), frame.f_code.co_name) in _LUIGI_LOADERS
+        for frame, _ in traceback.walk_stack(inspect.currentframe())
+    )
+
+
+if _is_loaded_by_luigi():
+    importlib.import_module("tol_luigi.tasks.luigi_command")

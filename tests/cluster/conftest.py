@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from slurm_rig import Build, Rig, digests, missing, running, written
+from processes import digests
+from slurm_rig import Build, Rig, missing, running, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -182,3 +183,13 @@ class Crew:
 
     def assert_nobody_is_left(self) -> None:
         self.wait_for(lambda: not processes_with(self.mark))
+
+
+def digests(dataset: Path) -> dict[str, str]:
+    """Hash the files of a dataset by name, without what belongs to the run that has built it, or to its sources."""
+    names = {path.relative_to(dataset): path for path in dataset.rglob("*") if path.is_file()}
+    return {
+        str(name): hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in sorted(names.items())
+        if name.parts[0] not in {"run", "sightings"} and ".attempt-" not in path.name
+    }

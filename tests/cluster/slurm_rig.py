@@ -7,7 +7,6 @@ and the Slurm that a machine may have is not touched. Every process is started h
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -32,7 +31,7 @@ from tol_luigi.cluster.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["QUICK", "Build", "Rig", "digests", "free_ports", "missing", "running", "wait_for", "written"]
+__all__ = ["QUICK", "Build", "Rig", "free_ports", "missing", "running", "wait_for", "written"]
 
 Sections = dict[str, dict[str, Any]]
 
@@ -356,16 +355,6 @@ def written(path: Path, sections: Sections) -> Path:
         lines += [f"[{section}]", *(f"{key} = {value}" for key, value in values.items()), ""]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def digests(dataset: Path) -> dict[str, str]:
-    """Hash the files of a dataset by name, without what belongs to the run that has built it, or to its sources."""
-    names = {path.relative_to(dataset): path for path in dataset.rglob("*") if path.is_file()}
-    return {
-        str(name): hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in sorted(names.items())
-        if name.parts[0] not in {"run", "sightings"} and ".attempt-" not in path.name
-    }
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import signal
 import time
 from typing import TYPE_CHECKING
 
-from processes import Crew
-
-from tol_luigi.core.files import ATTEMPT
+from processes import Crew, digests
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,15 +15,6 @@ if TYPE_CHECKING:
 
 SEED = 4
 ROUNDS = 12
-
-
-def digests(directory: Path) -> dict[str, str]:
-    """Hash the files of a dataset by their relative names; what belongs to the run, and scratch files, aside."""
-    return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and ATTEMPT not in path.name and path.relative_to(directory).parts[0] != "run"
-    }
 
 
 def undisturbed(folder: Path) -> dict[str, str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 import time
-from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
 from processes import Crew
 
 from tol_luigi.cluster.client import Scheduler
-from tol_luigi.cluster.run import USER, Address, Run
+from tol_luigi.cluster.run import Address, Run
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -45,20 +43,6 @@ def test_a_wrong_password_is_told_in_one_line(tmp_path: Path) -> None:
         crew.run.password.chmod(0o644)
         with pytest.raises(ClusterError, match="others may read or change the password"):
             crew.status()
-
-
-def test_a_page_of_another_site_cannot_use_the_password_of_the_browser(tmp_path: Path) -> None:
-    with Crew(tmp_path) as crew:
-        crew.start("luigid")
-        address = crew.wait_for(crew.run.read_address)
-        login = base64.b64encode(f"{USER}:{crew.run.read_password()}".encode()).decode()
-        for site, status in {"same-origin": 200, "cross-site": 403}.items():
-            connection = HTTPConnection(address.host, address.port, timeout=10)
-            connection.request(
-                "GET", "/api/task_list", headers={"Authorization": f"Basic {login}", "Sec-Fetch-Site": site}
-            )
-            assert connection.getresponse().status == status
-            connection.close()
 
 
 def test_a_finished_run_tells_its_tasks_by_stage_and_state(tmp_path: Path) -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slurm_rig import digests
+import pytest
+from processes import digests
+from slurm_rig import wait_for
+
+from tol_luigi import slurm
+from tol_luigi.core.errors import DownloadError
+from tol_luigi.downloads.jobs import Order, SlurmJob, run_slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from slurm_rig import Build, Sections
+    from slurm_rig import Build, Rig, Sections
 
 
 SOURCES = ["bioscan", "eol", "inat21", "metadata"]
@@ -50,3 +57,54 @@ def test_each_source_is_a_job_and_builds_the_same(
     run(here, "DownloadSources")
     run(here, "BuildCatalog")
     assert digests(tmp_path / "here" / "built") == by_jobs
+
+
+def nothing(count: int) -> None:
+    del count
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    """An order of no files."""
+    return Order([], tmp_path / "sources.lock", {}, {}, "NO_TOKEN")
+
+
+def test_a_job_is_waited_for_though_the_controller_is_away(asked: Rig, order: Order, tmp_path: Path) -> None:
+    job = SlurmJob("fetch", tmp_path / "100% of jobs", slurm.Request(), before="sleep 12")
+    away = threading.Timer(4, asked.stop_controller)
+    back = threading.Timer(9, asked.start_controller)
+    away.start()
+    back.start()
+    done = run_slurm(order, job, nothing)
+    assert done.fetched == []
+    assert (job.folder / f"fetch-{done.job}.log").exists()
+
+
+def test_the_state_of_a_job_that_ends_too_early_is_named(asked: Rig, order: Order, tmp_path: Path) -> None:
+    job = SlurmJob("fetch", tmp_path, slurm.Request(), before=f"touch {tmp_path}/begun; sleep 100")
+
+    def cancel() -> None:
+        wait_for("it runs", (tmp_path / "begun").exists, 60)
+        asked.ask("scancel", "--name=fetch")
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(DownloadError, match=r"^fetch: Slurm job \d+ ended before it was done, as CANCELLED"):
+        run_slurm(order, job, nothing)
+    canceller.join()
+
+
+def test_a_command_that_is_interrupted_takes_its_job_with_it(
+    asked: Rig, order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = SlurmJob("interrupted", tmp_path, slurm.Request(), before="sleep 100")
+
+    def interrupt(seconds: float) -> None:
+        del seconds
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tol_luigi.downloads.jobs.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_slurm(order, job, nothing)
+    monkeypatch.undo()
+    assert asked.ask("squeue", "--noheader", "--name=interrupted", "--states=PENDING,RUNNING") == ""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from accounted_rig import PROGRAMS, AccountedRig, unable
 from PIL import Image
-from slurm_rig import QUICK, Build, digests, missing, running, wait_for
+from processes import digests
+from slurm_rig import QUICK, Build, missing, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from processes import Crew
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
+from selenium.webdriver.support.expected_conditions import (
+    element_to_be_clickable,
+    text_to_be_present_in_element,
+)
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tol_luigi.cluster.client import Follower
+from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +92,134 @@ def test_the_page_shows_running_tasks_under_a_password(tmp_path: Path, chromium:
 
         (tmp_path / "go").touch()
         assert crew.end_of(foreman) == 0, crew.output()
+
+
+HOSTILE = "'><img src=x onerror=document.title='run'>"
+HARMLESS = "Half"
+GRAPHS = {
+    "svg": ("#graphPlaceholder .graph-node-a", ".popover-title"),
+    "d3": ("#mysvg g.node", ".tipsy-inner"),
+}
+"""The two ways to draw the graph: its nodes, and what is shown over them."""
+SLOW = {"cluster": {"lost_seconds": 600}}
+
+
+def say_hostile_things(crew: Crew) -> str:
+    """Report tasks that bear HTML wherever there is a text, and a script for a link; gives the id of one that runs."""
+    follower = Follower(crew.run, patience=20)
+    worker = f"node:{HOSTILE}"
+    follower.add_worker(worker=worker, info={"workers": 1, "first_task": f"Root_{HOSTILE}"})
+    for family, name in ((HARMLESS, "Half_1"), (HOSTILE, f"{HOSTILE}_2")):
+        follower.add_task(
+            task_id=name,
+            worker=worker,
+            status="PENDING",
+            family=family,
+            module=HOSTILE,
+            params={HOSTILE: HOSTILE},
+            resources={HOSTILE: 1} if family == HOSTILE else {},
+            deps=["Half_3", f"{HOSTILE}_2", f"{HOSTILE}(unknown)"] if family == HARMLESS else [],
+            accepts_messages=True,
+        )
+    running = str(follower.get_work(worker=worker, host=HOSTILE)["task_id"])
+    follower.add_task(task_id="Half_3", worker=worker, family=HARMLESS, status=HOSTILE)
+    with contextlib.suppress(ClusterError):  # luigid cannot compare it, but keeps it
+        follower.add_task(task_id="Half_4", worker=worker, family=HARMLESS, priority=HOSTILE)
+    follower.set_task_status_message(task_id=running, status_message=HOSTILE)
+    follower.set_task_progress_percentage(task_id=running, progress_percentage=50)
+    follower.add_task(
+        task_id=running,
+        worker=worker,
+        status="RUNNING",
+        family=HOSTILE,
+        tracking_url="javascript:document.title='run'",
+        accepts_messages=True,
+    )
+    return running
+
+
+def answer(crew: Crew, task_id: str) -> None:
+    """Answer the message that the page has sent to a task."""
+    follower = Follower(crew.run, patience=20)
+    (message,) = crew.wait_for(lambda: follower.ping(f"node:{HOSTILE}")["rpc_messages"])
+    follower.add_scheduler_message_response(
+        task_id=task_id, message_id=message["kwargs"]["message_id"], response=HOSTILE
+    )
+
+
+def shows_over_a_node(driver: webdriver.Chrome, nodes: str, tip: str, text: str) -> bool:
+    """Go from node to node until one shows a text; the page may be drawing the graph once more."""
+    with contextlib.suppress(StaleElementReferenceException):
+        for node in driver.find_elements(By.CSS_SELECTOR, nodes):
+            ActionChains(driver).move_to_element(node).pause(0.3).perform()
+            if any(text in shown.text for shown in driver.find_elements(By.CSS_SELECTOR, tip)):
+                return True
+    return False
+
+
+def nothing_has_come_in(driver: webdriver.Chrome) -> bool:
+    """Whether all that was reported is text: no element of it is on the page, and no script of it has run."""
+    found = driver.find_elements(By.CSS_SELECTOR, "img[src='x'], [onerror], a[href^='javascript']")
+    return not found and driver.title == "Luigi Task Visualiser"
+
+
+def test_what_tasks_say_stays_text(tmp_path: Path, chromium: webdriver.Chrome) -> None:
+    with Crew(tmp_path, SLOW) as crew:
+        crew.start("luigid")
+        address = crew.wait_for(crew.run.read_address)
+        running = say_hostile_things(crew)
+        page = f"http://tol:{crew.run.read_password()}@{address.host}:{address.port}/static/visualiser/index.html"
+
+        chromium.get(f"{page}#tab=tasks")
+        wait_for(chromium, "#taskTable tbody", HOSTILE)
+        wait_for(chromium, ".sidebar", HOSTILE.partition(".")[0])  # a folder, as a dot is in its name
+        assert nothing_has_come_in(chromium)
+        chromium.find_element(By.CSS_SELECTOR, "#taskTable button.statusMessage").click()
+        wait_for(chromium, "#statusMessageModal pre", HOSTILE)
+        assert nothing_has_come_in(chromium)
+
+        chromium.get("about:blank")
+        chromium.get(f"{page}#tab=tasks")
+        WebDriverWait(chromium, PAGE_SECONDS).until(
+            element_to_be_clickable((By.CSS_SELECTOR, "#taskTable button.schedulerMessage"))
+        ).click()
+        asking = WebDriverWait(chromium, PAGE_SECONDS).until(
+            element_to_be_clickable((By.CSS_SELECTOR, "#schedulerMessageInput"))
+        )
+        asking.send_keys("how are you?")
+        chromium.find_element(By.CSS_SELECTOR, "#schedulerMessageAwaitResponse").click()
+        chromium.find_element(By.CSS_SELECTOR, "#schedulerMessageButton").click()
+        answer(crew, running)
+        wait_for(chromium, "#schedulerMessageResponse pre", HOSTILE)
+        assert nothing_has_come_in(chromium)
+
+        for visualisation, (nodes, tip) in GRAPHS.items():
+            graph = {"tab": "graph", "taskId": "Half_1", "visType": visualisation}
+            chromium.get("about:blank")
+            chromium.get(f"{page}#{urlencode(graph)}")
+            wait_for(chromium, nodes, HARMLESS)
+            crew.wait_for(partial(shows_over_a_node, chromium, nodes, tip, HOSTILE))
+            assert nothing_has_come_in(chromium)
+
+        chromium.get("about:blank")
+        chromium.get(f"{page}#tab=workers")
+        wait_for(chromium, "#workerList", HOSTILE)
+        assert nothing_has_come_in(chromium)
+
+
+def test_the_buttons_of_the_page_change_what_they_are_for(tmp_path: Path, chromium: webdriver.Chrome) -> None:
+    with Crew(tmp_path, SLOW) as crew:
+        crew.start("luigid")
+        address = crew.wait_for(crew.run.read_address)
+        follower = Follower(crew.run, patience=20)
+        follower.add_task(task_id="Half_1", worker="node:1", status="PENDING", family="Half", params={})
+        follower.get_work(worker="node:1", host="node")
+        page = f"http://tol:{crew.run.read_password()}@{address.host}:{address.port}/static/visualiser/index.html"
+        chromium.get("about:blank")
+        chromium.get(f"{page}#tab=tasks")
+        for button in ("#taskTable .markAsDone", "#pause-form .toggle"):
+            WebDriverWait(chromium, PAGE_SECONDS).until(
+                element_to_be_clickable((By.CSS_SELECTOR, button))
+            ).click()
+        crew.wait_for(lambda: crew.status().counts == {"Half": {"DONE": 1}})
+        crew.wait_for(lambda: follower.is_paused() == {"paused": True})

@@ -116,7 +116,10 @@ def test_a_local_build_that_fails_still_says_so(tmp_path: Path) -> None:
     assert done.returncode == 30, done.stderr
 
 
-def test_the_exit_code_is_patched_once() -> None:
-    before = luigi.execution_summary._summary_dict
+def test_the_exit_code_is_patched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = luigi.execution_summary._summary_dict
+    monkeypatch.setattr(luigi.execution_summary, "_summary_dict", original)  # put back at the end
     exit_codes.apply()
-    assert luigi.execution_summary._summary_dict is before
+    patched = luigi.execution_summary._summary_dict
+    exit_codes.apply()
+    assert luigi.execution_summary._summary_dict is patched

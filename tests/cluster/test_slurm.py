@@ -8,12 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from slurm_rig import Rig, wait_for
 
-from tol_luigi.cluster import slurm
-from tol_luigi.cluster.pool import more_memory, seconds_of
+from tol_luigi import slurm
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -110,43 +107,3 @@ def test_requeued_job_starts_anew(asked: Rig, script: Callable[[str], Path], tmp
     slurm.requeue(job)
     wait_for("it runs again", lambda: len((tmp_path / "starts").read_text().splitlines()) == 2, 60)
     slurm.cancel([job])
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("30", 1800),
-        ("30:15", 1815),
-        ("12:00:00", 43200),
-        ("2-0", 172800),
-        ("1-02:30", 95400),
-        ("1-02:30:15", 95415),
-    ],
-)
-def test_times_are_read_as_sbatch_reads_them(text: str, seconds: int) -> None:
-    assert seconds_of(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("now", "most", "then"),
-    [
-        pytest.param("4G", "32G", "8G", id="twice"),
-        pytest.param("4G", "6G", "6G", id="up to the most"),
-        pytest.param("4G", "4096M", None, id="the most already"),
-        pytest.param("700M", "1G", "1G", id="units differ"),
-        pytest.param(None, "4G", None, id="the cluster's default"),
-        pytest.param("4G", None, None, id="never more"),
-    ],
-)
-def test_more_memory(now: str | None, most: str | None, then: str | None) -> None:
-    assert more_memory(now, most) == then
-
-
-@given(st.integers(1, 100), st.integers(1, 100_000))
-def test_memory_stops_growing_at_the_most(now: int, most: int) -> None:
-    memory: str | None = f"{now}M"
-    steps = []
-    while memory:
-        steps.append(int(memory[:-1]))
-        memory = more_memory(memory, f"{most}M")
-    assert steps[-1] == max(now, most)

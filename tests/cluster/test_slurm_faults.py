@@ -10,9 +10,10 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from slurm_rig import QUICK, Build, digests, wait_for
+from processes import digests
+from slurm_rig import QUICK, Build, wait_for
 
-from tol_luigi.cluster import slurm
+from tol_luigi import slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slurm_rig import Build, digests, wait_for
+from processes import digests
+from slurm_rig import Build, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

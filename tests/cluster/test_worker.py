@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -107,6 +108,19 @@ def test_a_task_that_is_killed_alone_is_told_as_failed_and_tried_again(tmp_path:
         assert "died unexpectedly with exit code -9" in crew.output()
 
 
+def test_the_exit_code_of_a_task_that_is_killed_is_recorded(tmp_path: Path) -> None:
+    with Crew(tmp_path, {"cluster": {"retries": 1}}, TASKS) as crew:
+        crew.start("luigid")
+        foreman = crew.start("foreman")
+        crew.start("worker")
+        ((name, pid),) = crew.wait_for(lambda: notes(crew))
+        os.kill(pid, signal.SIGKILL)
+        go(crew)
+        assert crew.end_of(foreman) == 30, crew.output()
+        (failure,) = crew.result()["failures"]
+        assert (failure["exit_code"], failure["parameters"]) == (-signal.SIGKILL, {"name": name})
+
+
 @pytest.mark.parametrize("to_all", [False, True], ids=["to the worker", "to its task as well"])
 def test_a_worker_that_gets_sigusr1_finishes_its_task_and_leaves(tmp_path: Path, to_all: bool) -> None:
     with Crew(tmp_path, tasks=TASKS) as crew:
@@ -167,6 +181,33 @@ def test_every_attempt_at_a_task_has_a_log_which_the_status_names(tmp_path: Path
         crew.start("worker")
         assert crew.end_of(foreman) == 0, crew.output()
         assert "at work" in (crew.run.log(running.task_id, 2)).read_text(encoding="utf-8")
+
+
+FAILING = """
+from tol_luigi.core.errors import TableError
+from tol_luigi.tasks.base import DatasetTask
+
+class Root(DatasetTask):
+    def complete(self):
+        return False
+    def run(self):
+        raise TableError("/nowhere/table.csv", "is empty", "Fetch it again")
+"""
+
+
+def test_an_expected_error_is_one_line_in_the_log_and_for_luigid(tmp_path: Path) -> None:
+    line = "/nowhere/table.csv: is empty. Fetch it again."
+    with Crew(tmp_path, {"cluster": {"retries": 1}}, FAILING) as crew:
+        crew.start("luigid")
+        foreman = crew.start("foreman")
+        crew.start("worker")
+        assert crew.end_of(foreman) == 30, crew.output()
+        (log,) = crew.run.logs.glob("Root*.log")
+        said = [text for text in log.read_text(encoding="utf-8").splitlines() if line in text]
+        assert said == [f"tol_luigi: Root: {line}"]
+        assert line in json.dumps(crew.result())
+        everything = crew.output() + log.read_text(encoding="utf-8") + json.dumps(crew.result())
+        assert "Traceback" not in everything
 
 
 class Late(luigi.Task):

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tol_luigi.command.line import parser
+from tol_luigi.command import why
+from tol_luigi.command.line import main, parser
+from tol_luigi.tasks.error_lines import BUG
 
 Tol = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -112,3 +114,30 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] in {"0", "25"}
+
+
+def raising(error: Exception) -> Callable[[Any], int]:
+    def verb(_: Any) -> int:
+        raise error
+
+    return verb
+
+
+def test_a_limit_of_the_system_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(why, "why", raising(MemoryError()))
+
+    assert main(["why", "1"]) == 40
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tol: this process: no memory is left")
+
+
+def test_a_fault_of_the_program_keeps_its_traceback_and_is_to_be_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(why, "why", raising(KeyError("x")))
+
+    assert main(["why", "1"]) == 40
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert (first, last) == ("Traceback (most recent call last):", f"tol: {BUG}.")

@@ -29,6 +29,12 @@ def test_the_text_is_one_clear_line(error: type[TolError]) -> None:
     assert isinstance(raised, TolError)
 
 
+def test_a_message_of_a_library_with_line_breaks_is_one_line() -> None:
+    raised = TolError("rows.jsonld", "breaks off (premature EOF\n       \n   ------^\n)", "Fetch it again")
+
+    assert str(raised) == "rows.jsonld: breaks off (premature EOF ------^ ). Fetch it again."
+
+
 @pytest.mark.parametrize("error", EVERY, ids=lambda error: f"{error.__name__} travels between processes")
 def test_an_error_pickles(error: type[TolError]) -> None:
     sent = error(Path("a/b.csv"), "is empty", "Fetch it again")

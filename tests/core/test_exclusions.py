@@ -5,6 +5,7 @@ import pytest
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources.eol import EOL
 
 CONTENT = {
     "Mobula birostris": [
@@ -22,7 +23,7 @@ def unseen() -> Exclusions:
 
 
 def test_counts(unseen: Exclusions) -> None:
-    assert (unseen.images, unseen.files, unseen.species) == (2, 3, 2)
+    assert (len(unseen.listed_keys(EOL.key)), unseen.files, unseen.species) == (2, 3, 2)
     assert unseen.unread == ("Animalia-Cnidaria-Anthozoa----",)
 
 
@@ -31,7 +32,9 @@ def test_counts(unseen: Exclusions) -> None:
     [(10431575, 49672921, True), (49672921, 10431575, False), (1056352, 7, False)],
 )
 def test_match_images(unseen: Exclusions, content_id: int, page_id: int, matches: bool) -> None:
-    assert unseen.match_images([(content_id, page_id)]) == ({(content_id, page_id)} if matches else set())
+    assert unseen.match_images(EOL.key, [(content_id, page_id)]) == (
+        {(content_id, page_id)} if matches else set()
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_species_stay_where_the_list_is_of_images() -> None:
     seen = Exclusions("seen.json", CONTENT, with_species=False)
 
     assert not seen.match_species(Taxon.of(species="Mobula birostris"))
-    assert seen.match_images([(10431575, 49672921)])
+    assert seen.match_images(EOL.key, [(10431575, 49672921)])
     assert seen.species == 2
 
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tol_luigi.core.errors import DiskError, MappingError
+from tol_luigi.core.errors import DamagedError, DiskError, MappingError
 from tol_luigi.core.files import (
     ATTEMPT,
     clear_disk_errors,
     committed,
     read_json,
+    remove,
     remove_leftovers,
     scratch_beside,
     sha256_file,
@@ -314,3 +315,19 @@ def test_a_folder_that_may_not_be_written_to_is_one_clear_line(tmp_path: Path) -
     tmp_path.chmod(0o555)
     with pytest.raises(DiskError, match="its folder may not be written to"):
         write_json(tmp_path / "deep" / "a.json", {})
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.json" / "mine").mkdir(parents=True)
+    for act in (lambda path: write_json(path, 1), remove):
+        with pytest.raises(DamagedError, match=r"a\.json: is a folder, where a file belongs\. Move it away"):
+            act(tmp_path / "a.json")
+    assert (tmp_path / "a.json" / "mine").is_dir()
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "receipts").write_bytes(b"mine")
+    for name in ("a.json", "deeper/a.json"):
+        with pytest.raises(DamagedError, match="receipts: is a file, where a folder belongs"):
+            write_json(tmp_path / "receipts" / name, 1)
+    assert (tmp_path / "receipts").read_bytes() == b"mine"

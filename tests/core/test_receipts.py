@@ -49,10 +49,13 @@ def test_any_change_of_a_receipt_makes_it_none(tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     RECEIPT.write(path)
     content = path.read_bytes()
-    blanks = {place for place, byte in enumerate(content) if byte in b" \n"}  # which say nothing in JSON
-    for place in set(range(len(content))) - blanks:
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        assert read_receipt(path) is None, content[max(0, place - 9) : place + 9]
+    for place in range(len(content)):
+        for other in (bytes([content[place] ^ 1]), b"", b" " + content[place : place + 1]):
+            path.write_bytes(content[:place] + other + content[place + 1 :])
+            assert read_receipt(path) is None, content[max(0, place - 9) : place + 9]
+    for other in (content + b"\n", content.replace(b"\n", b"\r\n")):
+        path.write_bytes(other)
+        assert read_receipt(path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b'"x"', b'{"checksum": 1}', b"\xff", b"{"])

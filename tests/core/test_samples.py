@@ -64,3 +64,14 @@ def test_unknown_ranks_leave_no_gap() -> None:
     assert made["taxonTag_com.txt"] == (
         "a photo of kingdom Animalia family Apidae genus Apis species mellifera with common name honey bee."
     )
+
+
+@pytest.mark.parametrize("sign", ["\0", "\n", "\r\n", "\u2028"])
+def test_every_text_is_one_line_whatever_the_names_hold(sign: str) -> None:
+    taxon = Taxon(genus="apis", species=f"mellifera{sign}carnica")
+    for text in texts(taxon, f"honey{sign}bee").values():
+        assert sign not in text
+        assert text.splitlines() == [text]
+    assert texts(taxon, f"honey{sign}bee")["taxonTag_com.txt"] == (
+        "a photo of genus Apis species mellifera carnica with common name honey bee."
+    )

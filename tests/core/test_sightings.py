@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tol_luigi.core.sightings import find_change, folders_of, read_sightings, write_sightings
+from tol_luigi.core.sightings import (
+    changed_within,
+    find_change,
+    folders_of,
+    look,
+    read_sightings,
+    write_sightings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def test_folders_of() -> None:
-    assert folders_of(["a/b/1.jpg", "a/b/2.jpg", "c/3.jpg", "4.jpg", "empty/"]) == ["", "a", "a/b", "c"]
+    assert folders_of(["a/b/1.jpg", "a/b/2.jpg", "c/3.jpg", "4.jpg", "empty/"]) == [
+        "",
+        "a",
+        "a/b",
+        "c",
+        "empty",
+    ]
     assert folders_of([]) == [""]
 
 
@@ -66,7 +79,7 @@ def test_find_change(
 ) -> None:
     for path in (tmp_path / "table.csv", tmp_path / "images", tmp_path / "images" / "a"):
         os.utime(path, ns=(10**18, 10**18))
-    write_sightings(tmp_path / "seen.json", places)
+    write_sightings(tmp_path / "seen.json", {name: look(*place) for name, place in places.items()})
     change(tmp_path)
     seen = read_sightings(tmp_path / "seen.json")
 
@@ -76,7 +89,7 @@ def test_find_change(
 
 
 def test_a_place_that_moves_is_the_same(places: dict[str, tuple[Path, list[str]]], tmp_path: Path) -> None:
-    write_sightings(tmp_path / "seen.json", places)
+    write_sightings(tmp_path / "seen.json", {name: look(*place) for name, place in places.items()})
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     seen = read_sightings(tmp_path / "seen.json")
 
@@ -88,7 +101,17 @@ def test_a_place_that_moves_is_the_same(places: dict[str, tuple[Path, list[str]]
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b'{"[x] images": []}'])
 def test_what_cannot_be_read_was_not_seen(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "seen.json").write_bytes(content)
-    assert read_sightings(tmp_path / "seen.json") is None
+    assert read_sightings(tmp_path / "seen.json") == {}
+
+
+def test_what_has_changed_within_a_time(places: dict[str, tuple[Path, list[str]]]) -> None:
+    place, parts = places["[x] images"]
+    os.utime(place, ns=(10, 10))
+    os.utime(place / "a", ns=(20, 20))
+    seen = look(place, [*parts, "absent"])
+
+    assert [changed_within(seen, began, 30) for began in (10, 11, 20, 21)] == ["", "a", "a", None]
+    assert changed_within(seen, 11, 19) is None

@@ -40,10 +40,10 @@ def test_the_last_itis_row_of_a_species_wins() -> None:
 def test_the_first_source_wins() -> None:
     names = CommonNames()
     names.add_itis(BEE, "honey bee", "English")
-    names.add_inaturalist("Apis mellifera", "Apis mellifera", "Western Honey Bee")
-    names.add_inaturalist("Apis cerana", "Apis cerana", "Eastern Honey Bee")
-    names.add_eol("<i>Apis cerana</i>", "Asian honey bee")
-    names.add_eol("<i>Apis</i>", "bees")
+    names.add_as_written("Apis mellifera", "Apis mellifera", "Western Honey Bee")
+    names.add_as_written("Apis cerana", "Apis cerana", "Eastern Honey Bee")
+    names.add_cleaned("<i>Apis cerana</i>", "Asian honey bee")
+    names.add_cleaned("<i>Apis</i>", "bees")
     assert names.entries() == {
         "Apis mellifera": "honey bee",
         "Apis cerana": "Eastern Honey Bee",
@@ -53,8 +53,8 @@ def test_the_first_source_wins() -> None:
 
 def test_inaturalist_names_count_under_both_names() -> None:
     names = CommonNames()
-    names.add_inaturalist("Brassica oleracea", "Brassica oleracea italica", "broccoli")
-    names.add_inaturalist("Brassica oleracea", "", "cabbage")
+    names.add_as_written("Brassica oleracea", "Brassica oleracea italica", "broccoli")
+    names.add_as_written("Brassica oleracea", "", "cabbage")
     assert names.entries() == {"Brassica oleracea": "broccoli", "Brassica oleracea italica": "broccoli"}
 
 
@@ -80,7 +80,7 @@ def test_eol_names_are_cleaned_and_their_keys_lose_markup_only(
     canonical_form: str, vernacular: str, entries: dict[str, str]
 ) -> None:
     names = CommonNames()
-    names.add_eol(canonical_form, vernacular)
+    names.add_cleaned(canonical_form, vernacular)
     assert names.entries() == entries
 
 
@@ -95,17 +95,17 @@ def test_eol_names_are_cleaned_and_their_keys_lose_markup_only(
 def test_names_that_cleaning_has_changed_are_known(vernacular: str, rules: set[NameRule]) -> None:
     names = CommonNames()
     names.add_itis(BEE, "honey bee", "English")
-    names.add_eol("Apis mellifera", "Honey Bee")
-    names.add_eol("Corvus corax", vernacular)
+    names.add_cleaned("Apis mellifera", "Honey Bee")
+    names.add_cleaned("Corvus corax", vernacular)
     assert names.rules(Taxon.of(species="Corvus corax")) == rules
     assert names.rules(BEE) == set()
 
 
 def test_empty_names_leave_room_for_later_ones() -> None:
     names = CommonNames()
-    names.add_eol("Apis", " ")
-    names.add_eol("Apis", "(Apis)")
-    names.add_eol("Apis", "bees")
+    names.add_cleaned("Apis", " ")
+    names.add_cleaned("Apis", "(Apis)")
+    names.add_cleaned("Apis", "bees")
     assert names.entries() == {"Apis": "bees"}
 
 

@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 
 from tol_luigi import demonstration
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources.bioscan import BioscanReader
+from tol_luigi.sources.eol import EolReader
+from tol_luigi.sources.inat21 import INat21Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tol_luigi.core.source import Source
+    from tol_luigi.core.source import Reader
 
 EOL_COUNT, INAT21_COUNT, BIOSCAN_COUNT = 56, 40, 24
 SECONDS = 30  # a slow machine that does other things; it takes two
@@ -217,11 +217,10 @@ def test_partitions_are_what_is_drawn(drawn: Path) -> None:
 
 def test_the_sources_agree_on_partitions_and_find_every_image(drawn: Path) -> None:
     given = demonstration.settings(drawn)
-    metadata = Path(given["bioscan"]["metadata"])
-    sources: dict[str, Source] = {
-        "eol": Eol(Path(given["eol"]["images"])),
-        "bioscan": Bioscan(Path(given["bioscan"]["images"]), int(given["bioscan"]["partitions"]), metadata),
-        "inat21": INat21(Path(given["inat21"]["images"]), int(given["inat21"]["partitions"])),
+    sources: dict[str, Reader] = {
+        "eol": EolReader(Path(given["eol"]["images"])),
+        "bioscan": BioscanReader(Path(given["bioscan"]["images"]), int(given["bioscan"]["partitions"])),
+        "inat21": INat21Reader(Path(given["inat21"]["images"]), int(given["inat21"]["partitions"])),
     }
     for (name, source), count in zip(sources.items(), (EOL_COUNT, BIOSCAN_COUNT, INAT21_COUNT), strict=True):
         assert source.partitions() == demonstration.PARTITIONS[name]
@@ -230,7 +229,7 @@ def test_the_sources_agree_on_partitions_and_find_every_image(drawn: Path) -> No
         assert [image for image in found if image.state is not None] == []
         assert {image.partition for image in found} == set(demonstration.PARTITIONS[name])
         assert len(found) == count
-        assert list(source.strays()) == []
+        assert list(source.unlisted()) == []
 
 
 def test_archives_tell_nothing_of_their_making(drawn: Path) -> None:

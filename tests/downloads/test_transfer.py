@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import json
 import logging
@@ -105,6 +106,84 @@ def test_a_file_without_length_arrives(server: Any, arrives: Any) -> None:
     server.add("/a/file.bin", MIB)
     server.faults.ranges, server.faults.chunked = False, True
     arrives()
+
+
+TEXT = b"taxonID\tscientificName\n" * 400_000
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+def test_what_a_server_packs_unasked_is_unpacked(
+    server: Any, arrives: Any, coding: str, *, ranges: bool
+) -> None:
+    server.files["/a/table.tsv"] = TEXT
+    server.faults.encoding, server.faults.ranges = coding, ranges
+    if not ranges:  # then every answer is packed, and the checksum is that of the packed bytes
+        packed = hashlib.md5(server.faults.encode(TEXT)).digest()  # noqa: S324 (as servers send it)
+        server.faults.headers = {"Digest": f"md5={base64.b64encode(packed).decode()}"}
+
+    assert arrives("/a/table.tsv").sha256 == sha256(TEXT)
+
+
+def test_a_checksum_of_the_settings_is_that_of_the_unpacked_file(
+    server: Any, arrives: Any, is_refused: Any
+) -> None:
+    server.files["/a/table.tsv"] = TEXT
+    server.faults.encoding = "gzip"
+    packed = sha256(server.faults.encode(TEXT))
+
+    assert "SHA256" in is_refused("/a/table.tsv", checksum=f"sha256:{packed}")
+    arrives("/a/table.tsv", checksum=f"sha256:{sha256(TEXT)}")
+
+
+def test_a_server_that_begins_to_pack_in_the_middle_is_gone_on_with(server: Any, arrives: Any) -> None:
+    content = server.add("/a/file.bin", SIZE)
+
+    def begin() -> None:
+        server.faults.encoding = "gzip"
+
+    server.faults.after = (MIB, begin)
+    server.faults.cut_after = [MIB]
+    assert arrives().sha256 == sha256(content)
+
+
+def test_a_packed_answer_that_breaks_off_is_asked_for_again(server: Any, arrives: Any) -> None:
+    server.add("/a/file.bin", MIB)
+    server.faults.encoding, server.faults.chunked, server.faults.ranges = "gzip", True, False
+    server.faults.cut_after = [MIB // 2, MIB // 2]
+    arrives()
+
+
+@pytest.mark.parametrize(
+    ("coding", "encode", "reason"),
+    [
+        pytest.param("br", bytes, "encoded as br", id="a coding that is not undone"),
+        pytest.param("gzip, gzip", bytes, "encoded as gzip, gzip", id="two codings"),
+        pytest.param("gzip", bytes, "the server says gzip", id="gzip that is none"),
+        pytest.param(
+            "gzip", lambda content: gzip.compress(content)[:-8] + bytes(8), "gzip", id="damaged gzip"
+        ),
+    ],
+)
+def test_what_cannot_be_unpacked_gets_no_name(
+    server: Any, is_refused: Any, coding: str, encode: Any, reason: str
+) -> None:
+    server.add("/a/file.bin", 1000)
+    server.faults.encoding, server.faults.encode = coding, encode
+
+    assert reason in is_refused()
+
+
+@pytest.mark.parametrize("twice", [True, False], ids=["packed once more", "packed by itself"])
+def test_an_archive_keeps_its_own_gzip(server: Any, arrives: Any, *, twice: bool) -> None:
+    server.files["/a/train.tar.gz"] = server.faults.encode(server.add("/a/train.tar", SIZE))
+    server.faults.encoding = "x-gzip"
+    if not twice:
+        server.faults.encode = bytes
+    arrives("/a/train.tar.gz")
+
+    asked = {headers.get("Range") for _, headers in server.requests}
+    assert twice or len(asked) > 2  # it comes in parts, and can be gone on with
 
 
 def test_what_is_there_is_not_asked_for_again(server: Any, arrives: Any) -> None:

@@ -10,7 +10,14 @@ from tol_luigi.report.forecast import Forecast, Left, Making, Room, Stock, cost,
 
 MAKING = Making(224, 224, 100, "exact", 10_000, 5, 10, 900_000_000)
 EOL = Stock(
-    "eol", "/data/eol", 6_600_000, 1_900_000_000_000, is_archive=True, is_counted=False, partitions=63
+    "eol",
+    "/data/eol",
+    6_600_000,
+    1_900_000_000_000,
+    is_archive=True,
+    is_counted=False,
+    partitions=63,
+    bytes_per_pixel=0.21,
 )
 STAGES = ["ScanPartition", "PredictCatalog", "WriteShards"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.bioscan import Bioscan
+from tol_luigi.sources.bioscan import BIOSCAN, BioscanReader
 
 if TYPE_CHECKING:
     from tol_luigi.core.source import FileContent, Found
@@ -23,11 +23,11 @@ N = State.NO_IMAGE
 B = State.BAD_NAME
 
 
-def scanned(source: Bioscan) -> list[Found]:
-    return [row for listing in source.listings() for row in source.scan(listing)] + list(source.strays())
+def scanned(source: BioscanReader) -> list[Found]:
+    return [row for listing in source.listings() for row in source.scan(listing)] + list(source.unlisted())
 
 
-def keys(source: Bioscan) -> dict[tuple[int | str, ...], FileContent]:
+def keys(source: BioscanReader) -> dict[tuple[int | str, ...], FileContent]:
     rows = [row for row in scanned(source) if row.key]
     found = {}
     for partition in source.partitions():
@@ -39,7 +39,7 @@ def keys(source: Bioscan) -> dict[tuple[int | str, ...], FileContent]:
 
 
 def test_columns() -> None:
-    assert [(column.name, column.catalog, column.type) for column in Bioscan.columns] == [
+    assert [(column.name, column.catalog, column.type) for column in BIOSCAN.columns] == [
         ("part", "bioscan_part", int),
         ("filename", "bioscan_filename", str),
     ]
@@ -48,7 +48,7 @@ def test_columns() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_parts_are_partitions(pack: Pack, form: str) -> None:
     files = {f"part{part}/a.jpg": b"%d" % part for part in (1, 2, 10, 113)}
-    source = Bioscan(pack(form, files), 113)
+    source = BioscanReader(pack(form, files), 113)
 
     assert keys(source) == {(part, "a.jpg"): b"%d" % part for part in (1, 2, 10, 113)}
     if form == "folder":
@@ -59,7 +59,7 @@ def test_parts_are_partitions(pack: Pack, form: str) -> None:
 
 
 def test_more_parts_than_partitions(pack: Pack) -> None:
-    source = Bioscan(pack("folder", {f"part{part}/a.jpg": b"" for part in (1, 2, 3, 4, 14)}), 3)
+    source = BioscanReader(pack("folder", {f"part{part}/a.jpg": b"" for part in (1, 2, 3, 4, 14)}), 3)
 
     assert source.partitions() == ("part1", "part2", "part3")
     assert [row.key for row in source.scan("part2")] == [(2, "a.jpg"), (14, "a.jpg")]
@@ -79,12 +79,12 @@ def test_all_forms_give_the_same_keys_and_bytes(pack: Pack, files: dict[str, byt
     expected = {(int(name.split("/")[0][4:]), name.split("/")[1]): content for name, content in files.items()}
 
     for form in FORMS:
-        assert keys(Bioscan(pack(form, files), count)) == expected
+        assert keys(BioscanReader(pack(form, files), count)) == expected
 
 
 @pytest.mark.parametrize("form", PACKED)
 def test_parts_lie_at_any_depth_of_an_archive(pack: Pack, form: str) -> None:
-    source = Bioscan(pack(form, {"bioscan/images/cropped_256/part7/a.jpg": b"x"}), 113)
+    source = BioscanReader(pack(form, {"bioscan/images/cropped_256/part7/a.jpg": b"x"}), 113)
 
     [row] = source.scan("archive")
     assert (row.key, row.partition) == ((7, "a.jpg"), "part7")
@@ -108,7 +108,8 @@ def test_parts_lie_at_any_depth_of_an_archive(pack: Pack, form: str) -> None:
 )
 def test_what_fits_no_part_says_why(pack: Pack, form: str, name: str, state: State, reason: str) -> None:
     rows = {
-        row.member.name: row for row in scanned(Bioscan(pack(form, {"part1/a.jpg": b"x", name: b"y"}), 9))
+        row.member.name: row
+        for row in scanned(BioscanReader(pack(form, {"part1/a.jpg": b"x", name: b"y"}), 9))
     }
 
     assert (rows[name].state, rows[name].reason, rows[name].key) == (state, reason, None)
@@ -120,16 +121,16 @@ def test_a_part_without_images(pack: Pack) -> None:
     place = pack("folder", {"part1/a.jpg": b"x"})
     (place / "part2").mkdir()
 
-    [row] = Bioscan(place, 9).scan("part2")
+    [row] = BioscanReader(place, 9).scan("part2")
     assert (row.member.name, row.state, row.partition) == ("part2/", N, "part2")
 
 
 def test_a_wrong_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file"):
-        Bioscan(tmp_path / "images", 3).partitions()
+        BioscanReader(tmp_path / "images", 3).partitions()
     (tmp_path / "part04").mkdir()
     with pytest.raises(SourceError, match="holds no folder part1, part2, …"):
-        Bioscan(tmp_path, 3).partitions()
+        BioscanReader(tmp_path, 3).partitions()
 
 
 def test_a_cut_archive(pack: Pack) -> None:
@@ -137,12 +138,12 @@ def test_a_cut_archive(pack: Pack) -> None:
     place.write_bytes(place.read_bytes()[:-9])
 
     with pytest.raises(ArchiveError, match="is not whole"):
-        list(Bioscan(place, 3).scan("archive"))
+        list(BioscanReader(place, 3).scan("archive"))
 
 
 def test_the_sample(shared: Path) -> None:
     place = shared / "sample/bioscan"
-    source = Bioscan(place, 113)
+    source = BioscanReader(place, 113)
     rows = scanned(source)
 
     assert source.partitions() == ("part1", "part2", "part3")
@@ -158,7 +159,7 @@ def test_the_hostile_sample(shared: Path, pack: Pack, form: str) -> None:
     if form != "folder":
         files = sorted(path for path in place.rglob("*") if path.is_file())
         place = pack(form, {str(path.relative_to(place)): path.read_bytes() for path in files})
-    rows = {row.member.name: (row.state, row.key) for row in scanned(Bioscan(place, 113))}
+    rows = {row.member.name: (row.state, row.key) for row in scanned(BioscanReader(place, 113))}
 
     assert rows == {
         "part4/BIOUG98000-A01.jpg": (None, (4, "BIOUG98000-A01.jpg")),

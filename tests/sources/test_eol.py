@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.sources import SOURCES
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.eol import EOL, EolReader
 
 if TYPE_CHECKING:
     from tol_luigi.core.source import Found
@@ -28,17 +28,24 @@ UUID = "ccb85d5c-fe01-47bd-ae99-8b98d09e69d4"
 
 
 def judged(pack: Pack, name: str) -> Found:
-    [row] = Eol(pack("tar", {name: b"x"}, "image_set_01")).scan("image_set_01")
+    [row] = EolReader(pack("tar", {name: b"x"}, "image_set_01")).scan("image_set_01")
     return row
 
 
 def test_the_source_is_known() -> None:
     assert list(SOURCES) == ["eol", "bioscan", "inat21", "folder"]
-    assert SOURCES["eol"] is Eol
-    assert [(column.name, column.catalog, column.type) for column in Eol.columns] == [
+    assert SOURCES["eol"] is EOL
+    assert [(column.name, column.catalog, column.type) for column in EOL.columns] == [
         ("content_id", "eol_content_id", int),
         ("page_id", "eol_page_id", int),
     ]
+
+
+def test_an_archive_without_an_ending_is_a_partition_of_its_full_name(pack: Pack, tmp_path: Path) -> None:
+    place = pack("tar.gz", {GOOD: b"x"}, "image_set_01").rename(tmp_path / "download")
+
+    assert EolReader(place).partitions() == ("download",)
+    assert [row.partition for row in EolReader(place).scan("download")] == ["download"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_a_name_that_fits_neither_style_says_why(pack: Pack, name: str, reason: 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_any_name_at_all_gets_one_row(pack: Pack, name: str) -> None:
-    rows = list(Eol(pack("tar", {name: b"x"}, "x")).scan("x"))
+    rows = list(EolReader(pack("tar", {name: b"x"}, "x")).scan("x"))
 
     assert len(rows) <= 1
     assert all(bool(row.state) == bool(row.reason) for row in rows)
@@ -117,7 +124,7 @@ def test_a_folder_of_archives_and_folders(tmp_path: Path, pack: Pack) -> None:
         "._image_set_02.tar.gz",
     ):
         (tmp_path / name).touch()
-    source = Eol(tmp_path)
+    source = EolReader(tmp_path)
 
     assert source.partitions() == ("image_set_01", "image_set_02", "image_set_03", "image_set_10")
     assert source.listings() == source.partitions()
@@ -125,7 +132,7 @@ def test_a_folder_of_archives_and_folders(tmp_path: Path, pack: Pack) -> None:
         [found] = source.scan(partition)
         assert (found.partition, found.member.name, found.key) == (partition, GOOD, (12784812, 51655800))
         assert list(source.read(partition, [found.member])) == [(0, b"x")]
-    assert [(row.member.name, row.state, row.partition) for row in source.strays()] == [
+    assert [(row.member.name, row.state, row.partition) for row in source.unlisted()] == [
         ("._image_set_02.tar.gz", State.NO_IMAGE, ""),
         (f".cache/{GOOD}", State.NO_IMAGE, ""),
         (".image_set_08.tar.gz.part", State.NO_IMAGE, ""),
@@ -133,12 +140,12 @@ def test_a_folder_of_archives_and_folders(tmp_path: Path, pack: Pack) -> None:
         ("image_set_09.tar.gz.part", State.NO_IMAGE, ""),
         ("notes.md", State.NO_IMAGE, ""),
     ]
-    assert all(row.reason for row in source.strays())
+    assert all(row.reason for row in source.unlisted())
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_one_place_is_one_partition(pack: Pack, form: str) -> None:
-    source = Eol(pack(form, {GOOD: b"x", f"sub/{UUID}.jpg": b"y", "README.txt": b""}, "image_set_07"))
+    source = EolReader(pack(form, {GOOD: b"x", f"sub/{UUID}.jpg": b"y", "README.txt": b""}, "image_set_07"))
 
     assert source.partitions() == ("image_set_07",)
     found = {row.member.name: row for row in source.scan("image_set_07")}
@@ -147,7 +154,7 @@ def test_one_place_is_one_partition(pack: Pack, form: str) -> None:
         f"sub/{UUID}.jpg": (None, UUID, None),
         "README.txt": (None, "", State.NO_IMAGE),
     }
-    assert list(source.strays()) == []
+    assert list(source.unlisted()) == []
 
 
 def test_two_places_of_one_name(tmp_path: Path) -> None:
@@ -157,19 +164,19 @@ def test_two_places_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(
         SourceError, match=r"image_set_01 and image_set_01\.tar\.gz are both partition image_set_01"
     ):
-        Eol(tmp_path).partitions()
+        EolReader(tmp_path).partitions()
 
 
 def test_an_empty_sub_folder_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "image_set_01").mkdir()
 
-    [row] = Eol(tmp_path).scan("image_set_01")
+    [row] = EolReader(tmp_path).scan("image_set_01")
     assert (row.member.name, row.state, row.partition) == ("image_set_01/", State.NO_IMAGE, "image_set_01")
 
 
 def test_a_link_to_an_archive_that_has_gone_is_no_silence(tmp_path: Path) -> None:
     (tmp_path / "image_set_01.tar.gz").symlink_to(tmp_path / "gone.tar.gz")
-    source = Eol(tmp_path)
+    source = EolReader(tmp_path)
 
     assert source.partitions() == ("image_set_01",)
     with pytest.raises(SourceError, match=r"image_set_01\.tar\.gz: cannot be read: No such file"):
@@ -182,20 +189,20 @@ def test_nothing_to_read(tmp_path: Path, files: list[str]) -> None:
         (tmp_path / name).touch()
 
     with pytest.raises(SourceError, match="holds neither an archive nor an image"):
-        Eol(tmp_path).partitions()
+        EolReader(tmp_path).partitions()
 
 
 def test_a_wrong_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file or directory"):
-        Eol(tmp_path / "images").partitions()
+        EolReader(tmp_path / "images").partitions()
     (tmp_path / "images.csv").touch()
     with pytest.raises(SourceError, match="neither a folder nor an archive"):
-        Eol(tmp_path / "images.csv").partitions()
+        EolReader(tmp_path / "images.csv").partitions()
 
 
 def test_a_partition_that_has_gone(pack: Pack) -> None:
     with pytest.raises(SourceError, match="partition image_set_99 is no longer there"):
-        list(Eol(pack("tar", {GOOD: b"x"})).scan("image_set_99"))
+        list(EolReader(pack("tar", {GOOD: b"x"})).scan("image_set_99"))
 
 
 # --- the sample
@@ -205,18 +212,18 @@ def test_a_partition_that_has_gone(pack: Pack) -> None:
 def test_the_sample_is_listed_whole(shared: Path, place: str, column: str) -> None:
     with (shared / "sample/provenance.csv").open(newline="", encoding="utf-8") as file:
         listed = [row for row in csv.DictReader(file) if row["dataset"] == "eol"]
-    source = Eol(shared / "sample" / place)
+    source = EolReader(shared / "sample" / place)
     found = [row for partition in source.partitions() for row in source.scan(partition)]
 
     assert source.partitions() == ("image_set_01", "image_set_02", "image_set_03")
     assert {row.state for row in found} == {None}
     names = [row.member.name if column == "name" else row.id for row in found]
     assert Counter(names) == Counter(row[column] for row in listed)
-    assert list(source.strays()) == []
+    assert list(source.unlisted()) == []
 
 
 def test_the_sample_is_read_byte_for_byte(shared: Path) -> None:
-    source = Eol(shared / "sample/eol-original")
+    source = EolReader(shared / "sample/eol-original")
     members = [row.member for row in source.scan("image_set_01")]
 
     read = list(source.read("image_set_01", members))
@@ -254,7 +261,7 @@ HOSTILE: list[tuple[str, State | None, tuple[int, int] | None]] = [
 
 
 def test_the_hostile_archive_with_original_names(shared: Path) -> None:
-    source = Eol(shared / "sample/hostile/eol-original")
+    source = EolReader(shared / "sample/hostile/eol-original")
 
     assert source.partitions() == tuple(f"image_set_{number:02d}" for number in (4, 5, 6, 7))
     found = list(source.scan("image_set_04"))
@@ -273,7 +280,7 @@ def bytes_of(content: bytes | OSError) -> bytes:
 
 
 def test_the_hostile_strays(shared: Path) -> None:
-    strays = Eol(shared / "sample/hostile/eol-original").strays()
+    strays = EolReader(shared / "sample/hostile/eol-original").unlisted()
 
     assert [(row.member.name, row.state) for row in strays] == [
         (".image_set_08.tar.gz.part", N),
@@ -282,7 +289,7 @@ def test_the_hostile_strays(shared: Path) -> None:
 
 
 def test_the_hostile_archive_with_published_names(shared: Path) -> None:
-    found = list(Eol(shared / "sample/hostile/eol-hf").scan("image_set_04"))
+    found = list(EolReader(shared / "sample/hostile/eol-hf").scan("image_set_04"))
 
     assert [(row.state, row.id) for row in found] == [
         (None, "6382b3cc-8814-42b7-bbfc-aeed026001c0"),

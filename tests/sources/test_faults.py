@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tol_luigi.core.errors import ArchiveError, ChangedError, DiskError, SourceError
+from tol_luigi.core.errors import ArchiveError, ChangedError, DiskError, LimitError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shard_checks import check_shards
 from tol_luigi.core.shards import Shard, ShardReader
 from tol_luigi.core.sightings import sight
 from tol_luigi.sources import archives
+from tol_luigi.sources.bioscan import BioscanReader
 from tol_luigi.sources.faults import can_be_read, system_error
 
 Pack = Callable[..., Path]
@@ -162,6 +163,22 @@ def test_a_link_in_a_circle_beside_partitions_is_no_folder(
         archives.is_folder(entries["link"])
 
 
+def test_a_link_that_is_no_part_may_lead_to_what_cannot_be_reached(
+    tmp_path: Path, unprivileged: Unprivileged
+) -> None:
+    images, locked = tmp_path / "images", tmp_path / "locked"
+    (images / "part1").mkdir(parents=True)
+    locked.mkdir(mode=0)
+    (images / "link").symlink_to(locked / "x")
+    reader = BioscanReader(images, 1)
+    with unprivileged():
+        assert reader.partitions() == ("part1",)
+        assert [(row.member.name, row.state) for row in reader.unlisted()] == [("link", State.UNREADABLE)]
+        (images / "part2").symlink_to(locked / "part2")
+        with pytest.raises(SourceError, match="part2: cannot be read: Permission denied"):
+            reader.partitions()
+
+
 def test_a_shard_that_may_not_be_read_has_no_findings(tmp_path: Path, unprivileged: Unprivileged) -> None:
     path = tmp_path / "shard-000000.tar"
     path.write_bytes(bytes(10240))
@@ -171,6 +188,8 @@ def test_a_shard_that_may_not_be_read_has_no_findings(tmp_path: Path, unprivileg
             list(ShardReader(path))
         with pytest.raises(DiskError, match="cannot be read: Permission denied"):
             check_shards(tmp_path, [Shard(path.name, "", 10240, 0)], {}, (1, 1), lambda _: None)
+    with no_more_files(), pytest.raises(LimitError, match="no more files can be opened"):
+        list(ShardReader(path))
 
 
 def test_what_may_not_be_looked_at_has_not_changed(tmp_path: Path, unprivileged: Unprivileged) -> None:

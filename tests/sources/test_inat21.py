@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources.inat21 import INAT21, INat21Reader
 
 if TYPE_CHECKING:
     from tol_luigi.core.source import FileContent, Found
@@ -24,11 +24,11 @@ N = State.NO_IMAGE
 B = State.BAD_NAME
 
 
-def scanned(source: INat21) -> list[Found]:
-    return [row for listing in source.listings() for row in source.scan(listing)] + list(source.strays())
+def scanned(source: INat21Reader) -> list[Found]:
+    return [row for listing in source.listings() for row in source.scan(listing)] + list(source.unlisted())
 
 
-def keys(source: INat21) -> dict[tuple[int | str, ...], FileContent]:
+def keys(source: INat21Reader) -> dict[tuple[int | str, ...], FileContent]:
     rows = [row for row in scanned(source) if row.key]
     found = {}
     for partition in source.partitions():
@@ -40,7 +40,7 @@ def keys(source: INat21) -> dict[tuple[int | str, ...], FileContent]:
 
 
 def test_columns() -> None:
-    assert [(column.name, column.catalog, column.type) for column in INat21.columns] == [
+    assert [(column.name, column.catalog, column.type) for column in INAT21.columns] == [
         ("filename", "inat21_filename", str),
         ("cls_name", "inat21_cls_name", str),
         ("cls_num", "inat21_cls_num", int),
@@ -51,7 +51,7 @@ def test_columns() -> None:
 @pytest.mark.parametrize("top", ["", "train/"])
 def test_classes_are_dealt_to_partitions(pack: Pack, form: str, top: str) -> None:
     files = {f"{top}{number:05d}_{CROW}{number}/a.jpg": b"%d" % number for number in (0, 1, 7, 12, 105)}
-    source = INat21(pack(form, files), 5)
+    source = INat21Reader(pack(form, files), 5)
 
     assert {(row.key, row.partition) for row in scanned(source)} == {
         (("a.jpg", f"{CROW}{number}", number), f"{number % 5:03d}") for number in (0, 1, 7, 12, 105)
@@ -74,7 +74,7 @@ FILES = st.sampled_from(["a.jpg", "b.JPEG", "c.png", "x y.jpg", "ü\n'.jpg"])
     st.integers(1, 9),
 )
 def test_all_forms_give_the_same_keys_and_bytes(pack: Pack, files: dict[str, bytes], count: int) -> None:
-    answers = [keys(INat21(pack(form, files), count)) for form in FORMS]
+    answers = [keys(INat21Reader(pack(form, files), count)) for form in FORMS]
 
     assert answers[0] == {
         (name.split("/")[1], CROW, int(name.split("_")[0])): content for name, content in files.items()
@@ -99,7 +99,7 @@ def test_all_forms_give_the_same_keys_and_bytes(pack: Pack, files: dict[str, byt
     ],
 )
 def test_what_fits_no_class_says_why(pack: Pack, form: str, name: str, state: State, reason: str) -> None:
-    source = INat21(pack(form, {f"00001_{CROW}/a.jpg": b"x", name: b"y"}), 3)
+    source = INat21Reader(pack(form, {f"00001_{CROW}/a.jpg": b"x", name: b"y"}), 3)
 
     rows = {row.member.name: row for row in scanned(source)}
     assert (rows[name].state, rows[name].reason, rows[name].key) == (state, reason, None)
@@ -111,7 +111,7 @@ def test_partition_rows_bear_their_partition(pack: Pack) -> None:
     place = pack("folder", {f"00004_{CROW}/.DS_Store": b""})
     (place / f"00007_{CROW}").mkdir()
 
-    assert [(row.partition, row.state) for row in scanned(INat21(place, 3))] == [("001", N), ("001", N)]
+    assert [(row.partition, row.state) for row in scanned(INat21Reader(place, 3))] == [("001", N), ("001", N)]
 
 
 def test_links_to_class_folders_count(pack: Pack) -> None:
@@ -119,15 +119,15 @@ def test_links_to_class_folders_count(pack: Pack) -> None:
     place = pack("folder", {f"00001_{CROW}/a.jpg": b"y"})
     (place / f"00002_{CROW}").symlink_to(elsewhere)
 
-    assert keys(INat21(place, 9)) == {("a.jpg", CROW, 1): b"y", ("a.jpg", CROW, 2): b"x"}
+    assert keys(INat21Reader(place, 9)) == {("a.jpg", CROW, 1): b"y", ("a.jpg", CROW, 2): b"x"}
 
 
 def test_a_wrong_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file"):
-        INat21(tmp_path / "train", 3).partitions()
+        INat21Reader(tmp_path / "train", 3).partitions()
     (tmp_path / "images").mkdir()
     with pytest.raises(SourceError, match="holds no class folder"):
-        INat21(tmp_path, 3).partitions()
+        INat21Reader(tmp_path, 3).partitions()
 
 
 def test_a_cut_archive(pack: Pack) -> None:
@@ -135,12 +135,12 @@ def test_a_cut_archive(pack: Pack) -> None:
     place.write_bytes(place.read_bytes()[:-9])
 
     with pytest.raises(ArchiveError, match="is not whole"):
-        list(INat21(place, 3).scan("archive"))
+        list(INat21Reader(place, 3).scan("archive"))
 
 
 def test_the_sample(shared: Path) -> None:
     place = shared / "sample/inat21"
-    for source in (INat21(place, 100), INat21(place / "train", 100)):
+    for source in (INat21Reader(place, 100), INat21Reader(place / "train", 100)):
         rows = scanned(source)
         assert len(rows) == sum(1 for _ in place.glob("train/*/*"))
         assert {row.state for row in rows} == {None}
@@ -160,7 +160,7 @@ def test_the_hostile_sample(shared: Path, pack: Pack, form: str) -> None:
     if form != "folder":
         files = sorted(path for path in train.rglob("*") if path.is_file())
         place = pack(form, {str(path.relative_to(place)): path.read_bytes() for path in files})
-    rows = {row.member.name.removeprefix("train/"): row for row in scanned(INat21(place, 100))}
+    rows = {row.member.name.removeprefix("train/"): row for row in scanned(INat21Reader(place, 100))}
 
     raven = "10998_Animalia_Chordata_Aves_Passeriformes_Corvidae_Corvus_corax"
     carrion = "10998_Animalia_Chordata_Aves_Passeriformes_Corvidae_Corvus_corone"
@@ -185,5 +185,5 @@ def test_the_hostile_class_without_images(pack: Pack) -> None:
     empty = "10995_Animalia_Chordata_Aves_Passeriformes_Corvidae_Corvus_albus"
     (place / empty).mkdir()
 
-    [row] = INat21(place, 100).scan("095")
+    [row] = INat21Reader(place, 100).scan("095")
     assert (row.member.name, row.state, row.partition) == (f"{empty}/", N, "095")

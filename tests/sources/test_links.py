@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.ledger import State
 from tol_luigi.sources import archives
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.eol import EOL, EolReader
 from tol_luigi.store.listings import collect_listing, members_at, write_listing
 
 if TYPE_CHECKING:
@@ -262,8 +262,8 @@ def test_a_listing_keeps_what_a_link_leads_to_and_is_as_before_without_one(tmp_p
         tmp_path / "linked.tar", file("1_2_eol.jpg", b"one"), ("3_4_eol.jpg", HARD, "1_2_eol.jpg")
     )
     for place in (plain, linked):
-        source = Eol(place)
-        listing = collect_listing(source.scan(place.stem), Eol.columns, lambda _: None)
+        source = EolReader(place)
+        listing = collect_listing(source.scan(place.stem), EOL.columns, lambda _: None)
         assert ("stored_as" in listing.column_names) == (place == linked)
         write_listing(tmp_path / "listing.parquet", listing)
         members = members_at(tmp_path / "listing.parquet", place.stem, range(len(listing)))

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import awkward_tables
 import pytest
+from common_names import read_common_names
 from plain_names import Named, PlainNames, Tables
 
 from tol_luigi.sources import tables
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources.bioscan import BioscanLabeler
+from tol_luigi.sources.eol import EolLabeler
+from tol_luigi.sources.inat21 import INat21Labeler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tol_luigi.core.source import Entry, Source
+    from tol_luigi.core.source import Entry, Labeler
 
 ROUNDS = 10_000
 BLOCKS = 20
@@ -38,24 +39,24 @@ class Names:
 
     def __init__(self, made: Tables) -> None:
         self.tables = made
-        self.common = tables.load_common_names(
+        self.common = read_common_names(
             chains=made.itis, inat=(made.inat_taxa, made.inat_names), eol=made.eol_names
         )
         self.lookup = tables.load_lookup(made.itis, made.resolved)
 
-    def _of(self, source: Source, images: Iterable[tuple[int | str, ...]]) -> dict[str, Entry]:
+    def _of(self, source: Labeler, images: Iterable[tuple[int | str, ...]]) -> dict[str, Entry]:
         return {entry.key: entry for entry in source.entries(images, self.lookup, self.common)}
 
     def eol(self, pages: Iterable[int]) -> dict[str, Entry]:
-        source = Eol(self.tables.taxon_tab, self.tables.taxon_tab, self.tables.scraped)
+        source = EolLabeler(self.tables.taxon_tab, self.tables.scraped)
         return self._of(source, ((1, page, "") for page in pages))
 
     def bioscan(self, files: Iterable[str]) -> dict[str, Entry]:
-        source = Bioscan(self.tables.bioscan, 1, self.tables.bioscan)
+        source = BioscanLabeler(self.tables.bioscan)
         return self._of(source, ((1, file, file) for file in files))
 
     def inat21(self, class_names: Iterable[str]) -> dict[str, Entry]:
-        source = INat21(self.tables.bioscan, 1)
+        source = INat21Labeler()
         return self._of(source, (("", name, number, "") for number, name in enumerate(class_names)))
 
     def page(self, page: int) -> tuple[str, ...] | None:

@@ -4,10 +4,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from common_names import read_common_names
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import tables
+from tol_luigi.sources.eol import EOL as EOL_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +141,7 @@ def test_eol_vernaculars_are_english_and_preferred_by_eol(write: Callable[..., P
 
     assert list(tables.eol_vernaculars(path, preferred=True)) == [("<i>Apis</i>", "honey bees")]
     assert list(tables.eol_vernaculars(path, preferred=False)) == [("<i>Apis</i>", "bees")]
-    assert tables.load_common_names(eol=path).entries() == {"Apis": "honey bees"}
+    assert read_common_names(eol=path).entries() == {"Apis": "honey bees"}
 
 
 def test_load_common_names_keeps_the_order_of_the_sources(write: Callable[..., Path]) -> None:
@@ -152,7 +154,7 @@ def test_load_common_names_keeps_the_order_of_the_sources(write: Callable[..., P
         name="taxa.csv",
     )
     eol = write(EOL, "1,Apis cerana,asian bee,eng,x,,preferred", "1,Apis,bees,eng,x,,", name="eol.csv")
-    common = tables.load_common_names(chains=chains, inat=(taxa, names), eol=eol)
+    common = read_common_names(chains=chains, inat=(taxa, names), eol=eol)
 
     assert common.entries() == {
         "Apis mellifera": "honey bee",
@@ -181,7 +183,7 @@ def test_load_exclusions(write: Callable[..., Path]) -> None:
     path = write(json.dumps({"Apis mellifera": ["x/1_2_eol-copy.jpg"]}, indent=1), name="unseen.json")
     exclusions = tables.load_exclusions(path, with_species=True)
 
-    assert exclusions.match_images([(1, 2)])
+    assert exclusions.match_images(EOL_SOURCE.key, [(1, 2)])
     assert exclusions.match_species(Taxon.of(species="Apis mellifera"))
 
 
@@ -214,14 +216,14 @@ HEADER = b"page_id,scientific_name\n1,Apis\n"
             b"page_id,name\n1,Apis\n", "line 1 lacks the column scientific_name", id="missing column"
         ),
         pytest.param(
-            HEADER + b"2,Apis,mellifera\n", "line 3 has 3 columns where the header has 2", id="too wide"
+            HEADER + b"2,Apis,mellifera\n", "line 3 has 3 cells where the header has 2", id="too wide"
         ),
-        pytest.param(HEADER + b"\n\n2\n", "line 5 has 1 columns where the header has 2", id="too narrow"),
+        pytest.param(HEADER + b"\n\n2\n", "line 5 has 1 cells where the header has 2", id="too narrow"),
         pytest.param(HEADER + b"2,Api\xffs\n", "line 3 is not UTF-8", id="undecodable"),
         pytest.param(
             HEADER + b"2,Apis\n" * 5000 + b"2,Api\xffs\n", "line 5003 is not UTF-8", id="undecodable, later"
         ),
-        pytest.param(HEADER + b'2,"Apis\n3,Bombus\n', "line 4 cannot be read", id="a quote never closed"),
+        pytest.param(HEADER + b'2,"Apis\n3,Bombus\n', "line 3 opens a quote", id="a quote never closed"),
         pytest.param(HEADER + b"two,Apis\n", "line 3 has page_id 'two'", id="no number"),
         pytest.param(HEADER + b"-2,Apis\n", "line 3 has page_id '-2'", id="a negative number"),
         pytest.param(

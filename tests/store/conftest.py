@@ -8,11 +8,11 @@ import pytest
 
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.keys import image_id
-from tol_luigi.core.source import Entry, Found, Key, Member, Source
+from tol_luigi.core.source import Entry, Found, Key, Member, Source, SourceInfo
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import SOURCES
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.bioscan import BIOSCAN, BioscanSection
+from tol_luigi.sources.eol import EOL, EolSection
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.identities import Listed
 from tol_luigi.store.listings import collect_listing, write_listing
@@ -34,16 +34,14 @@ def nothing(_: int) -> None:
 def list_images(tmp_path: Path) -> ListImages:
     """List the files of a source: by partition, a natural key, an id or a whole ``Found`` for each."""
 
-    def listed(source: type[Source], partitions: Mapping[str, Sequence[Key | str | Found]]) -> Listed:
+    def listed(source: SourceInfo, partitions: Mapping[str, Sequence[Key | str | Found]]) -> Listed:
         paths = []
         for partition, images in partitions.items():
             found = [_found(partition, number, image) for number, image in enumerate(images)]
             paths.append(tmp_path / "listings" / source.name / f"{partition}.parquet")
             write_listing(paths[-1], collect_listing(found, source.columns, nothing))
         return Listed(
-            name=source.name,
-            columns=source.columns,
-            spelling=source.spelling,
+            source,
             partitions=tuple(partitions),
             listings=tuple(paths),
         )
@@ -81,17 +79,19 @@ FLY = Taxon.of("Animalia", "Arthropoda", "Insecta", "Diptera")
 @pytest.fixture
 def world(tmp_path: Path, list_images: ListImages) -> World:
     """Build one: EOL with a page without name (30) and an excluded species (Malus domestica), and BIOSCAN."""
-    sources: list[Source] = [Eol(tmp_path), Bioscan(tmp_path, 2)]
+    sources = [
+        EOL.open(EolSection(images=tmp_path), tmp_path),
+        BIOSCAN.open(BioscanSection(images=tmp_path, partitions=2), tmp_path),
+    ]
     listed = [
-        list_images(Eol, {"a": [(n, 10) for n in range(1, 21)], "b": [(50, 20), (51, 30), (52, 10)]}),
-        list_images(Bioscan, {"part1": [(1, "x.jpg"), (1, "y, z.jpg")]}),
+        list_images(EOL, {"a": [(n, 10) for n in range(1, 21)], "b": [(50, 20), (51, 30), (52, 10)]}),
+        list_images(BIOSCAN, {"part1": [(1, "x.jpg"), (1, "y, z.jpg")]}),
     ]
     mapping, names = tmp_path / "mapping.sqlite", tmp_path / "names.sqlite"
     assert list(build_mapping(mapping, listed, published=None, digest="d", progress=nothing)) == []
-    splits = [(source.name, source.columns) for source in sources]
     fill_splits(
         mapping,
-        splits,
+        sources,
         published=None,
         seed=17,
         val_percent=25,
@@ -101,7 +101,7 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
     )
     eol = [Entry("10", WARBLER, 'Myrtle "Yellow-Rumped", Warbler'), Entry("20", APPLE, "apple")]
     bioscan = [Entry(image_id("bioscan", f"1/{name}"), FLY, "") for name in ("x.jpg", "y, z.jpg")]
-    write_names(names, [("bioscan", bioscan), ("eol", eol)], digest="d", progress=nothing)
+    write_names(names, [(BIOSCAN, bioscan), (EOL, eol)], digest="d", progress=nothing)
     guard = Guard(
         {"unseen": Exclusions("unseen", {"Malus domestica": ["7_10_eol-copy.jpg"]}, with_species=True)}
     )

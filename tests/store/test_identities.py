@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.eol import EOL
 from tol_luigi.store.identities import Identities, Listed, identify, image_schema
 from tol_luigi.store.listings import collect_listing, write_listing
 
@@ -35,11 +35,11 @@ def identified(folder: Path, listings: Sequence[Sequence[Any]], known: dict[str,
     for number, files in enumerate(listings):
         found = [_found(f"p{number}", place, file) for place, file in enumerate(files)]
         paths.append(folder / f"{number}.parquet")
-        write_listing(paths[-1], collect_listing(found, Eol.columns, lambda _: None))
+        write_listing(paths[-1], collect_listing(found, EOL.columns, lambda _: None))
     names = tuple(f"p{number}" for number in range(len(listings)))
-    listed = Listed("eol", Eol.columns, Eol.spelling, names, tuple(paths))
+    listed = Listed(EOL, names, tuple(paths))
     rows = [(*key, image) for image, key in sorted((known or {}).items())]
-    table = pa.table(list(zip(*rows, strict=True)) or [[], [], []], schema=image_schema(Eol.columns))
+    table = pa.table(list(zip(*rows, strict=True)) or [[], [], []], schema=image_schema(EOL.columns))
     return identify(listed, None if known is None else table)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,16 @@ from hypothesis import strategies as st
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.source import License
 from tol_luigi.sources import SOURCES
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.folder import Folder
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources.bioscan import BIOSCAN, BioscanSection
+from tol_luigi.sources.eol import EOL, EolSection
+from tol_luigi.sources.folder import FOLDER, FolderSection
+from tol_luigi.sources.inat21 import INAT21, INat21Section
 from tol_luigi.store import licenses
 from tol_luigi.store.catalogs import catalog_schema, write_catalog
 from tol_luigi.store.licenses import license_link, write_licenses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from tol_luigi.core.source import Source
 
 HEADER = (
     "treeoflife_id,eol_content_id,eol_page_id,md5,medium_source_url,eol_full_size_copy_url,"
@@ -68,6 +69,11 @@ def manifests(tmp_path: Path) -> Path:
     return folder
 
 
+def eol_of(manifests: Path | None = None) -> Source:
+    """EOL with these media manifests."""
+    return EOL.open(EolSection(media_manifests=manifests), Path())
+
+
 def write(folder: Path, sources: dict[str, Any], rows: list[dict[str, Any]], **more: int) -> list[str]:
     schema = catalog_schema(SOURCES, sources)
     catalog = folder / "catalog.parquet"
@@ -90,7 +96,7 @@ def image(content: int, split: str = "train", source: str = "eol") -> dict[str, 
 
 
 def test_a_line_for_every_image(tmp_path: Path, manifests: Path) -> None:
-    sources = {"eol": Eol(tmp_path, media_manifests=manifests), "bioscan": Bioscan(tmp_path, None, 1)}
+    sources = {"eol": eol_of(manifests), "bioscan": BIOSCAN.open(BioscanSection(), tmp_path)}
     rows = [image(2), image(1, "val"), image(3), image(2, "train_small"), image(9, source="bioscan")]
 
     assert write(tmp_path, sources, rows) == [
@@ -102,7 +108,7 @@ def test_a_line_for_every_image(tmp_path: Path, manifests: Path) -> None:
 
 
 def test_owners_are_quoted_where_they_must_be(tmp_path: Path, manifests: Path) -> None:
-    write(tmp_path, {"eol": Eol(tmp_path, media_manifests=manifests)}, [image(1)])
+    write(tmp_path, {"eol": eol_of(manifests)}, [image(1)])
     with (tmp_path / "licenses.csv").open(encoding="utf-8", newline="") as file:
         [row] = csv.DictReader(file)
 
@@ -110,26 +116,15 @@ def test_owners_are_quoted_where_they_must_be(tmp_path: Path, manifests: Path) -
 
 
 def test_sources_that_tell_nothing_give_the_header_only(tmp_path: Path) -> None:
-    assert write(tmp_path, {"eol": Eol(tmp_path)}, [image(1)]) == [HEADER]
+    assert write(tmp_path, {"eol": eol_of()}, [image(1)]) == [HEADER]
 
 
 def test_nothing_else_is_left_behind(tmp_path: Path, manifests: Path) -> None:
-    write(tmp_path, {"eol": Eol(tmp_path, media_manifests=manifests)}, [image(1)])
+    write(tmp_path, {"eol": eol_of(manifests)}, [image(1)])
 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "catalog.csv", "catalog.parquet", "licenses.csv", "manifests"
     ]  # fmt: skip
-
-
-class Telling(Eol):
-    """EOL that tells these licences, in this order."""
-
-    def __init__(self, folder: Path, told: Sequence[License]) -> None:
-        super().__init__(folder)
-        self.told = told
-
-    def licenses(self) -> Iterator[License]:
-        return iter(self.told)
 
 
 HOSTILE = st.text(st.sampled_from(list("\"',\n;é ")), max_size=3)
@@ -173,14 +168,14 @@ def test_lines_are_those_of_a_look_up_image_by_image(
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(licenses, "_BATCH", batch)
         folder = Path(name)
-        write(folder, {"eol": Telling(folder, told)}, rows, stretch=stretch)
+        write(folder, {"eol": replace(eol_of(), licenses=lambda: iter(told))}, rows, stretch=stretch)
         assert (folder / "licenses.csv").read_bytes().decode() == text.getvalue()
 
 
 def test_keys_with_the_same_hash_are_told_apart(
     tmp_path: Path, manifests: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources = {"eol": Eol(tmp_path, media_manifests=manifests)}
+    sources = {"eol": eol_of(manifests)}
     rows = [image(2), image(1, "val"), image(3)]
     expected = write(tmp_path, sources, rows)
     monkeypatch.setattr(licenses, "hash_rows", lambda rows: np.full(len(rows), 7, np.uint64))
@@ -196,8 +191,8 @@ def test_sources_stand_in_the_order_of_the_catalog_each_with_its_own_keys(
     ranks = "kingdom,phylum,class,order,family,genus,species"
     table.write_text(f"file,{ranks},license,owner\n1/10,Animalia,,,,,,,mine,Me\n")
     sources = {
-        "eol": Eol(tmp_path, media_manifests=manifests),
-        "folder": Folder(tmp_path, table, "own", 1),
+        "eol": eol_of(manifests),
+        "folder": FOLDER.open(FolderSection(labels=table), tmp_path),
     }
     mine = {
         "treeoflife_id": "mine",
@@ -215,13 +210,11 @@ def test_sources_stand_in_the_order_of_the_catalog_each_with_its_own_keys(
 
 
 def test_a_source_may_spell_its_keys_as_it_likes(tmp_path: Path) -> None:
-    class Told(INat21):
-        def licenses(self) -> Iterator[License]:
-            yield License("00007_Apis/x.jpg", "https://m", "", "cc-0-1.0", "Ann")
-
+    told = [License("00007_Apis/x.jpg", "https://m", "", "cc-0-1.0", "Ann")]
+    source = replace(INAT21.open(INat21Section(), tmp_path), licenses=lambda: iter(told))
     key = {"inat21_filename": "x.jpg", "inat21_cls_name": "Apis", "inat21_cls_num": 7}
     row = {"split": "train", "treeoflife_id": "id", "source": "inat21", "md5": "m", **key}
-    (_, line) = write(tmp_path, {"inat21": Told(tmp_path, 1)}, [row])
+    (_, line) = write(tmp_path, {"inat21": source}, [row])
 
     assert line == f"id,,,m,https://m,,cc-0-1.0,Ann,{CC}/publicdomain/zero/1.0/,not provided"
 
@@ -230,8 +223,10 @@ def test_a_manifest_that_cannot_be_read_is_named_and_leaves_nothing_behind(
     tmp_path: Path, manifests: Path
 ) -> None:
     (manifests / "media_manifest_3.csv").write_text("3,10,x\n")
-    with pytest.raises(TableError, match=r"media_manifest_3\.csv: line 1 has 3 columns"):
-        write(tmp_path, {"eol": Eol(tmp_path, media_manifests=manifests)}, [image(1)])
+    with pytest.raises(
+        TableError, match=r"media_manifest_3\.csv: line 1 has 3 cells where a media manifest has 6"
+    ):
+        write(tmp_path, {"eol": eol_of(manifests)}, [image(1)])
 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "catalog.csv",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources.bioscan import BIOSCAN
+from tol_luigi.sources.eol import EOL
 from tol_luigi.store.listings import collect_listing, count_states, members_at, read_listing, write_listing
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FOUND = [
 @pytest.fixture
 def listing(tmp_path: Path) -> Path:
     path = tmp_path / "listing.parquet"
-    write_listing(path, collect_listing(FOUND, Eol.columns, lambda _: None))
+    write_listing(path, collect_listing(FOUND, EOL.columns, lambda _: None))
     return path
 
 
@@ -61,12 +61,12 @@ def test_files_are_found_by_their_positions(listing: Path) -> None:
 
 
 def test_states_are_counted() -> None:
-    assert count_states(collect_listing(FOUND, Eol.columns, lambda _: None)) == {"": 3, "no_image": 1}
+    assert count_states(collect_listing(FOUND, EOL.columns, lambda _: None)) == {"": 3, "no_image": 1}
 
 
 def test_an_archive_that_holds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "listing.parquet"
-    write_listing(path, collect_listing([], Bioscan.columns, lambda _: None))
+    write_listing(path, collect_listing([], BIOSCAN.columns, lambda _: None))
 
     assert [row for batch in read_listing(path) for row in batch] == []
     assert members_at(path, "part1", []) == []
@@ -74,7 +74,7 @@ def test_an_archive_that_holds_nothing(tmp_path: Path) -> None:
 
 def test_progress_ends_with_the_number_of_files() -> None:
     told: list[int] = []
-    collect_listing(FOUND, Eol.columns, told.append)
+    collect_listing(FOUND, EOL.columns, told.append)
 
     assert told[-1] == len(FOUND)
 
@@ -84,7 +84,7 @@ def test_progress_ends_with_the_number_of_files() -> None:
 def test_any_name_is_found_again(tmp_path: Path, files: list[tuple[str, str]]) -> None:
     path = tmp_path / "listing.parquet"
     found = [Found(Member(name, 1), partition, key=(1, name)) for partition, name in files]
-    write_listing(path, collect_listing(found, Bioscan.columns, lambda _: None))
+    write_listing(path, collect_listing(found, BIOSCAN.columns, lambda _: None))
 
     for partition in "ab":
         names = [name for place, name in files if place == partition]

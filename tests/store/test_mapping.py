@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +10,10 @@ import pytest
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.core.source import Found, Member, SourceInfo
+from tol_luigi.sources.bioscan import BIOSCAN
+from tol_luigi.sources.eol import EOL
+from tol_luigi.sources.inat21 import INAT21
 from tol_luigi.store.identities import Listed
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
@@ -53,8 +53,7 @@ def build(path: Path, *sources: Listed, published: Path | None = None) -> list[d
     return list(build_mapping(path, sources, published=published, digest="d1", progress=lambda _: None))
 
 
-def split(path: Path, *, published: Path | None = None, columns: Iterable[Any] = (Eol,)) -> None:
-    sources = [(source.name, source.columns) for source in columns]
+def split(path: Path, *, published: Path | None = None, sources: Sequence[SourceInfo] = (EOL,)) -> None:
     fill_splits(
         path,
         sources,
@@ -69,7 +68,7 @@ def split(path: Path, *, published: Path | None = None, columns: Iterable[Any] =
 
 def test_ids_are_made_of_the_natural_keys(tmp_path: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
-    sources = [list_images(Eol, {"a": [(1, 10)]}), list_images(Bioscan, {"part1": [(1, "x.jpg")]})]
+    sources = [list_images(EOL, {"a": [(1, 10)]}), list_images(BIOSCAN, {"part1": [(1, "x.jpg")]})]
 
     assert build(path, *sources) == []
     assert read(path, "SELECT * FROM eol") == [(1, 10, image_id("eol", "1/10"))]
@@ -80,7 +79,7 @@ def test_the_columns_are_those_of_the_published_file(
     tmp_path: Path, published: Path, list_images: ListImages
 ) -> None:
     path = tmp_path / "mapping.sqlite"
-    build(path, *(list_images(source, {"a": []}) for source in (Eol, INat21, Bioscan)))
+    build(path, *(list_images(source, {"a": []}) for source in (EOL, INAT21, BIOSCAN)))
 
     for table in ("eol", "inat21", "bioscan", "split"):
         names = [row[1] for row in read(path, f"PRAGMA table_info({table})")]
@@ -89,7 +88,7 @@ def test_the_columns_are_those_of_the_published_file(
 
 def test_the_first_of_a_doubled_key_keeps_it(tmp_path: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
-    left_out = build(path, list_images(Eol, {"b": [(1, 10), (2, 10), (1, 10)], "a": [(2, 10)]}))
+    left_out = build(path, list_images(EOL, {"b": [(1, 10), (2, 10), (1, 10)], "a": [(2, 10)]}))
 
     assert [(row["partition"], row["name"], row["id"], row["state"]) for row in left_out] == [
         ("b", "2.jpg", image_id("eol", "1/10"), State.DUPLICATE_NAME),
@@ -102,8 +101,8 @@ def test_the_first_of_a_doubled_key_keeps_it(tmp_path: Path, list_images: ListIm
 def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: ListImages) -> None:
     litter = Found(Member("README", 1), "a", state=State.NO_IMAGE, reason="no image by its name")
     stray = Found(Member("notes.md", 1), state=State.NO_IMAGE, reason="beside the archives")
-    listed = list_images(Eol, {"a": [litter, (1, 10)]})
-    source = Listed("eol", Eol.columns, listed.spelling, listed.partitions, listed.listings, [stray])
+    listed = list_images(EOL, {"a": [litter, (1, 10)]})
+    source = Listed(EOL, listed.partitions, listed.listings, [stray])
 
     assert build(tmp_path / "mapping.sqlite", source) == [
         {"id": "", "source": "eol", "partition": "a", "name": "README", "state": "no_image",
@@ -114,7 +113,7 @@ def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: Li
 
 
 def test_a_name_that_is_an_id_needs_a_published_mapping(tmp_path: Path, list_images: ListImages) -> None:
-    [row] = build(tmp_path / "mapping.sqlite", list_images(Eol, {"a": [IDS[1]]}))
+    [row] = build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [IDS[1]]}))
 
     assert (row["id"], row["state"]) == (IDS[1], State.NOT_IN_MAPPING)
     assert row["reason"] == "no published mapping tells what this id is"
@@ -122,7 +121,7 @@ def test_a_name_that_is_an_id_needs_a_published_mapping(tmp_path: Path, list_ima
 
 def test_published_ids_are_kept(tmp_path: Path, published: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
-    left_out = build(path, list_images(Eol, {"a": [(1, 10), IDS[1], (9, 9), IDS[9]]}), published=published)
+    left_out = build(path, list_images(EOL, {"a": [(1, 10), IDS[1], (9, 9), IDS[9]]}), published=published)
 
     assert read(path, "SELECT position, evobio10m_id FROM place ORDER BY position") == [
         (0, IDS[3]),
@@ -138,7 +137,7 @@ def test_published_ids_are_kept(tmp_path: Path, published: Path, list_images: Li
 def test_an_image_under_both_its_names_is_doubled(
     tmp_path: Path, published: Path, list_images: ListImages
 ) -> None:
-    listed = list_images(Eol, {"a": [IDS[3], (1, 10), IDS[1], IDS[2]]})
+    listed = list_images(EOL, {"a": [IDS[3], (1, 10), IDS[1], IDS[2]]})
     [row] = build(tmp_path / "mapping.sqlite", listed, published=published)
 
     assert (row["id"], row["name"], row["state"]) == (IDS[3], "1.jpg", State.DUPLICATE_NAME)
@@ -146,7 +145,7 @@ def test_an_image_under_both_its_names_is_doubled(
 
 def test_published_splits_are_kept(tmp_path: Path, published: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
-    build(path, list_images(Eol, {"a": [(1, 10)]}), published=published)
+    build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     split(path, published=published)
 
     assert read(path, "SELECT * FROM split") == [(IDS[1], 0, 1), (IDS[2], 0, 0), (IDS[3], 1, 0)]
@@ -159,7 +158,7 @@ def test_splits_are_made_where_none_are_published(
     with contextlib.closing(sqlite3.connect(published)) as database, database:
         database.execute(sql)
     path = tmp_path / "mapping.sqlite"
-    build(path, list_images(Eol, {"a": [(1, 10)]}), published=published)
+    build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     split(path, published=published)
 
     assert read(path, "SELECT count(*), sum(is_val), sum(is_train_small) FROM split") == [(3, 1, 1)]
@@ -171,7 +170,7 @@ def test_incomplete_published_splits_are_refused(
     with contextlib.closing(sqlite3.connect(published)) as database, database:
         database.execute("DELETE FROM split WHERE is_val")
     path = tmp_path / "mapping.sqlite"
-    build(path, list_images(Eol, {"a": [(1, 10)]}), published=published)
+    build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     with pytest.raises(
         MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Give"
     ):
@@ -192,7 +191,7 @@ def test_a_mapping_that_is_none_is_refused(
 ) -> None:
     spoil(published)
     with pytest.raises(MappingError, match=r"published\.sqlite: .* Give a mapping"):
-        build(tmp_path / "mapping.sqlite", list_images(Eol, {"a": [(1, 10)]}), published=published)
+        build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()
 
@@ -202,10 +201,10 @@ def test_splits_are_exact_for_each_source(tmp_path: Path, list_images: ListImage
     keys = [(n, 1) for n in range(9)]
     build(
         path,
-        list_images(Eol, {"a": keys}),
-        list_images(Bioscan, {"part1": [(1, f"{n}.jpg") for n in range(5)]}),
+        list_images(EOL, {"a": keys}),
+        list_images(BIOSCAN, {"part1": [(1, f"{n}.jpg") for n in range(5)]}),
     )
-    split(path, columns=[Eol, Bioscan])
+    split(path, sources=[EOL, BIOSCAN])
 
     for table, expected in (("eol", (9, 4, 2)), ("bioscan", (5, 2, 1))):
         total = "SELECT count(*), sum(is_val), sum(is_train_small) FROM split"
@@ -214,7 +213,7 @@ def test_splits_are_exact_for_each_source(tmp_path: Path, list_images: ListImage
 
 
 def test_the_same_images_give_the_same_bytes(tmp_path: Path, list_images: ListImages) -> None:
-    listed = list_images(Eol, {"a": [(n, n % 7 + 1) for n in range(1, 300)]})
+    listed = list_images(EOL, {"a": [(n, n % 7 + 1) for n in range(1, 300)]})
     for name in ("one", "other"):
         build(tmp_path / name, listed)
         split(tmp_path / name)
@@ -225,7 +224,7 @@ def test_the_same_images_give_the_same_bytes(tmp_path: Path, list_images: ListIm
 def test_a_stage_is_marked_when_it_is_through(tmp_path: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
     assert marker(path, "mapping") == ""
-    build(path, list_images(Eol, {"a": [(1, 10)]}))
+    build(path, list_images(EOL, {"a": [(1, 10)]}))
     assert (marker(path, "mapping"), marker(path, "splits")) == ("d1", "")
     split(path)
     assert (marker(path, "mapping"), marker(path, "splits")) == ("d1", "d2")
@@ -234,7 +233,7 @@ def test_a_stage_is_marked_when_it_is_through(tmp_path: Path, list_images: ListI
 def test_a_mapping_that_is_not_taken_to_its_end_is_not_there(tmp_path: Path, list_images: ListImages) -> None:
     path = tmp_path / "mapping.sqlite"
     rows = build_mapping(
-        path, [list_images(Eol, {"a": [(1, 1), (1, 1)]})], published=None, digest="", progress=lambda _: None
+        path, [list_images(EOL, {"a": [(1, 1), (1, 1)]})], published=None, digest="", progress=lambda _: None
     )
     next(rows)
     rows.close()  # type: ignore[attr-defined]
@@ -245,7 +244,7 @@ def test_a_mapping_that_is_not_taken_to_its_end_is_not_there(tmp_path: Path, lis
 
 def test_a_damaged_mapping_is_made_anew(tmp_path: Path, list_images: ListImages) -> None:
     (tmp_path / "m").write_bytes(b"no database" * 99)
-    build(tmp_path / "m", list_images(Eol, {"a": [(1, 10)]}))
+    build(tmp_path / "m", list_images(EOL, {"a": [(1, 10)]}))
 
     assert marker(tmp_path / "m", "mapping") == "d1"
 
@@ -270,6 +269,6 @@ def test_a_published_table_with_something_else_in_it_is_refused(
         else:
             database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
     with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Give a mapping"):
-        build(tmp_path / "mapping.sqlite", list_images(Eol, {"a": [(1, 10)]}), published=published)
+        build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()

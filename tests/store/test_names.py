@@ -9,6 +9,7 @@ from tol_luigi.core.errors import MappingError
 from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.source import Entry
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.databases import opened
 from tol_luigi.store.models import Marker, Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
@@ -25,9 +26,9 @@ ROSE = Taxon.of("Plantae", family="Rosaceae")
 def names(tmp_path: Path) -> Path:
     path = tmp_path / "names.sqlite"
     lookups = [
-        ("bioscan", [Entry("x", APIS, "")]),
-        ("eol", [Entry("2", ROSE, 'the "rose", a family'), Entry("1", BOMBUS, "Hummel für €")]),
-        ("inat21", []),
+        (SOURCES["bioscan"], [Entry("x", APIS, "")]),
+        (SOURCES["eol"], [Entry("2", ROSE, 'the "rose", a family'), Entry("1", BOMBUS, "Hummel für €")]),
+        (SOURCES["inat21"], []),
     ]
     write_names(path, lookups, digest="d", progress=lambda _: None)
     return path
@@ -62,7 +63,7 @@ def test_the_same_rows_stand_in_the_database(names: Path) -> None:
 def test_the_database_has_names_as_samples_do_and_the_lookups_as_published(tmp_path: Path) -> None:
     bison = Taxon.of(species="Bison bison bonasus")
     rules = frozenset({NameRule.GENUS_SPELLING, NameRule.COMMON_CLEANED})
-    lookups = [("eol", [Entry("1", bison, "", rules)]), ("folder", [Entry("2", bison, "")])]
+    lookups = [(SOURCES["eol"], [Entry("1", bison, "", rules)]), (SOURCES["folder"], [Entry("2", bison, "")])]
     write_names(tmp_path / "names.sqlite", lookups, digest="d", progress=lambda _: None)
 
     with opened(tmp_path / "names.sqlite", [Name]):

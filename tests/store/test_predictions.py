@@ -11,9 +11,10 @@ from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import Taxon
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.sources.bioscan import BIOSCAN
+from tol_luigi.sources.eol import EOL
+from tol_luigi.sources.inat21 import INAT21
+from tol_luigi.store.leaks import count_matched
 from tol_luigi.store.predictions import Guard, images_by_id
 
 if TYPE_CHECKING:
@@ -39,36 +40,37 @@ def guard() -> Guard:
 
 def judged(guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon) -> tuple[str, str]:
     [verdict] = guard.judge(source, [key], np.array([guard.of_taxon(taxon)]))
-    return guard.verdicts[verdict]
+    found = guard.verdicts[verdict]
+    return found.state or "", found.reason
 
 
 @pytest.mark.parametrize(
     ("source", "key", "taxon", "verdict"),
     [
         pytest.param(
-            Eol(HERE), (10, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list seen"), id="by content and page id"
+            EOL, (10, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list seen"), id="by content and page id"
         ),
         pytest.param(
-            Eol(HERE), (11, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list unseen"), id="by the second list"
+            EOL, (11, 20), POLYGONIA, (State.EXCLUDED_IMAGE, "on the list unseen"), id="by the second list"
         ),
-        pytest.param(Eol(HERE), (20, 10), Taxon.of("Animalia"), ("", ""), id="ids the other way round stay"),
+        pytest.param(EOL, (20, 10), Taxon.of("Animalia"), ("", ""), id="ids the other way round stay"),
         pytest.param(
-            Bioscan(HERE, None, 1), (1, "fly.jpg"), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
+            BIOSCAN, (1, "fly.jpg"), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
             id="by the file name of BIOSCAN",
         ),
         pytest.param(
-            INat21(HERE, 1), ("leaf.jpg", "Plantae", 3), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
+            INAT21, ("leaf.jpg", "Plantae", 3), Taxon(), (State.EXCLUDED_IMAGE, "on the list seen"),
             id="by the file name of iNat21",
         ),
         pytest.param(
-            Eol(HERE), (1, 1), MOBULA, (State.EXCLUDED_SPECIES, "Mobula birostris is on the list unseen"),
+            EOL, (1, 1), MOBULA, (State.EXCLUDED_SPECIES, "Mobula birostris is on the list unseen"),
             id="a species named by two words",
         ),
         pytest.param(
-            INat21(HERE, 1), ("a.jpg", "x", 3), POLYGONIA,
+            INAT21, ("a.jpg", "x", 3), POLYGONIA,
             (State.EXCLUDED_SPECIES, "Polygonia c-album is on the list unseen"), id="a species named by seven ranks",
         ),
-        pytest.param(Eol(HERE), (1, 1), Taxon.of(genus="Mobula"), ("", ""), id="the genus alone stays"),
+        pytest.param(EOL, (1, 1), Taxon.of(genus="Mobula"), ("", ""), id="the genus alone stays"),
     ],
 )  # fmt: skip
 def test_judge(
@@ -80,12 +82,12 @@ def test_judge(
 def test_species_of_a_list_of_images_stay() -> None:
     guard = Guard({"seen": Exclusions("seen", SEEN, with_species=False)})
 
-    assert judged(guard, Eol(HERE), (1, 1), MOBULA) == ("", "")
+    assert judged(guard, EOL, (1, 1), MOBULA) == ("", "")
 
 
 def test_the_report_counts_what_was_matched(guard: Guard) -> None:
     for key, taxon in [((10, 20), MOBULA), ((10, 20), MOBULA), ((1, 1), MOBULA), ((2, 2), Taxon())]:
-        judged(guard, Eol(HERE), key, taxon)
+        judged(guard, EOL, key, taxon)
     report = guard.report()
 
     assert report["seen"]["images_listed"] == 3
@@ -93,6 +95,22 @@ def test_the_report_counts_what_was_matched(guard: Guard) -> None:
     assert report["unseen"]["species_listed"] == 2
     assert report["unseen"]["images_excluded_by_species"] == 1
     assert report["unseen"]["images_excluded_by_image"] == 0
+    assert report["seen"]["sources"] == {
+        "eol": {"images_excluded_by_image": 2, "images_excluded_by_species": 0}
+    }
+
+
+def test_matches_are_counted_by_list_and_source_whatever_a_species_is_called() -> None:
+    lists = {"seen": Exclusions("seen", SEEN, with_species=False)}
+    lists["on the list seen"] = Exclusions("unseen", UNSEEN, with_species=True)
+    guard = Guard(lists)
+    judged(guard, EOL, (1, 1), MOBULA)
+    judged(guard, BIOSCAN, (1, "fly.jpg"), MOBULA)
+
+    assert dict(+count_matched(guard.report(), [])) == {
+        ("on the list seen", "eol", "species"): 1,
+        ("seen", "bioscan", "id"): 1,
+    }
 
 
 def rows(world: Any) -> list[dict[str, Any]]:

@@ -95,6 +95,5 @@ def test_pages_are_compared_with_their_checksums(tmp_path: Path) -> None:
     table = pa.table({"name": ["a", "needle", "z"]})
     pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
     path.write_bytes(path.read_bytes().replace(b"needle", b"noodle"))
-    assert rows_with(path, {})["name"].to_pylist() == ["a", "noodle", "z"]
     with pytest.raises(OSError, match="CRC"):
-        rows_with(path, {}, checked=True)
+        rows_with(path, {})

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sessions import Session
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Digests = Callable[..., dict[str, str]]
 Files = list[tuple[tarfile.TarInfo, bytes]]
@@ -192,6 +191,17 @@ def test_files_are_compared_with_the_sources_on_request(tmp_path: Path, session:
     assert report.count("it is not what ") == 1
 
 
+def test_an_archive_of_a_source_is_not_listed_as_a_bad_shard(tmp_path: Path, session: Session) -> None:
+    assert session.run().succeeded
+    archive = tmp_path / "sources" / "eol" / "image_set_01.tar"
+    archive.write_bytes(archive.read_bytes()[:1024])
+    assert not session.run("VerifyDataset", level="sources", begun="after").succeeded
+
+    report = next(tmp_path.rglob("verification-report.txt")).read_text(encoding="utf-8")
+    assert str(archive) in report
+    assert next(tmp_path.rglob("bad-shards.txt")).read_text(encoding="utf-8") == ""
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_change_is_built_anew_or_told_of(
     change: Callable[[Path], None], tmp_path: Path, session: Session, digests: Digests
@@ -236,3 +246,108 @@ def test_a_lookup_that_comes_to_the_published_ones_is_noticed(
 
     assert stopped.returncode == 40
     assert f"{names}: has changed since it was read" in stopped.stderr
+
+
+EMPTY = "inat21/train/09999_Animalia_Chordata_Aves_Passeriformes_Corvidae_Corvus_corax"
+
+
+def fill_an_empty_class(sources: Path) -> None:
+    shutil.copyfile(min(class_folder(sources).iterdir()), sources / EMPTY / "new.jpg")
+
+
+def put_a_file_beside_the_archives(sources: Path) -> None:
+    (sources / "eol" / "stray.jpg").write_bytes(b"x")
+
+
+@pytest.mark.parametrize(
+    ("change", "where"), [(fill_an_empty_class, EMPTY), (put_a_file_beside_the_archives, "eol")]
+)
+def test_what_comes_where_nothing_was_read_is_noticed(
+    change: Callable[[Path], None], where: str, tmp_path: Path, session: Session, digests: Digests
+) -> None:
+    sources = tmp_path / "sources"
+    (sources / EMPTY).mkdir()
+    assert session.run().succeeded
+    dataset = next(tmp_path.rglob("dataset.json")).parent
+    change(sources)
+
+    stopped = session.run()
+    assert not stopped.succeeded
+    assert f"{sources / where}: has changed since it was read" in stopped.errors[-1]
+    assert session.run(settings={"changed_sources": "rebuild"}).succeeded
+    rebuilt = digests(dataset)
+    shutil.rmtree(dataset)
+    assert session.run().succeeded
+    assert digests(dataset) == rebuilt
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"[eol] images": []}', None])
+def test_sources_are_read_again_if_nobody_knows_what_they_were_like(
+    content: bytes | None, tmp_path: Path, session: Session, digests: Digests
+) -> None:
+    assert session.run().succeeded
+    dataset = next(tmp_path.rglob("dataset.json")).parent
+    before = digests(dataset)
+    for path in (dataset / "sightings").rglob("*.json"):
+        path.write_bytes(content) if content is not None else path.unlink()
+
+    assert session.run().succeeded
+    assert digests(dataset) == before
+    assert all(path.stat().st_size > 9 for path in (dataset / "sightings").rglob("*.json"))
+
+
+def test_a_table_of_a_source_that_is_not_used_may_change(
+    *, shared: Path, tmp_path: Path, bioscan_settings: Any, settings_file: Any, build: Any
+) -> None:
+    manifests = shutil.copytree(shared / "sample/metadata/eol/media_manifest", tmp_path / "manifests")
+    settings = settings_file({**bioscan_settings, "eol": {"media_manifests": manifests}})
+    assert build(settings).returncode == 0
+    for path in manifests.iterdir():
+        os.utime(path, (1, 1))
+
+    again = build(settings)
+    assert (again.returncode, again.ran) == (0, [])
+
+
+def test_a_file_name_that_is_no_utf_8_stops_nothing(
+    *, shared: Path, tmp_path: Path, sample_settings: Any, settings_file: Any, build: Any
+) -> None:
+    manifests = shutil.copytree(shared / "sample/metadata/eol/media_manifest", tmp_path / "manifests")
+    (Path(os.fsdecode(os.fsencode(manifests) + b"/notes\xff.txt"))).write_bytes(b"")
+    eol = {**sample_settings["eol"], "media_manifests": manifests}
+    settings = settings_file({"dataset": sample_settings["dataset"], "eol": eol})
+
+    assert build(settings).returncode == 0
+    assert build(settings).ran == []
+
+
+def test_pictures_of_benchmarks_that_are_replaced_below_a_link_are_noticed(
+    *, tmp_path: Path, bioscan_settings: Any, settings_file: Any, build: Any
+) -> None:
+    one, other, *_ = sorted((bioscan_settings["bioscan"]["images"] / "part1").iterdir())
+    deep = tmp_path / "pictures" / "deep"
+    deep.mkdir(parents=True)
+    shutil.copyfile(one, deep / "a.jpg")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "one").symlink_to(tmp_path / "pictures")
+    settings = settings_file({**bioscan_settings, "leak_guard": {"images": tmp_path / "lists"}})
+    assert build(settings).returncode == 0
+    (deep / "a.jpg").unlink()
+    (deep / "a.jpg").write_bytes(other.read_bytes()[: one.stat().st_size].ljust(one.stat().st_size, b"\0"))
+
+    assert "lists/one/deep: has changed since it was read" in build(settings).stderr
+
+
+def test_a_change_stops_a_build_that_draws_up_its_graph_in_many_processes(
+    *, tmp_path: Path, bioscan_settings: Any, settings_file: Any, build: Any
+) -> None:
+    images = shutil.copytree(bioscan_settings["bioscan"]["images"], tmp_path / "images")
+    settings = settings_file(
+        {**bioscan_settings, "bioscan": {**bioscan_settings["bioscan"], "images": images}}
+    )
+    assert build(settings).returncode == 0
+    os.utime(images / "part1", (1, 1))
+
+    stopped = build(settings, "--parallel-scheduling", "--parallel-scheduling-processes", "2")
+    assert stopped.returncode
+    assert f"{images / 'part1'}: has changed since it was read" in stopped.stderr

@@ -34,7 +34,7 @@ ITEMS = {  # each with its source, its name, and the states that it ends in
     "a grey JPEG of 280 million pixels": ("eol", f"90500006{COPY}", ["written"]),
     "a palette PNG of four billion pixels": ("eol", f"90500007{COPY}", ["too_large"]),
     "grey with transparency": ("eol", f"90500008{COPY}", ["written"]),
-    "16 bits of grey": ("eol", f"90500009{COPY}", ["written"]),
+    "8 bits of grey in 16": ("eol", f"90500009{COPY}", ["unsupported_depth"]),
     "a text chunk that unpacks to gigabytes": ("eol", f"90500010{COPY}", ["written"]),
     "a GIF of width 0": ("eol", f"90500011{COPY}", ["unreadable"]),
     "a GIF that claims a huge frame": ("eol", f"90500012{COPY}", ["too_large"]),
@@ -122,6 +122,13 @@ def ends(rows: Rows, source: str, name: str) -> list[str]:
 def test_the_ledger_tells_what_became_of(item: str, hostile_ledger: Rows) -> None:
     source, name, states = ITEMS[item]
     assert ends(hostile_ledger, source, name) == states
+
+
+def test_the_ledger_flags_what_pixels_have_lost_and_nothing_else(hostile_ledger: Rows) -> None:
+    flags = {row["name"]: row["flags"] for row in hostile_ledger if row.get("flags")}
+
+    assert flags[ITEMS["grey with transparency"][1]] == ["grey", "not_jpeg", "transparent"]
+    assert flags[ITEMS["a text chunk that unpacks to gigabytes"][1]] == ["grey", "not_jpeg", "upscaled"]
 
 
 def test_no_hostile_item_goes_untested(shared: Path) -> None:

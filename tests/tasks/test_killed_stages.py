@@ -21,12 +21,13 @@ STAGES = [
     "MakeSplits",
     "MakeMetadata",
     "PredictCatalog",
-    "CheckTaxa predicted",
+    "CheckPredictedTaxa",
+    "CheckMatches",
     "PlanShards",
     "_written",
     "FindDuplicates",
     "WriteCatalog",
-    "CheckTaxa final",
+    "CheckTaxa",
 ]
 """In their order; in the middle the generator stands in for the shards."""
 

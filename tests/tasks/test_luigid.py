@@ -285,9 +285,9 @@ def test_failing_build_says_so(failed: Run) -> None:
     assert failed.exit_code == 30, failed.output
     lines = [line for line in failed.output.splitlines() if line.startswith("tol_luigi: ")]
     assert len(lines) == 1
-    assert lines[0].startswith(
-        f"tol_luigi: PredictCatalog: {failed.dataset.parents[1] / 'wrong.json'}: none of"
-    )
+    wrong = failed.dataset.parents[1] / "wrong.json"
+    assert lines[0].startswith(f"tol_luigi: PredictCatalog: [rare_species] seen = {wrong}: none of")
+    assert "Traceback" not in failed.output
 
 
 def test_luigid_tells_why_a_task_failed(failed: Run, luigid: Luigid) -> None:
@@ -297,6 +297,7 @@ def test_luigid_tells_why_a_task_failed(failed: Run, luigid: Luigid) -> None:
     assert error in failed.output
     assert "none of the images and species that it lists is in the dataset" in error
     assert "\n" not in error
+    assert "[rare_species] seen = " in error
 
 
 def test_page_tells_why_a_task_failed(

@@ -265,5 +265,7 @@ def test_a_server_that_does_not_answer_is_told_in_one_line(
     bioscan_settings["dataset"]["database"] = postgres.url.replace(str(postgres.port), str(port))
     finished = build(settings_file(bioscan_settings), task="LoadMapping", env=postgres.environment)
     assert finished.returncode in {30, 35}
-    assert "ServerError: postgresql://tol@127.0.0.1" in finished.stderr
-    assert "See that it runs" in finished.stderr
+    (message,) = finished.messages
+    assert "[dataset] database = postgresql://tol@127.0.0.1" in message
+    assert "See that it runs" in message
+    assert "Traceback" not in finished.stderr

@@ -23,7 +23,7 @@ PROMISED_SECONDS = 5.0
 KILLS = 8
 TAIL = [
     "BuildCatalog",
-    "CheckTaxa catalog=final",
+    "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
     "WriteCatalog",

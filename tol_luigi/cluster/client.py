@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import signal
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
@@ -41,6 +42,7 @@ class Running:
         task_id: As Luigi makes it.
         label: In a few words, such as ``WriteShards train eol image_set_01``.
         family: The stage.
+        parameters: Its parameters by name, but for the dataset.
         node: Where it runs.
         worker: Who runs it.
         since: When it was handed out, in seconds since 1970.
@@ -52,6 +54,7 @@ class Running:
     task_id: str
     label: str
     family: str
+    parameters: dict[str, str]
     node: str
     worker: str
     since: float
@@ -68,19 +71,28 @@ class Failure:
         task_id: As Luigi makes it.
         label: In a few words.
         family: The stage.
+        parameters: Its parameters by name, but for the dataset.
         cause: Why, in one line.
         log: What the last attempt has written, if it has come so far.
         attempts: How often it has failed.
         final: Whether it will not be tried again, unless :meth:`Scheduler.retry_failed` says so.
+        exit_code: That of the process of the last attempt, negative for a signal; None if it is not known.
     """
 
     task_id: str
     label: str
     family: str
+    parameters: dict[str, str]
     cause: str
     log: Path | None
     attempts: int
     final: bool
+    exit_code: int | None = None
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the kernel has killed the task's process, mostly for lack of memory."""
+        return self.exit_code == -signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -124,13 +136,14 @@ class Follower(RemoteScheduler):
     Attributes:
         at_work: The tasks that this worker has in hand, which each ping tells: luigid may have forgotten.
         told_to_leave: Why luigid wants this worker to leave, "" if it does not.
+        is_on_bad_node: Whether that is because everything fails on its node.
     """
 
     def __init__(self, run: Run, patience: float) -> None:
         super().__init__(url="http://luigid")  # stands for wherever it is
         self.run, self.patience = run, patience
         self.at_work: list[str] = []
-        self.told_to_leave = ""
+        self.told_to_leave, self.is_on_bad_node = "", False
         self._address: Address | None = None
 
     def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 (JSON is any)
@@ -144,7 +157,7 @@ class Follower(RemoteScheduler):
     def get_work(self, **arguments: Any) -> Any:  # noqa: ANN401 (as above)
         """Ask for a task."""
         answer = self._request("/api/get_work", arguments, allow_null=False)
-        self.told_to_leave = answer.get("leave", "")
+        self.told_to_leave, self.is_on_bad_node = answer.get("leave", ""), answer.get("is_bad_node", False)
         return answer
 
     def _fetch(self, url_suffix: str, body: dict[str, str]) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import luigi
 import luigi.worker
 from luigi.setup_logging import InterfaceLogging
-from luigi.task import flatten
 from luigi.task_register import Register
 
 from tol_luigi.cluster import patches
@@ -22,21 +21,18 @@ from tol_luigi.cluster.client import Follower, Scheduler
 from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.cluster.worker import settled
 from tol_luigi.core.errors import ClusterError, SettingsError
-from tol_luigi.core.files import remove, write_json
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.core.files import remove
+from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.cluster.pool import Pool
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["check_round_trips", "lead"]
-
-COMPLETE, NOT_RUN, FAILED, NOT_SCHEDULED = 0, 25, 30, 35
-"""The exit codes, as ``[retcode]`` has them."""
 
 
 def check_round_trips(root: luigi.Task) -> None:
@@ -45,22 +41,12 @@ def check_round_trips(root: luigi.Task) -> None:
     Raises:
         SettingsError: One is not: a worker would make another task of it.
     """
-    for task in _graph(root):
+    for task in in_order(root):
         Register.clear_instance_cache()
         again = type(task).from_str_params(task.to_str_params())
         if again.task_id != task.task_id:
             what = f"a worker would make {again.task_id} of its parameters"
             raise SettingsError(task.task_id, what, "Give each parameter a value of its own kind")
-
-
-def _graph(root: luigi.Task) -> Iterator[luigi.Task]:
-    seen, waiting = {root.task_id}, [root]
-    while waiting:
-        task = waiting.pop()
-        yield task
-        new = [each for each in flatten(task.requires()) if each.task_id not in seen]
-        seen.update(each.task_id for each in new)
-        waiting += new
 
 
 def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None = None) -> int:
@@ -84,6 +70,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
     patches.check()
     given, run, root = settings.cluster, Run.of(settings.layout), task or BuildCatalog()
     InterfaceLogging.setup(_Quiet)
+    run.make_folders()
     remove(run.result)
     check_round_trips(root)
     scheduler = Scheduler(run, given.patience_seconds)
@@ -92,7 +79,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
         status = _wait(foreman, scheduler, root, given, pool)
     code = _exit_code(root, status, given, is_told=is_told)
     _end(run, scheduler, given, code, status)
-    if code == COMPLETE and isinstance(root, luigi.WrapperTask):
+    if code is ExitCode.COMPLETE and isinstance(root, luigi.WrapperTask):
         root.run()  # which says what was built
     return code
 
@@ -101,7 +88,7 @@ class _Quiet:
     logging_conf_file, log_level, background, logdir = "", "WARNING", False, None
 
 
-def _member(run: Run, given: cluster) -> luigi.worker.Worker:
+def _member(run: Run, given: ClusterSection) -> luigi.worker.Worker:
     """Be a worker to luigid that runs nothing."""
     return luigi.worker.Worker(
         scheduler=Follower(run, given.patience_seconds),
@@ -113,7 +100,11 @@ def _member(run: Run, given: cluster) -> luigi.worker.Worker:
 
 
 def _wait(
-    foreman: luigi.worker.Worker, scheduler: Scheduler, root: luigi.Task, given: cluster, pool: Pool | None
+    foreman: luigi.worker.Worker,
+    scheduler: Scheduler,
+    root: luigi.Task,
+    given: ClusterSection,
+    pool: Pool | None,
 ) -> RunStatus:
     """Wait until nothing can be done any more, and say now and then how far it is."""
     said = ""
@@ -133,24 +124,24 @@ def _wait(
         time.sleep(given.poll_seconds)
 
 
-def _exit_code(root: luigi.Task, status: RunStatus, given: cluster, *, is_told: bool) -> int:
+def _exit_code(root: luigi.Task, status: RunStatus, given: ClusterSection, *, is_told: bool) -> ExitCode:
     if any(failure.final for failure in status.failures):
-        return COMPLETE if root.complete() else FAILED
+        return ExitCode.COMPLETE if root.complete() else ExitCode.TASK_FAILED
     if settled(root, 0 if status.unfinished else given.settle_seconds):
-        return COMPLETE
-    return NOT_RUN if is_told else NOT_SCHEDULED
+        return ExitCode.COMPLETE
+    return ExitCode.NOT_RUN if is_told else ExitCode.SCHEDULING_ERROR
 
 
-def _end(run: Run, scheduler: Scheduler, given: cluster, code: int, status: RunStatus) -> None:
+def _end(run: Run, scheduler: Scheduler, given: ClusterSection, code: ExitCode, status: RunStatus) -> None:
     texts = {
-        COMPLETE: "complete",
-        FAILED: f"{sum(failure.final for failure in status.failures)} tasks have failed",
-        NOT_SCHEDULED: "luigid could not be told of all tasks: what is in the way stands above",
-        NOT_RUN: status.leaving or "tasks are left that luigid cannot hand out",
+        ExitCode.COMPLETE: "complete",
+        ExitCode.TASK_FAILED: f"{sum(failure.final for failure in status.failures)} tasks have failed",
+        ExitCode.SCHEDULING_ERROR: "luigid could not be told of all tasks: what is in the way stands above",
+        ExitCode.NOT_RUN: status.leaving or "tasks are left that luigid cannot hand out",
     }
     failures = [{**asdict(each), "log": str(each.log) if each.log else None} for each in status.failures]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.result, {"code": code, "ended": now, "text": texts[code], "failures": failures})
+    run.write(run.result, {"code": code, "ended": now, "text": texts[code], "failures": failures})
     for failure in status.failures:
         _say(f"{failure.label}: {failure.cause} ({failure.attempts} times; {failure.log or 'no log'})")
     _say(texts[code])

@@ -26,7 +26,7 @@ def redirect(run: Run, task_id: str) -> Path:
         run: The run.
         task_id: The task, whose attempts are counted from 1.
     """
-    run.logs.mkdir(parents=True, exist_ok=True)
+    run.make_folders()
     for attempt in count(1):
         path = run.log(task_id, attempt)
         with contextlib.suppress(FileExistsError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, cast
 
 from luigi import server
 from tornado.httpserver import HTTPServer
@@ -17,17 +20,22 @@ from tornado.netutil import bind_sockets
 
 from tol_luigi.cluster import patches
 from tol_luigi.cluster.client import AwayError, Follower
-from tol_luigi.cluster.guard import Guard, LogHandler
+from tol_luigi.cluster.connections import LARGEST_BODY, LARGEST_HEADERS, Connections, Listener
+from tol_luigi.cluster.guard import Guard, LogHandler, SafeAnswers, safe_headers
+from tol_luigi.cluster.log_limit import LogLimit
 from tol_luigi.cluster.logs import LINK
+from tol_luigi.cluster.page import PLACE, PageHandler, scripts
 from tol_luigi.cluster.run import Address, Run
 from tol_luigi.cluster.scheduler import SECONDS_BETWEEN_LOOKS, RunScheduler
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.files import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from tol_luigi.tasks.sections import cluster
+    from tornado.web import Application, OutputTransform
+
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["serve"]
@@ -47,16 +55,26 @@ def serve(settings: Settings) -> int:
     """
     patches.check()
     given, run = settings.cluster, Run.of(settings.layout)
+    run.make_folders()
     _refuse_second(run)
-    run.logs.mkdir(parents=True, exist_ok=True)
     password = run.set_password(given.password_file, wanted=given.password)
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s", level=logging.INFO)
-    logging.getLogger("tornado.access").setLevel(logging.WARNING + 1)
+    _set_up_log()
     remove(run.result)  # of an earlier run: workers would believe it
     scheduler = RunScheduler(run, given)
     scheduler.load()
     asyncio.run(_serve(scheduler, password))
     return 0
+
+
+def _set_up_log() -> None:
+    """Write to standard error what luigid has to say; what others can make it say is limited."""
+    log = logging.StreamHandler()
+    log.addFilter(LogLimit())
+    logging.basicConfig(
+        format="%(asctime)s %(name)s %(levelname)s: %(message)s", level=logging.INFO, handlers=[log]
+    )
+    logging.getLogger("tornado.access").setLevel(logging.WARNING + 1)
+    logging.getLogger("tornado.general").setLevel(logging.WARNING)  # below that: whatever is no HTTP
 
 
 def _refuse_second(run: Run) -> None:
@@ -71,25 +89,57 @@ def _refuse_second(run: Run) -> None:
 
 async def _serve(scheduler: RunScheduler, password: str) -> None:
     address, sockets = _listen(scheduler.given)
-    application = server.app(scheduler)
-    application.add_handlers(".*", [(f"{LINK}(.*)", LogHandler, {"path": str(scheduler.run.logs)})])
-    http = HTTPServer(Guard(application, password))
-    http.add_sockets(sockets)
+    if not password:
+        _warn_of_others(scheduler.given, sockets)
+    connections = Connections()
+    headers = safe_headers()
+    guard = Guard(_application(scheduler, headers), password, connections, headers)
+    http = HTTPServer(guard, max_header_size=LARGEST_HEADERS, max_body_size=LARGEST_BODY)
+    listener = Listener(sockets, connections, http.handle_stream)
+    listener.start()
     scheduler.run.write_address(address)
     _LOG.info("luigid listens at %s", address.url)
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     duties = _duties(scheduler, address, over)
-    beat = PeriodicCallback(lambda: next(duties, None), 1000)
-    beat.start()
+    beats = [PeriodicCallback(beat, 1000) for beat in (lambda: next(duties, None), connections.close_overdue)]
+    for beat in beats:
+        beat.start()
     await over.wait()
-    beat.stop()
-    http.stop()
+    for beat in beats:
+        beat.stop()
+    listener.stop()
     _close(scheduler, address)
 
 
-def _listen(given: cluster) -> tuple[Address, list[socket.socket]]:
+def _application(scheduler: RunScheduler, headers: Mapping[str, str]) -> Application:
+    """Return Luigi's page and API, the former with its faults fixed, and the logs."""
+    application: Application = server.app(scheduler)
+    fixed = scripts()
+    names = "|".join(map(re.escape, fixed))
+    application.add_handlers(
+        ".*",
+        [
+            (f"{LINK}(.*)", LogHandler, {"path": str(scheduler.run.logs)}),
+            (f"{PLACE}({names})", PageHandler, {"scripts": fixed}),
+        ],
+    )
+    application.add_transform(cast("type[OutputTransform]", partial(SafeAnswers, headers)))
+    return application
+
+
+def _warn_of_others(given: ClusterSection, sockets: list[socket.socket]) -> None:
+    if all(ip_address(each.getsockname()[0]).is_loopback for each in sockets):
+        return
+    _LOG.warning(
+        "[cluster] password = false, bind = %s: whoever reaches luigid there can run programs as you. "
+        "Set password = true, or bind = 127.0.0.1.",
+        given.bind,
+    )
+
+
+def _listen(given: ClusterSection) -> tuple[Address, list[socket.socket]]:
     try:
         sockets = bind_sockets(given.port, given.bind, reuse_port=False)
     except OSError as error:
@@ -112,7 +162,7 @@ def _duties(scheduler: RunScheduler, address: Address, over: asyncio.Event) -> I
             pruned = now
             scheduler.prune()
             scheduler.sample()
-            if scheduler.run.read_address() not in {address, None}:
+            if _is_replaced(scheduler.run, address):
                 _LOG.warning("Another luigid serves this run now")
                 over.set()
         if not state.is_saved and now - saved >= max(given.save_seconds, saving / _SAVING_SHARE):
@@ -124,10 +174,19 @@ def _duties(scheduler: RunScheduler, address: Address, over: asyncio.Event) -> I
         yield
 
 
+def _is_replaced(run: Run, address: Address) -> bool:
+    """Return whether another luigid serves the run now; nobody else may say so."""
+    try:
+        return run.read_address() not in {address, None}
+    except ClusterError as error:
+        _LOG.warning("%s", error)
+        return False
+
+
 def _close(scheduler: RunScheduler, address: Address) -> None:
     """Save what is known, or remove it; unless another luigid has taken over."""
     run = scheduler.run
-    if run.read_address() not in {address, None}:
+    if _is_replaced(run, address):
         return
     if scheduler.forgets:
         remove(run.state)

@@ -6,6 +6,7 @@ start with a release that the tests have not seen, or that lacks something they 
 - ``RunState`` (:mod:`.scheduler`): how luigid keeps what it knows, and what becomes of the task of a lost worker;
 - ``RunScheduler`` (:mod:`.scheduler`): who gets which task;
 - ``Follower`` (:mod:`.client`): how luigid is asked, and that it may move;
+- the scripts of luigid's page (:mod:`.page`): that data on it is text, and that what changes something is posted;
 - ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker leaves, and what surrounds a task;
 - the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`), which is the one thing that is
   replaced in place, also where there is no run.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi.execution_summary
 import luigi.rpc
@@ -27,7 +28,7 @@ from tol_luigi.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OVERRIDDEN", "check"]
+__all__ = ["OVERRIDDEN", "check", "refuse"]
 
 TESTED = ("3.8.1", "3.9")
 """From which release of Luigi on, and before which one."""
@@ -53,6 +54,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
         "_request": "self url data attempts allow_null",
     },
     luigi.worker.Worker: {
+        "_add_task": "self args kwargs",
         "_create_task_process": "self task",
         "_get_work": "self",
         "_keep_alive": "self get_work_response",
@@ -75,20 +77,24 @@ def check() -> None:
     Raises:
         SettingsError: It is not, or something that is overridden is not what it was.
     """
-    now = version("luigi")
-    if not _numbers(TESTED[0]) <= _numbers(now) < _numbers(TESTED[1]):
-        _refuse(now, "a run on several nodes is tested only")
+    if not _numbers(TESTED[0]) <= _numbers(version("luigi")) < _numbers(TESTED[1]):
+        refuse("a run on several nodes is tested only")
     for owner, methods in OVERRIDDEN.items():
         for name, parameters in methods.items():
             there = getattr(owner, name, None)
             if there is None or list(signature(there).parameters) != parameters.split():
-                _refuse(now, f"{getattr(owner, '__name__', owner)}.{name} is not what it was")
+                refuse(f"{getattr(owner, '__name__', owner)}.{name} is not what it was")
 
 
 def _numbers(release: str) -> list[int]:
     return [int(part) for part in release.split(".") if part.isdigit()]
 
 
-def _refuse(now: str, what: str) -> None:
+def refuse(what: str) -> NoReturn:
+    """Raise that this Luigi cannot be used.
+
+    Raises:
+        SettingsError: Always.
+    """
     wanted = f"luigi>={TESTED[0]},<{TESTED[1]}"
-    raise SettingsError(f"luigi {now}", f"{what} with {wanted}", f"pip install '{wanted}'")
+    raise SettingsError(f"luigi {version('luigi')}", f"{what} with {wanted}", f"pip install '{wanted}'")

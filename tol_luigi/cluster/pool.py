@@ -5,25 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from tol_luigi.cluster import foreman, slurm
+from tol_luigi import slurm
+from tol_luigi.cluster import foreman
 from tol_luigi.cluster.client import Scheduler
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.submit import Jobs, add_workers, cancel, elements_for
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["Pool", "lead", "more_memory", "seconds_of"]
+__all__ = ["Pool", "lead"]
 
 _LOG = logging.getLogger("luigi-interface")
 
@@ -33,12 +31,6 @@ _MOST_SECONDS = 640.0
 
 _YOUNG_SECONDS = 60
 """An element that fails so soon has not come to work: its node, or the lines that it runs first, are not in order."""
-
-_KILLED = "exit code -9"
-"""How Luigi tells of a task whose process the kernel has ended, which is mostly for lack of memory."""
-
-_LOST = {"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"}
-"""How an element ends that others have to stand in for; see *JOB STATE CODES* in the manual of squeue."""
 
 
 def lead(settings: Settings) -> int:
@@ -72,7 +64,9 @@ class Pool:
         self._patience = _LOOK_SECONDS
         self._replaced: set[str] = set()
         self._owed: int | None = None
-        self._memory = _most([settings.slurm.memory, *(array.memory for array in Jobs.read(run).workers)])
+        self._memory = slurm.most_memory(
+            [settings.slurm.memory, *(array.memory for array in Jobs.read(run).workers)]
+        )
         self._young = self._done = 0
 
     def tend(self, status: RunStatus) -> str:
@@ -90,7 +84,7 @@ class Pool:
         luigid = Jobs.read(self._run).luigid
         while not over.wait(_LOOK_SECONDS):
             try:
-                if any(not job.is_live and job.state != "COMPLETED" for job in slurm.queue([luigid])):
+                if any(not (job.is_live or job.is_complete) for job in slurm.queue([luigid])):
                     _LOG.warning("luigid has ended; it is started again")
                     slurm.requeue(luigid)
             except ClusterError as error:
@@ -104,7 +98,7 @@ class Pool:
         self._replaced.update(job.name for job in ended)
         lost = [job for job in ended if self._is_lost(job)]
         more = [self._more(arrays[job.id].memory) if job.lacked_memory else None for job in lost]
-        self._memory = _most([self._memory, *more])
+        self._memory = slurm.most_memory([self._memory, *more])
         hopeless = [job for job, memory in zip(lost, more, strict=True) if memory is None]
         if self._only_die(status, hopeless) and not live:
             folder = self._run.logs / "slurm"
@@ -134,22 +128,20 @@ class Pool:
         _LOG.warning("Workers are missing: %s elements are submitted of %s", taken, elements)
 
     def _is_lost(self, job: slurm.Job) -> bool:
-        """Tell whether an element has not left because there was nothing to do."""
+        """Return whether an element has ended, but not because there was nothing to do."""
         given = self._settings.slurm
-        drained = given.time is not None and job.seconds >= seconds_of(given.time) - given.warning_seconds
-        return job.state in _LOST or drained
+        drained = given.time is not None and job.seconds >= slurm.seconds(given.time) - given.warning_seconds
+        return job.is_lost or drained
 
     def _more(self, memory: str | None) -> str | None:
-        return more_memory(memory, self._settings.slurm.most_memory)
+        return slurm.more_memory(memory, self._settings.slurm.most_memory)
 
     def _only_die(self, status: RunStatus, lost: list[slurm.Job]) -> bool:
         """Tell whether elements only die, so that others like them would, too: as many as two times the array."""
         done = sum(counts.get("DONE", 0) for counts in status.counts.values())
         if done > self._done or status.running:
             self._done, self._young = done, 0
-        self._young += sum(
-            job.state in {"FAILED", "OUT_OF_MEMORY"} and job.seconds < _YOUNG_SECONDS for job in lost
-        )
+        self._young += sum(job.has_failed and job.seconds < _YOUNG_SECONDS for job in lost)
         return self._young >= 2 * elements_for(self._settings, _width(status))
 
     def revive(self, status: RunStatus) -> bool:
@@ -158,7 +150,7 @@ class Pool:
         Args:
             status: How the run is doing: nothing is left but tasks that were given up, and what waits for them.
         """
-        killed = [failure for failure in status.failures if failure.final and _KILLED in failure.cause]
+        killed = [failure for failure in status.failures if failure.final and failure.was_killed]
         known = Jobs.read(self._run)
         memory = self._more(self._memory)
         if not killed or status.leaving or memory is None:
@@ -180,38 +172,3 @@ def _width(status: RunStatus) -> int:
     """Count the tasks that are left of the stage that has the most."""
     left = [sum(counts.values()) - counts.get("DONE", 0) for counts in status.counts.values()]
     return max(left, default=0)
-
-
-_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
-
-
-def _bytes(memory: str | None) -> int:
-    return int(memory[:-1]) * 1024 ** _UNITS[memory[-1]] if memory else 0
-
-
-def _most(amounts: Sequence[str | None]) -> str | None:
-    return max(amounts, key=_bytes)
-
-
-def more_memory(now: str | None, most: str | None) -> str | None:
-    """Double an amount of memory, as far as that may go; None if it may not.
-
-    Args:
-        now: Such as ``4G``.
-        most: The most that it may become.
-    """
-    if now is None or most is None or _bytes(now) >= _bytes(most):
-        return None
-    twice = f"{2 * int(now[:-1])}{now[-1]}"
-    return min(twice, most, key=_bytes)
-
-
-def seconds_of(time_limit: str) -> int:
-    """Read a time as sbatch takes it: ``minutes``, ``minutes:seconds``, ``hours:…``, ``days-hours:…``."""
-    days, dash, clock = time_limit.rpartition("-")
-    parts = [int(part) for part in re.findall(r"\d+", clock)]
-    if dash:
-        hours, minutes, seconds = (*parts, 0, 0)[:3]
-    else:
-        hours, minutes, seconds = {1: (0, *parts, 0), 2: (0, *parts), 3: tuple(parts)}[len(parts)]
-    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds

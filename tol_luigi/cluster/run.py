@@ -5,20 +5,42 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import ClusterError
-from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, write_json
 
 if TYPE_CHECKING:
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
-__all__ = ["USER", "Address", "Run", "node_name"]
+__all__ = ["USER", "Address", "Run", "node_name", "require_own"]
 
 USER = "tol"
 """Who logs in, where luigid has a password."""
+
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def require_own(path: Path) -> None:
+    """Check that nobody else can have written a file of the run, or put one into a folder of it.
+
+    Luigid and workers run what they are told there: where to ask, with which password, and which tasks there are.
+
+    Raises:
+        ClusterError: Another user owns it, or may write to it.
+        OSError: It does not exist, or cannot be looked at.
+    """
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        what = f"another user owns it (uid {status.st_uid})"
+        raise ClusterError(path, what, "A run is for one user: let that one go on with it, or remove it")
+    if status.st_mode & _OTHERS_WRITE:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ClusterError(path, f"other users may write to it (mode {mode:o})", f"chmod -R go-w {path}")
 
 
 def node_name() -> str:
@@ -70,8 +92,8 @@ class Run:
 
     @property
     def state(self) -> Path:
-        """What luigid knows of the tasks. A pickle: let nobody else write it."""
-        return self.directory / "state.pickle"
+        """What luigid knows of the tasks."""
+        return self.directory / "state.json"
 
     @property
     def jobs(self) -> Path:
@@ -88,6 +110,26 @@ class Run:
         """The folder of what the tasks have said."""
         return self.directory / "logs"
 
+    def make_folders(self) -> None:
+        """Make the folders of the run, to which nobody else may write, whatever the umask.
+
+        Raises:
+            ClusterError: One exists, and others may write to it.
+            DiskError: One cannot be made.
+        """
+        for folder in (self.directory, self.logs):
+            with clear_disk_errors(folder):
+                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            require_own(folder)
+
+    def write(self, path: Path, content: object) -> None:
+        """Write a file of the run as JSON, to which nobody else may write, whatever the umask.
+
+        Raises:
+            DiskError: The disk is full, or may not be written to.
+        """
+        write_json(path, content, mode=0o644)
+
     def log(self, task_id: str, attempt: int) -> Path:
         """Give the path of what one attempt at a task has said.
 
@@ -99,12 +141,18 @@ class Run:
 
     def write_address(self, address: Address) -> None:
         """Tell where luigid listens."""
-        write_json(self.address, asdict(address))
+        self.write(self.address, asdict(address))
 
     def read_address(self) -> Address | None:
-        """Give where luigid listens, None where it has not said so."""
+        """Give where luigid listens, None where it has not said so.
+
+        Raises:
+            ClusterError: Others may have written it.
+        """
         try:
             os.listdir(self.directory)  # noqa: PTH208 (a network file system then looks again)
+            require_own(self.directory)
+            require_own(self.address)
             return Address(**read_json(self.address))
         except (OSError, ValueError, TypeError):
             return None
@@ -143,7 +191,7 @@ class Run:
 
 
 def _read_secret(path: Path) -> str:
-    """Read the line of a file that nobody else may read."""
+    """Read the line of a file that nobody else may read or write."""
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8").strip()
     except OSError as error:

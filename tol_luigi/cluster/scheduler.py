@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -18,7 +17,7 @@ from tol_luigi.cluster.state import RunState
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
 
 __all__ = ["SECONDS_BETWEEN_LOOKS", "Report", "RunScheduler"]
 
@@ -60,7 +59,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         given: The settings.
     """
 
-    def __init__(self, run: Run, given: cluster) -> None:
+    def __init__(self, run: Run, given: ClusterSection) -> None:
         super().__init__(
             luigi.scheduler.scheduler(
                 state_path=str(run.state),
@@ -129,11 +128,14 @@ class RunScheduler(luigi.scheduler.Scheduler):
         self._update_worker(worker, {"host": host}, get_work=True)
         self.add_worker(worker, {"assistant": True})
         if reason := self._reason_to_leave(host):
-            return {**_NOTHING, "worker_state": "disabled", "task_id": None, "leave": reason}
+            why = {"leave": reason, "is_bad_node": host in self._bad_nodes()}
+            return {**_NOTHING, "worker_state": "disabled", "task_id": None, **why}
         if self._nothing_for.get(host) == self._moment and not self._has_a_task(worker):
             return {**_NOTHING, "task_id": None}
         answer: dict[str, Any] = super().get_work(host=host, assistant=True, worker=worker, **kwargs)
-        if answer["task_id"] is None and time.time() >= self._no_work_before:
+        if answer["task_id"] is not None:
+            self._state.get_task(answer["task_id"]).exit_code = None  # of an earlier attempt
+        elif time.time() >= self._no_work_before:
             self._nothing_for[host] = self._moment
         return answer
 
@@ -180,8 +182,8 @@ class RunScheduler(luigi.scheduler.Scheduler):
                 task.resources_running = task.resources.copy()
         return answer
 
-    def add_task(self, **given: Any) -> None:  # noqa: ANN401
-        """Take what a worker tells of a task; where it has run it, judge the node."""
+    def add_task(self, exit_code: int | None = None, **given: Any) -> None:  # noqa: ANN401
+        """Take what a worker reports of a task, with the exit code of its process; if it has run it, judge the node."""
         self._state.changes += 1
         task, worker, status = self._state.get_task(given["task_id"]), given["worker"], given.get("status")
         has_run_it = task is not None and task.worker_running == worker and task.status == RUNNING
@@ -190,7 +192,19 @@ class RunScheduler(luigi.scheduler.Scheduler):
         if task is not None and given.get("tracking_url") is None:
             task.tracking_url = link
         if has_run_it and status in {DONE, FAILED}:
+            task.exit_code = exit_code
             self._judge(task, (self._state.get_worker(worker).reference or {}).get("host", worker), status)
+
+    @rpc_method()  # type: ignore[untyped-decorator]
+    def report_progress(
+        self, task_id: str, message: str, percentage: int | None = None, images: int | None = None
+    ) -> None:
+        """Take how far a task is, all in one request: there are hundreds of tasks to listen to."""
+        task = self._state.get_task(task_id)
+        if task is not None:
+            task.status_message = message
+            task.progress_percentage = task.progress_percentage if percentage is None else percentage
+            task.images_done = getattr(task, "images_done", 0) if images is None else images
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def give_back(self, task_id: str, worker: str) -> None:
@@ -320,11 +334,11 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return known[task_id]
 
     def _images(self) -> dict[str, int]:
-        """Add up the images that tasks say they have done."""
+        """Add up the images that tasks have reported as done."""
         images: dict[str, int] = defaultdict(int)
         for task in self._state.get_active_tasks():
-            if task.status_message and (said := _IMAGES.match(task.status_message)):
-                images[task.family] += int(said[1].replace(",", ""))
+            if done := getattr(task, "images_done", 0):
+                images[task.family] += done
         return images
 
     def _images_per_second(self) -> dict[str, float]:
@@ -343,9 +357,6 @@ _NOTHING = {
     "worker_state": "active",
 }
 
-_IMAGES = re.compile(r"([\d,]+)(?: of [\d,]+)? images in ")
-"""How a task that works on images begins to say how far it is."""
-
 
 def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is asked for only where it is wanted)
     from tol_luigi.cluster.metrics import Metrics  # noqa: PLC0415
@@ -354,11 +365,12 @@ def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is asked for only
 
 
 def _about(task: Any) -> dict[str, Any]:  # noqa: ANN401
-    values = [value for key, value in task.params.items() if key != "dataset"]
+    parameters = {key: value for key, value in task.params.items() if key != "dataset"}
     return {
         "task_id": task.id,
-        "label": " ".join([task.family, *values]),
+        "label": " ".join([task.family, *parameters.values()]),
         "family": task.family,
+        "parameters": parameters,
         "log": task.tracking_url,
     }
 
@@ -369,6 +381,7 @@ def _failure(task: Any) -> dict[str, Any]:  # noqa: ANN401
         "cause": _cause(task.expl),
         "attempts": len(task.failures),
         "final": task.status == DISABLED,
+        "exit_code": getattr(task, "exit_code", None),
     }
 
 

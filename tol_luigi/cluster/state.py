@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import pickle
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luigi.scheduler import SimpleTaskState
 from luigi.task_status import DISABLED, FAILED, PENDING, RUNNING
 
+from tol_luigi.cluster import saved
 from tol_luigi.core.errors import TolError
-from tol_luigi.core.files import committed
 
 if TYPE_CHECKING:
     from luigi.metrics import MetricsCollector
@@ -48,29 +47,31 @@ class RunState(SimpleTaskState):
         return self.changes == self._saved
 
     def dump(self) -> None:
-        """Save everything, whole or not at all; luigid goes on without where it cannot."""
-        content = {"luigi": version("luigi"), "state": self.get_state()}
+        """Save everything, complete or not at all; luigid goes on without if it cannot."""
         try:
-            with committed(Path(self._state_path)) as scratch:
-                scratch.touch(mode=0o600)
-                scratch.write_bytes(pickle.dumps(content))
-        except (TolError, OSError) as error:
-            _LOG.warning("What luigid knows is not saved: %s", error)
+            saved.write(Path(self._state_path), self.get_state())
+        except (TolError, OSError, RecursionError, TypeError, ValueError) as error:
+            _LOG.warning("The state of luigid is not saved: %s", error)
         self._saved = self.changes
 
     def load(self) -> None:
-        """Go on from what was saved, if it was by the same release; every worker gets time to be heard of again."""
+        """Resume from what was saved, if it can be trusted; every worker gets time to be heard of again.
+
+        Anything else is moved aside: luigid begins again, and the foreman reports all tasks once more.
+        """
+        path = Path(self._state_path)
         try:
-            content = pickle.loads(Path(self._state_path).read_bytes())  # noqa: S301 (a file of our own, in our folder)
+            self.set_state(saved.read(path))
         except FileNotFoundError:
             return
-        except Exception as error:  # noqa: BLE001 (a damaged pickle raises anything; the foreman tells all again)
-            _LOG.warning("%s cannot be read (%s): luigid begins anew", self._state_path, error)
+        except (TolError, OSError, RecursionError, ValueError) as error:
+            aside = path.with_name(f"{path.name}.unusable")
+            with contextlib.suppress(OSError):
+                path.replace(aside)
+            _LOG.warning(
+                "%s cannot be used (%s): luigid begins again, and keeps it as %s", path, error, aside
+            )
             return
-        if content["luigi"] != version("luigi"):
-            _LOG.warning("%s is of another release of luigi: luigid begins anew", self._state_path)
-            return
-        self.set_state(content["state"])
         for task in self._tasks.values():
             self._status_tasks[task.status][task.id] = task
         for worker in self._active_workers.values():

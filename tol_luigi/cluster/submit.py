@@ -12,10 +12,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tol_luigi.cluster import slurm
+from tol_luigi import slurm
 from tol_luigi.cluster.run import Run
 from tol_luigi.core.errors import ClusterError, SettingsError
-from tol_luigi.core.files import read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove
+from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Jobs:
 
     def write(self, run: Run) -> None:
         """Keep what was submitted."""
-        write_json(run.jobs, asdict(self))
+        run.write(run.jobs, asdict(self))
 
 
 def jobs(run: Run) -> dict[str, list[slurm.Job]]:
@@ -90,7 +91,7 @@ def cancel(run: Run, *, waiting_only: bool = False) -> list[str]:
         waiting_only: Leave alone those that run: they leave by themselves when luigid says so.
     """
     live = [job for group in jobs(run).values() for job in group if job.is_live]
-    names = [job.name for job in live if job.state == "PENDING" or not waiting_only]
+    names = [job.name for job in live if job.is_waiting or not waiting_only]
     slurm.cancel(names)
     return names
 
@@ -118,6 +119,7 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
     if dry_run:
         return [_shown(settings, part, options) for part, options in _plan(settings, elements)]
     _refuse_second(run)
+    run.make_folders()
     remove(
         run.state
     )  # what a killed luigid knew: the files tell what is done, and the rest has all its tries again
@@ -175,15 +177,8 @@ def elements_for(settings: Settings, width: int) -> int:
 
 def _widest(root: luigi.Task) -> int:
     """Count the tasks that are left of the stage that has the most: more can hardly run at once."""
-    left, seen, waiting = Counter[str](), set(), [root]
-    while waiting:
-        task = waiting.pop()
-        if task.task_id not in seen:
-            seen.add(task.task_id)
-            if not task.complete():
-                left[task.task_family] += 1
-                waiting.extend(task.deps())
-    return max(left.values(), default=0)
+    left = in_order(root, lambda task: not task.complete())
+    return max(Counter(task.task_family for task in left).values(), default=0)
 
 
 def _require_reachable(settings: Settings) -> None:
@@ -225,23 +220,14 @@ def _array(settings: Settings, elements: int, memory: str | None) -> list[str]:
 
 def _options(settings: Settings, part: str) -> list[str]:
     """Give the options that a part has with any submission; what the user adds comes last, and wins."""
-    given = settings.slurm
-    folder = Run.of(settings.layout).logs / "slurm"
     name = f"{part}-%A_%a.log" if part == "workers" else f"{part}-%j.log"
-    return [
-        "--export=ALL",
-        f"--output={str(folder).replace('%', '%%')}/{name}",
-        *([f"--account={given.account}"] if given.account else []),
-        *([f"--partition={given.partition}"] if given.partition else []),
-        *([f"--time={given.time}"] if given.time else []),
-        "--requeue" if given.requeue else "--no-requeue",
-        *shlex.split(given.options or ""),
-    ]
+    log = slurm.log_option(Run.of(settings.layout).logs / "slurm", name)
+    return settings.slurm.request().options("--export=ALL", log)
 
 
 def _sbatch(settings: Settings, part: str, *options: str) -> str:
     """Submit one of the scripts, for the settings and the Python of this process."""
-    (Run.of(settings.layout).logs / "slurm").mkdir(parents=True, exist_ok=True)
+    (Run.of(settings.layout).logs / "slurm").mkdir(mode=0o755, exist_ok=True)
     environment = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
     if named := os.environ.get("LUIGI_CONFIG_PATH"):
         environment["LUIGI_CONFIG_PATH"] = str(Path(named).absolute())

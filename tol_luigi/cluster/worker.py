@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi.worker
+from luigi.interface import core
 from luigi.setup_logging import InterfaceLogging
 from luigi.task import flatten
 from luigi.worker import check_complete_cached
@@ -25,19 +26,19 @@ from tol_luigi.cluster.client import Follower
 from tol_luigi.cluster.logs import LINK, redirect
 from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
+from tol_luigi.tasks import error_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tol_luigi.tasks.sections import cluster
+    from tol_luigi.tasks.run_sections import ClusterSection
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["Assistant", "LoggedTask", "settled", "work"]
 
 _LOG = logging.getLogger("luigi-interface")
-
-_BAD_NODE_EXIT_CODE = 1
 
 _LAST_SECONDS = 10
 """How long a task may take to clear up after it was told to end. Slurm kills after 30 seconds."""
@@ -64,7 +65,7 @@ class Assistant(luigi.worker.Worker):
         idle_seconds: After how long without a task it leaves.
     """
 
-    def __init__(self, run: Run, follower: Follower, given: cluster, idle_seconds: float) -> None:
+    def __init__(self, run: Run, follower: Follower, given: ClusterSection, idle_seconds: float) -> None:
         node = node_name()
         super().__init__(
             scheduler=follower,
@@ -107,8 +108,14 @@ class Assistant(luigi.worker.Worker):
         super()._handle_next_task()
         self._follower.at_work = list(self._running_tasks)
 
+    def _add_task(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (luigi's, untyped)
+        process = self._running_tasks.get(kwargs["task_id"])
+        if process is not None:
+            kwargs["exit_code"] = process.exitcode
+        super()._add_task(*args, **kwargs)
+
     def _create_task_process(self, task: luigi.Task) -> LoggedTask:
-        reporter = luigi.worker.TaskStatusReporter(self._follower, task.task_id, self._id, None)
+        reporter = _Reporter(self._follower, task.task_id, self._id, None)
         return LoggedTask(
             self._run,
             self._given.settle_seconds,
@@ -137,6 +144,15 @@ class Assistant(luigi.worker.Worker):
         self._running_tasks.clear()
 
 
+class _Reporter(luigi.worker.TaskStatusReporter):
+    """What a task calls to report, with one more method."""
+
+    def report_progress(self, message: str, percentage: int | None, images: int | None) -> None:
+        """Report how far the task is, in one request."""
+        given = {"message": message, "percentage": percentage, "images": images}
+        self._scheduler.call("report_progress", task_id=self._task_id, **given)
+
+
 class LoggedTask(luigi.worker.TaskProcess):
     """A task in its process: with a log of its own, and no longer there than its worker.
 
@@ -151,6 +167,10 @@ class LoggedTask(luigi.worker.TaskProcess):
         super().__init__(*args, **kwargs)
         self._run, self._parent = run, os.getpid()
         self.check_complete = functools.partial(settled, seconds=settle_seconds)
+        self.forward_reporter_attributes = {
+            **self.forward_reporter_attributes,
+            "report_progress": "report_progress",
+        }
 
     def run(self) -> None:
         """Run the task."""
@@ -253,7 +273,9 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     given, run = settings.cluster, Run.of(settings.layout)
     InterfaceLogging.setup()
-    _LOG.setLevel(logging.INFO)
+    _LOG.setLevel(core().log_level)
+    error_lines.apply()
+    run.make_folders()
     follower = Follower(run, given.patience_seconds)
     if _is_over(run, given.settle_seconds):
         sys.stderr.write(f"tol_luigi: {run.directory}: this run is over.\n")
@@ -272,4 +294,4 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
         follower.call("leave", worker=assistant.name)
     if follower.told_to_leave:
         sys.stderr.write(f"tol_luigi: {assistant.name} leaves: {follower.told_to_leave}.\n")
-    return _BAD_NODE_EXIT_CODE if "in a row" in follower.told_to_leave else 0
+    return ExitCode.NEGATIVE if follower.is_on_bad_node else ExitCode.COMPLETE

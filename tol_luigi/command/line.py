@@ -10,11 +10,14 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
-from tol_luigi.core.errors import SettingsError, TolError
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.tasks.error_lines import BUG, clear_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "parser"]
 
 _CONFIG = "LUIGI_CONFIG_PATH"
-_SETTINGS_EXIT_CODE = 40
-"""As luigi's, where nothing was begun."""
-
-_INTERRUPTED = 130
-
 _ABOUT = """\
 Plans, submits and follows the build of a dataset, and tells what became of each image.
 
@@ -36,7 +34,7 @@ Settings are read where luigi reads them: luigi.cfg in the current folder, then 
 file that LUIGI_CONFIG_PATH, or --config, names."""
 
 _CODES = """\
-exit codes: 0 all is well, 1 the answer is no, 2 wrong usage, 40 wrong settings;
+exit codes: 0 all is well, 1 the answer is no, 2 wrong usage, 40 wrong settings or another error;
 those of a verb are told by its --help."""
 
 
@@ -55,14 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.config:
             _read_settings_from(given.config)
         return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(given))
-    except TolError as error:
-        sys.stderr.write(f"tol: {error}\n")
-        return _SETTINGS_EXIT_CODE
     except BrokenPipeError:  # as of `tol status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.COMPLETE
+    except Exception as error:  # noqa: BLE001 (whatever it is, the user is told whether to fix or to report it)
+        known = clear_error(error)
+        sys.stderr.write(f"tol: {known}\n" if known else f"{traceback.format_exc()}tol: {BUG}.\n")
+        return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def _read_settings_from(path: Path) -> None:
@@ -205,7 +204,7 @@ def _add_why(verbs: Verbs) -> None:
         text="Tell where an image comes from, how it has got its id and its name, which split\n"
         "it is in, and in which shard it is, or why in none.\n"
         "exit codes: 0 it is known, 1 it is not",
-        example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812_51655800_eol-full-size-copy.jpg",
+        example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812/51655800",
     )
     made.add_argument(
         "image",

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
-from tol_luigi.sources.eol import Eol
+from tol_luigi.sources import SOURCES, by_precedence
 from tol_luigi.sources.tables import load_common_names, load_lookup
-from tol_luigi.store.models import PUBLISHED_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Entry, Key, Source
+    from tol_luigi.core.source import Entry, Key, Labeler, Source
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["tables_of", "trace"]
-
-_TABLES = {"eol": ("taxon_tab", "scraped_page_ids"), "bioscan": ("metadata",), "folder": ("labels",)}
-"""The keys of a source's section that name its tables of names; iNat21 has the ranks in its class folders."""
+__all__ = ["trace"]
 
 
-def tables_of(given: Settings, source: Source) -> list[Path]:
-    """List the source's own tables of names, in the order of precedence."""
-    own = getattr(given, source.name)
-    return [table for key in _TABLES.get(source.name, ()) if (table := getattr(own, key))]
+def _tables_of(given: Settings, name: str, keys: Sequence[str]) -> list[Path]:
+    """Return the tables that keys of a source's section name, in their order."""
+    return [table for key in keys if (table := getattr(given.source_sections[name], key))]
 
 
 def trace(given: Settings, source: Source, key: Key, image: str) -> Iterator[str]:
@@ -43,11 +39,11 @@ def trace(given: Settings, source: Source, key: Key, image: str) -> Iterator[str
     Yields:
         What each table has given, a line each, in the order in which they are asked.
     """
-    for table, asked in _own(given, source):
+    for table, labeler in _labelers(given, source):
         kept = _Kept()
-        entry = next(asked.entries([(*key, image)], kept, CommonNames()), None)
+        entry = next(labeler.entries([(*key, image)], kept, CommonNames()), None)
         if entry is not None:
-            yield from _steps(given, table, entry, kept.taxon, is_published=source.name in PUBLISHED_SOURCES)
+            yield from _steps(given, table, entry, kept.taxon, is_published=source.is_published)
             return
     yield "no table knows it"
 
@@ -78,14 +74,15 @@ class _Kept(Lookup):
         return taxon
 
 
-def _own(given: Settings, source: Source) -> Iterator[tuple[Path | str, Source]]:
-    """Give the tables of a source, each with a source that reads it and those before it."""
-    tables = tables_of(given, source)
-    if isinstance(source, Eol) and len(tables) > 1:
-        yield tables[0], Eol(source.images, tables[0])
-        yield tables[1], source
-    else:
-        yield tables[0] if tables else "the name of its class folder", source
+def _labelers(given: Settings, source: Source) -> Iterator[tuple[Path | str, Labeler]]:
+    """Yield the tables of a source, each with what reads it and those before it."""
+    plugin, section = SOURCES[source.name], given.source_sections[source.name]
+    keys = [key for key in plugin.name_tables if getattr(section, key)]
+    for number, key in enumerate(keys, 1):
+        later = dict.fromkeys(keys[number:])
+        yield getattr(section, key), plugin.labeler(replace(section, **later))
+    if not keys:
+        yield plugin.named_by, source.labeler
 
 
 def _lookups(given: Settings) -> Iterator[tuple[Path | str, Lookup]]:
@@ -111,12 +108,13 @@ def _common(given: Settings, table: str, taxon: Taxon, own: str) -> str:
     """Tell which table gives the common name."""
     if own:
         return f"{table}: {own}"
-    taxa, names = given.inat21.taxa, given.inat21.vernacular_names
-    for path, read in (
-        (given.itis.chains, {"chains": given.itis.chains}),
-        (names, {"inat": (taxa, names) if taxa else None}),
-        (given.eol.vernacular_names, {"eol": given.eol.vernacular_names}),
-    ):
-        if path and (common := load_common_names(**read).of(taxon)):
-            return f"{path}: {common}"
+    if given.itis.chains and (common := load_common_names(given.itis.chains).of(taxon)):
+        return f"{given.itis.chains}: {common}"
+    for plugin in by_precedence():
+        tables = _tables_of(given, plugin.name, plugin.common_name_tables)
+        if plugin.add_common_names and tables:
+            names = CommonNames()
+            plugin.add_common_names(given.source_sections[plugin.name], names)
+            if common := names.of(taxon):
+                return f"{tables[-1]}: {common}"
     return "no table has a common name, so the scientific one stands in"

@@ -10,9 +10,11 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tol_luigi.command.expected_matches import outlook
 from tol_luigi.command.graph import stages
 from tol_luigi.command.survey import stocks
 from tol_luigi.core.errors import DiskError
+from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
 from tol_luigi.downloads.forecast import forecast_text as downloads_text
 from tol_luigi.downloads.forecast import require_space
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "quota_left"]
 
-_NO_ROOM = 1
-
 _RATES = (
     "Core time is reckoned with the rates of docs/commands.md, of one core of an AMD EPYC; divided by the workers "
     "it is the least time that the build takes. What is written is reckoned by the mean picture."
@@ -62,7 +62,7 @@ def plan(given: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(forecast_text(forecast))
-    return _NO_ROOM if forecast.lacks else 0
+    return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
 def _fetching(rows: list[Row], *, as_json: bool) -> int:
@@ -76,13 +76,14 @@ def _fetching(rows: list[Row], *, as_json: bool) -> int:
         require_space(rows)
     except DiskError as error:
         sys.stderr.write(f"tol: {error}\n")
-        return _NO_ROOM
-    return 0
+        return ExitCode.NEGATIVE
+    return ExitCode.COMPLETE
 
 
 def _forecast(given: Settings, seconds: float) -> Forecast:
     graph, held = stages(), stocks(given, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
+    names = outlook(given, seconds, is_checked="CheckMatches" not in to_do)
     making = Making(
         width=given.images.width,
         height=given.images.height,
@@ -91,7 +92,7 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         max_samples=given.shards.max_samples,
         val_percent=given.dataset.val_percent,
         train_small_percent=given.dataset.train_small_percent,
-        max_pixels=given.images.max_pixels,
+        max_memory_mib=given.images.max_memory_mib,
     )
     return Forecast(
         dataset=str(given.directory),
@@ -99,7 +100,9 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         stocks=held,
         cost=cost(held, making, _left(given, held, making), to_do),
         room=_room(given.directory),
-        notes=_notes(given),
+        notes=[*names.warnings, *_notes(given)],
+        matches=names.lines,
+        troubles=names.troubles,
     )
 
 

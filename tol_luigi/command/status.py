@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.command.graph import stages
 from tol_luigi.core.errors import ClusterError
-from tol_luigi.core.files import read_json
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.core.files import read_json, read_object
 from tol_luigi.core.plan import Share as Planned
 from tol_luigi.report.status import (
     Share,
@@ -30,12 +31,9 @@ if TYPE_CHECKING:
     from tol_luigi.cluster.client import RunStatus
     from tol_luigi.cluster.run import Run
     from tol_luigi.command.graph import Stage
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["build_status", "status"]
-
-_COMPLETE, _NOT_COMPLETE, _FAILED = 0, 25, 30
-"""Those of the build itself: :data:`tol_luigi.tasks.luigi_defaults.DEFAULTS`."""
 
 _WINDOW = 3600.0
 """Over which time the rate is taken, where only files tell it."""
@@ -49,9 +47,10 @@ def status(given: argparse.Namespace) -> int:
         now, has_ended = build_status(settings().layout)
         _show(now, given)
         if now.is_complete:
-            return _COMPLETE
+            return ExitCode.COMPLETE
         if not given.follow or has_ended:
-            return _FAILED if any(cause.is_final for cause in now.causes) else _NOT_COMPLETE
+            is_failed = any(cause.is_final for cause in now.causes)
+            return ExitCode.TASK_FAILED if is_failed else ExitCode.NOT_RUN
         time.sleep(given.every)
 
 
@@ -108,10 +107,10 @@ def _ask(run: Run) -> tuple[RunStatus | None, str]:
     """Ask luigid, if it has ever said where it is; and tell who has been asked."""
     from tol_luigi.cluster.client import Scheduler  # noqa: PLC0415 (as above)
 
-    address = run.read_address()
-    if address is None:
-        return None, "No luigid is up: this is what the files of the dataset tell."
     try:
+        address = run.read_address()
+        if address is None:
+            return None, "No luigid is up: this is what the files of the dataset tell."
         said = Scheduler(run).status()
     except ClusterError as error:
         return None, f"This is what the files of the dataset tell: {error.where}: {error.what}."
@@ -139,17 +138,17 @@ def _failed(
     if asked:
         return [(task.label, task.cause, str(task.log or ""), task.final) for task in asked.failures]
     to_do = [task for stage in graph for task in stage.to_do]
-    labels = {task.label for task in to_do}
+    ids = {task.task_id for task in to_do}
     told = [
         (task["label"], task["cause"], task["log"] or "", True)
         for task in ended.get("failures", ())
-        if task["label"] in labels
+        if task["task_id"] in ids
     ]
-    known = {label for label, *_ in told}
+    known = {task["task_id"] for task in ended.get("failures", ())}
     for task in to_do:
-        if task.task_family == "CheckShards" and task.label not in known:
-            verdict = layout.verdict(*task.about)  # type: ignore[attr-defined]  # as every task of that family
-            if verdict.exists() and (findings := read_json(verdict)["findings"]):
+        if task.task_family == "CheckShards" and task.task_id not in known:
+            verdict = layout.verdict(*task.work_unit)  # type: ignore[attr-defined]  # as every task of that family
+            if findings := read_object(verdict).get("findings"):
                 told.append((task.label, f"{findings[0]['shard']}: {findings[0]['what']}", "", True))
     return told
 
@@ -187,10 +186,10 @@ class _Written:
         planned = {(share.split, share.source, share.partition): share.samples for share in self._pictures()}
         done = float(sum(count for about, count in planned.items() if about in self.receipts))
         for task in asked.running if asked else ():
-            family, _, about = task.label.partition(" ")
-            key = tuple(about.split(" ", 2))
-            if family == "WriteShards" and key in planned and key not in self.receipts:
-                done += planned[key] * (task.percentage or 0) / 100
+            if task.family == "WriteShards":
+                key = (task.parameters["split"], task.parameters["source"], task.parameters["partition"])
+                if key in planned and key not in self.receipts:
+                    done += planned[key] * (task.percentage or 0) / 100
         return Share(int(done), sum(planned.values()))
 
     def bytes(self) -> Share:

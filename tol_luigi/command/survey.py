@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi import demonstration
 from tol_luigi.core.errors import SourceError
 from tol_luigi.report.forecast import Stock
-from tol_luigi.sources import archives
+from tol_luigi.sources import SOURCES, archives
 from tol_luigi.sources.judging import IMAGE_ENDINGS
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ _WEIGHED = 3
 
 _SAME_FOR_ALL = 5
 """So many archives of a source are looked into; the others are taken to be like them."""
-
-_DRAWN = {"eol": (55, 400_000), "inat21": (45, 300_000), "bioscan": (30, 100_000)}
-"""About how many images, of how many bytes, the demonstration will have where it is still to be drawn."""
 
 
 class _Look(NamedTuple):
@@ -54,10 +52,10 @@ def stocks(given: Settings, seconds: float) -> list[Stock]:
 
 
 def _stock(given: Settings, name: str, seconds: float) -> Stock:
-    place = getattr(given, name).images
+    place = given.sources[name].reader.images
     look = _listed(given, name)
     if look is None and given.is_demonstration and not place.exists():
-        look = _Look(*_DRAWN[name], is_counted=False)
+        look = _Look(*demonstration.ESTIMATES[name], is_counted=False)
     is_archive = place.exists() and bool(_packed(place) or archives.kind(place) != "folder")
     if look is None:
         look = _guessed(place, time.monotonic() + seconds)
@@ -70,6 +68,7 @@ def _stock(given: Settings, name: str, seconds: float) -> Stock:
         is_counted=look.is_counted,
         partitions=len(given.partitions(name)),
         megapixels=_megapixels(given, name),
+        bytes_per_pixel=SOURCES[name].bytes_per_pixel,
     )
 
 

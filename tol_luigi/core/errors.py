@@ -8,11 +8,15 @@
     │   └── TableError        a metadata table that cannot be read
     ├── ExclusionError        an exclusion list that excludes nothing
     ├── MappingError          a mapping that does not fit the sources
+    ├── MatchError            images that the table of their names does not name
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or is not what it should be
+    ├── DatasetError          a folder that is no complete dataset, or a question that it cannot answer
+    │   └── UnknownImageError an image that is not among the samples of a dataset
     ├── DamagedError          a file of the dataset that is not as it was written
     ├── DiskError             a disk that is full, may not be written to, or does not give a file of the dataset
+    ├── LimitError            a limit of the system: memory, open files, processes
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
     ├── LedgerError           images that are accounted for twice, or not at all
@@ -29,11 +33,14 @@ __all__ = [
     "ChangedError",
     "ClusterError",
     "DamagedError",
+    "DatasetError",
     "DiskError",
     "DownloadError",
     "ExclusionError",
     "LedgerError",
+    "LimitError",
     "MappingError",
+    "MatchError",
     "ServerError",
     "SettingsError",
     "ShardError",
@@ -42,6 +49,7 @@ __all__ = [
     "TaxaError",
     "TolError",
     "TooManyBadError",
+    "UnknownImageError",
 ]
 
 
@@ -59,8 +67,9 @@ class TolError(Exception):
         self.where, self.what, self.remedy = str(where), what, remedy
 
     def __str__(self) -> str:
-        """Join the three parts: ``where: what. remedy.``."""
-        return f"{self.where}: {self.what}. {self.remedy}."
+        """Join the three parts: ``where: what. remedy.``, on one line, whatever a library's message in it looks like."""
+        lines = f"{self.where}: {self.what}. {self.remedy}.".splitlines()
+        return " ".join(filter(None, map(str.strip, lines)))
 
 
 class SettingsError(TolError):
@@ -97,6 +106,10 @@ class MappingError(TolError):
     """A published mapping or name lookup does not fit the sources."""
 
 
+class MatchError(TolError):
+    """Fewer images have a name than the settings allow, or none at all."""
+
+
 class TooManyBadError(TolError):
     """More images of a partition are broken than the settings allow."""
 
@@ -109,12 +122,24 @@ class DownloadError(TolError):
     """A file cannot be fetched, or what came is not what it should be."""
 
 
+class DatasetError(TolError):
+    """A folder is no complete dataset, or a dataset cannot answer what it is asked."""
+
+
+class UnknownImageError(DatasetError, KeyError):
+    """An image is not among the samples of a dataset."""
+
+
 class DamagedError(TolError):
     """A file of the dataset is not as the stage that made it has left it."""
 
 
 class DiskError(TolError):
     """A file cannot be written, as its disk is full or its folder is not ours to write to; or it cannot be read just now."""
+
+
+class LimitError(TolError):
+    """A process needs more memory, open files, processes or semaphores than the system allows."""
 
 
 class ServerError(TolError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import TableError
@@ -11,20 +11,44 @@ from tol_luigi.core.taxon import RANKS, Taxon
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tol_luigi.core.source import Key
+    from tol_luigi.core.ledger import State
+    from tol_luigi.core.source import Key, NaturalKey
 
-__all__ = ["Exclusions"]
-
-_IDS = re.compile(r"([0-9]{1,19})_([0-9]{1,19})_eol")
+__all__ = ["STAYS", "Exclusions", "Verdict"]
 
 _REMEDY = "It must be a JSON object of species names, each with a list of image paths"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an image is excluded, and by what.
+
+    Attributes:
+        state: ``EXCLUDED_IMAGE`` or ``EXCLUDED_SPECIES``; None if the image stays.
+        listed: The name of the list that it is on.
+        species: The species that the list names, if it is not the image itself.
+    """
+
+    state: State | None = None
+    listed: str = ""
+    species: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The verdict in words; it is only for people."""
+        if self.state is None:
+            return ""
+        on_list = f"on the list {self.listed}"
+        return f"{self.species} is {on_list}" if self.species else on_list
+
+
+STAYS = Verdict()
 
 
 class Exclusions:
     """One exclusion list: species names, each with the paths of its images.
 
     Attributes:
-        images: How many images it names by content and page id.
         files: How many file names it holds, of images with and without ids.
         species: How many species it names.
         unread: Keys that name no species in either style; their images count all the same.
@@ -45,8 +69,8 @@ class Exclusions:
             TableError: The content is not an object of lists of texts.
         """
         self.with_species = with_species
-        self._images: set[Key] = set()
         self._files: set[str] = set()
+        self._meant: dict[NaturalKey, frozenset[Key]] = {}
         self._species: set[str] = set()
         unread: list[str] = []
         if not isinstance(content, dict):
@@ -54,17 +78,12 @@ class Exclusions:
         for key, paths in content.items():
             if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
                 raise TableError(where, f"the entry {key!r} is not a list of texts", _REMEDY)
-            self._add_paths(paths)
+            self._files.update(map(_basename, paths))
             if species := _species(key):
                 self._species.add(species)
             else:
                 unread.append(key)
         self.unread = tuple(unread)
-
-    @property
-    def images(self) -> int:
-        """Count the images named by their ids."""
-        return len(self._images)
 
     @property
     def files(self) -> int:
@@ -76,12 +95,29 @@ class Exclusions:
         """Count the species."""
         return len(self._species)
 
-    def match_images(self, keys: Iterable[Key]) -> set[Key]:
-        """Find EOL images that are on the list, by content and page id, whatever their files are called today."""
-        return self._images.intersection(keys)
+    def match_images(self, natural_key: NaturalKey, keys: Iterable[Key]) -> set[Key]:
+        """Return the images of a source that are on the list.
+
+        Args:
+            natural_key: That of the source. If it can read file names of the list, images are found by what these
+                mean, whatever the files are called today; else by texts in their keys that are such names.
+            keys: The natural keys of its images.
+        """
+        if natural_key.from_listed is None:
+            return {
+                key for key in keys if any(self.match_file(part) for part in key if isinstance(part, str))
+            }
+        return set(self.listed_keys(natural_key).intersection(keys))
+
+    def listed_keys(self, natural_key: NaturalKey) -> frozenset[Key]:
+        """Return the keys of images that the file names of the list mean to a source; none if it cannot read them."""
+        if natural_key not in self._meant:
+            read = natural_key.from_listed
+            self._meant[natural_key] = frozenset(filter(None, map(read, self._files)) if read else ())
+        return self._meant[natural_key]
 
     def match_file(self, filename: str) -> bool:
-        """Tell whether a file of this name is on the list; folders before the name do not count."""
+        """Return whether a file of this name is on the list; folders before the name do not count."""
         return _basename(filename) in self._files
 
     def match_species(self, taxon: Taxon) -> bool:
@@ -91,13 +127,6 @@ class Exclusions:
         often the taxon was normalised, which each time takes a word that repeats the genus.
         """
         return self.with_species and _name(taxon) in self._species
-
-    def _add_paths(self, paths: list[str]) -> None:
-        for path in paths:
-            name = _basename(path)
-            self._files.add(name)
-            if ids := _IDS.match(name):
-                self._images.add((int(ids[1]), int(ids[2])))
 
 
 def _basename(path: str) -> str:

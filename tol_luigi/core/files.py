@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import secrets
 import shutil
 import socket
@@ -16,7 +17,9 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import DiskError
+from tol_luigi.core.errors import DamagedError, DiskError
+from tol_luigi.core.limits import causes
+from tol_luigi.core.machine import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,7 @@ __all__ = [
     "clear_disk_errors",
     "committed",
     "read_json",
+    "read_object",
     "remove",
     "remove_leftovers",
     "scratch_beside",
@@ -59,12 +63,14 @@ def _place() -> str:
 
     Host names do not: containers may bear that of their host, and machines of a cluster the same.
     """
+    boot = boot_id()
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
         numbers = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return ""
-    return hashlib.sha256(f"{boot}{numbers}".encode()).hexdigest()[:8]
+    if not boot:
+        return ""
+    return hashlib.sha256(f"{boot}\n{numbers}".encode()).hexdigest()[:8]
 
 
 def _start(pid: int) -> str:
@@ -128,19 +134,13 @@ def _is_leftover(scratch: Path, now: float) -> bool:
     return now - scratch.lstat().st_mtime > _DAY
 
 
-_WHY = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the quota is used up",
-}
-_WHY_OF_SQLITE = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_IOERR_WRITE: "the disk refuses it, perhaps as a quota is used up",
-}
+_AGAIN = "and run the same command again"
+_MIB = 1 << 20
 
 
 @contextlib.contextmanager
 def clear_disk_errors(path: Path) -> Iterator[None]:
-    """Tell in one clear line that something has failed since a disk is full, or may not be written to.
+    """Raise an error of one clear line where a disk is full, read-only or out of inodes, or a file may not grow.
 
     Args:
         path: What is being written.
@@ -153,34 +153,63 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
     except DiskError:
         raise
     except Exception as error:
-        for link in _chain(error):
+        for link in causes(error):
             if isinstance(link, DiskError):  # what was being closed after it has failed for the same reason
                 raise DiskError(*link.args) from error
         # the nearest folder that is there; a file in its place is none
         folder = next(folder for folder in path.parents if os.access(f"{folder}/.", os.F_OK))
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            remedy = f"Mount it for writing, or choose another [dataset] root, {_AGAIN}"
+            raise DiskError(path, "its file system is read-only", remedy) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            remedy = "Allow it, or choose another [dataset] root, and run the same command again"
+            remedy = f"Allow it, or choose another [dataset] root, {_AGAIN}"
             raise DiskError(path, "its folder may not be written to", remedy) from error
-        space = shutil.disk_usage(folder)
-        if why := next(filter(None, (_why_full(link, space.free) for link in _chain(error))), ""):
-            what = f"{why} ({space.free / 2**20:,.1f} of {space.total / 2**20:,.1f} MiB are free)"
-            raise DiskError(path, what, "Make space and run the same command again") from error
+        if fault := next(filter(None, (_fault(link, folder) for link in causes(error))), None):
+            raise DiskError(path, *fault) from error
         raise
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error, then what it was made of, and so on."""
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
+def _fault(error: BaseException, folder: Path) -> tuple[str, str] | None:
+    """Return which limit of a disk an error comes of, and what to do; None if of none."""
+    disk, space = os.statvfs(folder), shutil.disk_usage(folder)
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    free = f"({space.free / _MIB:,.1f} of {space.total / _MIB:,.1f} MiB are free)"
+    match _number(error, is_full=not space.free, is_limited=largest != resource.RLIM_INFINITY):
+        case errno.EFBIG:
+            return (
+                f"no file may be larger than {largest / _MIB:,.1f} MiB (ulimit -f)",
+                f"Raise the limit {_AGAIN}",
+            )
+        case errno.ENOSPC if disk.f_files and not disk.f_favail:
+            what = f"the disk has no inodes left: all {disk.f_files:,} are in use {free}"
+            return what, f"Remove files there, or use a disk with more inodes, {_AGAIN}"
+        case errno.ENOSPC:
+            what = f"the disk is full {free}"
+        case errno.EDQUOT:
+            what = f"the quota is used up {free}"
+        case sqlite3.SQLITE_IOERR_WRITE:
+            what = f"the disk refuses it, perhaps as a quota is used up {free}"
+        case _:
+            return None
+    return what, f"Make space {_AGAIN}"
 
 
-def _why_full(error: BaseException, free: int) -> str:
-    """Tell which limit of a disk an error comes of, "" if of none."""
+def _number(error: BaseException, *, is_full: bool, is_limited: bool) -> int:
+    """Return the number of the system's error, as far as a library passes it on; 0 if it is not one of the system.
+
+    Args:
+        error: The error.
+        is_full: Whether the disk has no space left.
+        is_limited: Whether the size of files is limited.
+    """
     if isinstance(error, OSError):
-        # a library may keep back what the system has said
-        return _WHY.get(error.errno or (errno.EIO if free else errno.ENOSPC), "")
-    return _WHY_OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0), "")
+        return error.errno or (errno.ENOSPC if is_full else 0)
+    match getattr(error, "sqlite_errorcode", 0):
+        case sqlite3.SQLITE_FULL:
+            return errno.ENOSPC
+        case sqlite3.SQLITE_IOERR_WRITE:
+            return errno.EFBIG if is_limited else sqlite3.SQLITE_IOERR_WRITE
+    return 0
 
 
 def flush_to_disk(path: Path) -> None:
@@ -210,7 +239,8 @@ def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     scratch = scratch_beside(path)
     try:
         with clear_disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_folder(path)
+            _make_folder(path.parent)
             yield scratch
             flush_to_disk(scratch)
             if first_wins:
@@ -227,10 +257,30 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there.
 
     Raises:
+        DamagedError: It is a folder.
         DiskError: It may not be removed.
     """
     with clear_disk_errors(path):
+        _refuse_folder(path)
         path.unlink(missing_ok=True)
+
+
+_MOVE = "Move it away and run the same command again"
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise if a folder is where a file belongs: whatever is in it, nobody here has put it there."""
+    if path.is_dir() and not path.is_symlink():
+        raise DamagedError(path, "is a folder, where a file belongs", _MOVE)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        raise DamagedError(file, "is a file, where a folder belongs", _MOVE) from error
 
 
 def _rename_unless_there(scratch: Path, path: Path) -> None:
@@ -250,18 +300,29 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:  # noqa: ANN401 (JSON is any)
+def write_json(path: Path, content: Any, *, first_wins: bool = False, mode: int = 0o666) -> None:  # noqa: ANN401 (JSON is any)
     """Write a value as JSON that people can read, whole or not at all; equal values give equal bytes.
 
     Args:
         path: The file to write.
         content: The value.
         first_wins: See :func:`committed`.
+        mode: Who may read and write it, unless the umask forbids it.
     """
     with committed(path, first_wins=first_wins) as scratch:
+        scratch.touch(mode)
         scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 (JSON is any)
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if there is no file, or none that holds an object."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

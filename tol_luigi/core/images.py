@@ -5,17 +5,27 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.image_formats import FORMATS, OPTIONAL_FORMATS, unread_format
+from tol_luigi.core.image_memory import EMBEDDING_FORMATS, UNKNOWN_FORMAT_BYTES, bytes_to_open
+from tol_luigi.core.image_pixels import (
+    UnsupportedDepthError,
+    has_deep_channels,
+    is_deep_grey,
+    is_transparent,
+    to_sample,
+)
 from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
+from tol_luigi.core.png_chunks import without_bad_metadata
 
 with contextlib.suppress(ImportError):  # not on every machine: see setup.cfg, and encoder
     import cykooz_resizer
@@ -24,20 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["BrokenPictureError", "ImageSpec", "Picture", "encode", "encoder"]
-
-_FORMATS = (
-    "BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "BLP", "CUR", "PCX", "DCX", "DDS", "FITS", "FLI", "FTEX", "GBR",
-    "JPEG2000", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "TIFF", "MSP", "PCD", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN",
-    "TGA", "WEBP", "XBM", "XPM", "XVTHUMB",
-)  # fmt: skip
-"""What is read: all that Pillow decodes itself, in the order in which it tries them, as some have no mark of their own.
-
-Refused are EPS, which Pillow hands to Ghostscript: an image may not start a program; IPTC, which can hold an image in
-any format, EPS among them; and BUFR, GRIB, HDF5, MPEG and WMF, which Pillow recognises and cannot decode.
-"""
-
-_OPTIONAL = {"avif": "AVIF", "jpg_2000": "JPEG 2000", "webp": "WebP"}
-"""Formats that a Pillow built by hand may lack, by the names of its features."""
 
 _SCALED_MARGIN = 3
 """With ``resize=scaled`` the JPEG decoder may shrink a picture to no less than this many times the wanted size.
@@ -65,6 +61,10 @@ class ImageSpec:
         truncated: ``keep`` or ``drop`` pictures that break off.
         exif: ``ignore`` or ``apply`` the orientation a camera noted.
         max_pixels: A picture of more pixels is not opened.
+        max_memory_mib: Nor one that takes more memory to open than this, in MiB.
+        transparency: ``published`` (the colours under transparent pixels show), ``white`` or ``black``.
+        high_bit_depth: ``refuse`` pictures of more than 8 bits per channel of which 8 bits show nearly nothing,
+            ``keep`` them, or ``stretch`` all greys of more than 8 bits.
         hashed: Whether what a picture looks like is told, too; its JPEG is the same.
     """
 
@@ -75,6 +75,9 @@ class ImageSpec:
     truncated: str = "keep"
     exif: str = "ignore"
     max_pixels: int = 900_000_000
+    max_memory_mib: int = 3584
+    transparency: str = "published"
+    high_bit_depth: str = "refuse"
     hashed: bool = False
 
 
@@ -103,7 +106,7 @@ class BrokenPictureError(Exception):
     """A file that no sample is made of.
 
     Args:
-        state: ``UNREADABLE``, ``TRUNCATED`` or ``TOO_LARGE``.
+        state: ``UNREADABLE``, ``TRUNCATED``, ``TOO_LARGE`` or ``UNSUPPORTED_DEPTH``.
         reason: Why, in words.
     """
 
@@ -122,7 +125,9 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
         SettingsError: One of them is not installed.
     """
     names = f"Pillow {features.version('pil')}, libjpeg-turbo {features.version('libjpeg_turbo')}"
-    names += "".join(f", no {name}" for feature, name in _OPTIONAL.items() if not features.check(feature))
+    names += "".join(
+        f", no {name}" for feature, name in OPTIONAL_FORMATS.items() if not features.check(feature)
+    )
     if spec.resize == "exact":
         return names
     try:
@@ -141,76 +146,120 @@ def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, Picture]:
     frame counts.
 
     Raises:
-        BrokenPictureError: The bytes are no picture, too large a one, or (as the settings say) half of one.
+        BrokenPictureError: The bytes are no picture, too large a one, or (as the settings say) half of one, or one
+            of more than 8 bits per channel that would be nearly black.
 
     Source: the ``make_wds`` step of TreeOfLife-10M; there, modes other than RGB, RGBA and P stay as they are.
     """
-    with _pillow(max_pixels=spec.max_pixels, lenient=False):
-        try:
-            return _make(data, spec, truncated=False)
-        except Image.DecompressionBombError as error:
-            raise BrokenPictureError(State.TOO_LARGE, f"more than {spec.max_pixels} pixels") from error
-        except MemoryError:
-            raise  # the machine's fault, not the picture's: with more memory it can be read
-        except Exception as error:  # noqa: BLE001 (a hostile file can raise anything out of a decoder)
-            reason = _one_line(error)
-    return _make_leniently(data, spec, reason)
-
-
-def _make_leniently(data: bytes, spec: ImageSpec, reason: str) -> tuple[bytes, Picture]:
-    """Try once more with what there is of the picture."""
-    with _pillow(max_pixels=spec.max_pixels, lenient=True):
-        try:
-            made = _make(data, spec, truncated=True)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise BrokenPictureError(State.UNREADABLE, reason) from error
+    made = _attempt(data, spec, lenient=False)
+    if isinstance(made, str) and (shorter := without_bad_metadata(data)) is not None:
+        again = _attempt(shorter, spec, lenient=False)
+        made = made if isinstance(again, str) else again
+    if not isinstance(made, str):
+        return made
+    reason = made
+    made = _attempt(data, spec, lenient=True)
+    if isinstance(made, str):
+        raise BrokenPictureError(State.UNREADABLE, reason)
     if spec.truncated == "drop":
         raise BrokenPictureError(State.TRUNCATED, reason)
     return made
 
 
+def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, Picture] | str:
+    """Return the JPEG of a sample and what is known of the original, or why Pillow cannot make one.
+
+    Args:
+        data: A file.
+        spec: How pictures are made.
+        lenient: Whether a picture that breaks off is made of what there is of it.
+
+    Raises:
+        BrokenPictureError: It is too large, or of an unsupported depth.
+    """
+    with _pillow(max_pixels=spec.max_pixels, lenient=lenient):
+        try:
+            return _make(data, spec, truncated=lenient)
+        except Image.DecompressionBombError as error:
+            limits = f"[images] max_pixels = {spec.max_pixels} or max_memory_mib = {spec.max_memory_mib}"
+            raise BrokenPictureError(State.TOO_LARGE, f"more pixels than {limits} allows") from error
+        except UnsupportedDepthError as error:
+            raise BrokenPictureError(
+                State.UNSUPPORTED_DEPTH, f"{error} (see [images] high_bit_depth)"
+            ) from error
+        except (BrokenPictureError, MemoryError):
+            raise  # lack of memory is the machine's fault, not the picture's: with more of it, it can be read
+        except Exception as error:  # noqa: BLE001 (a hostile file can raise anything out of a decoder)
+            return _one_line(error, data)
+
+
+_SWITCHES = threading.RLock()
+
+
 @contextlib.contextmanager
 def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
-    """Set Pillow's two global switches for one picture, and put them back."""
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice this, and looks at each frame of an animation, too.
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = -(-max_pixels // 2), lenient
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+    """Set Pillow's two global switches for one picture, and put them back; other threads wait meanwhile."""
+    with _SWITCHES:
+        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        # Pillow refuses what has more than twice this, and looks at each frame of an animation, too.
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = -(-max_pixels // 2), lenient
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Picture]:
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _refuse_too_large(image, data, spec)
         width, height = image.size
-        if width * height > spec.max_pixels:
-            raise Image.DecompressionBombError
         mode, kind = image.mode, image.format or ""
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-        flags = {
-            "truncated": truncated,
-            "grey": mode in {"1", "L", "LA", "La", "F"} or mode.startswith("I"),
-            "upscaled": width < spec.width or height < spec.height,
-            "elongated": max(width, height) > _ELONGATED * min(width, height),
-            "exif_rotated": orientation not in {0, 1},
-            "animated": bool(getattr(image, "is_animated", False)),
-            "not_jpeg": kind != "JPEG",
-        }
+        flags = _header_flags(image, spec, truncated=truncated)
         if spec.resize == "scaled" and _is_large_photograph(image, spec):
-            resized = _scaled(image, spec)
+            sample = _scaled(image, spec)
         else:
-            upright = ImageOps.exif_transpose(image) if spec.exif == "apply" else image
-            resized = _to_rgb(upright).resize((spec.width, spec.height), Image.Resampling.BICUBIC)
+            image.load()
+            if spec.exif == "apply":
+                ImageOps.exif_transpose(image, in_place=True)
+            sample = to_sample(image, spec, deep=flags["high_bit_depth"])
+        flags["transparent"] = is_transparent(image)
     encoded = io.BytesIO()
-    resized.save(encoded, "JPEG", quality=spec.jpeg_quality)
+    sample.save(encoded, "JPEG", quality=spec.jpeg_quality)
     raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
-    look = perceptual_hash(resized) if spec.hashed else None
+    look = perceptual_hash(sample) if spec.hashed else None
     return encoded.getvalue(), Picture(width, height, mode, kind, raised, look)
+
+
+def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: bool) -> dict[str, bool]:
+    """Return what is unusual about a picture, as far as its header tells; its pixels are not decoded for it."""
+    (width, height), mode = image.size, image.mode
+    return {
+        "high_bit_depth": has_deep_channels(image),
+        "truncated": truncated,
+        "grey": mode in {"1", "L", "LA", "La"} or is_deep_grey(mode),
+        "upscaled": width < spec.width or height < spec.height,
+        "elongated": max(width, height) > _ELONGATED * min(width, height),
+        "exif_rotated": image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1},
+        "animated": bool(getattr(image, "is_animated", False)),
+        "not_jpeg": image.format != "JPEG",
+    }
+
+
+def _refuse_too_large(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> None:
+    """Refuse a picture by its header, before memory is taken for its pixels."""
+    if image.width * image.height > spec.max_pixels:
+        raise Image.DecompressionBombError
+    most = spec.max_memory_mib << 20
+    needed = bytes_to_open(image, data, spec.width, turned=spec.exif == "apply")
+    if needed > most:
+        what = f"{image.width} x {image.height} pixels of {image.format} in mode {image.mode}"
+        limit = f"more than [images] max_memory_mib = {spec.max_memory_mib}"
+        raise BrokenPictureError(State.TOO_LARGE, f"{what} take {needed >> 20} MiB to open, {limit}")
+    if image.format in EMBEDDING_FORMATS:  # the picture in it may be larger than its header says
+        embedded = most // UNKNOWN_FORMAT_BYTES
+        Image.MAX_IMAGE_PIXELS = min(spec.max_pixels, embedded) // 2
 
 
 def _is_large_photograph(image: Image.Image, spec: ImageSpec) -> bool:
@@ -250,18 +299,14 @@ def _bicubic_of(width: float, height: float) -> cykooz_resizer.ResizeOptions:
     )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any mode to RGB; 16-bit greys keep their upper eight bits, where Pillow would clip."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-    return image.convert("RGB")
-
-
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, data: bytes) -> str:
     """Describe an exception in one line, without addresses of objects, so that it is always the same."""
     text = " ".join(str(error).split())
     if isinstance(error, UnidentifiedImageError):
-        text = "not a picture in any known format"
+        known = unread_format(data)
+        text = (
+            f"is {known}, which Pillow does not read here; convert it"
+            if known
+            else "not a picture in any known format"
+        )
     return text or type(error).__name__

@@ -37,9 +37,11 @@ class State(enum.StrEnum):
     """An image whose bytes are those of another one, dropped because the settings say so."""
     # found when the picture is opened
     TOO_LARGE = "too_large"
-    """A picture of more pixels, or a file of more bytes, than is safe to open."""
+    """A picture of more pixels, a file of more bytes, or one that takes more memory, than is safe to open."""
     UNREADABLE = "unreadable"
     """A file that no picture can be made of; or one that could not be read and was skipped, until it can be."""
+    UNSUPPORTED_DEPTH = "unsupported_depth"
+    """A picture of more than 8 bits per channel of which 8 bits would show nearly nothing."""
     TRUNCATED = "truncated"
     """A picture that breaks off, dropped because the settings say so."""
     WRITTEN = "written"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 
-__all__ = ["RULE_TEXTS", "NameRule", "joined_rules"]
+__all__ = ["RULE_TEXTS", "NameRule", "joined_rules", "split_rules"]
 
 
 class NameRule(enum.StrEnum):
@@ -18,7 +18,7 @@ class NameRule(enum.StrEnum):
 
 
 RULE_TEXTS = {
-    NameRule.COMMON_CLEANED: "images whose common name from EOL is lower-cased, cut or dropped, as scientific names are",
+    NameRule.COMMON_CLEANED: "images whose common name is lower-cased, cut or dropped, as scientific names are",
     NameRule.HOMONYM_GENUS: "images of scraped pages whose genus is on several pages; the last one is taken",
     NameRule.BLANK_PARENT: "images whose higher ranks stay empty because the first row of a name has a blank parent",
     NameRule.GENUS_SPELLING: "images of two-word species without a genus above; their spelling decides whether it is kept",
@@ -30,3 +30,8 @@ RULE_TEXTS = {
 def joined_rules(rules: frozenset[NameRule]) -> str:
     """Return rules as one text, in the order of :class:`NameRule` and separated by commas; "" for none."""
     return ",".join(rule for rule in NameRule if rule in rules)
+
+
+def split_rules(joined: str) -> list[NameRule]:
+    """Return the rules that :func:`joined_rules` joined: a catalog has them as one text, and nothing else reads it."""
+    return [NameRule(rule) for rule in joined.split(",") if rule]

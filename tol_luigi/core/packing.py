@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from tol_luigi.core.errors import TooManyBadError
+from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.files import clear_disk_errors, scratch_beside
 from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
 from tol_luigi.core.keys import keyed_order
@@ -203,7 +203,7 @@ def pack(
             opened[index] = _opened(content, spec, spool, benchmarks)
             progress(len(opened))
         outcomes = [opened[index] for index in range(len(samples))]
-        _refuse_too_many(outcomes, max_bad_percent, where)
+        _check_broken(outcomes, max_bad_percent, where)
         written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
         order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
         shipped = [written[place] for place in order]
@@ -378,9 +378,8 @@ def _without_picture(error: MemberError | OSError) -> Outcome:
     return Outcome(State.UNREADABLE, f"could not be read ({error.strerror})", is_unread=True)
 
 
-def _refuse_too_many(outcomes: Sequence[Outcome], max_bad_percent: int, where: str) -> None:
+def _check_broken(outcomes: Sequence[Outcome], max_bad_percent: int, where: str) -> None:
     broken = [outcome for outcome in outcomes if outcome.state in {State.UNREADABLE, State.TOO_LARGE}]
-    if len(broken) > max(1, len(outcomes) * max_bad_percent // 100):
-        what = f"{len(broken)} of {len(outcomes)} images are broken, the first one: {broken[0].reason}"
-        remedy = f"See that the source is whole, or raise [checks] max_bad_percent = {max_bad_percent}"
-        raise TooManyBadError(where, what, remedy)
+    what = f"images are broken, the first one: {broken[0].reason}" if broken else ""
+    remedy = "See that the source is whole"
+    check_bad_count(len(broken), len(outcomes), max_bad_percent, where=where, what=what, remedy=remedy)

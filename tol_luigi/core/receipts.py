@@ -1,7 +1,7 @@
 """Receipts: what a stage has written, and what it was made from.
 
-A receipt is written last, so files without one belong to a stage that has not ended. It bears a checksum of its own:
-one that does not parse, or has changed, is no receipt.
+A receipt is written last, so files without one belong to a stage that has not ended. It ends with a checksum of all that
+stands before it: one that has changed, be it by a blank, is no receipt.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.files import read_json, sha256_file, write_json
+from tol_luigi.core.files import committed, sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["FileRecord", "Receipt", "read_receipt", "record_file", "record_files"]
+__all__ = ["FileRecord", "Receipt", "read_receipt", "read_receipt_once", "record_file", "record_files"]
 
-_CHECKSUM = "checksum"
+_CHECKSUM = ',\n "checksum": "'
+"""What stands between the rest of a receipt and its checksum."""
+
+_END = '"\n}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +96,44 @@ class Receipt:
             **self.more,
             "notes": dict(self.notes),
         }
-        write_json(path, {**content, _CHECKSUM: _digest(content)})
+        rest = json.dumps(content, indent=1, ensure_ascii=False).removesuffix("\n}")
+        with committed(path) as scratch:
+            scratch.write_text(f"{rest}{_CHECKSUM}{_sha256(rest)}{_END}", encoding="utf-8")
 
 
 def read_receipt(path: Path) -> Receipt | None:
     """Return the receipt in a file, or None if there is none, or if it is not as it was written."""
     try:
-        content = read_json(path)
-        checksum = content.pop(_CHECKSUM)
-        if checksum != _digest(content):
+        rest, _, checksum = path.read_bytes().decode().rpartition(_CHECKSUM)
+        if checksum != _sha256(rest) + _END:
             return None
+        content = json.loads(f"{rest}}}")
         task, settings, inputs, files, notes = (
             content.pop(key) for key in ("task", "settings", "inputs", "files", "notes")
         )
         records = {name: FileRecord(**record) for name, record in files.items()}
-        return Receipt(task, settings, inputs, records, content, notes, checksum)
+        return Receipt(task, settings, inputs, records, content, notes, checksum.removesuffix(_END))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
+def read_receipt_once(path: Path) -> Receipt | None:
+    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(1 << 14)
+def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
+    return read_receipt(path)
+
+
 def _digest(content: Any) -> str:  # noqa: ANN401 (JSON is any)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return _sha256(json.dumps(content, sort_keys=True, separators=(",", ":")))
+
+
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

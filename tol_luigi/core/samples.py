@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.taxon import common_or_name
@@ -30,6 +31,10 @@ MEMBERS = (
 """The extensions of a sample's members, sorted as they stand in a shard."""
 
 
+_BREAKS = re.compile("[\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""NUL, and whatever ends a line. Some published names hold them; the texts of a sample are one line each."""
+
+
 def texts(taxon: Taxon, common: str) -> dict[str, str]:
     """Write the ten texts of a sample.
 
@@ -45,15 +50,20 @@ def texts(taxon: Taxon, common: str) -> dict[str, str]:
     """
     common = common_or_name(taxon, common)
     tagged = " ".join(f"{rank} {name}" for rank, name in taxon.tagged)
+    scientific, taxonomic = taxon.scientific, taxon.taxonomic
+    if _BREAKS.search(f"{common} {tagged}"):  # the ranks are all in the latter
+        common, tagged, scientific, taxonomic = (
+            _BREAKS.sub(" ", text) for text in (common, tagged, scientific, taxonomic)
+        )
     return {
-        "scientific_name.txt": taxon.scientific,
-        "taxonomic_name.txt": taxon.taxonomic,
+        "scientific_name.txt": scientific,
+        "taxonomic_name.txt": taxonomic,
         "common_name.txt": common,
-        "sci.txt": f"a photo of {taxon.scientific}.",
+        "sci.txt": f"a photo of {scientific}.",
         "com.txt": f"a photo of {common}.",
-        "taxon.txt": f"a photo of {taxon.taxonomic}.",
+        "taxon.txt": f"a photo of {taxonomic}.",
         "taxonTag.txt": f"a photo of {tagged}.",
-        "sci_com.txt": f"a photo of {taxon.scientific} with common name {common}.",
-        "taxon_com.txt": f"a photo of {taxon.taxonomic} with common name {common}.",
+        "sci_com.txt": f"a photo of {scientific} with common name {common}.",
+        "taxon_com.txt": f"a photo of {taxonomic} with common name {common}.",
         "taxonTag_com.txt": f"a photo of {tagged} with common name {common}.",
     }

@@ -7,54 +7,63 @@ a copy of the same sources has other times.
 from __future__ import annotations
 
 import errno
+import json
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SourceError
-from tol_luigi.core.files import read_json, write_json
+from tol_luigi.core.files import committed, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["find_change", "folders_of", "read_sightings", "sight", "write_sightings"]
+__all__ = [
+    "changed_within",
+    "find_change",
+    "folders_of",
+    "look",
+    "read_sightings",
+    "sight",
+    "write_sightings",
+]
 
 Sightings = dict[str, dict[str, list[int]]]
 """By what messages call a place, by path below it ("" for itself): size in bytes (0 for a folder) and time in ns."""
 
 
 def folders_of(members: Iterable[str]) -> list[str]:
-    """Return the folders that files lie in, up to the top, which is ""."""
+    """Return the folders that files lie in, up to the top, which is ""; also those in which nothing lies, as ``name/``."""
     found = {""}
     for member in members:
-        parts = member.rstrip("/").split("/")[:-1]
+        parts = member.split("/")[:-1]
         while parts and (folder := "/".join(parts)) not in found:
             found.add(folder)
             parts.pop()
     return sorted(found)
 
 
-def write_sightings(path: Path, places: Mapping[str, tuple[Path, list[str]]]) -> None:
-    """Write what places look like now.
-
-    Args:
-        path: The file to write.
-        places: By what messages call it, each place and the paths below it that count.
-    """
-    seen = {
-        name: {part: sight(place / part if part else place) for part in parts}
-        for name, (place, parts) in places.items()
-    }
-    write_json(path, seen)
+def look(place: Path, parts: Iterable[str]) -> dict[str, list[int]]:
+    """Return what a place looks like now: the paths below it that count, "" for itself."""
+    return {part: sight(place / part if part else place) for part in parts}
 
 
-def read_sightings(path: Path) -> Sightings | None:
-    """Return what was written, or None if there is nothing that can be read."""
-    try:
-        seen: Any = read_json(path)
-        return seen if isinstance(seen, dict) else None
-    except (OSError, ValueError):
-        return None
+def write_sightings(path: Path, seen: Sightings) -> None:
+    """Write down what places look like, also those whose names are no UTF-8."""
+    with committed(path) as scratch:
+        scratch.write_text(json.dumps(seen, indent=1) + "\n", encoding="utf-8")
+
+
+def read_sightings(path: Path) -> Sightings:
+    """Return what was written; nothing of what cannot be read."""
+    return {name: parts for name, parts in read_object(path).items() if isinstance(parts, dict)}
+
+
+def changed_within(seen: Mapping[str, list[int]], began: int, ended: int) -> str | None:
+    """Return the first path whose time of change is within a time, in ns; None if there is none."""
+    return next(
+        (part for part, sighting in seen.items() if sighting and began <= sighting[-1] <= ended), None
+    )
 
 
 def find_change(seen: Sightings, places: Mapping[str, Path]) -> tuple[Path, str] | None:

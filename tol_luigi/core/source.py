@@ -1,22 +1,22 @@
-"""What every source of images can do, and the words in which it tells what it found.
+"""A source of images by matter: reading its files, naming its images, the rights in them.
 
-A further source is one module with one subclass of :class:`Source`, and one line in
-``tol_luigi.sources.SOURCES``.
+What a source brings besides, such as its settings, is in :mod:`tol_luigi.core.plugin`.
 """
 
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
+    from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
@@ -29,14 +29,18 @@ __all__ = [
     "FileContent",
     "Found",
     "Key",
+    "Labeler",
     "License",
     "Member",
     "MemberError",
+    "NaturalKey",
+    "Reader",
     "Source",
+    "SourceInfo",
 ]
 
 Key = tuple[int | str, ...]
-"""A natural key: what tells an image from all others of its source, in the order of ``Source.columns``."""
+"""A natural key: what tells an image from all others of its source, in the order of ``NaturalKey.columns``."""
 
 IMAGE_ID = "evobio10m_id"
 """The column of the image id in the published tables."""
@@ -97,7 +101,7 @@ class Found:
 
     Attributes:
         member: The file.
-        partition: The partition whose shards the image goes to; one of ``Source.partitions()``.
+        partition: The partition whose shards the image goes to; one of ``Reader.partitions()``.
         key: Its natural key, or None where the name is the published id.
         id: The published id (lower-case UUID) where the name is one, else "".
         state: Why it is left out, or None for an image to use.
@@ -132,7 +136,7 @@ class License(NamedTuple):
     """What a source tells of the rights in an image; each "" where not known.
 
     Attributes:
-        key: The natural key, as :meth:`Source.spell` writes it.
+        key: The natural key, as :meth:`NaturalKey.spell` writes it.
         medium_url: The address of the page or file that the image comes from.
         full_size_url: The address of the copy that was fetched.
         name: The licence.
@@ -146,33 +150,45 @@ class License(NamedTuple):
     owner: str
 
 
-class Source(abc.ABC):
-    """A collection of images, read where it lies, and what its images are called."""
+@dataclass(frozen=True)
+class NaturalKey:
+    """What tells an image from all others of its source, and survives any copying and renaming of folders.
+
+    Attributes:
+        columns: Its parts, in order.
+        spelling: How it is written as one text, for ``str.format``; ids are made from it, so it may never change.
+        name_column: The column by which names are looked up: one of ``columns``, or the image id.
+        from_listed: Returns the key that a file name in an exclusion list means, or None if it means none. Without
+            it, exclusion lists name images by the texts in their keys.
+    """
+
+    columns: tuple[Column, ...]
+    spelling: str
+    name_column: str = IMAGE_ID
+    from_listed: Callable[[str], Key | None] | None = None
+
+    def spell(self, key: Sequence[int | str]) -> str:
+        """Return a key as one text."""
+        return self.spelling.format(*key)
+
+
+class Reader(abc.ABC):
+    """Reads the files of a source where they are."""
 
     images: Path
     """The folder or archive."""
 
-    problems: Sequence[str] = ()
-    """What reading the names has brought to light, a line each; known when ``entries`` has been used up."""
+    source: str = ""
+    """The name of the source, for messages; set by the plugin that opens it."""
 
-    name: ClassVar[str]
-    """How settings, mapping and catalogs call it."""
-
-    columns: ClassVar[tuple[Column, ...]]
-    """The natural key."""
-
-    lists_by_labels: ClassVar[bool] = False
-    """Whether its listings follow from more than its files, and so are not those of another dataset."""
-
-    spelling: ClassVar[str]
-    """How a natural key is written as one text, for ``str.format``; ids are made from it, so it may never change."""
-
-    name_key: ClassVar[str] = IMAGE_ID
-    """The column by which names are looked up: one of the natural key, or the image id."""
+    @property
+    def place_setting(self) -> str:
+        """The setting that names the images, as messages write it."""
+        return f"[{self.source}] images = {self.images}"
 
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
-        """Name the partitions, in order, without opening an archive.
+        """Return the names of the partitions, in order, without opening an archive.
 
         Each is a unit of work: it gets its own shards.
 
@@ -181,7 +197,7 @@ class Source(abc.ABC):
         """
 
     def listings(self) -> tuple[str, ...]:
-        """Name what is scanned at one go: a partition each, unless one archive holds them all."""
+        """Return the names of what is scanned at one go: a partition each, unless one archive holds them all."""
         return self.partitions()
 
     @abc.abstractmethod
@@ -190,23 +206,22 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def scan(self, listing: str) -> Iterator[Found]:
-        """List the files of one listing, in the order in which they lie there.
+        """Yield the files of one listing, in the order in which they are stored.
 
         A compressed archive is read to the end of its stream, so that its checksum counts.
         Folders on disk are listed in the order of their names.
 
         Raises:
-            ArchiveError: The archive is not whole.
+            ArchiveError: The archive is not complete.
         """
 
-    @property
-    def stray_place(self) -> Path:
-        """Return the folder that the names of :meth:`strays` start from."""
+    def unlisted_root(self) -> Path:
+        """Return the folder that the names of unlisted files start from."""
         return self.images
 
     @abc.abstractmethod
-    def strays(self) -> Iterator[Found]:
-        """List what lies beside the listings and belongs to none, each with its state and reason."""
+    def unlisted(self) -> Iterator[Found]:
+        """Yield the files next to the listings that belong to none, each with its state and reason."""
 
     @abc.abstractmethod
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
@@ -222,35 +237,108 @@ class Source(abc.ABC):
 
         Raises:
             SourceError: The system does not let anything be read, for a reason that is not one file's.
-            ArchiveError: The archive is not whole.
+            ArchiveError: The archive is not complete.
             ChangedError: The source is not as it was when it was scanned.
         """
 
-    def spell(self, key: Sequence[int | str]) -> str:
-        """Write a natural key as one text."""
-        return self.spelling.format(*key)
 
-    def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
-        """Find the images that an exclusion list names, by their natural keys."""
-        return {
-            key for key in keys if any(exclusions.match_file(part) for part in key if isinstance(part, str))
-        }
+class Labeler(abc.ABC):
+    """Names the images of a source."""
+
+    problems: Sequence[str] = ()
+    """What reading the names has brought to light, one per line; known when ``entries`` has been used up."""
 
     @abc.abstractmethod
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
     ) -> Iterator[Entry]:
-        """Tell what the images show.
+        """Yield what the images show.
 
         Args:
             images: Natural key and id of each image, in the order of the ids.
             lookup: Fills in higher ranks.
-            common_names: Gives common names.
+            common_names: Common names by scientific names.
 
         Yields:
             An entry for each name key, once, in order of first sight; none for what has no rank at all.
         """
 
-    def licenses(self) -> Iterator[License]:
-        """Tell the rights in the images, as far as the source does."""
+    def label(self, key: Key) -> str:
+        """Return what the table of names calls the image of a natural key."""
+        return "/".join(map(str, key))
+
+    def labels(self) -> Iterator[str]:
+        """Yield what the table of names calls its images, in its order; nothing if there is no such table.
+
+        Raises:
+            TableError: The table cannot be read.
+        """
         return iter(())
+
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the values that are names but look like a way to write that there is none, by spelling and column.
+
+        The tables of published sources are not looked through: their names are the published ones, whatever they look like.
+        """
+        return Counter()
+
+
+class SourceInfo(Protocol):
+    """What the tables of a dataset follow from: a :class:`Source`, or a plugin whose settings are not known."""
+
+    @property
+    def name(self) -> str:
+        """How settings, mapping and catalogs call it."""
+
+    @property
+    def key(self) -> NaturalKey:
+        """The natural key of its images."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The parts of the key."""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the published dataset has it."""
+
+
+def _no_licenses() -> Iterator[License]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as the settings name it: its files, what names its images, and the rights in them.
+
+    Attributes:
+        plugin: Everything else that is known of it.
+        reader: Reads its files.
+        labeler: Names its images.
+        licenses: Yields the rights in its images, as far as they are known.
+    """
+
+    plugin: SourcePlugin[Any]
+    reader: Reader
+    labeler: Labeler
+    licenses: Callable[[], Iterator[License]] = field(default=_no_licenses)
+
+    @property
+    def name(self) -> str:
+        """How settings, mapping and catalogs call it."""
+        return self.plugin.name
+
+    @property
+    def key(self) -> NaturalKey:
+        """The natural key of its images."""
+        return self.plugin.key
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The parts of the key."""
+        return self.plugin.columns
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the published dataset has it."""
+        return self.plugin.is_published

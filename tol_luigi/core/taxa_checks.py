@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.core.name_rules import NameRule
+from tol_luigi.core.name_rules import NameRule, split_rules
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _count(rows: pa.Table, tally: Tally) -> None:
     source, species = columns["source"], columns["species"]
     tally.kingdoms.update(columns["kingdom"].counts(known["kingdom"]))
     for rules, count in columns["name_rules"].counts(known["name_rules"]).items():
-        tally.rules.update(dict.fromkeys(rules.split(","), count))
+        tally.rules.update(dict.fromkeys(split_rules(rules), count))
     groups = (
         ("genus_without_higher", genus, 5),
         ("family_without_higher", ~genus & family, 4),

@@ -40,8 +40,8 @@ class CommonNames:
                 self._names[taxon.scientific] = name
                 return
 
-    def add_inaturalist(self, scientific: str, as_written: str, vernacular: str) -> None:
-        """Add an English name of iNaturalist, under the normalised name and under that of the table.
+    def add_as_written(self, scientific: str, as_written: str, vernacular: str) -> None:
+        """Add an English name, under the normalised scientific name and under that of the table.
 
         Args:
             scientific: The scientific name of the table's taxon.
@@ -52,8 +52,8 @@ class CommonNames:
         if as_written:
             self._names.setdefault(as_written, vernacular)
 
-    def add_eol(self, canonical_form: str, vernacular: str) -> None:
-        """Add an English name of EOL: it is cleaned as if it were a scientific one, which the published names are.
+    def add_cleaned(self, canonical_form: str, vernacular: str) -> None:
+        """Add an English name that is cleaned as if it were a scientific one, as the published names of EOL are.
 
         Args:
             canonical_form: The scientific name, with markup; nothing else of it is changed.

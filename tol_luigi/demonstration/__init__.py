@@ -4,6 +4,6 @@ Real taxa, drawn pictures, real file formats: the archives, folders and tables a
 published ones are, with some of their oddities, and every byte is the same at each drawing.
 """
 
-from tol_luigi.demonstration.files import FOLDER, LISTINGS, PARTITIONS, draw, settings
+from tol_luigi.demonstration.files import ESTIMATES, FOLDER, LISTINGS, PARTITIONS, draw, settings
 
-__all__ = ["FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
+__all__ = ["ESTIMATES", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]

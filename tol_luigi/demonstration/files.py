@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-__all__ = ["FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
+__all__ = ["ESTIMATES", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
 
 FOLDER = "demonstration"
 """The folder, within the dataset's, into which the sources are drawn."""
@@ -27,6 +27,9 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
     "inat21": ("000", "001", "002", "003"),
 }
 """The partitions of each source, known before anything is drawn."""
+
+ESTIMATES = {"eol": (55, 400_000), "inat21": (45, 300_000), "bioscan": (30, 100_000)}
+"""About how many images, of how many bytes, each source will have when it is drawn."""
 
 LISTINGS: dict[str, tuple[str, ...]] = {**PARTITIONS, "bioscan": ("archive",)}
 """What is scanned at one go: a partition each, but BIOSCAN's one archive as a whole."""

@@ -6,93 +6,94 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.core.remote import Base, RemoteFile
+from tol_luigi.sources import SOURCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tol_luigi.core.remote import SourceDownloads
+
 __all__ = [
     "BASES",
-    "COUNTS",
+    "GROUPS",
+    "METADATA",
     "PLACES",
-    "SOURCES",
-    "UNPACKED",
+    "SOURCE_DOWNLOADS",
     "Remote",
     "Table",
     "places",
     "remotes",
+    "sets_key",
     "tables",
 ]
 
-SOURCES = ("metadata", "eol", "inat21", "bioscan")
+SOURCE_DOWNLOADS: dict[str, SourceDownloads] = {
+    name: plugin.downloads for name, plugin in SOURCES.items() if plugin.downloads
+}
+"""By source, what can be fetched of it."""
+
+METADATA = "metadata"
+
+GROUPS = (METADATA, *SOURCE_DOWNLOADS)
 """What is fetched together, as one task: the small tables of all sources, then the images of each."""
 
-BASES = {
-    "huggingface": "https://huggingface.co/datasets/imageomics/TreeOfLife-10M/resolve/main",
-    "inat_competition": "https://ml-inat-competition-datasets.s3.amazonaws.com/2021",
-    "zenodo": "https://zenodo.org/records/8030065/files",
-    "inaturalist": "https://www.inaturalist.org/taxa",
-    "eol_open_data": "https://opendata.eol.org/dataset",
+_PUBLISHED = {
+    "huggingface": Base(
+        "https://huggingface.co/datasets/imageomics/TreeOfLife-10M/resolve/main", "TreeOfLife-10M"
+    )
+}
+
+BASES: dict[str, Base] = {
+    **_PUBLISHED,
+    **{key: base for downloads in SOURCE_DOWNLOADS.values() for key, base in downloads.bases.items()},
 }
 """By key of the settings: where files come from. Their paths below that are the published ones."""
 
-COUNTS = {"bioscan": 1_128_313}
-"""Files in the archives of a source, where that is published."""
+_CHAINS = "species_level_taxonomy_chains.csv"
 
-# Name below the folder, base, path below the base, the setting that names it.
-_METADATA: tuple[tuple[str, str, str, tuple[str, str] | None], ...] = (
-    ("catalog.csv", "huggingface", "metadata/catalog.csv", None),
-    ("licenses.csv", "huggingface", "metadata/licenses.csv", None),
-    ("mapping.sqlite", "huggingface", "metadata/mapping.sqlite", ("published", "mapping")),
-    ("taxon.tab", "huggingface", "metadata/taxon.tab", ("eol", "taxon_tab")),
-    (
-        "species_level_taxonomy_chains.csv",
-        "huggingface",
-        "metadata/species_level_taxonomy_chains.csv",
-        ("itis", "chains"),
-    ),
+
+def _of_metadata(name: str, section: str = "", key: str = "") -> tuple[RemoteFile, str]:
+    return RemoteFile(name, "huggingface", f"{METADATA}/{name}", key), section
+
+
+_TABLES: tuple[tuple[RemoteFile, str], ...] = (
+    _of_metadata("catalog.csv"),
+    _of_metadata("licenses.csv"),
+    _of_metadata("mapping.sqlite", "published", "mapping"),
+    _of_metadata(_CHAINS, "itis", "chains"),
     *(
-        (
-            f"naming/{source}_name_lookup.json",
-            "huggingface",
-            f"metadata/naming/{source}_name_lookup.json",
-            None,
-        )
-        for source in ("eol", "inat21", "bioscan")
+        _of_metadata(f"naming/{name}_name_lookup.json")
+        for name, plugin in SOURCES.items()
+        if plugin.is_published
     ),
-    ("inaturalist-taxonomy.dwca.zip", "inaturalist", "inaturalist-taxonomy.dwca.zip", None),
-    (
-        "dh21.zip",
-        "eol_open_data",
-        "0a023d9a-f8c3-4c80-a8d1-1702475cda18/resource/00adb47b-57ed-4f6b-8f66-83bfdb5120e8/download/dh21.zip",
-        None,
-    ),
-    (
-        "vernacularnames.csv",
-        "eol_open_data",
-        "d40073b7-1da7-428a-a404-9233f5153147/resource/bf63dc02-a7ff-416e-b252-e77e23c29d5c/download/vernacularnames.csv",
-        ("eol", "vernacular_names"),
-    ),
+    *((table, name) for name, downloads in SOURCE_DOWNLOADS.items() for table in downloads.tables),
 )
+"""Every table, and the section whose key names it."""
 
-_ARCHIVES = {
-    "inat21": ("train.tar.gz", "inat_competition"),
-    "bioscan": ("cropped_256.zip", "zenodo"),
-}
 
-UNPACKED = {"eol": "eol/unpacked", "inat21": "inat21/unpacked", "bioscan": "bioscan/unpacked"}
-"""Below the folder of the downloads: where archives are unpacked, if that is asked for."""
+def _images(source: str) -> str:
+    """Return where the images of a source are below the folder of the downloads: one archive, or a folder of several."""
+    archives = SOURCE_DOWNLOADS[source].archives
+    return f"{source}/{archives[0].name}" if len(archives) == 1 else source
 
-_INSIDE = {"bioscan": "bioscan/images/cropped_256"}
-"""Where, within its archive, lie the folders that the build looks for."""
 
 PLACES: dict[tuple[str, str], str] = {
-    **{setting: f"metadata/{name}" for name, _, _, setting in _METADATA if setting},
-    ("published", "names"): "metadata/naming",
-    ("inat21", "taxa"): "metadata/inaturalist-taxonomy/taxa.csv",
-    ("inat21", "vernacular_names"): "metadata/inaturalist-taxonomy/VernacularNames-english.csv",
-    ("eol", "images"): "eol",
-    **{(source, "images"): f"{source}/{name}" for source, (name, _) in _ARCHIVES.items()},
+    **{(section, table.key): f"{METADATA}/{table.name}" for table, section in _TABLES if table.key},
+    ("published", "names"): f"{METADATA}/naming",
+    **{
+        (name, table.key): f"{METADATA}/{table.archive.partition('.')[0]}/{table.member}"
+        for name, downloads in SOURCE_DOWNLOADS.items()
+        for table in downloads.archived_tables
+    },
+    **{(name, "images"): _images(name) for name in SOURCE_DOWNLOADS},
 }
-"""By section and key of the settings: where the file lies below the folder of the downloads."""
+"""By section and key of the settings: where the file is below the folder of the downloads."""
+
+
+def sets_key(source: str) -> str:
+    """Return the key of ``[download]`` that chooses some archives of a source; "" if it has one only."""
+    return f"{source}_sets" if len(SOURCE_DOWNLOADS[source].archives) > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Remote:
     """A file to fetch.
 
     Attributes:
-        source: What it is fetched with, of :data:`SOURCES`.
+        source: What it is fetched with, of :data:`GROUPS`.
         name: How ``sources.lock`` calls it, whatever it is fetched from and wherever it goes.
         url: An address (``http``, ``https``, ``file``) or a path.
         path: Where it goes.
@@ -138,23 +139,23 @@ class Table:
     path: Path
 
 
-def places(folder: Path, sources: Iterable[str], *, extract: bool) -> dict[tuple[str, str], Path]:
-    """Tell, by section and key, where a build finds what has been fetched.
+def places(folder: Path, groups: Iterable[str], *, extract: bool) -> dict[tuple[str, str], Path]:
+    """Return, by section and key, where a build finds what has been fetched.
 
     Args:
         folder: The folder of the downloads.
-        sources: Which are fetched, of :data:`SOURCES`.
+        groups: Which are fetched, of :data:`GROUPS`.
         extract: Whether archives of images are unpacked.
     """
-    given = set(sources)
+    given = set(groups)
     chosen = {
         setting: folder / name
         for setting, name in PLACES.items()
-        if (setting[0] if setting[1] == "images" else "metadata") in given
+        if (setting[0] if setting[1] == "images" else METADATA) in given
     }
     if extract:
-        for source in given & set(UNPACKED):
-            chosen[source, "images"] = folder / UNPACKED[source] / _INSIDE.get(source, "")
+        for source in given & set(SOURCE_DOWNLOADS):
+            chosen[source, "images"] = _unpacked(folder, source) / SOURCE_DOWNLOADS[source].images_inside
     return chosen
 
 
@@ -162,58 +163,69 @@ def remotes(
     bases: Mapping[str, str],
     folder: Path,
     given: Mapping[tuple[str, str], Path],
-    eol_sets: Iterable[int],
+    sets: Mapping[str, Iterable[int]],
     checksums: Mapping[str, str],
 ) -> list[Remote]:
-    """List every file of all sources.
+    """Return every file of all sources.
 
     Args:
         bases: By key of :data:`BASES`, where files come from.
         folder: The folder of the downloads.
         given: By section and key, the places that the settings name; all else goes below the folder.
-        eol_sets: The numbers of the image sets of EOL.
-        checksums: By name, what the file has to have.
+        sets: By source, the numbers of the archives to fetch of one that has several, from 1.
+        checksums: By name, what the file must have.
     """
 
-    def remote(source: str, name: str, base: str, path: str, place: Path) -> Remote:
-        return Remote(source, name, _joined(bases[base], path), place, checksums.get(name, ""))
+    def remote(group: str, file: RemoteFile, place: Path) -> Remote:
+        name = f"{group}/{file.name}"
+        return Remote(group, name, _joined(bases[file.base], file.path), place, checksums.get(name, ""))
 
     found = []
-    for name, base, path, setting in _METADATA:
-        place = given.get(setting) if setting else None
-        if name.startswith("naming/") and ("published", "names") in given:
-            place = given["published", "names"] / name.removeprefix("naming/")
-        found.append(remote("metadata", f"metadata/{name}", base, path, place or folder / "metadata" / name))
-    eol = given.get(("eol", "images"), folder / "eol")
-    for number in eol_sets:
-        name = f"image_set_{number:02d}.tar.gz"
-        found.append(remote("eol", f"eol/{name}", "huggingface", f"dataset/EOL/{name}", eol / name))
-    for source, (name, base) in _ARCHIVES.items():
-        place = given.get((source, "images"), folder / source / name)
-        found.append(remote(source, f"{source}/{name}", base, name, place))
+    for table, section in _TABLES:
+        place = given.get((section, table.key))
+        if table.name.startswith("naming/") and ("published", "names") in given:
+            place = given["published", "names"] / table.name.removeprefix("naming/")
+        found.append(remote(METADATA, table, place or folder / METADATA / table.name))
+    for source, downloads in SOURCE_DOWNLOADS.items():
+        images = given.get((source, "images"), folder / PLACES[source, "images"])
+        if len(downloads.archives) == 1:
+            found.append(remote(source, downloads.archives[0], images))
+            continue
+        chosen = set(sets[source])
+        for number, archive in enumerate(downloads.archives, 1):
+            if number in chosen:
+                found.append(remote(source, archive, images / archive.name))
     return found
 
 
 def tables(folder: Path, given: Mapping[tuple[str, str], Path]) -> list[Table]:
-    """List the tables to take out of archives."""
-    archive = folder / "metadata" / "inaturalist-taxonomy.dwca.zip"
-    keys = (("inat21", "taxa"), ("inat21", "vernacular_names"))
-    return [Table(archive, Path(PLACES[key]).name, given.get(key, folder / PLACES[key])) for key in keys]
+    """Return the tables to take out of archives."""
+    found = []
+    for source, downloads in SOURCE_DOWNLOADS.items():
+        for table in downloads.archived_tables:
+            key = source, table.key
+            place = given.get(key, folder / PLACES[key])
+            found.append(Table(folder / METADATA / table.archive, table.member, place))
+    return found
 
 
 def _joined(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path}"
 
 
+def _unpacked(folder: Path, source: str) -> Path:
+    return folder / source / "unpacked"
+
+
 def unpacked(folder: Path, source: str, name: str) -> Path | None:
-    """Tell into which folder an archive of images is unpacked, None of what is none.
+    """Return the folder into which an archive of images is unpacked; None for a file that is not one.
 
     Args:
         folder: The folder of the downloads.
-        source: What it is fetched with.
+        source: What it is fetched with, of :data:`GROUPS`.
         name: How ``sources.lock`` calls it.
     """
-    if source not in UNPACKED:
+    if source not in SOURCE_DOWNLOADS:
         return None
-    stem = Path(name).name.partition(".")[0]
-    return folder / UNPACKED[source] / stem if source == "eol" else folder / UNPACKED[source]
+    below = _unpacked(folder, source)
+    return below / Path(name).name.partition(".")[0] if sets_key(source) else below

@@ -16,6 +16,8 @@ from isal import igzip, isal_zlib
 
 from tol_luigi.core.errors import ArchiveError
 from tol_luigi.core.files import clear_disk_errors, committed, remove_leftovers, scratch_beside
+from tol_luigi.core.ledger import State
+from tol_luigi.sources.judging import judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,10 +142,9 @@ def _unpack(archive: Path, folder: Path, done: Callable[[int], None]) -> int:
     items = _zipped if archive.name.lower().endswith(".zip") else _tarred
     budget, made = _Budget(archive), 0
     for name, size, opened, danger in items(archive):
-        parts = [part for part in name.split("/") if part not in {"", "."}]
-        if fault := danger or _danger(name, parts):
+        if fault := danger or _danger(name):
             raise ArchiveError(archive, f"{name[:200]!r}: {fault}", _AGAIN)
-        target = folder.joinpath(*parts)
+        target = folder / name
         if name.endswith("/"):
             target.mkdir(parents=True, exist_ok=True)
             continue
@@ -170,14 +171,12 @@ def _write(content: IO[bytes], target: Path, size: int, budget: _Budget) -> None
         raise EOFError(f"{target.name} does not unpack to {size} bytes")
 
 
-def _danger(name: str, parts: list[str]) -> str:
-    if name.startswith("/"):
-        return "absolute name"
-    if ".." in parts:
-        return "the name leads out of the archive"
-    if "\\" in name or "\0" in name or len(os.fsencode(name)) > _NAME_BYTES:
-        return "the name holds a backslash or a NUL, or is too long"
-    return "" if parts else "no name"
+def _danger(name: str) -> str:
+    """Return why a name must not be unpacked: what is unsafe to read is unsafe to write."""
+    found = judged(name, 0)
+    if found.state is State.UNSAFE:
+        return found.reason
+    return "name is too long" if len(os.fsencode(name)) > _NAME_BYTES else ""
 
 
 def _tarred(archive: Path) -> Iterator[_Item]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,18 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import DiskError, DownloadError, TolError
-from tol_luigi.core.files import read_json, write_json
+from tol_luigi import slurm
+from tol_luigi.core.errors import ClusterError, DiskError, DownloadError, TolError
+from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.downloads.catalogue import Remote
 from tol_luigi.downloads.origins import Hosts
 from tol_luigi.downloads.transfer import Fetched, Means, fetch_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["Done", "Order", "SlurmJob", "run_here", "run_order", "run_slurm"]
 
+_LOG = logging.getLogger("luigi-interface")
+
 _TELL_SECONDS = 2.0
+_ASK_SECONDS = 10.0
+"""How often Slurm is asked whether a job has ended."""
 
 
 @dataclass(frozen=True)
@@ -82,41 +87,41 @@ class SlurmJob:
 
     Attributes:
         name: The job's.
-        folder: Where order, log and result lie, on a file system that all nodes see.
-        time: The limit, as Slurm writes it.
+        folder: Where order, script, log and result are, on a file system that all nodes see.
+        request: What the settings ask of Slurm.
         cores: How many.
-        partition: "" for the default.
-        account: "" for the default.
-        options: What else sbatch is given; it comes last, and wins.
         before: Bash to run first.
     """
 
     name: str
     folder: Path
-    time: str = ""
+    request: slurm.Request
     cores: str = "1"
-    partition: str = ""
-    account: str = ""
-    options: tuple[str, ...] = ()
     before: str = ""
 
-    def command(self, order: Path) -> list[str]:
-        """Give the command line that submits it and waits for its end."""
-        run = f"exec {shlex.quote(sys.executable)} -m tol_luigi.downloads {shlex.quote(str(order))}"
-        lines = f"set -e\n{self.before}\n{run}"
-        options = {
+    def file(self, kind: str) -> Path:
+        """Return the path of the job's ``order``, ``progress`` or ``result``."""
+        return self.folder / f"{self.name}.{kind}.json"
+
+    def options(self) -> list[str]:
+        """Return the options of sbatch."""
+        own = {
             "job-name": self.name,
-            "output": str(self.folder / "%x-%j.log"),
-            "chdir": str(self.folder),
-            "nodes": "1",
-            "ntasks": "1",
+            "chdir": self.folder,
+            "nodes": 1,
+            "ntasks": 1,
             "cpus-per-task": self.cores,
-            "time": self.time,
-            "partition": self.partition,
-            "account": self.account,
         }
-        given = [f"--{option}={value}" for option, value in options.items() if value]
-        return ["sbatch", "--wait", "--parsable", *given, *self.options, "--wrap", lines]
+        log = slurm.log_option(self.folder, "%x-%j.log")
+        return self.request.options(*(f"--{name}={value}" for name, value in own.items()), log)
+
+    def write_script(self) -> Path:
+        """Write the script that carries the order out; return its path."""
+        run = shlex.join([sys.executable, "-m", "tol_luigi.downloads", str(self.file("order"))])
+        path = self.folder / f"{self.name}.sbatch"
+        with committed(path) as scratch:
+            scratch.write_text(f"#!/usr/bin/env bash\nset -e\n{self.before}\nexec {run}\n", encoding="utf-8")
+        return path
 
 
 def run_here(order: Order, came: Callable[[int], None]) -> Done:
@@ -135,6 +140,7 @@ def run_slurm(order: Order, job: SlurmJob, came: Callable[[int], None]) -> Done:
     """Carry an order out as a Slurm job, and wait for it; it is cancelled if this process is stopped.
 
     Raises:
+        ClusterError: Slurm does not take the job.
         DownloadError: Not all could be fetched, or Slurm did not run it to its end.
         DiskError: There is no space.
     """
@@ -143,48 +149,35 @@ def run_slurm(order: Order, job: SlurmJob, came: Callable[[int], None]) -> Done:
             "sbatch", "is not to be found", "Set [download] where = here, or go to a node with Slurm"
         )
     job.folder.mkdir(parents=True, exist_ok=True)
-    paths = {kind: job.folder / f"{job.name}.{kind}.json" for kind in ("order", "progress", "result")}
     for kind in ("progress", "result"):
-        paths[kind].unlink(missing_ok=True)
-    write_json(paths["order"], order.to_json())
-    with _submitted(job, paths["order"]) as (process, number):
-        seen = 0
-        while process.poll() is None:
-            seen = _follow(paths["progress"], seen, came)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_TELL_SECONDS)
-        _follow(paths["progress"], seen, came)
-    return _result(paths["result"], job, number, process.returncode)
-
-
-@contextlib.contextmanager
-def _submitted(job: SlurmJob, order: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(  # noqa: S603 (our own command)
-        job.command(order),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    number = ""
+        job.file(kind).unlink(missing_ok=True)
+    write_json(job.file("order"), order.to_json())
+    number = slurm.submit(job.write_script(), job.options())
     try:
-        assert process.stdout is not None  # noqa: S101 (for the type checker)
-        number = process.stdout.readline().strip().partition(";")[0]  # sbatch tells it at once
-        if not number:
-            _, said = process.communicate()
-            what = f"did not take the job: {' '.join(said.split())}"
-            raise DownloadError(  # noqa: TRY301 (before there is a job)
-                "sbatch", what, "Mend [slurm], or [download] slurm_time and slurm_cores"
-            )
-        yield process, number
-    except BaseException:  # an interrupt from the keyboard has reached sbatch as well, but not the job
-        if number:
-            subprocess.run(["scancel", number], check=False, capture_output=True)  # noqa: S603, S607 (as above)
+        end = _wait(number, job.file("progress"), came)
+    except BaseException:  # an interrupt from the keyboard does not reach the job
+        slurm.cancel([number])
         raise
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    return _result(job, number, end)
+
+
+def _wait(number: str, progress: Path, came: Callable[[int], None]) -> str:
+    """Hand on a job's progress until it ends; return the state in which Slurm says that it ended."""
+    seen, asked = 0, time.monotonic()
+    while True:
+        time.sleep(_TELL_SECONDS)
+        seen = _follow(progress, seen, came)
+        if time.monotonic() - asked < _ASK_SECONDS:
+            continue
+        asked = time.monotonic()
+        try:
+            known = slurm.queue([number])
+        except ClusterError as error:
+            _LOG.warning("%s The job goes on, and is asked for again.", error)
+            continue
+        if not any(job.is_live for job in known):
+            _follow(progress, seen, came)
+            return known[0].state if known else "a job that Slurm has forgotten"
 
 
 def _follow(progress: Path, seen: int, came: Callable[[int], None]) -> int:
@@ -197,12 +190,12 @@ def _follow(progress: Path, seen: int, came: Callable[[int], None]) -> int:
     return seen
 
 
-def _result(path: Path, job: SlurmJob, number: str, code: int) -> Done:
-    log = job.folder / f"{job.name}-{number}.log"
+def _result(job: SlurmJob, number: str, end: str) -> Done:
     try:
-        result = read_json(path)
+        result = read_json(job.file("result"))
     except (OSError, ValueError) as error:
-        what = f"Slurm job {number} ended with exit code {code} before it was done: killed, or out of time"
+        what = f"Slurm job {number} ended before it was done, as {end}"
+        log = job.folder / f"{job.name}-{number}.log"
         remedy = f"See {log}, perhaps raise [download] slurm_time, and run the same command again: it goes on"
         raise DownloadError(job.name, what, remedy) from error
     if "error" in result:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import ipaddress
 import os
 import re
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.util import Retry
 
 from tol_luigi.core.errors import DownloadError
+from tol_luigi.downloads.checksums import checksum_of
+from tol_luigi.downloads.encodings import GZIP, BadEncodingError, encoding_of, gunzipped, is_packed_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +34,6 @@ _CONNECT_SECONDS = 30.0
 _LONGEST_PAUSE = 3600.0
 _WAIT_AND_SEE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Again(Exception):  # noqa: N818 (no error of the user's)
@@ -207,6 +208,8 @@ class _Web:
         self._url, self._hosts = url, hosts
         self.host = hosts.host(url)
         self._auth = _Token(hosts.token) if hosts.token and _is_for(url, hosts.token_host) else None
+        self._is_encoded = False
+        self._is_gzip_file: bool | None = None
 
     def ask(self) -> Version:
         # some servers answer HEAD differently, or not at all; and this shows whether ranges work
@@ -218,13 +221,13 @@ class _Web:
         with self._answer(None) as answer:
             if answer.status_code != HTTPStatus.OK:
                 raise Again(f"the server answered {answer.status_code} to a request for the whole file")
-            yield self._version(answer), self._reader(answer)
+            yield self._version(answer), self._decoder(answer) or self._reader(answer)
 
     @contextlib.contextmanager
     def part(self, start: int, stop: int, version: Version) -> Iterator[Callable[[int], bytes]]:
         with self._answer(f"bytes={start}-{stop - 1}") as answer:
             given = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            if answer.status_code != HTTPStatus.PARTIAL_CONTENT or given is None:
+            if answer.status_code != HTTPStatus.PARTIAL_CONTENT or given is None or self._encoding(answer):
                 raise Changed
             now = self._version(answer)
             if (now.size, now.validator) != (version.size, version.validator):
@@ -252,15 +255,50 @@ class _Web:
         raw = answer.raw
         return lambda size: bytes(raw.read(size, decode_content=False))
 
+    def _encoding(self, answer: requests.Response) -> str:
+        """Return the content coding that has to be undone to get the file, "" if the bytes are the file's own.
+
+        Some servers encode although the request asks for identity. From then on no part of the file is asked for:
+        ranges, sizes and checksums would be those of the encoded bytes.
+        """
+        encoding = encoding_of(answer.headers)
+        if encoding in GZIP and self._is_compressed_itself():
+            return ""
+        self._is_encoded = self._is_encoded or bool(encoding)
+        return encoding
+
+    def _is_compressed_itself(self) -> bool:
+        """Return whether gzip is the format of the file, and not a coding that the server has added.
+
+        Many servers send a stored ``.tar.gz`` with the header of a coding. Its start is unpacked once to see: if
+        the result is not gzip, the packed bytes are the file.
+        """
+        if self._is_gzip_file is None:
+            self._is_gzip_file = urlsplit(self._url).path.lower().endswith((".gz", ".tgz"))
+            if self._is_gzip_file:
+                with self._answer(None) as answer:
+                    self._is_gzip_file = not is_packed_twice(self._reader(answer))
+        return self._is_gzip_file
+
+    def _decoder(self, answer: requests.Response) -> Callable[[int], bytes] | None:
+        """Return a function that reads and decodes an encoded answer; None if the answer is not encoded."""
+        encoding = self._encoding(answer)
+        if encoding and encoding not in GZIP:
+            what = f"the server sends it encoded as {encoding}, although the request asks for it as it is"
+            raise DownloadError(shown_url(self._url), what, "Take it from a server that does not")
+        return gunzipped(cast("IO[bytes]", answer.raw)) if encoding else None
+
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """Tell in few words what broke: the texts of libraries hold addresses, and those may be secret."""
         try:
             yield
+        except BadEncodingError as error:
+            raise Again(str(error)) from error
         except (requests.exceptions.Timeout, TimeoutError) as error:
             raise Again(f"no byte came for {self._hosts.stall_seconds:g} s") from error
         except requests.exceptions.SSLError as error:
-            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            if not any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error)):
                 raise Again("TLS failed") from error
             remedy = "If it is your site's own, name who vouches for it in REQUESTS_CA_BUNDLE"
             raise DownloadError(shown_url(self._url), "its certificate is not accepted", remedy) from error
@@ -272,7 +310,7 @@ class _Web:
             remedy = "See that the base address is right"
             raise DownloadError(shown_url(self._url), "is redirected in a circle", remedy) from error
         except (requests.exceptions.RequestException, HTTPError) as error:
-            timed_out = "timed out" in str(error).lower()
+            timed_out = any(isinstance(link, (TimeoutError, HTTPTimeoutError)) for link in _chain(error))
             stalled = f"no byte came for {self._hosts.stall_seconds:g} s"
             raise Again(stalled if timed_out else _reason(error)) from error
 
@@ -294,7 +332,11 @@ class _Web:
     def _version(self, answer: requests.Response) -> Version:
         headers = answer.headers
         validator = headers.get("ETag") or headers.get("Last-Modified") or ""
-        checksum = next(filter(None, map(_checksum, [*answer.history, answer])), "")
+        encoded = self._encoding(answer) or self._is_encoded
+        told = [*answer.history, *([] if encoded else [answer])]
+        checksum = next(filter(None, map(checksum_of, told)), "")
+        if encoded:
+            return Version(None, validator, checksum=checksum)
         if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
             given = _RANGE.fullmatch(headers.get("Content-Range", ""))
             size = int(given[3]) if given and given[3] != "*" else None
@@ -320,14 +362,20 @@ def _is_here(name: str) -> bool:
         return name == "localhost"
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from: libraries wrap what the operating system reports several times."""
+    link: Any = error
+    while isinstance(link, BaseException):
+        yield link
+        inner = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or link.__context__ or getattr(link, "reason", None) or inner
+
+
 def _reason(error: Exception) -> str:
-    """Find the words of the operating system."""
-    link: BaseException | None = error
-    while link is not None:
+    """Return the words of the operating system."""
+    for link in _chain(error):
         if isinstance(link, OSError) and link.strerror:
             return f"the connection failed: {link.strerror}"
-        inner: Any = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
-        link = link.__cause__ or link.__context__ or getattr(link, "reason", None) or inner
     return "the connection broke off"
 
 
@@ -338,32 +386,3 @@ def _retry_after(answer: requests.Response) -> float:
     with contextlib.suppress(HTTPError):
         return min(max(0.0, Retry().parse_retry_after(value)), _LONGEST_PAUSE)
     return 0.0
-
-
-def _checksum(answer: requests.Response) -> str:
-    """Read a checksum of the whole file off the headers.
-
-    Source: ``X-Linked-ETag`` is what Hugging Face calls the SHA-256 of a large file, on its redirect; ``Repr-Digest``
-    is RFC 9530, ``Digest`` RFC 3230, and ``x-goog-hash`` that of Google's storage.
-    """
-    headers = answer.headers
-    linked = headers.get("X-Linked-ETag", "").removeprefix("W/").strip('"').lower()
-    if _SHA256.fullmatch(linked):
-        return f"sha256:{linked}"
-    found = _digests(headers.get("Repr-Digest", "") or headers.get("Digest", ""))
-    found += _digests(headers.get("x-goog-hash", ""))
-    if answer.status_code == HTTPStatus.OK and "Content-MD5" in headers:
-        found += _digests(f"md5={headers['Content-MD5']}")
-    return next((digest for kind in ("sha256", "md5") for digest in found if digest.startswith(kind)), "")
-
-
-def _digests(header: str) -> list[str]:
-    found = []
-    for item in header.split(","):
-        kind, _, value = item.strip().partition("=")
-        kind = kind.lower().replace("sha-256", "sha256")
-        with contextlib.suppress(binascii.Error, ValueError):
-            raw = base64.b64decode(value.strip(":"), validate=True)
-            if (kind, len(raw)) in {("sha256", 32), ("md5", 16)}:
-                found.append(f"{kind}:{raw.hex()}")
-    return found

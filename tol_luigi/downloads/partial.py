@@ -7,13 +7,14 @@ import fcntl
 import json
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import flush_to_disk
+from tol_luigi.core.machine import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 __all__ = ["Partial", "partial_bytes", "pieces_of"]
 
@@ -80,7 +81,7 @@ class Partial:
         self.done, self._unsynced = done, 0
         os.fdatasync(self._file)
         scratch = self._journal_path.with_name(f"{self._journal_path.name}.new")
-        lines = [json.dumps(identity), *(f"{a} {b}" for a, b in done), f"{_BOOT} {_boot()}", _SYNCED]
+        lines = [json.dumps(identity), *(f"{a} {b}" for a, b in done), f"{_BOOT} {boot_id()}", _SYNCED]
         scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.replace(scratch, self._journal_path)
         self._journal = os.open(self._journal_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -160,7 +161,7 @@ def _read_journal(path: Path) -> tuple[Any, list[tuple[int, int]]] | None:
                 since.append((int(start), int(stop)))
     except (OSError, ValueError, IndexError):
         return None
-    return identity, sure + since if boot == _boot() else sure
+    return identity, sure + since if boot and boot == boot_id() else sure
 
 
 def _merged(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -171,14 +172,6 @@ def _merged(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, stop))
     return merged
-
-
-def _boot() -> str:
-    """Name this start of this machine."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:
-        return "unknown"
 
 
 def pieces_of(gaps: Iterable[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:

@@ -114,7 +114,11 @@ def ask(url: str, means: Means) -> Version:
         DownloadError: It has no such file, or cannot be reached.
     """
     origin = origin_of(url, means.hosts)
-    return _until(lambda: _asked(origin, means), _Try(means, origin, url))
+    return _version(origin, means, _Try(means, origin, url))
+
+
+def _version(origin: Origin, means: Means, tries: _Try) -> Version:
+    return _until(lambda: _asked(origin, means), tries)
 
 
 def _asked(origin: Origin, means: Means) -> Version:
@@ -296,7 +300,7 @@ class _Transfer:
         raise DownloadError(shown_url(self._remote.url), f"what came is not used: {wrong}", remedy)
 
     def _ask(self) -> Version:
-        version = ask(self._remote.url, self._means)
+        version = _version(self._origin, self._means, self._tries())
         known = read_lock(self._lock).get(self._remote.name)
         if known and version.size not in {None, known["size"]}:
             what = f"has {version.size} bytes, and {self._lock} says {known['size']}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds
+from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +24,6 @@ __all__ = [
     "forecast_text",
     "whole",
 ]
-
-_WIDTH = 80
 
 # Of one core of an AMD EPYC virtual machine; docs/commands.md says how each was measured.
 
@@ -50,11 +47,6 @@ _LISTED_MS = 0.03
 
 _TABLES_MS = 0.25
 """Milliseconds an image takes in the stages that go through all of them: mapping, splits, names, catalogs."""
-
-_BYTES_A_PIXEL = {"eol": 0.21, "inat21": 0.44, "bioscan": 0.25}
-"""How many bytes the pictures of a source have for each of their pixels."""
-
-_USUAL_BYTES_A_PIXEL = 0.25
 
 _JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
 """The mean length of a picture of 224 x 224 at some qualities, in bytes."""
@@ -80,8 +72,6 @@ _OTHER_FILES = 50
 _WORKER_BYTES = 200_000_000
 """The memory of a worker with a catalog of ten million rows, but for the picture that is open."""
 
-_BYTES_AN_OPEN_PIXEL = 4
-
 
 @dataclass(frozen=True)
 class Stock:
@@ -96,6 +86,7 @@ class Stock:
         is_counted: Whether images were counted, and not guessed.
         partitions: How many partitions it is cut into.
         megapixels: Of a picture on average; None where no finished partition tells.
+        bytes_per_pixel: The size of its files, where the number of pixels is not known.
     """
 
     name: str
@@ -106,13 +97,14 @@ class Stock:
     is_counted: bool
     partitions: int
     megapixels: float | None = None
+    bytes_per_pixel: float = 0.25
 
     @property
     def mean_megapixels(self) -> float:
         """How large a picture is, by its bytes where nothing better is known."""
         if self.megapixels is not None:
             return self.megapixels
-        return self.bytes / max(1, self.images) / _BYTES_A_PIXEL.get(self.name, _USUAL_BYTES_A_PIXEL) / 1e6
+        return self.bytes / max(1, self.images) / self.bytes_per_pixel / 1e6
 
 
 @dataclass(frozen=True)
@@ -127,7 +119,7 @@ class Making:
         max_samples: The most samples in a shard.
         val_percent: How much is held out.
         train_small_percent: How much of train the small set repeats.
-        max_pixels: Of the largest picture that is opened.
+        max_memory_mib: The most memory that a picture may take to open, in MiB.
     """
 
     width: int
@@ -137,7 +129,7 @@ class Making:
     max_samples: int
     val_percent: int
     train_small_percent: int
-    max_pixels: int
+    max_memory_mib: int
 
 
 @dataclass(frozen=True)
@@ -222,6 +214,8 @@ class Forecast:
         cost: What is still to be spent.
         room: Where it is to go.
         notes: What else to say, a line each.
+        matches: How many images of the sources have a name, a sentence each.
+        troubles: What else would stop the build, one line each.
     """
 
     dataset: str
@@ -230,6 +224,8 @@ class Forecast:
     cost: Cost
     room: Room
     notes: Sequence[str] = ()
+    matches: Sequence[str] = ()
+    troubles: Sequence[str] = ()
 
     @property
     def lacks(self) -> list[str]:
@@ -298,7 +294,7 @@ def cost(stocks: Sequence[Stock], making: Making, left: Mapping[str, Left], to_d
         + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
-        largest_picture_bytes=making.max_pixels * _BYTES_AN_OPEN_PIXEL,
+        largest_picture_bytes=making.max_memory_mib * 2**20,
     )
 
 
@@ -330,7 +326,15 @@ def forecast_text(forecast: Forecast) -> str:
     """Write it for people, 80 columns wide but for paths that are longer."""
     cost_, room = forecast.cost, forecast.room
     total = sum(cost_.core_seconds.values())
-    lines = [f"Dataset {forecast.dataset}", "", *_sources(forecast), "", *_stages(forecast), ""]
+    lines = [
+        f"Dataset {forecast.dataset}",
+        "",
+        *_sources(forecast),
+        *_named(forecast),
+        "",
+        *_stages(forecast),
+        "",
+    ]
     if not any(stage.tasks > stage.complete for stage in forecast.stages):
         return "\n".join([*lines, "It is complete: there is nothing to do."]) + "\n"
     about = [
@@ -340,16 +344,16 @@ def forecast_text(forecast: Forecast) -> str:
         *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost_.core_seconds.items()),
         (
             "memory",
-            f"{human_bytes(cost_.worker_bytes)} a worker, and 4 bytes for each pixel of the picture open:",
+            f"{human_bytes(cost_.worker_bytes)} a worker, and what the picture takes that is open:",
         ),
-        ("", f"at most {human_bytes(cost_.largest_picture_bytes)} ([images] max_pixels)"),
+        ("", f"at most {human_bytes(cost_.largest_picture_bytes)} ([images] max_memory_mib)"),
         ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
         *([("quota", _quota(room))] if _quota(room) else []),
     ]
     lines += [f"{label:<11}{text}" for label, text in about]
     lines += ["", *(forecast.lacks or ["There is room."])]
-    for note in forecast.notes:
-        lines += textwrap.wrap(note, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    for note in (*(f"The build would stop: {trouble}" for trouble in forecast.troubles), *forecast.notes):
+        lines += wrapped(note)
     return "\n".join(lines) + "\n"
 
 
@@ -360,6 +364,11 @@ def _sources(forecast: Forecast) -> list[str]:
         counted = "yes" if stock.is_counted else "guessed"
         rows.append([stock.name, images, human_bytes(stock.bytes), f"{stock.partitions:,}", counted])
     return aligned(rows)
+
+
+def _named(forecast: Forecast) -> list[str]:
+    lines = [line for match in forecast.matches for line in wrapped(f"names: {match}")]
+    return ["", *lines] if lines else []
 
 
 def _stages(forecast: Forecast) -> list[str]:

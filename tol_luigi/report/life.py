@@ -69,6 +69,10 @@ class Life:
     picture: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
 
+    def __str__(self) -> str:
+        """Write it as ``tol why`` does."""
+        return life_text(self).rstrip("\n")
+
 
 def life_figures(life: Life) -> dict[str, Any]:
     """Give everything, for programs."""
@@ -86,10 +90,8 @@ def life_text(life: Life) -> str:
 
 
 def _rows(life: Life) -> Iterator[tuple[str, str]]:
-    yield (
-        "source",
-        f"{life.source}, {life.place}" + (f", partition {life.partition}" if life.partition else ""),
-    )
+    partition = f"partition {life.partition}" if life.partition else ""
+    yield "source", ", ".join(filter(None, [life.source, life.place, partition]))
     size = "" if life.bytes is None else f", {life.bytes:,} bytes"
     yield "file", life.member + size + ("" if life.offset is None else f" at byte {life.offset:,}")
     yield "key", ", ".join(f"{name} {part}" for name, part in life.key.items())

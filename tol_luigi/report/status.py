@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds
+from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +23,6 @@ __all__ = [
     "status_text",
 ]
 
-_WIDTH = 80
 _SHOWN = 8
 _BAR = 30
 
@@ -171,14 +169,14 @@ def status_text(status: Status) -> str:
         "\n".join(
             [
                 f"Dataset {status.dataset}: {'complete' if status.is_complete else 'not complete'}",
-                *_wrapped(status.scheduler),
+                *wrapped(status.scheduler),
                 "",
                 *_stages(status),
                 "",
                 *_progress(status),
                 *_running(status),
                 *_causes(status),
-                *(line for note in status.notes for line in _wrapped(note)),
+                *(line for note in status.notes for line in wrapped(note)),
             ]
         ).rstrip()
         + "\n"
@@ -215,8 +213,8 @@ def _running(status: Status) -> list[str]:
     lines = ["", "running"] if status.running else []
     for work in status.running[:_SHOWN]:
         done = "" if work.percentage is None else f"{work.percentage} %, "
-        lines += _wrapped(f"{work.label} on {work.node}, {done}for {human_seconds(work.seconds)}", "  ")
-        lines += _wrapped(work.message, "    ")
+        lines += wrapped(f"{work.label} on {work.node}, {done}for {human_seconds(work.seconds)}", "  ")
+        lines += wrapped(work.message, "    ")
     return [*lines, *_more(len(status.running))]
 
 
@@ -225,8 +223,8 @@ def _causes(status: Status) -> list[str]:
     for cause in status.causes[:_SHOWN]:
         lines += ["", f"failed: {len(cause.labels):,} {'task' if len(cause.labels) == 1 else 'tasks'}"]
         lines[-1] += "" if cause.is_final else ", to be tried again"
-        lines += _wrapped(cause.cause, "  ")
-        lines += _wrapped(", ".join(cause.labels[:_SHOWN]), "    ") + _more(len(cause.labels))
+        lines += wrapped(cause.cause, "  ")
+        lines += wrapped(", ".join(cause.labels[:_SHOWN]), "    ") + _more(len(cause.labels))
         lines += [f"    log: {cause.log}"] if cause.log else []
     return [*lines, *_more(len(status.causes))]
 
@@ -242,14 +240,3 @@ def _share(share: Share) -> str:
 def _bar(share: Share) -> str:
     part = share.done / share.all if share.all else 0
     return f"[{'#' * int(part * _BAR):-<{_BAR}}] {int(100 * part):3d} %"
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["aligned", "human_bytes", "human_seconds"]
+__all__ = ["WIDTH", "aligned", "human_bytes", "human_seconds", "wrapped"]
+
+WIDTH = 80
+"""Columns of a terminal."""
 
 _KILO = 1000
 _TEN, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
@@ -46,3 +50,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Break a text into lines of the width of a terminal; words that are longer, such as paths, stay whole."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

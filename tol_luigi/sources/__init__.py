@@ -1,18 +1,33 @@
-"""Where images and names come from: one module a source, and the archives they lie in."""
+"""Where images and names come from: one module per source, and the archives they are stored in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.folder import Folder
-from tol_luigi.sources.inat21 import INat21
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.registry import add_plugins
+from tol_luigi.sources.bioscan import BIOSCAN
+from tol_luigi.sources.eol import EOL
+from tol_luigi.sources.folder import FOLDER
+from tol_luigi.sources.inat21 import INAT21
 
-if TYPE_CHECKING:
-    from tol_luigi.core.source import Source
+__all__ = ["SOURCES", "by_precedence"]
 
-__all__ = ["SOURCES"]
+SOURCES: dict[str, SourcePlugin[Any]] = {plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER)}
+"""Every source by its name, in the order of the catalogs: our own, then those of other packages."""
 
-SOURCES: dict[str, type[Source]] = {source.name: source for source in (Eol, Bioscan, INat21, Folder)}
-"""Every source by its name, in the order of the catalogs."""
+
+def _check(plugin: object) -> tuple[str, SourcePlugin[Any]]:
+    if not isinstance(plugin, SourcePlugin):
+        raise TypeError(f"it is a {type(plugin).__name__}, not a SourcePlugin")
+    if fault := plugin.fault():
+        raise ValueError(fault)
+    return plugin.name, plugin
+
+
+add_plugins("tol_luigi.sources", SOURCES, _check)
+
+
+def by_precedence() -> list[SourcePlugin[Any]]:
+    """Return all sources in the order in which they name images."""
+    return sorted(SOURCES.values(), key=lambda plugin: plugin.precedence)

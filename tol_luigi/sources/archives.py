@@ -99,7 +99,7 @@ def index(path: Path, target: Path) -> None:
 def read(
     path: Path, members: Sequence[Member], index_file: Path | None = None
 ) -> Iterator[tuple[int, FileContent]]:
-    """Read listed files, as ``Source.read`` says.
+    """Read listed files, as ``Reader.read`` says.
 
     A tar.gz without an index is read through to its end. Everything else is entered where each
     member is; nothing is listed again.

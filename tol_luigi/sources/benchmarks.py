@@ -10,6 +10,7 @@ from tol_luigi.core.benchmarks import BenchmarkPicture
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.images import BrokenPictureError, encode
 from tol_luigi.core.ledger import State
+from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.sources import archives
 from tol_luigi.sources.judging import is_litter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.core.source import Found
 
-__all__ = ["fingerprint", "hashed_pictures"]
+__all__ = ["fingerprint", "hashed_pictures", "places"]
 
 _ALLOW = "See that you may read it and that its disk is well, and run the same command again"
 _MEND = "Put a benchmark's pictures there, or take it out of [leak_guard] images"
@@ -39,6 +40,13 @@ def fingerprint(images: Path) -> list[str]:
             files[benchmark] += 1
             size[benchmark] += found.member.size
     return [f"{name}: {files[name]} files, {size[name]} bytes" for name in sorted(files)]
+
+
+def places(images: Path) -> list[str]:
+    """Return the folders and archives, below the folder of all lists, that change if pictures come, go or are replaced."""
+    found = [one for _, one in _listed(images)]
+    packed = [one.member.name for one in found if _is_archive(one)]
+    return [*folders_of(one.member.name for one in found), *packed]
 
 
 def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]:

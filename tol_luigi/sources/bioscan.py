@@ -5,137 +5,86 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Column, Entry, Found, Source
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
+from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.setting_kinds import Place, Whole
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
 from tol_luigi.core.taxon import Taxon
-from tol_luigi.sources import archives
+from tol_luigi.sources.numbered import NumberedReader
 from tol_luigi.sources.tables import bioscan_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tol_luigi.core.name_rules import NameRule
-    from tol_luigi.core.source import FileContent, Member
+    from tol_luigi.core.source import Key
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["Bioscan"]
+__all__ = ["BIOSCAN", "BioscanLabeler", "BioscanReader", "BioscanSection"]
 
 _PART = re.compile(r"part([1-9][0-9]{0,17})")
 _ENDING = ".jpg"
-_ARCHIVE = "archive"
 
 
-class Bioscan(Source):
-    """The images of BIOSCAN-1M.
+@dataclass(frozen=True)
+class BioscanSection(SourceSection):
+    """BIOSCAN-1M."""
+
+    section: ClassVar[str] = "bioscan"
+
+    images: Path | None = setting(
+        Place("either"), None, "the folder of part folders, or cropped_256.zip or a tar", determines=True
+    )
+    metadata: Path | None = setting(
+        Place("file"), None, "BIOSCAN_Insect_Dataset_metadata, .jsonld or .tsv", determines=True
+    )
+    partitions: int = setting(
+        Whole(1, 10_000), 113, "over how many partitions the parts are dealt", determines=True
+    )
+
+
+class BioscanReader(NumberedReader):
+    """Reads the folders ``part1``, ``part2``, …, or one archive that contains them at any depth.
 
     With as many partitions as there are parts, a partition is a part and bears its name; with
-    fewer, the parts are dealt to them in turn. A ``.tar.gz`` is read through for each partition.
-
-    Args:
-        images: The folder of the folders ``part1``, ``part2``, … or one archive in which they lie,
-            at whatever depth.
-        partitions: How many partitions there are.
-        metadata: The table of the insects; without it no image has a name.
-        index: Where the scan of a ``.tar.gz`` leaves its index.
+    fewer, the parts are dealt to them in turn.
     """
 
-    name: ClassVar[str] = "bioscan"
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("part", "bioscan_part", int),
-        Column("filename", "bioscan_filename", str),
+    lacking = (
+        "holds no folder part1, part2, …",
+        "Name the folder that holds part1, part2 and so on, or one archive",
     )
-    spelling: ClassVar[str] = "{}/{}"
 
-    def __init__(
-        self, images: Path, partitions: int, metadata: Path | None = None, index: Path | None = None
-    ) -> None:
-        self.images = images
-        self.metadata = metadata
-        self.count = partitions
-        self.index = index
+    def numbered(self, entries: Iterable[str]) -> dict[int, str]:
+        """Return the parts, by their numbers."""
+        found = {int(match[1]): match[0] for match in map(_PART.fullmatch, entries) if match}
+        return dict(sorted(found.items()))
 
-    def partitions(self) -> tuple[str, ...]:
-        """Name the partitions that hold a part; of an archive, which is not opened, all of them."""
-        if self._packed():
-            return tuple(self._partition(number) for number in range(1, self.count + 1))
-        parts = self._parts()
-        if not parts:
-            remedy = "Name the folder that holds part1, part2 and so on, or one archive"
-            raise SourceError(self.images, "holds no folder part1, part2, …", remedy)
-        return tuple(f"part{number}" for number in sorted({(part - 1) % self.count + 1 for part in parts}))
+    def slots(self) -> range:
+        """Return the numbers of all partitions, from 1."""
+        return range(1, self.count + 1)
 
-    def listings(self) -> tuple[str, ...]:
-        """Name the partitions, or the one archive."""
-        return (_ARCHIVE,) if self._packed() else self.partitions()
+    def slot(self, number: int) -> int:
+        """Return the partition that a part is dealt to."""
+        return (number - 1) % self.count + 1
 
-    def place(self, listing: str) -> Path:
-        """Return the archive or folder, which is the same for all listings."""
-        del listing
-        return self.images
+    def slot_name(self, slot: int) -> str:
+        """Return the name of the first part of a partition."""
+        return f"part{slot}"
 
-    def scan(self, listing: str) -> Iterator[Found]:
-        """List the files of one partition's parts, by number, or the whole archive."""
-        if self._packed():
-            for found in archives.scan(self.images):
-                yield self._judged(found)
-            if self.index:
-                archives.index(self.images, self.index)
-            return
-        for part in self._parts():
-            if self._partition(part) == listing:
-                for found in archives.scan(self.images, f"part{part}"):
-                    yield self._judged(found)
-
-    def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
-    ) -> Iterator[Entry]:
-        """Look every image up in the table by its file name; all are insects."""
-
-        @functools.cache  # there are a hundred images of a taxon, and more
-        def shown(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
-            taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
-            return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
-
-        rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
-        for _, filename, image in images:
-            if (ranks := rows.get(str(filename))) is not None:
-                yield Entry(str(image), *shown(*ranks))
-
-    def strays(self) -> Iterator[Found]:
-        """List what lies among the parts, and in folders that are none."""
-        if self._packed():
-            return
-        used = {f"part{part}" for part in self._parts()}
-        for entry in archives.entries(self.images):
-            if entry.name not in used:
-                for found in archives.scan(self.images, entry.name):
-                    yield self._judged(found)
-
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
-        """Read images of one partition."""
-        del partition  # a member's name tells all
-        return archives.read(self.images, members, self.index)
-
-    def _packed(self) -> bool:
-        return archives.kind(self.images) != "folder"
-
-    def _parts(self) -> list[int]:
-        matches = ((_PART.fullmatch(entry.name), entry) for entry in archives.entries(self.images))
-        return sorted(int(match[1]) for match, entry in matches if match and archives.is_folder(entry))
-
-    def _partition(self, part: int) -> str:
-        return f"part{(part - 1) % self.count + 1}"
-
-    def _judged(self, found: Found) -> Found:
+    def classify(self, found: Found, owners: dict[int, str]) -> Found:
         """Read the part off the folders, the innermost that is one."""
+        del owners  # no number is written in two ways
         *folders, file = found.member.name.split("/")
         parts = [int(match[1]) for folder in folders if (match := _PART.fullmatch(folder))]
-        partition = self._partition(parts[-1]) if parts else ""
+        partition = self.slot_name(self.slot(parts[-1])) if parts else ""
         if found.state:
             return dataclasses.replace(found, partition=partition)
         fault = "" if parts else _lack(folders)
@@ -151,3 +100,61 @@ def _lack(folders: list[str]) -> str:
         if folder.startswith("part"):
             return f"folder {folder!r} is not part and a number without leading zeros"
     return "an image in no part folder"
+
+
+class BioscanLabeler(Labeler):
+    """Looks every image up by its file name; all are insects.
+
+    Args:
+        metadata: The table of the insects; without it no image has a name.
+    """
+
+    def __init__(self, metadata: Path | None) -> None:
+        self.metadata = metadata
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each image that the table has."""
+
+        @functools.cache  # there are a hundred images of a taxon, and more
+        def named(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
+            taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
+            return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
+
+        rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
+        for _, filename, image in images:
+            if (ranks := rows.get(str(filename))) is not None:
+                yield Entry(str(image), *named(*ranks))
+
+    def label(self, key: Key) -> str:
+        """Return the name of a file: the table does not know parts."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the files of the table."""
+        return (row.image_file for row in bioscan_rows(self.metadata)) if self.metadata else iter(())
+
+
+BIOSCAN = SourcePlugin(
+    name="bioscan",
+    section=BioscanSection,
+    key=NaturalKey(
+        columns=(Column("part", "bioscan_part", int), Column("filename", "bioscan_filename", str)),
+        spelling="{}/{}",
+    ),
+    reader=lambda given, images, index: BioscanReader(images, given.partitions, index),
+    labeler=lambda given: BioscanLabeler(given.metadata),
+    name_tables=("metadata",),
+    required_table="metadata",
+    precedence=1,
+    is_upgraded=True,
+    is_published=True,
+    downloads=SourceDownloads(
+        bases={"zenodo": Base("https://zenodo.org/records/8030065/files", "cropped_256.zip")},
+        archives=(RemoteFile("cropped_256.zip", "zenodo", "cropped_256.zip"),),
+        images_inside="bioscan/images/cropped_256",
+        count=1_128_313,
+        slurm_time="2:00:00",
+    ),
+)

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Column, Entry, Found, Source
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
+from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey, Reader
 from tol_luigi.sources import archives
-from tol_luigi.sources.tables import load_hierarchy, media_licenses
+from tol_luigi.sources.tables import (
+    eol_vernaculars,
+    hierarchy_pages,
+    load_hierarchy,
+    media_licenses,
+    scraped_pages,
+)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.source import FileContent, Key, License, Member
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["Eol"]
+__all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]
 
 _NAME = re.compile(r"([0-9]+)_([0-9]+)_eol.*", re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -30,55 +41,61 @@ _ONE_ID = re.compile(r"[0-9]+_.*", re.DOTALL)
 _ENDING = ".jpg"
 _MOST_DIGITS = 19
 _MOST = (1 << 63) - 1
+_LISTED = re.compile(r"([0-9]{1,19})_([0-9]{1,19})_eol")
 
 
-class Eol(Source):
-    """The images of the Encyclopedia of Life.
+@dataclass(frozen=True)
+class EolSection(SourceSection):
+    """Encyclopedia of Life."""
+
+    section: ClassVar[str] = "eol"
+
+    images: Path | None = setting(
+        Place("either"),
+        None,
+        "a folder of archives image_set_NN.tar.gz (or .tar, .zip, or folders), or one",
+        determines=True,
+    )
+    taxon_tab: Path | None = setting(
+        Place("file"), None, "taxon.tab of the EOL Dynamic Hierarchy", determines=True
+    )
+    scraped_page_ids: Path | None = setting(
+        Place("file"), None, "CSV with names for pages that the hierarchy lacks", determines=True
+    )
+    vernacular_names: Path | None = setting(
+        Place("file"), None, "vernacularnames.csv, for common names", determines=True
+    )
+    media_manifests: Path | None = setting(
+        Place("folder"), None, "folder of media_manifest_<n>.csv, for licenses.csv", determines=True
+    )
+
+
+class EolReader(Reader):
+    """Reads the images of the Encyclopedia of Life.
 
     A member is named ``<content_id>_<page_id>_eol*.jpg``, as fetched from EOL, or ``<id>.jpg``, as
-    in the public copy. Folders in front of the name do not matter.
+    in the public copy. Folders before the name do not matter.
 
     Args:
         images: A folder of archives (``image_set_01.tar.gz``, … also ``.tar`` and ``.zip``) or of
             sub-folders with the images of one archive each, every one a partition; or one archive;
-            or one folder in which images lie, loose.
-        taxon_tab: The Dynamic Hierarchy's ``taxon.tab``; without it no image has a name.
-        scraped_page_ids: Names of pages that the hierarchy lacks.
-        media_manifests: The folder of the media manifests, which tell licences.
+            or one folder that contains images without archives.
     """
 
-    name: ClassVar[str] = "eol"
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("content_id", "eol_content_id", int),
-        Column("page_id", "eol_page_id", int),
-    )
-
-    spelling: ClassVar[str] = "{}/{}"
-    name_key: ClassVar[str] = "page_id"
-
-    def __init__(
-        self,
-        images: Path,
-        taxon_tab: Path | None = None,
-        scraped_page_ids: Path | None = None,
-        media_manifests: Path | None = None,
-    ) -> None:
+    def __init__(self, images: Path) -> None:
         self.images = images
-        self.taxon_tab = taxon_tab
-        self.scraped_page_ids = scraped_page_ids
-        self.media_manifests = media_manifests
 
     def partitions(self) -> tuple[str, ...]:
-        """Name the archives, without their endings, and the sub-folders."""
+        """Return the names of the archives, without their endings, and of the sub-folders."""
         return tuple(self._places())
 
     def scan(self, listing: str) -> Iterator[Found]:
-        """List the files of one archive or sub-folder."""
+        """Yield the files of one archive or sub-folder."""
         for found in archives.scan(self.place(listing)):
-            yield dataclasses.replace(found if found.state else _judged(found), partition=listing)
+            yield dataclasses.replace(found if found.state else _classified(found), partition=listing)
 
-    def strays(self) -> Iterator[Found]:
-        """List the files beside the archives, and those in hidden folders."""
+    def unlisted(self) -> Iterator[Found]:
+        """Yield the files next to the archives, and those in hidden folders."""
         used = set(self._places().values())
         if self.images in used:
             return
@@ -92,45 +109,19 @@ class Eol(Source):
         """Read files of one archive or sub-folder."""
         return archives.read(self.place(partition), members)
 
-    def listed(self, exclusions: Exclusions, keys: Sequence[Key]) -> set[Key]:
-        """Find the images that a list names by content and page, whatever their files are called."""
-        return exclusions.match_images(keys)
-
-    def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
-    ) -> Iterator[Entry]:
-        """Walk up the hierarchy from each page."""
-        if self.taxon_tab is None:
-            return
-        pages = dict.fromkeys(int(page) for _, page, _ in images)
-        hierarchy = load_hierarchy(self.taxon_tab, self.scraped_page_ids, pages)
-        for page in pages:
-            if (entry := hierarchy.entry(page)) is not None:
-                taxon, rules = entry
-                upgraded = lookup.upgrade(taxon)
-                rules |= lookup.rules(upgraded) | common_names.rules(upgraded)
-                yield Entry(str(page), upgraded, common_names.of(upgraded), rules)
-        self.problems = [
-            f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
-        ]
-
-    def licenses(self) -> Iterator[License]:
-        """Read the media manifests."""
-        return media_licenses(self.media_manifests) if self.media_manifests else iter(())
-
     def place(self, listing: str) -> Path:
         """Return the archive or sub-folder."""
         place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.images, f"partition {listing} is no longer there", "Put it back, or scan again"
+                self.place_setting, f"partition {listing} is no longer there", "Put it back, or scan again"
             )
         return place
 
     def _places(self) -> dict[str, Path]:
-        """Find the archive or folder of each partition."""
+        """Return the archive or folder of each partition."""
         if archives.kind(self.images) != "folder":
-            return {archives.unended(self.images.name): self.images}
+            return {archives.unended(self.images.name) or self.images.name: self.images}
         listed = [entry for entry in archives.entries(self.images) if _plain(entry.name)]
         packed = [entry for entry in listed if archives.unended(entry.name) and not archives.is_folder(entry)]
         if not packed and any(entry.name.endswith(_ENDING) and archives.is_file(entry) for entry in listed):
@@ -141,19 +132,19 @@ class Eol(Source):
                 self._add(places, entry)
         if not places:
             remedy = "Name the folder that holds the archives (image_set_01.tar.gz and so on), or one archive"
-            raise SourceError(self.images, "holds neither an archive nor an image", remedy)
+            raise SourceError(self.place_setting, "holds neither an archive nor an image", remedy)
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
         partition = entry.name if archives.is_folder(entry) else archives.unended(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
-            raise SourceError(self.images, what, "Keep one of them there")
+            raise SourceError(self.place_setting, what, "Keep one of them there")
         places[partition] = self.images / entry.name
 
 
 def _plain(name: str) -> bool:
-    """Tell whether a partition may be called so: neither hidden nor unspeakable."""
+    """Return whether a partition may have a name: neither hidden, nor of bytes that are not UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -161,8 +152,8 @@ def _plain(name: str) -> bool:
     return not name.startswith(".")
 
 
-def _judged(found: Found) -> Found:
-    """Read the ids off an image's name."""
+def _classified(found: Found) -> Found:
+    """Return an image with the ids that its name contains."""
     name = found.member.name.rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
     ids, id_ = _NAME.fullmatch(stem), _UUID.fullmatch(stem)
@@ -195,3 +186,109 @@ def _number_fault(digits: str) -> str:
     if not digits:
         return "is 0, which is no id"
     return "is beyond 63 bits" if len(digits) > _MOST_DIGITS or int(digits) > _MOST else ""
+
+
+class EolLabeler(Labeler):
+    """Walks up the hierarchy from each page.
+
+    Args:
+        taxon_tab: The Dynamic Hierarchy's ``taxon.tab``; without it no image has a name.
+        scraped_page_ids: Names of pages that the hierarchy lacks.
+    """
+
+    def __init__(self, taxon_tab: Path | None, scraped_page_ids: Path | None = None) -> None:
+        self.taxon_tab = taxon_tab
+        self.scraped_page_ids = scraped_page_ids
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each page."""
+        if self.taxon_tab is None:
+            return
+        pages = dict.fromkeys(int(page) for _, page, _ in images)
+        hierarchy = load_hierarchy(self.taxon_tab, self.scraped_page_ids, pages)
+        for page in pages:
+            if (entry := hierarchy.entry(page)) is not None:
+                taxon, rules = entry
+                upgraded = lookup.upgrade(taxon)
+                rules |= lookup.rules(upgraded) | common_names.rules(upgraded)
+                yield Entry(str(page), upgraded, common_names.of(upgraded), rules)
+        self.problems = [
+            f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
+        ]
+
+    def label(self, key: Key) -> str:
+        """Return the page of an image."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the pages of the hierarchy, and those with scraped names."""
+        pages = hierarchy_pages(self.taxon_tab) if self.taxon_tab else iter(())
+        scraped = scraped_pages(self.scraped_page_ids) if self.scraped_page_ids else iter(())
+        return map(str, itertools.chain(pages, (page for page, _ in scraped)))
+
+
+def _from_listed(file: str) -> Key | None:
+    """Return content id and page id that a file name in an exclusion list means, whatever the file is called today."""
+    ids = _LISTED.match(file)
+    return (int(ids[1]), int(ids[2])) if ids else None
+
+
+def _add_common_names(given: EolSection, names: CommonNames) -> None:
+    """Add the names that EOL prefers, then the others."""
+    if given.vernacular_names:
+        for preferred in (True, False):
+            for canonical_form, name in eol_vernaculars(given.vernacular_names, preferred=preferred):
+                names.add_cleaned(canonical_form, name)
+
+
+def _licenses(given: EolSection) -> Iterator[License]:
+    return media_licenses(given.media_manifests) if given.media_manifests else iter(())
+
+
+EOL = SourcePlugin(
+    name="eol",
+    section=EolSection,
+    key=NaturalKey(
+        columns=(Column("content_id", "eol_content_id", int), Column("page_id", "eol_page_id", int)),
+        spelling="{}/{}",
+        name_column="page_id",
+        from_listed=_from_listed,
+    ),
+    reader=lambda _given, images, _index: EolReader(images),
+    labeler=lambda given: EolLabeler(given.taxon_tab, given.scraped_page_ids),
+    licenses=_licenses,
+    add_common_names=_add_common_names,
+    name_tables=("taxon_tab", "scraped_page_ids"),
+    common_name_tables=("vernacular_names",),
+    license_tables=("media_manifests",),
+    required_table="taxon_tab",
+    precedence=3,
+    is_upgraded=True,
+    is_published=True,
+    bytes_per_pixel=0.21,
+    downloads=SourceDownloads(
+        bases={"eol_open_data": Base("https://opendata.eol.org/dataset", "EOL's tables")},
+        tables=(
+            RemoteFile("taxon.tab", "huggingface", "metadata/taxon.tab", "taxon_tab"),
+            RemoteFile(
+                "dh21.zip",
+                "eol_open_data",
+                "0a023d9a-f8c3-4c80-a8d1-1702475cda18/resource/00adb47b-57ed-4f6b-8f66-83bfdb5120e8/download/dh21.zip",
+            ),
+            RemoteFile(
+                "vernacularnames.csv",
+                "eol_open_data",
+                "d40073b7-1da7-428a-a404-9233f5153147/resource/bf63dc02-a7ff-416e-b252-e77e23c29d5c/download/vernacularnames.csv",
+                "vernacular_names",
+            ),
+        ),
+        archives=tuple(
+            RemoteFile(name, "huggingface", f"dataset/EOL/{name}")
+            for name in (f"image_set_{number:02d}.tar.gz" for number in range(1, 64))
+        ),
+        slurm_time="18:00:00",
+        slurm_cores=4,
+    ),
+)

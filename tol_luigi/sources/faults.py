@@ -7,6 +7,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.limits import causes
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,11 +34,9 @@ def system_error(error: BaseException) -> OSError | None:
     Libraries raise an ``OSError`` of their own without a number. EINVAL is what the system answers when a damaged
     archive makes them seek to a place before its start.
     """
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, OSError) and link.errno not in {None, errno.EINVAL}:
-            return link
-        link = link.__cause__ or link.__context__
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno not in {None, errno.EINVAL}:
+            return cause
     return None
 
 

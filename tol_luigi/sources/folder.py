@@ -2,72 +2,110 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import functools
 import hashlib
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SourceError, TableError
+from tol_luigi.core.errors import SettingsError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Column, Entry, FileContent, Found, Key, License, Member, Source
-from tol_luigi.core.taxon import RANK_LABELS, Taxon
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
+from tol_luigi.core.source import (
+    Column,
+    Entry,
+    FileContent,
+    Found,
+    Key,
+    Labeler,
+    License,
+    Member,
+    NaturalKey,
+    Reader,
+)
+from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
+from tol_luigi.sources.delimited import DELIMITERS
+from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["Folder"]
+__all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
 
-_OTHER_NAMES = {"cls": "class"}
 _LISTING = "all"
-_MEND = "Mend the table"
 
-_MAX_FIELD = 1 << 17
-"""A cell of more characters than this is a quote that nobody closed. The limit is the process's, so others may have set it."""
-
-Ranks = tuple[str, str, str, str, str, str, str]
+_FORM = "labelled in another Unicode normal form, as"
 
 
-class _Row(NamedTuple):
-    line: int
-    file: str
-    ranks: Ranks
-    common: str
-    license: str
-    owner: str
+@dataclass(frozen=True)
+class FolderSection(SourceSection):
+    """A collection of your own."""
+
+    section: ClassVar[str] = "folder"
+
+    images: Path | None = setting(Place("either"), None, "a folder or archive of images", determines=True)
+    labels: Path | None = setting(
+        Place("file"),
+        None,
+        "CSV: file, kingdom to species, and if you like common, license, owner",
+        determines=True,
+    )
+    delimiter: str = setting(
+        Choice(*DELIMITERS),
+        "comma",
+        "what separates the cells of labels",
+        determines=True,
+        is_recorded=False,
+    )
+    encoding: str = setting(
+        Encoding(), "utf-8", "how the text of labels is encoded", determines=True, is_recorded=False
+    )
+    missing_values: tuple[str, ...] | None = setting(
+        Words(),
+        None,
+        "cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter",
+        determines=True,
+        is_recorded=False,
+    )
+    name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
+    partitions: int = setting(
+        Whole(1, 10_000), 4, "over how many partitions the images are dealt", determines=True
+    )
+
+    def label_table(self) -> LabelTable:
+        """Return the table of labels.
+
+        Raises:
+            SettingsError: No table is named.
+        """
+        if self.labels is None:
+            raise SettingsError("[folder] labels", "empty", "Name the table of labels")
+        return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
 
 
-class Folder(Source):
-    """A collection of images with a table of labels.
+class FolderReader(Reader):
+    """Reads a collection of images; only files that its table of labels names are used.
 
-    Only files that the table names are used. The tree or archive is listed at one go, since the
-    partition of a file follows from its name alone; ``strays`` lists it once more.
+    The tree or archive is listed at one go, since the partition of a file follows from its name alone.
 
     Args:
         images: A folder, with folders in it or not, or an archive.
-        labels: A CSV table with the columns ``file`` (the path below ``images``, with ``/``),
-            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
-            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
-            case of the column names do not matter.
-        name: What the catalogs call the collection.
-        partitions: How many partitions there are.
+        labels: The table of labels.
+        name: How the catalogs call the collection.
+        partitions: The number of partitions.
         index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
-    name: ClassVar[str] = "folder"
-    lists_by_labels: ClassVar[bool] = True
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("collection", "folder_name", str, repeats=True),
-        Column("file", "folder_file", str),
-    )
-    spelling: ClassVar[str] = "{}/{}"
-
     def __init__(
-        self, images: Path, labels: Path, name: str, partitions: int, index: Path | None = None
+        self, images: Path, labels: LabelTable, name: str, partitions: int, index: Path | None = None
     ) -> None:
         self.images = images
         self.labels = labels
@@ -76,12 +114,12 @@ class Folder(Source):
         self.index = index
 
     def partitions(self) -> tuple[str, ...]:
-        """Name all the partitions; where there are few images, some of them are empty."""
+        """Return all the partitions; if there are few images, some of them are empty."""
         self._check()
         return tuple(f"{number:03d}" for number in range(self.count))
 
     def listings(self) -> tuple[str, ...]:
-        """Name the one listing."""
+        """Return the one listing."""
         self._check()
         return (_LISTING,)
 
@@ -91,139 +129,135 @@ class Folder(Source):
         return self.images
 
     def scan(self, listing: str) -> Iterator[Found]:
-        """List all the images."""
+        """Yield all the files."""
         del listing  # there is one
-        labelled = {file for file, _, _ in self.rows()}
+        matcher = self._matcher()
         for found in archives.scan(self.images):
-            yield self._judged(found, labelled)
+            yield self._classify(found, matcher)
         if self.index:
             archives.index(self.images, self.index)
 
-    def strays(self) -> Iterator[Found]:
-        """List the files that the table names and that are not there."""
-        missing = dict.fromkeys(file for file, _, _ in self.rows())
-        unlisted: list[Found] = []
-        for found in archives.scan(self.images):
-            missing.pop(found.member.name, None)
-            if found.state is State.UNREADABLE and found.member.name.endswith("/"):
-                unlisted.append(found)
-        for file in missing:
+    def unlisted(self) -> Iterator[Found]:
+        """Yield the files that the table names and that do not exist, or that are in a folder that cannot be listed."""
+        closed: dict[str, str] = {}
+
+        def names() -> Iterator[str]:
+            for found in archives.scan(self.images):
+                if found.state is State.UNREADABLE and found.member.name.endswith("/"):
+                    closed[found.member.name] = found.reason
+                yield found.member.name
+
+        for file in Matcher((label.file for label in self.labels), names).missing():
             state, reason = State.MISSING, f"{self.labels.name} lists it, and it is not there"
-            if above := next((folder for folder in unlisted if file.startswith(folder.member.name)), None):
-                state, reason = State.UNREADABLE, f"{above.member.name} {above.reason}"
-            yield Found(Member(file, 0), self._partition(file), self._key(file), state=state, reason=reason)
+            if above := next(filter(file.startswith, closed), ""):
+                state, reason = State.UNREADABLE, f"{above} {closed[above]}"
+            yield Found(
+                Member(file, 0),
+                self._partition(file),
+                (self.collection, file),
+                state=state,
+                reason=reason,
+            )
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
         return archives.read(self.images, members, self.index)
 
-    def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
-    ) -> Iterator[Entry]:
-        """Read the table; its own names are not upgraded, and its common names go first."""
-        del lookup
-        labels = {file: (ranks, common) for file, ranks, common in self.rows()}
-        for _, file, image in images:
-            ranks, common = labels[str(file)]
-            taxon = Taxon.of(*ranks)
-            if not taxon.is_empty:
-                rules = frozenset() if common else common_names.rules(taxon)
-                yield Entry(str(image), taxon, common or common_names.of(taxon), rules)
-
-    def rows(self) -> Iterator[tuple[str, Ranks, str]]:
-        """Read the labels.
-
-        Yields:
-            File, the seven ranks from kingdom to species as they are written, and the common name
-            or "".
-
-        Raises:
-            TableError: The table cannot be read, lacks a column, or names a file twice.
-        """
-        seen: dict[str, int] = {}
-        for row in _table(self.labels):
-            first = seen.setdefault(row.file, row.line)
-            if first != row.line:
-                what = f"lines {first} and {row.line} both label {row.file!r}"
-                raise TableError(self.labels, what, "Keep one of them")
-            yield row.file, row.ranks, row.common
-
-    def licenses(self) -> Iterator[License]:
-        """Read the columns ``license`` and ``owner``, where the table has them."""
-        for row in _table(self.labels):
-            if row.license or row.owner:
-                yield License(self.spell(self._key(row.file)), "", "", row.license, row.owner)
-
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            remedy = f"Name the folder, or the archive, below which the files of {self.labels.name} lie"
-            raise SourceError(self.images, "is empty", remedy)
+            remedy = f"Name the folder or archive that the paths in {self.labels.name} start from"
+            raise SourceError(self.place_setting, "is empty", remedy)
 
     def _partition(self, file: str) -> str:
         digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
         return f"{int.from_bytes(digest, 'big') % self.count:03d}"
 
-    def _key(self, file: str) -> Key:
-        return self.collection, file
+    def _matcher(self) -> Matcher:
+        return Matcher((label.file for label in self.labels), functools.partial(_names, self.images))
 
-    def _judged(self, found: Found, labelled: set[str]) -> Found:
+    def _classify(self, found: Found, matcher: Matcher) -> Found:
         file = found.member.name
+        label = None if found.state else matcher.find(file)
+        if label is not None:
+            note = "" if label == file else f"{_FORM} {label!r}"
+            return dataclasses.replace(
+                found, partition=self._partition(label), key=(self.collection, label), reason=note
+            )
         partition = self._partition(file)
         if found.state:
             return dataclasses.replace(found, partition=partition)
-        if file in labelled:
-            return dataclasses.replace(found, partition=partition, key=self._key(file))
         reason = f"not in {self.labels.name}"
         return dataclasses.replace(found, partition=partition, state=State.NOT_IN_MAPPING, reason=reason)
 
 
-def _table(path: Path) -> Iterator[_Row]:
-    """Read a table of labels, row by row."""
-    csv.field_size_limit(_MAX_FIELD)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = _header(path, next(reader, []))
-            for cells in reader:
-                if any(cells):
-                    yield _row(path, header, cells, reader.line_num)
-    except OSError as error:
-        remedy = "See that the settings name the right table and that you may read it"
-        raise TableError(path, f"cannot be read: {error.strerror}", remedy) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(path, f"is no CSV table in UTF-8 ({error})", "Write it again as one") from error
+def _names(place: Path) -> Iterator[str]:
+    return (found.member.name for found in archives.scan(place))
 
 
-def _header(path: Path, cells: list[str]) -> dict[str, int]:
-    """Tell which column lies where."""
-    names = [cell.strip().lower() for cell in cells]
-    header = {_OTHER_NAMES.get(name, name): position for position, name in reversed(list(enumerate(names)))}
-    for column in ("file", *RANK_LABELS):
-        if column not in header:
-            raise TableError(
-                path, f"has no column {column!r}", "Add it; a rank that is not known stays empty"
-            )
-    return header
+class FolderLabeler(Labeler):
+    """Reads the table of labels; its names are not upgraded, and its common names go first.
+
+    Args:
+        table: The table.
+    """
+
+    def __init__(self, table: LabelTable) -> None:
+        self.table = table
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each image whose row names a rank."""
+        del lookup
+        labels = {label.file: label for label in self.table}
+        for _, file, image in images:
+            label = labels[str(file)]
+            taxon = Taxon.of(*label.ranks)
+            if not taxon.is_empty:
+                rules = frozenset() if label.common else common_names.rules(taxon)
+                yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
+
+    def label(self, key: Key) -> str:
+        """Return the path of an image."""
+        return str(key[1])
+
+    def labels(self) -> Iterator[str]:
+        """Yield the paths in the table."""
+        return (label.file for label in self.table)
+
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the cells of the table that look like a way to write that a value is missing."""
+        return self.table.likely_missing()
 
 
-def _row(path: Path, header: dict[str, int], cells: list[str], line: int) -> _Row:
-    if max(header[column] for column in ("file", *RANK_LABELS)) >= len(cells):
-        raise TableError(path, f"line {line} has only {len(cells)} cells", _MEND)
-    parts = cells[header["file"]].split("/")
-    if not any(parts) or parts[0] == "" or ".." in parts:
-        what = f"line {line} names the file {cells[header['file']]!r}, which is no path below the images"
-        raise TableError(path, what, _MEND)
-    kingdom, phylum, cls, order, family, genus, species = (
-        cells[header[rank]].strip() for rank in RANK_LABELS
-    )
-    ranks = (kingdom, phylum, cls, order, family, genus, species)
-    file = "/".join(part for part in parts if part not in {"", "."})
-    return _Row(
-        line, file, ranks, *(_optional(header, cells, column) for column in ("common", "license", "owner"))
-    )
+_KEY = NaturalKey(
+    columns=(
+        Column("collection", "folder_name", str, repeats=True),
+        Column("file", "folder_file", str),
+    ),
+    spelling="{}/{}",
+)
 
 
-def _optional(header: dict[str, int], cells: list[str], column: str) -> str:
-    place = header.get(column, len(cells))
-    return cells[place].strip() if place < len(cells) else ""
+def _licenses(given: FolderSection) -> Iterator[License]:
+    """Yield the columns ``license`` and ``owner``, if the table has them."""
+    for label in given.label_table():
+        if label.license or label.owner:
+            yield License(_KEY.spell((given.name, label.file)), "", "", label.license, label.owner)
+
+
+FOLDER = SourcePlugin(
+    name="folder",
+    section=FolderSection,
+    key=_KEY,
+    reader=lambda given, images, index: FolderReader(
+        images, given.label_table(), given.name, given.partitions, index
+    ),
+    labeler=lambda given: FolderLabeler(given.label_table()),
+    licenses=_licenses,
+    listing_tables=("labels",),
+    name_tables=("labels",),
+    license_tables=("labels",),
+    required_table="labels",
+)

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_ENDINGS", "Folders", "is_inside", "is_litter", "judged", "no_images", "shown"]
 
-IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"})
-"""Endings, in lower case, of the files that can be pictures."""
+IMAGE_ENDINGS = frozenset({
+    ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
+    ".ftc", ".ftu", ".gbr", ".gif", ".heic", ".heif", ".icb", ".icns", ".ico", ".im", ".j2c", ".j2k", ".jfif", ".jp2",
+    ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".jxl", ".mpo", ".msp", ".pbm", ".pcd", ".pcx", ".pfm", ".pgm",
+    ".png", ".pnm", ".ppm", ".psd", ".pxr", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda",
+    ".vst", ".webp", ".xbm", ".xpm",
+})  # fmt: skip
+"""Endings, in lower case, of the files that can be pictures: of all formats that are read, whatever a file of such a name
+holds; and of HEIC and JPEG XL, which are not read, so that each such file has its row with that reason."""
 
 _PART_ENDINGS = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})

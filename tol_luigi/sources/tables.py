@@ -9,12 +9,10 @@ Columns are found by name, in any order, and others are ignored.
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import json
 import re
-from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ijson
 
@@ -25,9 +23,10 @@ from tol_luigi.core.source import License
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
+from tol_luigi.sources.delimited import FETCH, Table, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -36,6 +35,7 @@ __all__ = [
     "ItisRow",
     "bioscan_rows",
     "eol_vernaculars",
+    "hierarchy_pages",
     "inat_names",
     "itis_rows",
     "load_common_names",
@@ -45,11 +45,6 @@ __all__ = [
     "resolved_names",
     "scraped_pages",
 ]
-
-_MAX_FIELD = 1 << 24
-"""A field of more characters than this is a quote that nobody closed, and must not fill the memory."""
-
-_FETCH = "Fetch the file again, or mend the line"
 
 _RANKS = RANK_LABELS[:-1]  # a species is called otherwise there
 
@@ -94,13 +89,13 @@ class BioscanRow(NamedTuple):
 def itis_rows(path: Path) -> Iterator[ItisRow]:
     """Read ITIS ``species_level_taxonomy_chains.csv``, in the order of the file."""
     ranks = ("Kingdom", "Phylum", "Class", "Order", "Family", "Genus", "Species")
-    for _, row in _rows(path, (*ranks, "terminal_vernacular", "terminal_vernacular_lang")):
+    for _, row in Table(path).rows((*ranks, "terminal_vernacular", "terminal_vernacular_lang")):
         yield ItisRow(Taxon.of(*row[: len(ranks)]), *row[len(ranks) :])
 
 
 def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, each with its ranks."""
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(b"\xef\xbb\xbf").strip()
             if not text:
@@ -108,10 +103,10 @@ def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]
             try:
                 entry = json.loads(text)
             except (ValueError, RecursionError) as error:
-                raise TableError(path, f"line {number} is not JSON ({error})", _FETCH) from error
+                raise TableError(path, f"line {number} is not JSON ({error})", FETCH) from error
             if not _is_resolved(entry):
                 what = f"line {number} is not a name with resolvers, each with ranks"
-                raise TableError(path, what, _FETCH)
+                raise TableError(path, what, FETCH)
             yield from itertools.islice(entry.items(), 1)
 
 
@@ -137,23 +132,29 @@ def load_hierarchy(
     """
     columns = ("taxonID", "parentNameUsageID", "taxonRank", "canonicalName", "eolID")
     hierarchy = Hierarchy()
-    rows, is_quoted = (
-        _rows(taxon_tab, columns, delimiter="\t", quoting=csv.QUOTE_NONE),
-        _holds_quotes(taxon_tab),
-    )
-    for line, cells in rows:
+    table = Table(taxon_tab, delimiter="\t", quoting=csv.QUOTE_NONE)
+    is_quoted = _holds_quotes(taxon_tab)
+    for line, cells in table.rows(columns):
         key, parent, rank, name, page = map(_unquoted, cells) if is_quoted else cells
         if page:
-            hierarchy.add_row(key, parent, rank, name, _number(taxon_tab, line, "eolID", page))
+            hierarchy.add_row(key, parent, rank, name, _number(table, line, "eolID", page))
     for page_id, name in scraped_pages(scraped) if scraped else ():
         if pages is None or page_id in pages:
             hierarchy.add_scraped(page_id, name)
     return hierarchy
 
 
+def hierarchy_pages(taxon_tab: Path) -> Iterator[int]:
+    """Yield the pages of EOL's ``taxon.tab``."""
+    table = Table(taxon_tab, delimiter="\t", quoting=csv.QUOTE_NONE)
+    for line, (page,) in table.rows(("eolID",)):
+        if page := _unquoted(page):
+            yield _number(table, line, "eolID", page)
+
+
 def _holds_quotes(path: Path) -> bool:
     """Return whether a file holds any quote: to look through it at once is quicker than at each cell."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return any(b'"' in block for block in iter(lambda: file.read(1 << 20), b""))
 
 
@@ -167,8 +168,9 @@ def _unquoted(cell: str) -> str:
 
 def scraped_pages(path: Path) -> Iterator[tuple[int, str]]:
     """Read ``scraped_page_ids.csv``: page id and scientific name as it stands on the page."""
-    for line, (page_id, name) in _rows(path, ("page_id", "scientific_name")):
-        yield _number(path, line, "page_id", page_id), name
+    table = Table(path)
+    for line, (page_id, name) in table.rows(("page_id", "scientific_name")):
+        yield _number(table, line, "page_id", page_id), name
 
 
 def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
@@ -178,13 +180,15 @@ def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
     in the order of the names. Of several taxa of one id the last counts.
     """
     names: dict[int, str] = {}
-    for line, (key, name) in _rows(vernaculars, ("id", "vernacularName")):
+    named = Table(vernaculars)
+    for line, (key, name) in named.rows(("id", "vernacularName")):
         if name:
-            names.setdefault(_number(vernaculars, line, "id", key), name)
+            names.setdefault(_number(named, line, "id", key), name)
     found: dict[int, tuple[str, str]] = {}
     columns = ("id", "taxonRank", "scientificName", *_RANKS, "specificEpithet")
-    for line, (key, rank, scientific_name, *ranks) in _rows(taxa, columns):
-        if rank in {"species", "variety"} and (number := _number(taxa, line, "id", key)) in names:
+    table = Table(taxa)
+    for line, (key, rank, scientific_name, *ranks) in table.rows(columns):
+        if rank in {"species", "variety"} and (number := _number(table, line, "id", key)) in names:
             found[number] = Taxon.of(*ranks).scientific, scientific_name
     for number, name in names.items():
         if number in found:
@@ -200,36 +204,32 @@ def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]
             its own names, ``is_preferred_by_resource``, does not count; any mark of EOL's does.)
     """
     columns = ("canonical_form", "vernacular_string", "language_code", "is_preferred_by_eol")
-    for _, (canonical_form, name, language, mark) in _rows(path, columns):
+    for _, (canonical_form, name, language, mark) in Table(path).rows(columns):
         if language == "eng" and bool(mark) == preferred:
             yield canonical_form, name
 
 
 def load_common_names(
-    *, chains: Path | None = None, inat: tuple[Path, Path] | None = None, eol: Path | None = None
+    chains: Path | None = None, others: Iterable[Callable[[CommonNames], None]] = ()
 ) -> CommonNames:
-    """Collect the common names from what there is, in the order of precedence.
+    """Return the common names of all tables; of two names of a taxon the first counts.
 
     Args:
-        chains: The table of ITIS.
-        inat: The taxa and the English names of iNaturalist.
-        eol: The table of EOL, read twice.
+        chains: The table of ITIS, which comes first.
+        others: What adds the names of other tables, in the order of precedence.
     """
     names = CommonNames()
     for itis in itis_rows(chains) if chains else ():
         names.add_itis(*itis)
-    for row in inat_names(*inat) if inat else ():
-        names.add_inaturalist(*row)
-    for preferred in (True, False) if eol else ():
-        for canonical_form, name in eol_vernaculars(eol, preferred=preferred) if eol else ():
-            names.add_eol(canonical_form, name)
+    for add in others:
+        add(names)
     return names
 
 
 def bioscan_rows(path: Path) -> Iterator[BioscanRow]:
     """Read BIOSCAN's metadata, ``.jsonld`` or ``.json`` (one list) or ``.tsv``, in the order of the file."""
     if path.suffix.lower() == ".tsv":
-        rows = _rows(path, BioscanRow._fields, delimiter="\t")
+        rows = Table(path, delimiter="\t").rows(BioscanRow._fields)
     else:
         rows = _entries(path, BioscanRow._fields)
     for _, (image_file, *ranks) in rows:
@@ -243,11 +243,11 @@ def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:
         path: The JSON file.
         with_species: Whether the species themselves are left out, not only these images.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             content = json.loads(file.read().decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
-            raise TableError(path, f"is not JSON ({error})", _FETCH) from error
+            raise TableError(path, f"is not JSON ({error})", FETCH) from error
     return Exclusions(path, content, with_species=with_species)
 
 
@@ -261,85 +261,18 @@ def media_licenses(folder: Path) -> Iterator[License]:
             folder, "holds no media_manifest_<n>.csv", "Name the folder of EOL's media manifests"
         )
     for _, path in sorted(manifests.items()):
-        for line, row in _cells(path):
-            if len(row) != len(_MEDIA):
-                what = f"line {line} has {len(row)} columns where a media manifest has {len(_MEDIA)}"
-                raise TableError(path, what, _FETCH)
+        table = Table(path)
+        for line, row in table.cells():
+            table.check_length(line, row, len(_MEDIA), "a media manifest")
             if row != _MEDIA:
                 yield License(f"{row[0]}/{row[1]}", *row[2:])
 
 
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        what = f"cannot be opened ({error.strerror})"
-        raise TableError(path, what, "Correct the setting that names it, or fetch the file") from error
-
-
-def _rows(
-    path: Path, columns: Sequence[str], *, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
-) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Read a table with a header: the number of each row's last line, and the wanted columns."""
-    header: list[str] = []
-    pick = None
-    for line, row in _cells(path, delimiter=delimiter, quoting=quoting):
-        if pick is None:
-            header = [name.strip() for name in row]
-            pick = _picker(path, header, columns)
-        elif len(row) == len(header):
-            yield line, pick(row)
-        else:
-            what = f"line {line} has {len(row)} columns where the header has {len(header)}"
-            raise TableError(path, what, _FETCH)
-    if pick is None:
-        _picker(path, header, columns)
-
-
-def _cells(
-    path: Path, *, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
-) -> Iterator[tuple[int, list[str]]]:
-    """Read a table: the number of each row's last line, and its cells; blank rows are passed over."""
-    csv.field_size_limit(_MAX_FIELD)
-    # Line ends within quotes become \n, as the published process reads them.
-    with io.TextIOWrapper(_opened(path), encoding="utf-8-sig") as file:
-        # strict: a quote that is still open at the end of the file is an error, not a last field
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
-        try:
-            for row in reader:
-                if any(map(str.strip, row)):
-                    yield reader.line_num, row
-        except UnicodeDecodeError as error:
-            raise TableError(path, f"line {_undecodable(path)} is not UTF-8", _FETCH) from error
-        except csv.Error as error:
-            raise TableError(path, f"line {reader.line_num} cannot be read ({error})", _FETCH) from error
-
-
-def _picker(
-    path: Path, header: Sequence[str], columns: Sequence[str]
-) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    if lacking := [name for name in columns if name not in header]:
-        what = f"line 1 lacks the column {', '.join(lacking)}"
-        raise TableError(path, what, f"It must be a table with the columns {', '.join(columns)}")
-    return itemgetter(*(header.index(name) for name in columns))
-
-
-def _undecodable(path: Path) -> int:
-    """Find the first line that is not UTF-8: decoding runs ahead of the reader and does not know it."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 0
-
-
-def _number(path: Path, line: int, column: str, value: str) -> int:
+def _number(table: Table, line: int, column: str, value: str) -> int:
     digits = value if value.isdigit() else value.strip()  # blanks are rare, and numbers are millions
     if digits.isascii() and digits.isdigit() and len(digits) < 19:  # noqa: PLR2004 (fits 63 bits)
         return int(digits)
-    raise TableError(path, f"line {line} has {column} {value[:40]!r}, which is not a number", _FETCH)
+    raise table.error(f"line {line} has {column} {value[:40]!r}, which is not a number")
 
 
 def _is_resolved(entry: Any) -> bool:  # noqa: ANN401 (JSON is any)
@@ -356,18 +289,18 @@ def _is_resolved(entry: Any) -> bool:  # noqa: ANN401 (JSON is any)
 def _entries(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Stream the objects of a JSON list: the number of each, and the wanted texts."""
     number = 0
-    with _opened(path) as file:
+    with opened(path) as file:
         if file.read(3) != b"\xef\xbb\xbf":
             file.seek(0)
         start = file.tell()
         if not file.read(1024).lstrip().startswith(b"["):
-            raise TableError(path, "is not a JSON list", _FETCH)
+            raise TableError(path, "is not a JSON list", FETCH)
         file.seek(start)
         try:
             for number, entry in enumerate(ijson.items(file, "item"), 1):
                 yield number, _texts(path, number, entry, fields)
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise TableError(path, f"breaks off after entry {number} ({error})", _FETCH) from error
+            raise TableError(path, f"breaks off after entry {number} ({error})", FETCH) from error
 
 
 def _texts(path: Path, number: int, entry: Any, fields: Sequence[str]) -> tuple[str, ...]:  # noqa: ANN401
@@ -375,5 +308,5 @@ def _texts(path: Path, number: int, entry: Any, fields: Sequence[str]) -> tuple[
     texts = tuple(value for value in found if isinstance(value, str))
     if len(texts) < len(fields):
         what = f"entry {number} lacks a text among {', '.join(fields)}"
-        raise TableError(path, what, _FETCH)
+        raise TableError(path, what, FETCH)
     return texts

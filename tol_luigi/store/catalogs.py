@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,19 +20,19 @@ import pyarrow.parquet as pq
 from tol_luigi.core.files import committed
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.csv_text import csv_text
-from tol_luigi.store.models import PUBLISHED_SOURCES
 from tol_luigi.store.row_groups import pieces, rows_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from tol_luigi.core.source import Column, Source
+    from tol_luigi.core.source import Column, SourceInfo
 
 __all__ = [
     "CLASS_INDEX",
     "NAME_RULES",
     "catalog_schema",
+    "count_by_split",
     "count_samples",
     "in_row_groups",
     "partition_rows",
@@ -63,25 +64,24 @@ def _key_field(column: Column) -> pa.Field:
     return pa.field(column.catalog, _REPEATED if column.repeats else pa.string())
 
 
-def key_fields(sources: Sequence[type[Source]]) -> list[pa.Field]:
+def key_fields(sources: Iterable[SourceInfo]) -> list[pa.Field]:
     """Give the columns that natural keys have in the catalogs."""
     return [_key_field(column) for source in sources for column in source.columns]
 
 
-def _public(known: dict[str, type[Source]], used: Iterable[str]) -> list[pa.Field]:
-    shown = [
-        known[name] for name in dict.fromkeys([*PUBLISHED_SOURCES, *used])
-    ]  # the former are always there
+def _public(known: Mapping[str, SourceInfo], used: Collection[str]) -> list[pa.Field]:
+    # The columns of published sources are there in every catalog.
+    present = [source for source in known.values() if source.is_published or source.name in used]
     return [
         pa.field("split", _REPEATED),
         pa.field(_ID, pa.string()),
-        *key_fields(shown),
+        *key_fields(present),
         *(pa.field(rank, _REPEATED) for rank in RANK_LABELS),
         pa.field("common", _REPEATED),
     ]
 
 
-def predicted_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.Schema:
+def predicted_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
     """Give the columns of the predicted catalog: those of the CSV, then those that the stages after it need."""
     return pa.schema(
         [
@@ -98,7 +98,7 @@ def predicted_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.
     )
 
 
-def catalog_schema(known: dict[str, type[Source]], used: Iterable[str]) -> pa.Schema:
+def catalog_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
     """Give the columns of the final catalog: those of the CSV, then what is known of each picture."""
     return pa.schema(
         [
@@ -250,3 +250,24 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
                 key = split, row["source"], row["partition"]
                 counts[key] = counts.get(key, 0) + row["count_all"]
     return counts
+
+
+def count_by_split(parquet: Path) -> dict[str, int]:
+    """Count the rows of each split of a final catalog; what statistics tell of a row group is not read.
+
+    Args:
+        parquet: The catalog.
+
+    Returns:
+        A number for each split, in the order of the catalog; none for a split without rows.
+    """
+    counts: Counter[str] = Counter()
+    with pq.ParquetFile(parquet) as file:
+        column = file.schema_arrow.get_field_index("split")
+        for group in range(file.num_row_groups):
+            known = file.metadata.row_group(group).column(column).statistics
+            if known is not None and known.has_min_max and known.min == known.max:
+                counts[known.min] += file.metadata.row_group(group).num_rows
+            else:
+                counts.update(file.read_row_group(group, ["split"])["split"].to_pylist())
+    return dict(counts)

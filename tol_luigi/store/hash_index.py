@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.batches import BATCH
+from tol_luigi.store.runs import first_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +84,7 @@ class RowIndex:
         """
         which, found = self._index.pairs(self._hashed(rows))
         same = _equal(rows.take(pa.array(which)), self._known.take(pa.array(found)))
-        first = np.full(len(rows), -1, np.int64)
-        first[which[same][::-1]] = found[same][::-1]  # of several the last to be put down, the first, stays
-        return first
+        return first_rows(which[same], found[same], len(rows))
 
 
 def _equal(left: pa.Table, right: pa.Table) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from tol_luigi.store.hash_index import RowIndex
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import key_fields, listing_schema, read_listing
 from tol_luigi.store.row_groups import pieces
-from tol_luigi.store.runs import begins_run
+from tol_luigi.store.runs import NONE, begins_run, first_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,16 +31,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.core.source import Column, Found
+    from tol_luigi.core.source import Column, Found, SourceInfo
 
     Numbers = NDArray[np.int64]
 
 __all__ = ["Identities", "Listed", "identify", "image_schema"]
 
 Rows = TypeVar("Rows", pa.Array, pa.ChunkedArray, pa.Table)
-
-_NONE = -1
-"""Stands where a file is no image that is known, or an image has no file."""
 
 _NUMBER = "number"
 
@@ -50,20 +47,26 @@ class Listed:
     """One source, scanned.
 
     Attributes:
-        name: The source's name.
-        columns: Its natural key.
-        spelling: How the key is written; see :class:`tol_luigi.core.source.Source`.
+        source: The source.
         partitions: Its partitions, in order.
         listings: Its listing files, in order.
-        strays: What lies beside the listings.
+        unlisted: The files that are in no listing.
     """
 
-    name: str
-    columns: tuple[Column, ...]
-    spelling: str
+    source: SourceInfo
     partitions: tuple[str, ...]
     listings: tuple[Path, ...]
-    strays: Iterable[Found] = ()
+    unlisted: Iterable[Found] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self.source.name
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its natural key."""
+        return self.source.columns
 
     @property
     def keys(self) -> list[str]:
@@ -100,7 +103,7 @@ class Identities:
 
     def left_out(self) -> Iterator[list[dict[str, Any]]]:
         """Give a ledger row for each file that the mapping does not hold, in the order of the listings, some at a time."""
-        kept = self.numbers != _NONE
+        kept = self.numbers != NONE
         kept[kept] = self.firsts[self.numbers[kept]] == np.flatnonzero(kept)
         start = 0
         for listing, count in zip(self.source.listings, self.counts, strict=True):
@@ -124,7 +127,7 @@ class Identities:
 
     def _why(self, published: str, number: int) -> tuple[str, str, str]:
         """Tell id, state and reason of a file that is no image, or not the first of one."""
-        if number != _NONE:
+        if number != NONE:
             image = self.images[IMAGE_ID][number].as_py()
             return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
         reason = "no published mapping tells what this id is" if published else "not in the published mapping"
@@ -136,7 +139,7 @@ class Identities:
     def missing(self) -> Iterator[list[dict[str, Any]]]:
         """Give a ledger row for each image that has no file, in the order of the ids, some at a time."""
         reason = "the published mapping lists it, no source holds it"
-        for batch in self.images.filter(self.firsts == _NONE).to_batches(BATCH):
+        for batch in self.images.filter(self.firsts == NONE).to_batches(BATCH):
             yield [
                 ledger_row(image, self.source.name, "", "/".join(map(str, key)), State.MISSING, reason)
                 for *key, image in zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -159,10 +162,9 @@ def identify(source: Listed, known: pa.Table | None) -> Identities:
     listed = [_files(listing, source, index) for listing in source.listings]
     files = pa.concat_tables(listed)
     images, numbers = _made(source, files) if known is None else (known, files[_NUMBER].to_numpy())
-    firsts = np.full(len(images), _NONE, np.int64)
-    rows = np.flatnonzero(numbers != _NONE)[::-1]
-    firsts[numbers[rows]] = rows  # of several files of an image the last one to be put down, the first, stays
-    placed = firsts != _NONE
+    rows = np.flatnonzero(numbers != NONE)
+    firsts = first_rows(numbers[rows], rows, len(images))
+    placed = firsts != NONE
     places = files.select(["partition", "position"]).take(pa.array(firsts[placed]))
     places = places.append_column(IMAGE_ID, _kept(images[IMAGE_ID], placed))
     return Identities(source, images, places, numbers, firsts, [len(table) for table in listed])
@@ -192,7 +194,7 @@ def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
     order = pc.sort_indices(made).to_numpy()
     made = made.take(pa.array(order))
     starts = begins_run(made)
-    numbers = np.full(len(files), _NONE, np.int64)
+    numbers = np.full(len(files), NONE, np.int64)
     numbers[keyed[order]] = np.cumsum(starts) - 1
     images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(made, starts))
     return images, numbers
@@ -205,7 +207,7 @@ def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
 
 def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
     """Make the ids of natural keys."""
-    spelt = map(source.spelling.format, *(column.to_pylist() for column in keys.columns))
+    spelt = map(source.source.key.spelling.format, *(column.to_pylist() for column in keys.columns))
     return pa.array(image_ids(source.name, spelt), pa.string())
 
 
@@ -225,7 +227,7 @@ class _Known:
 
     def numbered(self, files: pa.Table) -> pa.Table:
         """Put the number of its image in the place of what tells it."""
-        numbers = np.full(len(files), _NONE, np.int64)
+        numbers = np.full(len(files), NONE, np.int64)
         named = np.asarray(pc.not_equal(files["id"], ""))
         if named.any():
             numbers[named] = self._by_id.first(_kept(files.select(["id"]), named))

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
 from tol_luigi.store.ledger import read_ledger
-from tol_luigi.store.predictions import list_named
-from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tol_luigi.core.benchmarks import BenchmarkPicture
 
 __all__ = ["count_listed", "count_matched"]
 
-_BY = {State.EXCLUDED_IMAGE: "id", State.EXCLUDED_SPECIES: "species"}
+_BY = {"images_excluded_by_image": "id", "images_excluded_by_species": "species"}
 
 
-def count_matched(predicted: Path, ledgers: Iterable[Path]) -> Counter[tuple[str, str, str]]:
+def count_matched(
+    exclusions: Mapping[str, Mapping[str, Any]], ledgers: Iterable[Path]
+) -> Counter[tuple[str, str, str]]:
     """Count the images kept out by (list, source, how they were known).
 
     They are known by ``id``, ``species``, ``exact_hash`` or ``perceptual_hash``; each counts once.
 
     Args:
-        predicted: The predicted catalog, which tells of the first two.
+        exclusions: What the exclusion lists matched, which are the first two.
         ledgers: The ledgers of all shards but those of train_small, which tell of the others; none where no pictures
             were compared.
     """
     matched = Counter[tuple[str, str, str]]()
-    named, known = ["source", "excluded", "exclusion"], pa.array([str(state) for state in _BY])
-    for rows in pieces(predicted, named):
-        for row in rows.filter(pc.is_in(rows["excluded"], value_set=known)).to_pylist():
-            matched[list_named(row["exclusion"]), row["source"], _BY[State(row["excluded"])]] += 1
+    for name, listed in exclusions.items():
+        for source, counts in listed["sources"].items():
+            matched.update({(name, source, how): counts[key] for key, how in _BY.items()})
     for path in ledgers:
         rows = read_ledger(path, ["source", "benchmark", "differing_bits"], state=State.EXCLUDED_IMAGE)
         for row in rows.filter(pc.is_valid(rows["benchmark"])).to_pylist():

@@ -9,12 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed
 from tol_luigi.core.ledger import State
-from tol_luigi.store.row_groups import rows_with
+from tol_luigi.store.row_groups import rows_with, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,12 +73,7 @@ def ledger_row(  # noqa: PLR0917 (in the order of the columns)
 
 def write_ledger(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema = LEDGER) -> None:
     """Write ledger rows, whole or not at all; columns a row does not name are null."""
-    with (
-        committed(path) as scratch,
-        pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        for batch in batched(rows):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    write_rows(path, rows, schema)
 
 
 def read_ledger(path: Path, columns: list[str] | None = None, state: str = "") -> pa.Table:

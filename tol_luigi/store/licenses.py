@@ -125,9 +125,11 @@ def _images(catalog: Path, telling: Mapping[str, Source]) -> Iterator[pa.Table]:
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
     """Write the natural keys of images of one source, with its name in front."""
     parts = [images[column.catalog].combine_chunks() for column in source.columns]
-    if source.spelling == "/".join(["{}"] * len(parts)):  # done for all of them at once, many times as fast
+    if source.key.spelling == "/".join(
+        ["{}"] * len(parts)
+    ):  # done for all of them at once, many times as fast
         return pc.binary_join_element_wise(source.name, *(part.cast(pa.string()) for part in parts), "/")
-    spell = f"{source.name}/{source.spelling}".format
+    spell = f"{source.name}/{source.key.spelling}".format
     return pa.array(map(spell, *(part.to_pylist() for part in parts)), pa.string())
 
 

@@ -24,13 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Key, Source
+    from tol_luigi.core.source import Key, NaturalKey, SourceInfo
 
-__all__ = ["Named", "Placed", "find_ids", "has_split", "left_out", "named", "placed", "rows_of"]
+__all__ = [
+    "Named",
+    "Placed",
+    "find_ids",
+    "find_share",
+    "has_split",
+    "left_out",
+    "named",
+    "placed",
+    "ranks_by_label",
+    "rows_of",
+]
 
 _MOST_FOUND = 20
-_TWO_NUMBERS = re.compile(r"(?:.*/)?([0-9]{1,18})[_/]([0-9]{1,18})(?:_eol.*)?", re.DOTALL)
-_FILE_COLUMNS = ("filename", "file")
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Named:
     class_index: str
 
 
-def placed(mapping: Path, source: Source, image: str) -> Placed | None:
+def placed(mapping: Path, source: SourceInfo, image: str) -> Placed | None:
     """Look an image up in the mapping by its id; None where its source has none of that id.
 
     Args:
@@ -90,7 +99,28 @@ def placed(mapping: Path, source: Source, image: str) -> Placed | None:
     return Placed(source.name, tuple(found[:-1]), partition, position, *flags)
 
 
-def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
+def find_share(mapping: Path, image: str) -> tuple[str, str, str] | None:
+    """Return the split, source and partition that an image belongs to, None if no source holds it.
+
+    It may be called by several threads at once.
+
+    Args:
+        mapping: The mapping.
+        image: The id, in lower case.
+    """
+    query = (
+        Place.select(Split.is_val, Partition.source, Partition.name)
+        .join(Partition, on=(Partition.number == Place.partition))
+        .switch(Place)
+        .join(Split, on=(Split.evobio10m_id == Place.evobio10m_id))
+        .where(Place.evobio10m_id == image)
+    )
+    with opened(mapping, []) as database:
+        found = next(iter(database.execute(query.tuples())), None)
+    return ("val" if found[0] else "train", *found[1:]) if found else None
+
+
+def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
     """Find the images of a source that a text may mean: the name of a file, or a natural key.
 
     An id that was made here is looked up. One that was published does not tell its key, so the source's table
@@ -99,19 +129,19 @@ def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
     Args:
         mapping: The mapping.
         source: The source to look at.
-        text: A path or name of a file, or a key as :meth:`Source.spell` writes it.
+        text: A path or name of a file, or a key as :meth:`NaturalKey.spell` writes it.
 
     Returns:
         Ids in order, not more than a person wants to look at.
     """
     model = image_model(source.name, source.columns)
-    file = next((column.name for column in source.columns if column.name in _FILE_COLUMNS), None)
-    key = None if file else _numbers(text)
+    file = next((column.name for column in source.columns if column.type is str and not column.repeats), None)
+    key = None if file else _numbers(source.key, text)
     if file is None and key is None:
         return []
     with opened(mapping, [model]):
         if key:
-            made = image_id(source.name, source.spell(key))
+            made = image_id(source.name, source.key.spell(key))
             found = model.select().where(model.evobio10m_id == made).tuples().first()
             if found and tuple(found[:-1]) == key:
                 return [made]
@@ -121,9 +151,12 @@ def find_ids(mapping: Path, source: Source, text: str) -> list[str]:
         return sorted(row[0] for row in ids.tuples())
 
 
-def _numbers(text: str) -> Key | None:
-    """Read the two numbers off a key, or off the name of a file that was called by them."""
-    numbers = _TWO_NUMBERS.fullmatch(text.removesuffix(".jpg"))
+def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
+    """Return the natural key of numbers that a text means: a file name, or the numbers with ``/`` or ``_`` between them."""
+    if natural_key.from_listed and (key := natural_key.from_listed(text.rpartition("/")[2])):
+        return key
+    pattern = "(?:.*/)?" + "[_/]".join(["([0-9]{1,18})"] * len(natural_key.columns))
+    numbers = re.fullmatch(pattern, text.removesuffix(".jpg"), re.DOTALL)
     return tuple(map(int, numbers.groups())) if numbers else None
 
 
@@ -132,7 +165,7 @@ def _called(field: Any, text: str) -> Any:  # noqa: ANN401 (a peewee field and e
     return field.in_([text, text.partition("/")[2], text.rpartition("/")[2]])
 
 
-def _equal(model: Any, source: Source, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
+def _equal(model: Any, source: SourceInfo, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
     parts = [getattr(model, column.name) == part for column, part in zip(source.columns, key, strict=True)]
     return functools.reduce(operator.and_, parts)
 
@@ -144,7 +177,7 @@ def has_split(published: Path, image: str) -> bool:
     return False
 
 
-def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
+def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None:
     """Look up what an image shows; None where nothing is known of it.
 
     Args:
@@ -157,7 +190,7 @@ def named(names: Path, source: Source, key: Key, image: str) -> Named | None:
         **{column.name: part for column, part in zip(source.columns, key, strict=True)},
         IMAGE_ID: image,
     }
-    name_key = str(values[source.name_key])
+    name_key = str(values[source.key.name_column])
     with opened(names, [Name]):
         query = Name.select().where((Name.source == source.name) & (Name.key == name_key))
         row = query.tuples().first()

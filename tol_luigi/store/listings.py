@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "collect_listing",
     "count_states",
+    "files_at",
     "images_of",
     "key_fields",
     "listing_schema",
@@ -124,13 +126,19 @@ def _columns(
 
 def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
     """Read the rows of a listing, or some columns of them, in batches and in its order."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield batch.to_pylist()
 
 
 def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Member]:
-    """Find files of one partition by their positions.
+    """Return files of one partition by their positions; see :func:`files_at`."""
+    members, _ = files_at(path, partition, positions)
+    return members
+
+
+def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list[Member], dict[int, str]]:
+    """Return files of one partition by their positions, and what the scan notes on them.
 
     Args:
         path: The listing.
@@ -138,16 +146,21 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
         positions: Ascending positions within the partition.
 
     Returns:
-        A member for each position.
+        A member for each position; and the notes, of most files none, by their places among the positions.
     """
     wanted = pa.array(positions, type=pa.int64())
     if not len(wanted):
-        return []
-    columns = ["position", "member", "size", "offset", _STORED_AS]
+        return [], {}
     with Rows(path) as file:
-        known = [column for column in columns if column in file.names]
-        chosen = file.rows({"partition": [partition]}, known).take(wanted).to_pylist()
-    return [Member(row["member"], row["size"], row["offset"], row.get(_STORED_AS) or "") for row in chosen]
+        columns = ["member", "size", "offset", *({_STORED_AS} & set(file.names))]
+        rows = file.rows({"partition": [partition]}, [*columns, "reason"]).take(wanted)
+    members = [
+        Member(row["member"], row["size"], row["offset"], row.get(_STORED_AS) or "")
+        for row in rows.select(columns).to_pylist()
+    ]
+    notes = rows["reason"]
+    places = np.flatnonzero(pc.not_equal(notes, "").to_numpy())
+    return members, dict(zip(places.tolist(), notes.take(pa.array(places)).to_pylist(), strict=True))
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:

@@ -17,17 +17,17 @@ from tol_luigi.core.splits import assign
 from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_table, opened
 from tol_luigi.store.identities import identify, image_schema
 from tol_luigi.store.ledger import ledger_row
-from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Partition, Place, Split, image_model
+from tol_luigi.store.models import Marker, Partition, Place, Split, image_model
 from tol_luigi.store.runs import begins_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Column
+    from tol_luigi.core.source import SourceInfo
     from tol_luigi.store.identities import Identities, Listed
 
-__all__ = ["build_mapping", "fill_splits", "marker"]
+__all__ = ["build_mapping", "fill_splits", "marker", "reading_published"]
 
 _TABLES = [Split, Partition, Place, Marker]
 _PUBLISHED = "published"
@@ -79,7 +79,7 @@ def build_mapping(
     with created(path, [*models, *_TABLES], first_wins=True) as database:
         count = partitions = 0
         for source in sources:
-            looked_up = published if source.name in PUBLISHED_SOURCES else None
+            looked_up = published if source.source.is_published else None
             count = yield from _add_source(database, source, looked_up, partitions, count, progress)
             partitions += len(source.partitions)
         Marker.create(stage="mapping", digest=digest)
@@ -128,15 +128,25 @@ def _refuse_other_files(published: Path) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def reading_published(published: Path, source: str) -> Iterator[None]:
+    """Name the table of a published mapping in whatever error reading it raises.
+
+    Raises:
+        MappingError: The table cannot be read.
+    """
+    try:
+        yield
+    except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
+        what = f"its table {source} cannot be read ({' '.join(str(error).split())})"
+        raise MappingError(published, what, "Give a mapping with the published tables") from error
+
+
 def _published_images(source: Listed, published: Path) -> pa.Table:
     """Read the source's table of the published mapping, in the order of the ids."""
     model = image_model(source.name, source.columns)
-    try:
-        with opened(published, [model]) as database:
-            images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
-    except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
-        what = f"its table {source.name} cannot be read ({' '.join(str(error).split())})"
-        raise MappingError(published, what, "Give a mapping with the published tables") from error
+    with reading_published(published, source.name), opened(published, [model]) as database:
+        images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
     images = images.take(pc.sort_indices(images[IMAGE_ID]))
     if images[IMAGE_ID].null_count or not begins_run(images[IMAGE_ID]).all():
         what = f"its table {source.name} has ids more than once, or none"
@@ -160,16 +170,16 @@ def _left_out(found: Identities) -> Iterator[dict[str, Any]]:
     source = found.source
     for rows in found.left_out():
         yield from rows
-    for stray in source.strays:
-        about = stray.id, source.name, stray.partition, stray.member.name
-        yield ledger_row(*about, stray.state or "", stray.reason)
+    for file in source.unlisted:
+        about = file.id, source.name, file.partition, file.member.name
+        yield ledger_row(*about, file.state or "", file.reason)
     for rows in found.missing():
         yield from rows
 
 
 def fill_splits(
     path: Path,
-    sources: Sequence[tuple[str, tuple[Column, ...]]],
+    sources: Sequence[SourceInfo],
     *,
     published: Path | None,
     seed: int,
@@ -182,7 +192,7 @@ def fill_splits(
 
     Args:
         path: The mapping, which is replaced by one with the table filled.
-        sources: The name and natural key of each source.
+        sources: The sources.
         published: A published mapping to take splits from, unless its table is empty or not there.
         seed: Of the dataset.
         val_percent: See :func:`tol_luigi.core.splits.assign`.
@@ -193,15 +203,15 @@ def fill_splits(
     Raises:
         MappingError: The published splits leave out images of the published mapping.
     """
-    models = [image_model(*source) for source in sources]
+    models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
     with created(path, [*models, *_TABLES], copy_of=path, attached=attached) as database:
         if Marker.get_or_none(Marker.stage == "splits"):
             return  # another process has been quicker, and this is a copy of what it has made
         taken = published is not None and _has_splits(database)
         count = 0
-        for (name, _), model in zip(sources, models, strict=True):
-            if taken and name in PUBLISHED_SOURCES:
+        for source, model in zip(sources, models, strict=True):
+            if taken and source.is_published:
                 count += _take_splits(database, model, published)
                 progress(count)
             else:

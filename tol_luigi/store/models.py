@@ -17,11 +17,7 @@ from tol_luigi.core.source import IMAGE_ID
 if TYPE_CHECKING:
     from tol_luigi.core.source import Column
 
-__all__ = ["PUBLISHED_SOURCES", "Marker", "Name", "Partition", "Place", "Split", "image_model"]
-
-
-PUBLISHED_SOURCES = ("eol", "bioscan", "inat21")
-"""The sources of the published file and of the published catalogs, in the order of the latter."""
+__all__ = ["Marker", "Name", "Partition", "Place", "Split", "image_model"]
 
 
 @functools.cache

@@ -17,11 +17,13 @@ from tol_luigi.core.name_rules import joined_rules
 from tol_luigi.core.source import Entry
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.store.databases import created, insert_rows
-from tol_luigi.store.models import PUBLISHED_SOURCES, Marker, Name
+from tol_luigi.store.models import Marker, Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from tol_luigi.core.source import SourceInfo
 
 __all__ = ["lookup_name", "published_entries", "write_names"]
 
@@ -36,7 +38,7 @@ def lookup_name(source: str) -> str:
 
 def write_names(
     path: Path,
-    lookups: Iterable[tuple[str, Iterable[Entry]]],
+    lookups: Iterable[tuple[SourceInfo, Iterable[Entry]]],
     *,
     digest: str,
     progress: Callable[[int], None],
@@ -49,7 +51,7 @@ def write_names(
 
     Args:
         path: The database; the JSON files go beside it. It comes into place last.
-        lookups: A source's name and its entries, each key once.
+        lookups: A source and its entries, each key once.
         digest: Of the settings, for the marker.
         progress: Told the number of entries so far.
 
@@ -65,13 +67,12 @@ def write_names(
 
     with created(path, [Name, Marker]) as database:
         for source, entries in lookups:
-            is_published = source in PUBLISHED_SOURCES
-            with _json_object(path.with_name(lookup_name(source))) as write:
+            with _json_object(path.with_name(lookup_name(source.name))) as write:
                 for batch in batched(entries):
                     rows = []
                     for key, taxon, common, rules in batch:
-                        ranks, ranks_json, class_index = forms(taxon, is_published)
-                        rows.append((source, key, *ranks, common, class_index, joined_rules(rules)))
+                        ranks, ranks_json, class_index = forms(taxon, source.is_published)
+                        rows.append((source.name, key, *ranks, common, class_index, joined_rules(rules)))
                         write(key, f"[{ranks_json}, {json.dumps(common)}, {class_index}]")
                     insert_rows(database, Name, rows)
                     count += len(rows)

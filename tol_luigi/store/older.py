@@ -6,6 +6,7 @@ receipt says, they are made anew, as are pictures that the older dataset lacks.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 
-__all__ = ["OlderFiles", "read_taken", "strays_taken", "taken_contents"]
+__all__ = ["OlderFiles", "read_taken", "taken_contents", "unlisted_taken"]
 
 _FACTS = (
     "id", "name", "state", "reason", "shard", "offset", "bytes",
@@ -197,8 +198,10 @@ def _found(
     Returns:
         The shards that hold some of them, and what became of those whose files gave no picture.
     """
-    told = [Shard(**shard) for shard in read_json(files.receipt)["shards"]]
-    shards = {shard_number(one.name): _OlderShard(files.shards / one.name, one.sha256) for one in told}
+    shards = {
+        shard_number(one.name): _OlderShard(files.shards / one.name, one.sha256)
+        for one in _shards_taken(files.receipt)
+    }
     rows = read_taken(files.ledger, list(_FACTS))
     rows = rows.filter(pc.is_in(rows["name"], value_set=pa.array(list(wanted), pa.string())))
     without: list[tuple[int, Outcome]] = []
@@ -216,7 +219,7 @@ def _found(
     return [shard for shard in shards.values() if shard.wanted], without
 
 
-def strays_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
+def unlisted_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
     """Tell what lay beside the listings of a source when an older dataset was built.
 
     Args:
@@ -247,9 +250,25 @@ def read_taken(path: Path, columns: list[str] | None = None, wanted: Wanted | No
     Raises:
         ShardError: It is missing, or damaged.
     """
+    with _damage_told(path):
+        return rows_with(path, wanted or {}, columns)
+
+
+def _shards_taken(receipt: Path) -> list[Shard]:
+    """Read what a receipt of an older dataset says of shards.
+
+    Raises:
+        ShardError: It is missing, or damaged.
+    """
+    with _damage_told(receipt):
+        return [Shard(**shard) for shard in read_json(receipt)["shards"]]
+
+
+@contextlib.contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
     try:
-        return rows_with(path, wanted or {}, columns, checked=True)
-    except (OSError, ValueError, LookupError) as error:
+        yield
+    except (OSError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())
         remedy = "Repair that dataset (BuildCatalog), or build without [dataset] reuse"
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error

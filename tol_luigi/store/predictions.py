@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tol_luigi.core.exclusions import STAYS, Verdict
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
@@ -32,11 +34,12 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-__all__ = ["Guard", "images_by_id", "list_named", "predicted_tables"]
+__all__ = ["NAMELESS", "Guard", "images_by_id", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
-_NAMELESS = "no rank is known of it"
-_ON_LIST = "on the list "
+NAMELESS = "no rank is known of it"
+"""Why an image has the state ``NO_TAXON``."""
+
 _TAXA = 1 << 15
 
 
@@ -47,32 +50,45 @@ class Guard:
         lists: Each exclusion list by name, the first match of which counts, one of an image before one of its species.
 
     Attributes:
-        verdicts: State and reason of every verdict so far, by its number; that of 0 is that an image stays.
+        matched: How many images of each source each list matched, by (list, source, state).
+        verdicts: Every verdict so far, by its number; that of 0 is that an image stays.
     """
 
     def __init__(self, lists: dict[str, Exclusions]) -> None:
         self.lists = lists
-        self.matched = {name: {"images": 0, "species": 0} for name in lists}
-        self.verdicts: list[tuple[str, str]] = [("", "")]
+        self.matched = Counter[tuple[str, str, State]]()
+        self.verdicts = [STAYS]
+        self._sources: list[str] = []
 
     def report(self) -> dict[str, dict[str, Any]]:
-        """Give for each list how many images and species it names, and how many images it matched by which."""
+        """Return for each list how many images and species it names, and how many images of each source it matched by which."""
         return {
             name: {
                 "images_listed": exclusions.files,
                 "species_listed": exclusions.species,
                 "keys_not_understood": list(exclusions.unread),
-                "images_excluded_by_image": self.matched[name]["images"],
-                "images_excluded_by_species": self.matched[name]["species"],
+                "images_excluded_by_image": self.count(name, State.EXCLUDED_IMAGE),
+                "images_excluded_by_species": self.count(name, State.EXCLUDED_SPECIES),
+                "sources": {
+                    source: {
+                        "images_excluded_by_image": self.matched[name, source, State.EXCLUDED_IMAGE],
+                        "images_excluded_by_species": self.matched[name, source, State.EXCLUDED_SPECIES],
+                    }
+                    for source in self._sources
+                },
             }
             for name, exclusions in self.lists.items()
         }
+
+    def count(self, name: str, *states: State) -> int:
+        """Count the images of all sources that a list matched, with one of some states."""
+        return sum(self.matched[name, source, state] for source in self._sources for state in states)
 
     def of_taxon(self, taxon: Taxon) -> int:
         """Give the number of the verdict on a taxon."""
         for name, exclusions in self.lists.items():
             if exclusions.match_species(taxon):
-                return self._number(State.EXCLUDED_SPECIES, f"{taxon.scientific} is {_ON_LIST}{name}")
+                return self._number(Verdict(State.EXCLUDED_SPECIES, name, taxon.scientific))
         return 0
 
     def judge(self, source: Source, keys: Sequence[Key], by_taxon: Numbers) -> Numbers:
@@ -88,26 +104,20 @@ class Guard:
         """
         judged = by_taxon.copy()
         for name, exclusions in reversed(self.lists.items()):  # the first has the last word
-            if listed := source.listed(exclusions, keys):
-                verdict = self._number(State.EXCLUDED_IMAGE, f"{_ON_LIST}{name}")
-                judged[[place for place, key in enumerate(keys) if key in listed]] = verdict
-        for verdict, count in enumerate(np.bincount(judged).tolist()):
-            if verdict:
-                state, reason = self.verdicts[verdict]
-                by = "images" if state == State.EXCLUDED_IMAGE else "species"
-                self.matched[list_named(reason)][by] += count
+            if listed := exclusions.match_images(source.key, keys):
+                number = self._number(Verdict(State.EXCLUDED_IMAGE, name))
+                judged[[place for place, key in enumerate(keys) if key in listed]] = number
+        if source.name not in self._sources:
+            self._sources.append(source.name)
+        for verdict, count in zip(self.verdicts, np.bincount(judged).tolist(), strict=False):
+            if verdict.state is not None:
+                self.matched[verdict.listed, source.name, verdict.state] += count
         return judged
 
-    def _number(self, state: State, reason: str) -> int:
-        verdict = str(state), reason
+    def _number(self, verdict: Verdict) -> int:
         if verdict not in self.verdicts:
             self.verdicts.append(verdict)
         return self.verdicts.index(verdict)
-
-
-def list_named(reason: str) -> str:
-    """Give the list that the reason of a verdict of :class:`Guard` names."""
-    return reason.rpartition(_ON_LIST)[2]
 
 
 def images_by_id(mapping: Path | Server, source: Source) -> Iterator[tuple[Any, ...]]:
@@ -168,7 +178,7 @@ def _named_images(
         name_keys: The keys that have a name; null stands where an image's key is none of them.
     """
     images, partitions = _placed_images(mapping, source)
-    names = pc.index_in(images[source.name_key].cast(pa.string()), value_set=name_keys)
+    names = pc.index_in(images[source.key.name_column].cast(pa.string()), value_set=name_keys)
     # In one piece, since rows are taken from all over it.
     images = images.append_column(_NAME, names).combine_chunks()
     numbers = images["partition"].to_numpy()
@@ -267,7 +277,8 @@ class _Joined:
             list(zip(*(key.to_pylist() for key in keys), strict=True)),
             self.names.verdicts[name.to_numpy()],
         )
-        states, reasons = (pa.array(texts, pa.string()) for texts in zip(*self.guard.verdicts, strict=True))
+        states = pa.array([verdict.state or "" for verdict in self.guard.verdicts], pa.string())
+        reasons = pa.array([verdict.reason for verdict in self.guard.verdicts], pa.string())
         known = {
             "split": pc.if_else(pc.equal(images["is_val"], 1), "val", "train"),
             "treeoflife_id": images[IMAGE_ID],
@@ -291,6 +302,6 @@ def _unnamed(source: str, partition: str, images: pa.Table, listing: Path) -> li
     """Give a ledger row for each image without a taxon; the names of their files stand in the listing."""
     members = members_at(listing, partition, images["position"].to_pylist())
     return [
-        ledger_row(image, source, partition, member.name, State.NO_TAXON, _NAMELESS)
+        ledger_row(image, source, partition, member.name, State.NO_TAXON, NAMELESS)
         for image, member in zip(images[IMAGE_ID].to_pylist(), members, strict=True)
     ]

@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi.core.batches import batched
+from tol_luigi.core.files import committed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Rows", "Wanted", "pieces", "rows_with"]
+__all__ = ["Rows", "Wanted", "pieces", "rows_with", "write_rows"]
 
 Wanted = Mapping[str, Collection[Any]]
 """Values by column: a row is wanted that has one of them in each."""
@@ -26,12 +29,11 @@ class Rows:
     (The filters of pyarrow itself read every row group where a column is dictionary-encoded.)
 
     Args:
-        path: The file.
-        checked: Whether the checksums of its pages are to be verified, where it has some.
+        path: The file. The checksums of its pages are verified, where it has some.
     """
 
-    def __init__(self, path: Path, *, checked: bool = False) -> None:
-        self._file = pq.ParquetFile(path, page_checksum_verification=checked)
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
         self._known: dict[str, _Contents] = {}
 
     def __enter__(self) -> Self:
@@ -56,15 +58,19 @@ class Rows:
             wanted: What they have; all rows are wanted where it is empty.
             columns: What to read of the rows; None for all columns.
         """
-        groups = set(range(self._file.num_row_groups))
-        for column, values in wanted.items():
-            groups &= self._holding(column, values)
         names = self.names if columns is None else columns
         read = list(dict.fromkeys([*names, *wanted]))
-        rows = self._file.read_row_groups(sorted(groups), columns=read)
+        rows = self._file.read_row_groups(self.groups(wanted), columns=read)
         for column, values in wanted.items():
             rows = _having(rows, column, values)
         return rows.select(names)
+
+    def groups(self, wanted: Wanted) -> list[int]:
+        """Return the row groups that can hold a row that is wanted, in order."""
+        groups = set(range(self._file.num_row_groups))
+        for column, values in wanted.items():
+            groups &= self._holding(column, values)
+        return sorted(groups)
 
     def _holding(self, column: str, values: Collection[Any]) -> set[int]:
         """Give the row groups that can hold one of the values."""
@@ -114,11 +120,9 @@ def _having(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
     return rows if pc.all(kept).as_py() else rows.filter(kept)
 
 
-def rows_with(
-    path: Path, wanted: Wanted, columns: list[str] | None = None, *, checked: bool = False
-) -> pa.Table:
+def rows_with(path: Path, wanted: Wanted, columns: list[str] | None = None) -> pa.Table:
     """Read rows of a file that is opened for that only; see :class:`Rows`."""
-    with Rows(path, checked=checked) as file:
+    with Rows(path) as file:
         return file.rows(wanted, columns)
 
 
@@ -139,3 +143,13 @@ def pieces(
             yield piece
             rows += len(piece)
             progress(rows)
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows to a Parquet file with page checksums, complete or not at all; columns a row does not name are null."""
+    with (
+        committed(path) as scratch,
+        pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for batch in batched(rows):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.ledger import ids_by_shard, ledger_row, read_ledger
-from tol_luigi.store.listings import members_at
+from tol_luigi.store.listings import files_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,6 +47,7 @@ class WorkList:
         samples: The images to write, in the order of their source.
         members: Where each of them lies.
         left_out: Ledger rows of the images that an exclusion list keeps out.
+        notes: What the scan notes on images that it lists for use, by id; of most of them nothing.
     """
 
     source: str
@@ -54,12 +55,13 @@ class WorkList:
     samples: list[Sample]
     members: list[Member]
     left_out: list[dict[str, Any]]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, ids: set[str]) -> WorkList:
         """Keep some of the samples, in the order of their source."""
         kept = [pair for pair in zip(self.samples, self.members, strict=True) if pair[0].id in ids]
         samples, members = [sample for sample, _ in kept], [member for _, member in kept]
-        return WorkList(self.source, self.partition, samples, members, [])
+        return WorkList(self.source, self.partition, samples, members, [], self.notes)
 
     @property
     def digest(self) -> str:
@@ -80,7 +82,7 @@ class WorkList:
         """
         yield from self.left_out
         for sample, member, outcome in zip(self.samples, self.members, outcomes, strict=True):
-            told = outcome.state, outcome.reason
+            told = outcome.state, outcome.reason or self.notes.get(sample.id, "")
             row = ledger_row(sample.id, self.source, self.partition, member.name, *told)
             yield {**row, **_told(outcome, numbers)}
 
@@ -132,7 +134,8 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
     rows = partition_rows(predicted, source, partition, columns)
     rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
     images = rows.to_pylist()
-    members = members_at(listing, partition, [image["position"] for image in images])
+    positions = [image["position"] for image in images]
+    members, noted = files_at(listing, partition, positions)
     samples, places, left_out = [], [], []
     for image, member in zip(images, members, strict=True):
         if image["excluded"]:
@@ -141,7 +144,8 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
         else:
             samples.append(_sample(image))
             places.append(member)
-    return WorkList(source, partition, samples, places, left_out)
+    notes = {images[place]["treeoflife_id"]: note for place, note in noted.items()}
+    return WorkList(source, partition, samples, places, left_out, notes)
 
 
 def _sample(image: Mapping[str, Any]) -> Sample:

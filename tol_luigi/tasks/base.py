@@ -7,45 +7,39 @@ import functools
 import hashlib
 import json
 import math
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import luigi
-from luigi.cmdline_parser import CmdlineParser
 from luigi.task import flatten
-from tqdm import tqdm
 
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, SourceError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
-from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
-from tol_luigi.core.sightings import find_change, read_sightings, sight, write_sightings
+from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
+from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
 from tol_luigi.sources.faults import can_be_read
+from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
+from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
-__all__ = ["DatasetTask", "FolderParameter", "StageTask", "forget_what_is_complete", "in_order", "refuse"]
+__all__ = [
+    "AGAIN",
+    "CHANGED_MEANWHILE",
+    "DatasetTask",
+    "FolderParameter",
+    "StageTask",
+    "forget_what_is_complete",
+    "in_order",
+]
 
 T = TypeVar("T", bound="DatasetTask")
-
-_REPORT_SECONDS = 5.0
-"""A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
-
-_SETTINGS_EXIT_CODE = 40
-"""As ``[retcode] unhandled_exception``: nothing was begun."""
-
-
-def refuse(error: TolError) -> NoReturn:
-    """Stop a command line with one line; raise the error in a program that uses the tasks as a library."""
-    if CmdlineParser.get_instance() is None:
-        raise error
-    sys.stderr.write(f"tol_luigi: {error}\n")
-    raise SystemExit(_SETTINGS_EXIT_CODE)
+Task = TypeVar("Task", bound=luigi.Task)
 
 
 class FolderParameter(luigi.Parameter):
@@ -105,19 +99,21 @@ class DatasetTask(luigi.Task):
         """The paths of the dataset."""
         return self.settings.layout
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """The task in a few words, such as ``WriteShards train eol image_set_01``."""
         return " ".join(
             [self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")]
         )
 
+    def explain(self, exception: BaseException) -> TolError | None:
+        """Return what a user can be told in one line of what the task has raised; None if it is a fault of the program."""
+        return clear_error(exception)
+
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Add one clear line to the trace, for what the user can mend."""
-        if not isinstance(exception, TolError):
-            return super().on_failure(exception)
-        sys.stderr.write(f"tol_luigi: {self.label}: {exception}\n")
-        return str(exception)
+        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+        known = exception if isinstance(exception, Refusal) else self.explain(exception)
+        return failure_text(self.label, known or exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -130,34 +126,20 @@ class DatasetTask(luigi.Task):
         Yields:
             A function to call with the number done so far, as often as is convenient.
         """
-        started = reported = time.monotonic()
-        done = 0
-        with tqdm(total=total, desc=self.label, unit=f" {unit}", disable=None, leave=False) as bar:
-
-            def tell(count: int) -> None:
-                nonlocal done, reported
-                bar.update(count - done)
-                done = count
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
-                    self._report(done, total, unit, reported - started)
-
-            yield tell
-        self._report(done, total, unit, time.monotonic() - started)
+        report = functools.partial(self._report, unit, total)
+        with shown_progress(report, total=total, desc=self.label, unit=f" {unit}") as shown:
+            yield shown.reach
 
     def say(self, message: str) -> None:
         """Show in luigid's page what a task is at, where it cannot be counted."""
         if self.set_status_message is not None:  # run by a worker
             self.set_status_message(message)
 
-    def _report(self, done: int, total: int | None, unit: str, seconds: float) -> None:
-        say, show = self.set_status_message, self.set_progress_percentage
-        if say is None or show is None:  # not run by a worker
-            return
+    def _report(self, unit: str, total: int | None, done: int, seconds: float) -> None:
         of_total = f" of {total:,}" if total else ""
-        say(f"{done:,}{of_total} {unit} in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second")
-        if total:
-            show(min(100, 100 * done // total))
+        rate = f"{done / max(seconds, 1e-3):,.0f} a second"
+        message = f"{done:,}{of_total} {unit} in {seconds:.0f} s, {rate}"
+        report_progress(self, message, done, total, images=done if unit == "images" else None)
 
 
 @functools.cache
@@ -179,23 +161,33 @@ def _on_first_sight(task: DatasetTask, *_: object) -> None:
 
 for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
     DatasetTask.event_handler(_event)(_on_first_sight)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
 
 
-def in_order(root: DatasetTask) -> list[DatasetTask]:
-    """List a task and every task before it once, each after those that it requires."""
-    listed: dict[str, DatasetTask] = {}
-    pending: list[tuple[DatasetTask, bool]] = [(root, False)]
+def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
+    """List a task and every task before it once, each after those that it requires.
+
+    Args:
+        root: The task.
+        is_wanted: Asked once about each task; one that is not wanted is left out, with what only it requires.
+    """
+    listed: dict[str, Task] = {}
+    seen: set[str] = set()
+    pending: list[tuple[Task, bool]] = [(root, False)]
     while pending:
         task, is_ready = pending.pop()
-        if task.task_id in listed:
-            continue
         if is_ready:
             listed[task.task_id] = task
-        else:
+        elif task.task_id not in seen:
+            seen.add(task.task_id)
+            if not is_wanted(task):
+                continue
             pending.append((task, True))
             pending += [(before, False) for before in reversed(flatten(task.requires()))]
     return list(listed.values())
 
+
+CHANGED_MEANWHILE, AGAIN = "has changed while it was read", "Run the same command again"
 
 _BELIEVED_SECONDS = 2.0
 """How long a stage that was found complete is believed to be: as long as a graph of a thousand tasks is drawn up."""
@@ -279,30 +271,27 @@ class StageTask(DatasetTask):
         return ["", *(sorted(file.name for file in place.iterdir()) if place.is_dir() else [])]
 
     @property
-    def _sightings_path(self) -> Path:
+    def sightings_path(self) -> Path:
+        """Where it is written down what the sources looked like that the stage has read."""
         return self.layout.sightings(self.task_family, *self._values)
 
     def change(self) -> tuple[Path, str] | None:
         """Return what the stage has read and what is other than it was then, and how; None if all is as it was."""
         places = self._places()
-        if (
-            not places
-            or time.monotonic() - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS
-        ):
-            return None
-        seen = read_sightings(self._sightings_path)
-        change = find_change(seen or {}, places)
-        if change is None:
-            _unchanged_since[self.task_id] = time.monotonic()
-        return change
+        return find_change(read_sightings(self.sightings_path), places) if places else None
 
     def _is_as_read(self) -> bool:
         """Return whether all that the stage reads is as it was; stop if it is not and the settings say so."""
+        now = time.monotonic()
+        if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
+            return True
         try:
             change = self.change()
         except SourceError as error:
             refuse(error)
-        if change and self.settings.checks.changed_sources == "stop" and self._sightings_path.exists():
+        if change is None:
+            _unchanged_since[self.task_id] = now
+        elif self.settings.checks.changed_sources == "stop" and read_sightings(self.sightings_path):
             refuse(ChangedError(*change))
         return change is None
 
@@ -311,9 +300,10 @@ class StageTask(DatasetTask):
         return luigi.LocalTarget(self.receipt_path)
 
     def receipt(self) -> Receipt | None:
-        """Return the receipt; None if there is none, or if it is damaged or of other settings."""
-        receipt = _read_receipt(self.receipt_path)
-        return receipt if receipt and receipt.settings == self.settings.digest else None
+        """Return the receipt; None if there is none, or if it is damaged, of another task or of other settings."""
+        receipt = read_receipt_once(self.receipt_path)
+        own = self.label, self.settings.digest
+        return receipt if receipt and (receipt.task, receipt.settings) == own else None
 
     def inputs(self) -> dict[str, str]:
         """Return the digest of what each stage before has made, by its label."""
@@ -348,13 +338,13 @@ class StageTask(DatasetTask):
         forget_what_is_complete()
         if not self.complete():
             self.withdraw()
-            before = {place: sight(place) for place in self._places().values()}
-            self.make()
-            for place, seen in before.items():
-                if sight(place) != seen:
-                    raise ChangedError(place, "has changed while it was read", "Run the same command again")
+            # Both as they are before anything is read: what changes meanwhile is not what the files are made from.
+            inputs = self.inputs()
             self.write_sightings()
-            self.write_receipt()
+            self.make()
+            if change := self.change():
+                raise ChangedError(change[0], CHANGED_MEANWHILE, AGAIN)
+            self.write_receipt(inputs)
         forget_what_is_complete()
 
     def _places(self) -> dict[str, Path]:
@@ -362,51 +352,46 @@ class StageTask(DatasetTask):
         return {} if self.settings.is_demonstration else self.reads()
 
     def write_sightings(self) -> None:
-        """Write down what the sources look like that were read, if there are any."""
+        """Write down what the sources look like that are about to be read, if there are any."""
         if places := self._places():
-            parts = {name: (place, self.parts_read(name)) for name, place in places.items()}
-            write_sightings(self._sightings_path, parts)
+            seen = {name: look(place, self.parts_read(name)) for name, place in places.items()}
+            write_sightings(self.sightings_path, seen)
 
     def withdraw(self) -> None:
         """Remove the receipt, since what it tells of is about to be replaced."""
         remove(self.receipt_path)
 
-    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (as above)
-        """If a stage fails as a file that it reads is damaged, remove that file, so that it is made again, and say so."""
-        if isinstance(exception, Exception) and not isinstance(exception, TolError):
+    def doubt(self) -> None:
+        """Have everything made again, since it may have been made from a file that was damaged by then."""
+        self.withdraw()
+
+    def explain(self, exception: BaseException) -> TolError | None:
+        """If a file that the stage reads is damaged, remove that file, so that it is made again, and say so."""
+        known = super().explain(exception)
+        if known is None and isinstance(exception, Exception):
             with contextlib.suppress(OSError):
                 for path in self._damaged_inputs():
                     remove(path)
                     what = f"is damaged ({' '.join(str(exception).split()) or type(exception).__name__})"
                     remedy = "It has been removed; run the same command again, and it is made again"
-                    return super().on_failure(DamagedError(path, what, remedy))
-        return super().on_failure(exception)
+                    return DamagedError(path, what, remedy)
+        return known
+
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that stages after this one read, as they were written."""
+        receipt = self.receipt()
+        folder = self.layout.directory
+        return {folder / name: record for name, record in receipt.files.items()} if receipt else {}
 
     def _damaged_inputs(self) -> Iterator[Path]:
-        """Yield the files that the stages before have written and that are not as they were written."""
+        """Yield the files that the stages before have written and that are not as they were written, but for shards."""
         for task in self.rests_on():
-            receipt = task.receipt() if isinstance(task, StageTask) else None
-            for name, record in (receipt.files if receipt else {}).items():
-                path = self.layout.directory / name
-                if path.exists() and record_file(path) != record:
+            for path, record in (task.answers_for() if isinstance(task, StageTask) else {}).items():
+                if path.suffix != ".tar" and path.is_file() and record_file(path) != record:
                     yield path
 
-    def write_receipt(self) -> None:
-        """Write the receipt of what was made."""
+    def write_receipt(self, inputs: dict[str, str]) -> None:
+        """Write the receipt of what was made from these inputs."""
         files = record_files(self.layout.directory, self.files())
-        made = Receipt(self.label, self.settings.digest, self.inputs(), files, self.more())
+        made = Receipt(self.label, self.settings.digest, inputs, files, self.more())
         made.write(self.receipt_path)
-
-
-def _read_receipt(path: Path) -> Receipt | None:
-    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _read_receipt_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(1 << 14)
-def _read_receipt_once(path: Path, *_: int) -> Receipt | None:
-    return read_receipt(path)

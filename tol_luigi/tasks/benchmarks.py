@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.sources.benchmarks import hashed_pictures
+from tol_luigi.sources.benchmarks import hashed_pictures, places
 from tol_luigi.store.benchmarks import write_benchmarks
 from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.scan import StoreSettings
@@ -34,15 +34,7 @@ class HashBenchmarks(StageTask):
 
     def parts_read(self, name: str) -> list[str]:
         """All folders and archives."""
-        top = self.reads()[name]
-        return [
-            "",
-            *(
-                path.relative_to(top).as_posix()
-                for path in sorted(top.rglob("*"))
-                if path.is_dir() or path.parent == top
-            ),
-        ]
+        return places(self.reads()[name])
 
     def make(self) -> None:
         """Read the pictures one by one."""

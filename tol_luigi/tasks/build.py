@@ -12,11 +12,14 @@ from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.leaks import leak_line
+from tol_luigi.report.matches import match_notes
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.shards import all_shares
+from tol_luigi.tasks.metadata import LoadNames
+from tol_luigi.tasks.partitions import all_partitions
+from tol_luigi.tasks.reports import ReportTarget
 
 __all__ = ["BuildCatalog"]
 
@@ -26,9 +29,10 @@ _STARTED = time.monotonic()
 class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """The whole build: shards, their catalog, and its taxa checked."""
 
-    def requires(self) -> WriteManifest:
-        """Require the list of all files, and so all of them."""
-        return self.clone(WriteManifest)
+    def requires(self) -> list[DatasetTask]:
+        """Require the list of all files, and so all of them; and the names on the server, if the settings name one."""
+        exports = [self.clone(LoadNames)] if self.settings.server else []
+        return [self.clone(WriteManifest), *exports]
 
     def run(self) -> None:
         """Say what was built."""
@@ -36,7 +40,7 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         sys.stdout.flush()
 
     def _summary(self) -> Summary:
-        layout, shares = self.layout, all_shares(self.settings)
+        layout, shares = self.layout, all_partitions(self.settings)
         written, shards = Counter[tuple[str, str]](), Counter[str]()
         size = 0
         for share in shares:
@@ -54,13 +58,13 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = match_notes(read_json(self.layout.matches_report))
         if self.settings.images.duplicates != "keep":
-            report = self.layout.duplicates_report
-            notes += leak_note(read_json(report), report.with_suffix(".txt"))
+            report = ReportTarget(self.layout.duplicates_report)
+            notes += leak_note(report.read(), report.text_file)
         if self.settings.keeps_out:
-            report = self.layout.leak_report
-            notes.append(f"{leak_line(read_json(report))}: {report.with_suffix('.txt')}")
+            report = ReportTarget(self.layout.leak_report)
+            notes.append(f"{leak_line(report.read())}: {report.text_file}")
         if self.settings.is_demonstration:
             notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
         return notes

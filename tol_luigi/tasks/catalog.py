@@ -1,4 +1,4 @@
-"""The stage that writes the catalog of what is in the shards."""
+"""The stages that write the catalog of what is in the shards, and check its taxa."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalo
 from tol_luigi.store.duplicates import read_firsts
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables
+from tol_luigi.tasks.bad_shards import collect_bad_shards, remove_unplanned
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, WriteShards, all_shares, collect_bad_shards, remove_unplanned
+from tol_luigi.tasks.shards import CheckShards, WriteShards
+from tol_luigi.tasks.taxa import TaxaStage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["WriteCatalog"]
+__all__ = ["CheckTaxa", "WriteCatalog"]
 
 
 class WriteCatalog(StageTask):
@@ -38,7 +41,7 @@ class WriteCatalog(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """What tells licences."""
-        return self.settings.places(("eol", "media_manifests"), ("folder", "labels"))
+        return self.settings.source_tables(lambda plugin: plugin.license_tables)
 
     @property
     def _tells_duplicates(self) -> bool:
@@ -46,7 +49,7 @@ class WriteCatalog(StageTask):
 
     @property
     def _shares(self) -> list[dict[str, str]]:
-        return all_shares(self.settings)
+        return all_partitions(self.settings)
 
     def make(self) -> None:
         """Write what adds up, then what follows from it."""
@@ -61,7 +64,23 @@ class WriteCatalog(StageTask):
             write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, tell, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
-        remove_unplanned(layout, [self.clone(WriteShards, **share) for share in self._shares])
+        written = [self.clone(WriteShards, **share) for share in self._shares]
+        remove_unplanned(layout, {task.folder / shard.name for task in written for shard in task.shards()})
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]
+
+
+class CheckTaxa(TaxaStage):
+    """Check the taxa of the catalog of what is in the shards."""
+
+    which = "final"
+
+    def requires(self) -> WriteCatalog:
+        """Require the catalog."""
+        return self.clone(WriteCatalog)
+
+    @property
+    def catalog(self) -> Path:
+        """The path of the catalog."""
+        return self.layout.catalog

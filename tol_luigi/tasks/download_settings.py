@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,10 @@ from tol_luigi.downloads.forecast import Row, forecast
 from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import archives
-from tol_luigi.tasks import sections
 from tol_luigi.tasks.settings_files import (
     absolute_place,
-    checked_section,
     find_origins,
+    read_sections,
     refuse_unknown,
     where_set,
 )
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tol_luigi.downloads.catalogue import Remote, Table
+    from tol_luigi.tasks.run_sections import DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = ["Downloads", "downloads", "use_downloads", "wanted_downloads"]
@@ -46,8 +46,8 @@ class Downloads:
         tables: What has to be taken out of them.
     """
 
-    settings: sections.download
-    slurm: sections.slurm
+    settings: DownloadSection
+    slurm: SlurmSection
     folder: Path
     given: dict[tuple[str, str], Path]
     remotes: list[Remote]
@@ -120,11 +120,7 @@ def wanted_downloads() -> Downloads | None:
     """
     origins = find_origins()
     refuse_unknown(origins)
-    made = {
-        section.get_task_family(): checked_section(section, origins, there=False)
-        for section in sections.SECTIONS
-    }
-    return _downloads(made, origins)
+    return _downloads(read_sections(origins, must_exist=False), origins)
 
 
 def downloads() -> Downloads:
@@ -152,16 +148,17 @@ def _downloads(made: Mapping[str, Any], origins: Origins) -> Downloads | None:
         for section, key in catalogue.PLACES
         if (place := getattr(made[section], key)) is not None
     }
-    for source in ("inat21", "bioscan"):
-        place = places.get((source, "images"))
+    for source in catalogue.SOURCE_DOWNLOADS:
+        place = None if catalogue.sets_key(source) else places.get((source, "images"))
         if source in given.sources and place and not archives.unended(place.name):
             where = where_set(source, "images", origins, str(place))
             remedy = f"Name an archive, or leave {source} out of [download] sources"
             raise SettingsError(where, "an archive is fetched, and this is no archive's name", remedy)
-    bases = {key: _base(getattr(given, key), key, origins) for key in catalogue.BASES}
-    remotes = catalogue.remotes(bases, given.folder, places, given.eol_sets, dict(given.checksums))
+    bases = {key: _base(given.base(key), key, origins) for key in catalogue.BASES}
+    sets = {source: given.sets(source) for source in catalogue.SOURCE_DOWNLOADS if catalogue.sets_key(source)}
+    remotes = catalogue.remotes(bases, given.folder, places, sets, dict(given.checksums))
     chosen = [remote for remote in remotes if remote.source in given.sources]
-    tables = catalogue.tables(given.folder, places) if "metadata" in given.sources else []
+    tables = catalogue.tables(given.folder, places) if catalogue.METADATA in given.sources else []
     return Downloads(given, made["slurm"], given.folder, places, chosen, tables)
 
 
@@ -170,8 +167,8 @@ def _base(text: str, key: str, origins: Origins) -> str:
     return text if "://" in text else str(absolute_place(Path(text).expanduser(), "download", key, origins))
 
 
-def use_downloads(made: Mapping[str, Any], origins: Origins) -> None:
-    """Let settings that are empty name what has been fetched.
+def use_downloads(made: dict[str, Any], origins: Origins) -> None:
+    """Fill in settings that are empty and whose files have been fetched.
 
     Raises:
         SettingsError: Not all of it has been.
@@ -184,4 +181,4 @@ def use_downloads(made: Mapping[str, Any], origins: Origins) -> None:
         what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
         raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
     for (section, key), place in found.places.items():
-        setattr(made[section], key, place)
+        made[section] = replace(made[section], **{key: place})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed, write_json
 from tol_luigi.report.duplicates import duplicates_figures, duplicates_text
 from tol_luigi.store.duplicates import (
     find_duplicates,
@@ -15,9 +14,11 @@ from tol_luigi.store.duplicates import (
 )
 from tol_luigi.store.reconciliation import Ledger
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import all_hashes
-from tol_luigi.tasks.shards import CheckShards, all_shares
+from tol_luigi.tasks.shards import CheckShards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,13 +37,13 @@ class FindDuplicates(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have every shard written and checked, and what the images show."""
-        checks = [self.clone(CheckShards, **share) for share in all_shares(self.settings)]
+        checks = [self.clone(CheckShards, **share) for share in all_partitions(self.settings)]
         return [self.clone(PredictCatalog), *checks, *all_hashes(self)]
 
     def files(self) -> list[Path]:
         """The table, and the report as text and as JSON."""
-        report = self.layout.duplicates_report
-        return [self.layout.duplicates, report.with_suffix(".txt"), report]
+        report = ReportTarget(self.layout.duplicates_report)
+        return [self.layout.duplicates, report.text_file, report.file]
 
     def make(self) -> None:
         """Find them, write them down, and report on them."""
@@ -51,13 +52,11 @@ class FindDuplicates(StageTask):
         shown = found.select(["first", "id", "split", "source", "ranks"]).to_pandas()
         figures = duplicates_figures(shown, settings.used, settings.images.duplicates)
         write_duplicates(layout.duplicates, found)
-        with committed(layout.duplicates_report.with_suffix(".txt")) as scratch:
-            scratch.write_text(duplicates_text(figures), encoding="utf-8")
-        write_json(layout.duplicates_report, figures)
+        ReportTarget(layout.duplicates_report).write(figures, duplicates_text(figures))
 
     def _images(self) -> Iterable[pa.Table]:
         layout = self.layout
         if self.settings.images.duplicates == "drop":
             return foretold_images(layout.predicted, layout.digests)
-        shares = all_shares(self.settings)
+        shares = all_partitions(self.settings)
         return written_images(Ledger(**share, path=layout.ledger(**share)) for share in shares)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
-import shlex
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import luigi
-from tqdm import tqdm
 
-from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import committed, write_json
-from tol_luigi.downloads.catalogue import SOURCES, unpacked
+from tol_luigi.downloads.catalogue import GROUPS, unpacked
 from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
 from tol_luigi.tasks.download_settings import Downloads, downloads
+from tol_luigi.tasks.error_lines import died, failure_text
+from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.sciluigi_bridge import PortTask, Workflow, port
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AskServers", "FetchSource", "PlaceSources", "SourcesWorkflow", "UnpackSource"]
 
-_REPORT_SECONDS = 5.0
 _BYTES_PER_IMAGE = 80_000
 _MB, _GB = 1e6, 1e9
 
@@ -95,11 +94,8 @@ class _DownloadTask(PortTask):
         return downloads()
 
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Add one clear line to the trace, for what the user can mend."""
-        if not isinstance(exception, TolError):
-            return super().on_failure(exception)
-        sys.stderr.write(f"tol_luigi: {self.instance_name}: {exception}\n")
-        return str(exception)
+        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+        return failure_text(self.instance_name, exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, total: int) -> Iterator[Callable[[int], None]]:
@@ -108,32 +104,20 @@ class _DownloadTask(PortTask):
         Yields:
             A function to tell of further bytes.
         """
-        started = reported = time.monotonic()
-        done = 0
-        with tqdm(
-            total=total or None, desc=self.instance_name, unit="B", unit_scale=True, disable=None, leave=False
-        ) as bar:
+        report = functools.partial(self._report, total)
+        bar = {"desc": self.instance_name, "unit": "B", "unit_scale": True}
+        with shown_progress(report, total=total or None, **bar) as shown:
+            yield shown.advance
 
-            def tell(count: int) -> None:
-                nonlocal done, reported
-                bar.update(count)
-                done += count
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
-                    self._report(done, total, reported - started)
-
-            yield tell
-        self._report(done, total, time.monotonic() - started)
-
-    def _report(self, done: int, total: int, seconds: float) -> None:
-        say, show = self.set_status_message, self.set_progress_percentage
-        if say is None or show is None:  # not run by a worker
-            return
+    def _report(self, total: int, done: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-3)
         left = f", {(total - done) / rate / 60:,.0f} min left" if total > done > 0 else ""
-        say(f"{done / _GB:,.3f} of {total / _GB:,.3f} GB in {seconds:,.0f} s, {rate / _MB:,.1f} MB/s{left}")
-        if total:
-            show(max(0, min(100, 100 * done // total)))
+        gigabytes = f"{done / _GB:,.3f} of {total / _GB:,.3f} GB"
+        message = f"{gigabytes} in {seconds:,.0f} s, {rate / _MB:,.1f} MB/s{left}"
+        report_progress(self, message, done, total)
+
+
+_DownloadTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
 
 
 class AskServers(_DownloadTask):
@@ -168,7 +152,7 @@ class AskServers(_DownloadTask):
 class FetchSource(_DownloadTask):
     """Fetch the files of one source, here or in a Slurm job of its own."""
 
-    source: str = luigi.ChoiceParameter(choices=SOURCES, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
         """The files, as ``sources.lock`` records them."""
@@ -205,11 +189,8 @@ class FetchSource(_DownloadTask):
         return SlurmJob(
             name=f"fetch-{self.source}",
             folder=Path(self.folder) / "jobs",
-            time=dict(given.slurm_time).get(self.source, ""),
+            request=replace(slurm.request(), time=dict(given.slurm_time).get(self.source)),
             cores=dict(given.slurm_cores).get(self.source, "1"),
-            partition=slurm.partition or "",
-            account=slurm.account or "",
-            options=tuple(shlex.split(slurm.options or "")),
             before=slurm.before or "",
         )
 
@@ -217,7 +198,7 @@ class FetchSource(_DownloadTask):
 class UnpackSource(_DownloadTask):
     """Take out of archives what cannot be read in there; with ``[download] extract`` also the images."""
 
-    source: str = luigi.ChoiceParameter(choices=SOURCES, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
         """The tables or folders, none where all can be read in place."""

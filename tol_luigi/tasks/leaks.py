@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import read_json
 from tol_luigi.report.leaks import Leaks, leak_figures, leak_text
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.leaks import count_listed, count_matched
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards, all_shares
+from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.shards import CheckShards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,28 +29,27 @@ class ReportLeaks(StageTask):
         """Require the benchmarks looked at, if there are images of them, and every image accounted for."""
         settings = self.settings
         images = [self.clone(HashBenchmarks)] if settings.leak_guard.images else []
-        checks = [self.clone(CheckShards, **share) for share in all_shares(settings)]
+        checks = [self.clone(CheckShards, **share) for share in all_partitions(settings)]
         return [*images, self.clone(PredictCatalog), *checks, self.clone(WriteCatalog)]
 
     def files(self) -> list[Path]:
         """The report as JSON, and the text next to it."""
-        return [self.layout.leak_report, self.layout.leak_report.with_suffix(".txt")]
+        return ReportTarget(self.layout.leak_report).files
 
     def make(self) -> None:
         """Count, then write."""
-        leaks, path = self._leaks(), self.layout.leak_report
-        with committed(path.with_suffix(".txt")) as scratch:
-            scratch.write_text(leak_text(leaks), encoding="utf-8")
-        write_json(path, leak_figures(leaks))
+        leaks = self._leaks()
+        ReportTarget(self.layout.leak_report).write(leak_figures(leaks), leak_text(leaks))
 
     def _leaks(self) -> Leaks:
         layout, settings = self.layout, self.settings
         guarded = settings.leak_guard.images is not None
-        shares = [share for share in all_shares(settings) if guarded and share["split"] != "train_small"]
-        matched = count_matched(layout.predicted, [layout.ledger(**share) for share in shares])
+        shares = [share for share in all_partitions(settings) if guarded and share["split"] != "train_small"]
+        exclusions = read_json(layout.exclusions)
+        matched = count_matched(exclusions, [layout.ledger(**share) for share in shares])
         named = {
             name: {"images": report["images_listed"], "species": report["species_listed"]}
-            for name, report in read_json(layout.exclusions).items()
+            for name, report in exclusions.items()
         }
         shown = count_listed(read_benchmarks(layout.benchmarks)) if guarded else {}
         listed = {name: {**named.get(name, {}), **shown.get(name, {})} for name in [*named, *shown]}

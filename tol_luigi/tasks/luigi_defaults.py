@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from luigi.configuration import get_config
 
+from tol_luigi.core.exit_code import ExitCode
+
 __all__ = ["DEFAULTS", "apply"]
 
 DEFAULTS: dict[str, dict[str, str]] = {
@@ -20,19 +22,19 @@ DEFAULTS: dict[str, dict[str, str]] = {
     },
     # By itself Luigi exits with 0 after a failure.
     "retcode": {
-        "already_running": "10",
-        "missing_data": "20",
-        "not_run": "25",
-        "task_failed": "30",
-        "scheduling_error": "35",
-        "unhandled_exception": "40",
+        "already_running": str(ExitCode.ALREADY_RUNNING),
+        "missing_data": str(ExitCode.MISSING_DATA),
+        "not_run": str(ExitCode.NOT_RUN),
+        "task_failed": str(ExitCode.TASK_FAILED),
+        "scheduling_error": str(ExitCode.SCHEDULING_ERROR),
+        "unhandled_exception": str(ExitCode.UNHANDLED_EXCEPTION),
     },
 }
 """By section and key; ``luigi.cfg`` shows the same."""
 
 
 def apply() -> None:
-    """Set what the settings files leave open. Luigi imports the module before it reads any of this."""
+    """Set what the settings files leave open; Luigi reads it later, when it runs tasks."""
     config = get_config()
     for section, values in DEFAULTS.items():
         for key, value in values.items():

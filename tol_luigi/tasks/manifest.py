@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, StageTask, in_order
-from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.leaks import ReportLeaks
-from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.partition_stages import partition_stages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,14 @@ class WriteManifest(StageTask):
     """List every file of the dataset with its size, its SHA-256, and the task that made it and from what."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, its taxa checked, and a report on the benchmarks that are excluded, if there are any."""
+        """Require the catalog, its taxa checked, the report on excluded benchmarks, and what other packages make of partitions."""
         report = [self.clone(ReportLeaks)] if self.settings.keeps_out else []
-        return [self.clone(WriteCatalog), self.clone(CheckTaxa, catalog="final"), *report]
+        return [
+            self.clone(WriteCatalog),
+            self.clone(CheckTaxa),
+            *report,
+            *partition_stages(self),
+        ]
 
     def files(self) -> list[Path]:
         """The manifest, and the checksums as ``sha256sum -c`` takes them."""

@@ -10,12 +10,13 @@ from luigi.task import flatten
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
+from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import Listed
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
-from tol_luigi.store.older import strays_taken
+from tol_luigi.store.older import unlisted_taken
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
@@ -55,8 +56,26 @@ class MakeMapping(StageTask):
         return [self.layout.mapping_ledger]
 
     def reads(self) -> dict[str, Path]:
-        """The published mapping, if there is one."""
-        return self.settings.places(("published", "mapping"))
+        """The published mapping, if there is one, and the folders in which something can lie that is in no listing."""
+        beside = {f"[{source.name}] images": source.reader.unlisted_root() for source in self._beside}
+        return {**self.settings.places(("published", "mapping")), **beside}
+
+    def parts_read(self, name: str) -> list[str]:
+        """The published mapping, and the folders in which something lies that is in no listing."""
+        for source in self._beside:
+            if name == f"[{source.name}] images":
+                return folders_of(found.member.name for found in source.reader.unlisted())
+        return super().parts_read(name)
+
+    @property
+    def _beside(self) -> list[Source]:
+        """The sources that are folders; of those with labels all of it is in the listing."""
+        given = self.settings
+        return [
+            source
+            for name, source in given.sources.items()
+            if name not in given.taken and not source.plugin.listing_tables and source.reader.images.is_dir()
+        ]
 
     def more(self) -> dict[str, Any]:
         """Tell one mapping from others by what it was made from; record what could not be looked at, if there is anything."""
@@ -66,7 +85,8 @@ class MakeMapping(StageTask):
     def unread(self, receipt: Receipt) -> list[Path]:
         """Return the paths of what could not be looked at beside the listings."""
         sources = self.settings.sources
-        return [sources[source].stray_place / name for source, name in receipt.more.get("unread", ())]
+        unread = receipt.more.get("unread", ())
+        return [sources[source].reader.unlisted_root() / name for source, name in unread]
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Look at the mapping, too: at its marker, and once splits are in it at its size."""
@@ -82,8 +102,8 @@ class MakeMapping(StageTask):
         )
 
     def withdraw(self) -> None:
-        """Remove the mapping of which there is a receipt, for it is damaged; another may be that of a process at work."""
-        if self.receipt_path.exists():
+        """Remove the mapping if there is a receipt of it, or if it is of sources before a change; another process may be at it."""
+        if self.receipt_path.exists() or self.change():
             remove(self.layout.mapping)
             self.clone(MakeSplits).withdraw()
         super().withdraw()
@@ -107,26 +127,25 @@ class MakeMapping(StageTask):
         settings, layout = self.settings, self.layout
         return [
             Listed(
-                name,
-                source.columns,
-                source.spelling,
+                source,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
-                self._strays(source),
+                self._unlisted(source),
             )
             for name, source in settings.sources.items()
         ]
 
-    def _strays(self, source: Source) -> Iterator[Found]:
+    def _unlisted(self, source: Source) -> Iterator[Found]:
         older = self.settings.older
         if older is None or source.name not in self.settings.taken:
             return self._noted(source)
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
-        return strays_taken(older.layout.mapping_ledger, source.name, listings)
+        return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
 
     def _noted(self, source: Source) -> Iterator[Found]:
-        """Yield the strays of a source, and note those that cannot be looked at."""
-        for found in scan_files(self, source.strays(), source.stray_place):
+        """Yield the unlisted files of a source, and note those that cannot be looked at."""
+        reader = source.reader
+        for found in scan_files(self, reader.unlisted(), reader.unlisted_root()):
             if found.state is State.UNREADABLE:
                 self._unread.append((source.name, found.member.name))
             yield found
@@ -143,13 +162,17 @@ class MakeSplits(StageTask):
         """The mapping, with one more table filled."""
         return [self.layout.mapping]
 
+    def reads(self) -> dict[str, Path]:
+        """The published mapping, if there is one."""
+        return self.settings.places(("published", "mapping"))
+
     def make(self) -> None:
         """Fill the table."""
         given = self.settings.dataset
         with self.progress("images") as tell:
             fill_splits(
                 self.layout.mapping,
-                [(name, source.columns) for name, source in self.settings.sources.items()],
+                list(self.settings.sources.values()),
                 published=self.settings.published.mapping,
                 seed=given.seed,
                 val_percent=given.val_percent,

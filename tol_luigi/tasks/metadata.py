@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, write_json
-from tol_luigi.sources import tables
+from tol_luigi.sources import by_precedence, tables
 from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
@@ -22,15 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadNames", "MakeMetadata"]
 
-_FIRST_SIGHT = ("bioscan", "inat21", "eol", "folder")
-"""The order in which class indexes count what they meet, as in the published lookups."""
-
-
-_TABLES = (
-    ("published", "names"), ("itis", "chains"), ("resolved", "jsonl"), ("eol", "taxon_tab"), ("eol", "scraped_page_ids"),
-    ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"), ("bioscan", "metadata"),
-    ("folder", "labels"),
-)  # fmt: skip
+_TABLES = (("published", "names"), ("itis", "chains"), ("resolved", "jsonl"))
+"""The tables of names that belong to no source."""
 
 
 class MakeMetadata(StageTask):
@@ -48,7 +42,8 @@ class MakeMetadata(StageTask):
 
     def reads(self) -> dict[str, Path]:
         """The tables of names: those of all sources, as each gives common names, too."""
-        return self.settings.places(*_TABLES)
+        own = self.settings.source_tables(lambda plugin: (*plugin.name_tables, *plugin.common_name_tables))
+        return {**self.settings.places(*_TABLES), **own}
 
     def make(self) -> None:
         """Read the tables, and write a lookup for each source."""
@@ -56,33 +51,40 @@ class MakeMetadata(StageTask):
         given, common_names = self.settings, self._common_names()
         lookup = tables.load_lookup(given.itis.chains, given.resolved.jsonl)
         write_json(self.layout.common_names, common_names.entries())
-        order = [given.sources[name] for name in _FIRST_SIGHT if name in given.sources]
+        order = [given.sources[plugin.name] for plugin in by_precedence() if plugin.name in given.sources]
         with self.progress("names") as tell:
             write_names(
                 self.layout.names,
-                ((source.name, self._entries(source, lookup, common_names)) for source in order),
+                ((source, self._entries(source, lookup, common_names)) for source in order),
                 digest=given.digest,
                 progress=tell,
             )
-        problems = [*lookup.contradictions, *(line for source in order for line in source.problems)]
+        problems = [*lookup.contradictions, *(line for source in order for line in source.labeler.problems)]
         with committed(self.layout.name_problems) as scratch:
             scratch.write_text("".join(f"{line}\n" for line in problems), encoding="utf-8")
 
     def _common_names(self) -> CommonNames:
         given = self.settings
-        taxa, names = given.inat21.taxa, given.inat21.vernacular_names
-        inat = (taxa, names) if taxa and names else None
-        return tables.load_common_names(chains=given.itis.chains, inat=inat, eol=given.eol.vernacular_names)
+        others = [
+            partial(plugin.add_common_names, given.source_sections[plugin.name])
+            for plugin in by_precedence()
+            if plugin.add_common_names
+        ]
+        return tables.load_common_names(given.itis.chains, others)
 
     def _entries(self, source: Source, lookup: Lookup, common_names: CommonNames) -> Iterator[Entry]:
         published = self.settings.published.names
         if published and (path := published / lookup_name(source.name)).exists():
             return published_entries(path)
-        return source.entries(images_by_id(self.settings.mapping, source), lookup, common_names)
+        return source.labeler.entries(images_by_id(self.settings.mapping, source), lookup, common_names)
 
 
 class LoadNames(LoadTask):
-    """Copy the names to the PostgreSQL server of the settings, beside the mapping."""
+    """Copy the names to the PostgreSQL server of the settings, next to the mapping.
+
+    This is an export for others: no stage reads names there, as ``names.sqlite`` is read once, in one piece, by
+    ``PredictCatalog`` alone, where the mapping is joined row by row.
+    """
 
     stage = "names"
 

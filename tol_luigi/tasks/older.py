@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
+from tol_luigi.core.layout import Layout, record_of
 from tol_luigi.store.older import OlderFiles
-from tol_luigi.tasks.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,9 @@ PICTURES_SINCE = 1
 
 Raised to ``DATASET_FORMAT`` whenever a release makes other pictures, or tells more of them.
 """
+
+
+_NAME_ONE = "Name the folder of a dataset, <root>/<tag>"
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,15 @@ def older_at(directory: Path | None, where: str) -> Older | None:
     """
     if directory is None:
         return None
-    path = directory / "dataset.json"
+    path = record_of(directory)
     try:
         record = read_json(path)
-        size = f"{record['images.width']}x{record['images.height']}"
-        return Older(Layout(directory, size), record)
-    except (OSError, ValueError, KeyError) as error:
-        what = f"{directory} is no dataset: its dataset.json cannot be read"
-        raise SettingsError(where, what, "Name the folder of a dataset, <root>/<tag>") from error
+        layout = Layout.of_record(directory, record)
+        lacking = {"format", *(f"{name}.images" for name in record["sources"])} - record.keys()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{directory} is no dataset: its {path.name} cannot be read"
+        raise SettingsError(where, what, _NAME_ONE) from error
+    if lacking:
+        what = f"{directory} is no dataset: its {path.name} lacks {', '.join(sorted(lacking))}"
+        raise SettingsError(where, what, _NAME_ONE)
+    return Older(layout, record)

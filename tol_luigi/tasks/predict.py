@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import ExclusionError
 from tol_luigi.core.files import write_json
+from tol_luigi.core.ledger import State
 from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
@@ -13,7 +14,7 @@ from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import Guard, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
-from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
+from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class PredictCatalog(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Have ids, splits and names, and the listings, for the names of the files; to drop duplicates, the hashes."""
-        loads: list[DatasetTask] = [self.clone(LoadNames)] if self.settings.server else []
-        made = [self.clone(MakeSplits), self.clone(MakeMetadata), *loads]
+        made = [self.clone(MakeSplits), self.clone(MakeMetadata)]
         return [*made, *all_scans(self), *all_hashes(self)]
 
     def files(self) -> list[Path]:
@@ -94,10 +94,10 @@ class PredictCatalog(StageTask):
     def _refuse_useless_lists(self, guard: Guard) -> None:
         """Stop if a list matches nothing at all: then it is not the list it is meant to be."""
         given = self.settings.rare_species
-        for name, matched in guard.matched.items():
-            if not any(matched.values()) and not given.allow_no_match:
-                what = (
-                    f"none of the images and species that it lists is in the dataset ([rare_species] {name})"
-                )
+        for name in guard.lists:
+            if not given.allow_no_match and not guard.count(
+                name, State.EXCLUDED_IMAGE, State.EXCLUDED_SPECIES
+            ):
+                what = "none of the images and species that it lists is in the dataset"
                 remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
                 raise ExclusionError(getattr(given, name), what, remedy)

@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import luigi
-
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.changes import Labelled, count_changes
-from tol_luigi.tasks.base import DatasetTask, refuse
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.error_lines import refuse
+from tol_luigi.tasks.reports import ReportTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tol_luigi.tasks.layout import Layout
+    from tol_luigi.core.layout import Layout
 
 __all__ = ["RelabelShards"]
-
-
-class _ComparedTarget(luigi.LocalTarget):
-    """A comparison: there when it is of these two datasets, as they are.
-
-    Args:
-        path: The figures.
-        about: What marks the two.
-    """
-
-    def __init__(self, path: Path, about: dict[str, str]) -> None:
-        super().__init__(path)
-        self.about = about
-
-    def exists(self) -> bool:
-        """Look at the marks."""
-        path = Path(self.path)
-        return path.exists() and read_json(path)["about"] == self.about
 
 
 class RelabelShards(DatasetTask):
@@ -64,10 +44,13 @@ class RelabelShards(DatasetTask):
         """Have the dataset built, in which pictures are copied wherever they can be."""
         return self.clone(BuildCatalog)
 
-    def output(self) -> _ComparedTarget:
-        """The figures as JSON, which come into place after the text beside them."""
-        about = {"older": _mark(self.older.layout), "newer": _mark(self.layout)}
-        return _ComparedTarget(self.layout.relabel_report, about)
+    @property
+    def _about(self) -> dict[str, str]:
+        return {"older": _mark(self.older.layout), "newer": _mark(self.layout)}
+
+    def output(self) -> ReportTarget:
+        """The report, which exists if it is about these two datasets as they are."""
+        return ReportTarget(self.layout.relabel_report, about=self._about)
 
     def complete(self) -> bool:
         """Look at the comparison, and at the dataset."""
@@ -77,10 +60,7 @@ class RelabelShards(DatasetTask):
         """Compare source by source, then report."""
         changes = {source: self._changes(source) for source in self.settings.used}
         text = relabelling_text(self.older.layout.directory, self.layout.directory, changes)
-        report = self.output()
-        with committed(self.layout.relabel_report.with_suffix(".txt")) as scratch:
-            scratch.write_text(text, encoding="utf-8")
-        write_json(self.layout.relabel_report, {"about": report.about, **relabelling_figures(changes)})
+        self.output().write({"about": self._about, **relabelling_figures(changes)}, text)
         sys.stdout.write(text)
         sys.stdout.flush()
 

@@ -6,29 +6,37 @@ import contextlib
 import errno
 import hashlib
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import luigi
-import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError, TooManyBadError
-from tol_luigi.core.files import clear_disk_errors, committed, read_json, remove, scratch_beside, write_json
+from tol_luigi.core.bad_images import check_bad_count
+from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
+from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_beside, write_json
 from tol_luigi.core.ledger import State
-from tol_luigi.core.sightings import folders_of
+from tol_luigi.core.sightings import changed_within, folders_of, look, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
+from tol_luigi.dataset.explain import read_places
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.older import read_taken
-from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
+from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.unread import ReadingStage, names_out_of_reach, read_files, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
+
     from tol_luigi.core.receipts import Receipt
+
+_IMAGES = "[{}] images"
+"""What messages call the place of a source."""
 
 __all__ = [
     "DrawDemonstration",
@@ -48,9 +56,12 @@ class StoreSettings(StageTask):
         return [self.layout.record]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether the settings stored are those of this process."""
-        del receipt
-        return bool(self._stored() == self.settings.determining)
+        """Return whether the settings stored are those of this process, as they were written."""
+        return (
+            super().is_intact(receipt)
+            and self._stored() == self.settings.determining
+            and read_places(self.layout) is not None
+        )
 
     def make(self) -> None:
         """Write them, unless another process has written others first.
@@ -58,24 +69,21 @@ class StoreSettings(StageTask):
         Raises:
             SettingsError: It has.
         """
-        begun = (
-            self.receipt() is not None
-        )  # with these settings: what is stored is damaged, and may be replaced
-        write_json(self.layout.record, self.settings.determining, first_wins=not begun)
-        if self._stored() != self.settings.determining:
-            what = "another build of this dataset has begun with other settings"
-            raise SettingsError(
-                self.layout.record, what, "Choose another tag, or wait for it and use its settings"
-            )
+        if self.receipt() is None:  # which would tell that these are the settings, whatever is stored
+            write_json(self.layout.record, self.settings.determining, first_wins=True)
+            if self._stored() != self.settings.determining:
+                what = "another build of this dataset has begun with other settings"
+                raise SettingsError(
+                    self.layout.record, what, "Choose another tag, or wait for it and use its settings"
+                )
+        write_json(self.layout.record, self.settings.determining)
+        write_json(self.layout.inputs, build_inputs(self.settings).places)
 
     def withdraw(self) -> None:
         """Keep the receipt: it tells with which settings the dataset has begun."""
 
-    def _stored(self) -> Any:  # noqa: ANN401 (JSON is any)
-        try:
-            return read_json(self.layout.record)
-        except (OSError, ValueError):
-            return None
+    def _stored(self) -> dict[str, Any]:
+        return read_object(self.layout.record)
 
 
 class DrawDemonstration(DatasetTask):
@@ -142,20 +150,41 @@ class ScanPartition(ReadingStage):
         """The archive or folder, and the labels where they decide what is listed."""
         if self.source in self.settings.taken:
             return {}
-        labels = [(self.source, "labels")] if SOURCES[self.source].lists_by_labels else []
-        return {f"[{self.source}] images": self.place, **self.settings.places(*labels)}
+        tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
+        return {_IMAGES.format(self.source): self.place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
-        """The folders in which files were found."""
-        if not self.reads()[name].is_dir():
-            return [""]
-        rows = pq.read_table(self._listing, columns=["member"])
-        return folders_of(rows["member"].to_pylist())
+        """The place alone: in which folders files are is seen when they are listed."""
+        del name
+        return [""]
+
+    def _see_folders(self, listing: pa.Table, began: int) -> None:
+        """Write down what the folders look like, too, that hold the files found.
+
+        Raises:
+            ChangedError: One of them has changed since the scan began, perhaps after it was listed.
+        """
+        place = self.place
+        if self.settings.is_demonstration or not place.is_dir():
+            return
+        folders = look(place, folders_of(listing["member"].to_pylist()))
+        # Times to come are those of a wrong clock, and say nothing.
+        changed = changed_within(folders, began, time.time_ns())
+        if changed is not None:
+            raise ChangedError(place / changed, CHANGED_MEANWHILE, AGAIN)
+        seen = read_sightings(self.sightings_path)
+        seen[_IMAGES.format(self.source)] |= {part: sighting for part, sighting in folders.items() if part}
+        write_sightings(self.sightings_path, seen)
+
+    def refuse_changed(self) -> None:
+        """Raise if the source is not as it was when it was scanned, for those that have read it since."""
+        if change := self.change():
+            raise ChangedError(*change)
 
     @property
     def place(self) -> Path:
         """Return the archive or folder."""
-        return self.settings.sources[self.source].place(self.partition)
+        return self.settings.sources[self.source].reader.place(self.partition)
 
     def withdraw(self) -> None:
         """Where the source has changed, withdraw as well what other stages have read in it: its files, and those next to it."""
@@ -177,16 +206,17 @@ class ScanPartition(ReadingStage):
         if self.source in self.settings.taken:
             self._take()
             return
-        source = self.settings.sources[self.source]
+        source, began = self.settings.sources[self.source], time.time_ns()
         with self.progress("files") as tell:
             try:
-                found = scan_files(self, source.scan(self.partition), self.place)
+                found = scan_files(self, source.reader.scan(self.partition), self.place)
                 listing = collect_listing(found, source.columns, tell)
             except ArchiveError as error:
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
                 listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
-        self._refuse_too_many(count_states(listing))
+        self._check_names(count_states(listing))
+        self._see_folders(listing, began)
         write_listing(self._listing, listing)
         self.skipped = names_out_of_reach(self._listing, self.place)
 
@@ -200,18 +230,19 @@ class ScanPartition(ReadingStage):
                 shutil.copyfile(index, scratch)
         write_listing(self._listing, listing)
 
-    def _refuse_too_many(self, states: Mapping[str, int]) -> None:
+    def _check_names(self, states: Mapping[str, int]) -> None:
         """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
         unread = states.get(State.UNREADABLE, 0)
         bad = unread + sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
-        total, limit = bad + states.get("", 0), self.settings.checks.max_bad_percent
-        if bad > max(1, total * limit // 100):
-            where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
-            what = f"{bad} of {total} files have names that are not those of {self.source}"
-            what += ", or cannot be read" if unread else ""
-            raise TooManyBadError(
-                where, what, f"Name the right place, or raise [checks] max_bad_percent = {limit}"
-            )
+        what = f"files have names that are not those of {self.source}"
+        check_bad_count(
+            bad,
+            bad + states.get("", 0),
+            self.settings.checks.max_bad_percent,
+            where=f"{self.settings.sources[self.source].reader.place_setting}: {self.source}/{self.partition}",
+            what=f"{what}, or cannot be read" if unread else what,
+            remedy="Name the right place",
+        )
 
 
 class HashPartition(ReadingStage):
@@ -235,7 +266,7 @@ class HashPartition(ReadingStage):
     @property
     def place(self) -> Path:
         """Return the archive or folder."""
-        return self.settings.sources[self.source].place(self._listing)
+        return self.settings.sources[self.source].reader.place(self._listing)
 
     def make(self) -> None:
         """Read every file that can be an image."""
@@ -249,6 +280,7 @@ class HashPartition(ReadingStage):
                 if isinstance(content, OSError):
                     skipped.append(members[place].name)
                 tell(len(hashes))
+            self.requires().refuse_changed()
         self.skipped = skipped
         write_digests(self.layout.digests(self.source, self.partition), positions, hashes)
 

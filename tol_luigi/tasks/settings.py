@@ -6,54 +6,39 @@ import functools
 import hashlib
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.images import ImageSpec, encoder
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
+from tol_luigi.core.registry import FAULTS
+from tol_luigi.core.setting_kinds import Place
 from tol_luigi.sources import SOURCES, benchmarks
-from tol_luigi.sources.bioscan import Bioscan
-from tol_luigi.sources.eol import Eol
-from tol_luigi.sources.folder import Folder
-from tol_luigi.sources.inat21 import INat21
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.download_settings import use_downloads
-from tol_luigi.tasks.layout import Layout
 from tol_luigi.tasks.older import Older, older_at
-from tol_luigi.tasks.parameters import Place
-from tol_luigi.tasks.settings_files import checked_section, find_origins, refuse_unknown, where_set
+from tol_luigi.tasks.setting_names import with_setting
+from tol_luigi.tasks.settings_files import find_origins, read_sections, refuse_unknown, where_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    import luigi
-
+    from tol_luigi.core.plugin import SourcePlugin
+    from tol_luigi.core.sections import Section, Setting, SourceSection
     from tol_luigi.core.source import Source
+    from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
-__all__ = ["DATASET_FORMAT", "Settings", "settings"]
+__all__ = ["DATASET_FORMAT", "Settings", "name_setting", "settings"]
 
 DATASET_FORMAT = 1
 """Raised by one whenever a release writes other bytes from the same inputs and settings."""
-
-_NOT_DETERMINING = {
-    ("dataset", "root"), ("dataset", "tag"), ("dataset", "sources"), ("dataset", "reuse"), ("dataset", "database"),
-    ("rare_species", "allow_no_match"),
-}  # fmt: skip
-"""Keys that do not change a byte of the dataset."""
-
-_SECTIONS_NOT_DETERMINING = {"checks", "cluster", "slurm", "download"}
-"""Sections of such keys, but for one of ``checks``."""
-
-_COMMON_NAMES = {
-    ("eol", "vernacular_names"), ("inat21", "taxa"), ("inat21", "vernacular_names"),
-}  # fmt: skip
-"""Keys that every source gets common names from."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +46,7 @@ class Settings:
     """All settings of a run, checked, with absolute paths.
 
     Attributes:
+        source_sections: The sections of all sources, used or not, by their names.
         directory: The dataset's folder, ``<root>/<tag>``.
         used: The names of the sources to build from, in the order of the catalogs.
         is_demonstration: Whether no source was configured, so that the drawn ones are used.
@@ -68,23 +54,20 @@ class Settings:
         taken: The names of the sources whose listings are taken from it, too, as no images are named.
     """
 
-    dataset: sections.dataset
-    eol: sections.eol
-    inat21: sections.inat21
-    bioscan: sections.bioscan
-    folder: sections.folder
-    itis: sections.itis
-    resolved: sections.resolved
-    rare_species: sections.rare_species
-    leak_guard: sections.leak_guard
-    names: sections.names
-    published: sections.published
-    images: sections.images
-    shards: sections.shards
-    checks: sections.checks
-    cluster: sections.cluster
-    slurm: sections.slurm
-    download: sections.download
+    dataset: sections.DatasetSection
+    itis: sections.ItisSection
+    resolved: sections.ResolvedSection
+    rare_species: sections.RareSpeciesSection
+    leak_guard: sections.LeakGuardSection
+    names: sections.NamesSection
+    published: sections.PublishedSection
+    images: sections.ImagesSection
+    shards: sections.ShardsSection
+    checks: sections.ChecksSection
+    cluster: ClusterSection
+    slurm: SlurmSection
+    download: DownloadSection
+    source_sections: Mapping[str, SourceSection]
     directory: Path
     used: tuple[str, ...]
     is_demonstration: bool
@@ -103,6 +86,9 @@ class Settings:
             truncated=given.truncated,
             exif=given.exif,
             max_pixels=given.max_pixels,
+            max_memory_mib=given.max_memory_mib,
+            transparency=given.transparency,
+            high_bit_depth=given.high_bit_depth,
             hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
         )
 
@@ -131,13 +117,13 @@ class Settings:
             "format": DATASET_FORMAT,
             "encoder": encoder(self.image_spec),
             "sources": list(self.used),
-            "checks.unreadable_archive": self.checks.unreadable_archive,
         }
         for section in sections.SECTIONS:
-            name = section.get_task_family()
-            for key, parameter in section.get_params():
-                if self._determines(name, key):
-                    content[f"{name}.{key}"] = self._fingerprint(parameter, getattr(getattr(self, name), key))
+            name = section.section
+            for key, given in section.settings().items():
+                value = getattr(self.section(name), key)
+                if self._determines(name, key) and (given.is_recorded or value != given.default):
+                    content[f"{name}.{key}"] = self._fingerprint(given, value)
         if self.leak_guard.images:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
         if self.older:
@@ -147,16 +133,16 @@ class Settings:
         return content
 
     def _determines(self, section: str, key: str) -> bool:
-        """Tell whether a key can change a byte: of a source that is not used, only its tables of common names can."""
+        """Return whether a key can change a byte: of a source that is not used, only its tables of common names can."""
         if section in SOURCES and section not in self.used:
-            return (section, key) in _COMMON_NAMES
+            return key in SOURCES[section].common_name_tables
         if section == "leak_guard" and not self.leak_guard.images:
             return False
-        return section not in _SECTIONS_NOT_DETERMINING and (section, key) not in _NOT_DETERMINING
+        return type(self.section(section)).settings()[key].determines
 
-    def _fingerprint(self, parameter: luigi.Parameter, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
-        if not isinstance(parameter, Place) or value is None:
-            return value
+    def _fingerprint(self, given: Setting, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
+        if not isinstance(given.kind, Place) or value is None:
+            return list(value) if isinstance(value, tuple) else value  # as JSON has it
         if self.is_demonstration:
             return "drawn"
         return f"{value.stat().st_size} bytes" if value.is_file() else "given"
@@ -167,22 +153,29 @@ class Settings:
         return {name: self._source(name) for name in self.used}
 
     def _source(self, name: str) -> Source:
-        given, index = getattr(self, name), self.layout.index(name)
+        given = self.source_sections[name]
         images = self.older.layout.directory if self.older and name in self.taken else given.images
-        match name:
-            case "eol":
-                return Eol(images, given.taxon_tab, given.scraped_page_ids, given.media_manifests)
-            case "inat21":
-                return INat21(images, given.partitions, index)
-            case "bioscan":
-                return Bioscan(images, given.partitions, given.metadata, index)
-            case _:
-                return Folder(images, given.labels, given.name, given.partitions, index)
+        if images is None:  # a source is used if its images are named
+            raise SettingsError(f"[{name}] images", "empty", "Name the images")
+        return SOURCES[name].open(given, images, self.layout.index(name))
+
+    def section(self, name: str) -> Section:
+        """Return a section by its name."""
+        found: Section = self.source_sections[name] if name in SOURCES else getattr(self, name)
+        return found
 
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
-        """Return the files and folders that keys, as (section, key), name, by what messages call them; without empty ones."""
-        found = {f"[{section}] {key}": getattr(getattr(self, section), key) for section, key in keys}
+        """Return the files and folders that keys, as (section, key), name, by what messages call them; if they count here."""
+        found = {
+            f"[{section}] {key}": getattr(self.section(section), key)
+            for section, key in keys
+            if self._determines(section, key)
+        }
         return {name: place for name, place in found.items() if place is not None}
+
+    def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
+        """Return the tables that some keys of all sources name; see :meth:`places`."""
+        return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Name the partitions of a source, also of one that is still to be drawn."""
@@ -211,7 +204,8 @@ class Settings:
         }
         for name in self.used:
             if name not in self.taken:
-                places[name] = self.sources[name].partitions(), self.sources[name].listings()
+                reader = self.sources[name].reader
+                places[name] = reader.partitions(), reader.listings()
         return places
 
     @functools.cached_property
@@ -226,6 +220,21 @@ class Settings:
         url = self.dataset.database
         return Server(url, schema_name(self.directory)) if url else None
 
+    def name_setting(self, error: TolError) -> TolError:
+        """Return an error with the section and key of the setting that names its server, file or folder, if one does."""
+        if error.where == self.dataset.database:  # which is shown without a password, as it may have none
+            return type(error)(f"[dataset] database = {error.where}", error.what, error.remedy)
+        if self.is_demonstration:
+            return error
+        places = {
+            f"[{section.section}] {key}": place
+            for section in sections.SECTIONS
+            for key, given in section.settings().items()
+            if isinstance(given.kind, Place) and given.kind.kind != "new"
+            if (place := getattr(self.section(section.section), key)) is not None
+        }
+        return with_setting(error, places, self.directory)
+
     @property
     def mapping(self) -> Path | Server:
         """Where the mapping is read from."""
@@ -234,7 +243,7 @@ class Settings:
     @property
     def layout(self) -> Layout:
         """The paths of the dataset."""
-        return Layout(self.directory, f"{self.images.width}x{self.images.height}")
+        return Layout.of(self.directory, self.images.width, self.images.height)
 
 
 @functools.cache
@@ -244,9 +253,11 @@ def settings() -> Settings:
     Raises:
         SettingsError: Something is wrong; the message names file, section, key, value and what is allowed.
     """
+    if FAULTS:
+        raise FAULTS[0]
     origins = find_origins()
     refuse_unknown(origins)
-    made = {section.get_task_family(): checked_section(section, origins) for section in sections.SECTIONS}
+    made = read_sections(origins)
     use_downloads(made, origins)
     given = made["dataset"]
     directory = given.root / given.tag
@@ -257,13 +268,27 @@ def settings() -> Settings:
     if is_demonstration:
         used = _use_demonstration(made, directory)
     else:
-        _require_companions(made, used, origins)
+        _require_tables(made, used, origins)
     settled = Settings(
-        **made, directory=directory, used=used, is_demonstration=is_demonstration, older=older, taken=taken
+        **{name: section for name, section in made.items() if name not in SOURCES},
+        source_sections={name: made[name] for name in SOURCES},
+        directory=directory,
+        used=used,
+        is_demonstration=is_demonstration,
+        older=older,
+        taken=taken,
     )
-    _refuse_undriven(settled, origins)
-    _refuse_unlike(settled, origins)
-    return _consistent(settled, origins)
+    try:
+        _refuse_undriven(settled, origins)
+        _refuse_unlike(settled, origins)
+        return _consistent(settled, origins)
+    except TolError as error:
+        raise settled.name_setting(error) from error
+
+
+def name_setting(error: TolError) -> TolError:
+    """Return an error with the section and key that can fix it, if the settings have been read and name its file."""
+    return settings().name_setting(error) if settings.cache_info().currsize else error
 
 
 def _taken(made: Mapping[str, Any], older: Older | None, origins: Origins) -> tuple[str, ...]:
@@ -273,7 +298,7 @@ def _taken(made: Mapping[str, Any], older: Older | None, origins: Origins) -> tu
     without = [name for name in SOURCES if name in made["dataset"].sources and not made[name].images]
     taken = tuple(name for name in without if older.has(name))
     for name in taken:
-        if SOURCES[name].lists_by_labels:
+        if SOURCES[name].listing_tables:
             what = f"empty, and what is listed of {name} depends on its labels"
             remedy = f"Set [{name}] images, or leave {name} out of [dataset] sources"
             raise SettingsError(where_set(name, "images", origins, ""), what, remedy)
@@ -305,23 +330,20 @@ def _refuse_unlike(made: Settings, origins: Origins) -> None:
             )
 
 
-def _use_demonstration(made: Mapping[str, Any], directory: Path) -> tuple[str, ...]:
+def _use_demonstration(made: dict[str, Any], directory: Path) -> tuple[str, ...]:
     """Point the settings at the drawn sources, which need not be drawn yet."""
     for name, values in demonstration.settings(directory / demonstration.FOLDER).items():
-        for key, parameter in type(made[name]).get_params():
-            if key in values:
-                setattr(made[name], key, parameter.parse(values[key]))
+        known = made[name].settings()
+        made[name] = replace(
+            made[name], **{key: known[key].kind.parse(value) for key, value in values.items()}
+        )
     return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
 
 
-_COMPANIONS = {"eol": "taxon_tab", "bioscan": "metadata", "folder": "labels"}
-"""What a source cannot be named without."""
-
-
-def _require_companions(made: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
+def _require_tables(made: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
     for name in used:
-        key = _COMPANIONS.get(name)
-        named_elsewhere = made["published"].names is not None and name != "folder"
+        key = SOURCES[name].required_table
+        named_elsewhere = made["published"].names is not None and SOURCES[name].is_published
         if key and getattr(made[name], key) is None and not named_elsewhere:
             where = where_set(name, key, origins, "")
             raise SettingsError(

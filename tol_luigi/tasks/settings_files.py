@@ -6,25 +6,34 @@ import configparser
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from luigi.cmdline_parser import CmdlineParser
 from luigi.configuration import LuigiConfigParser, get_config
 from luigi.task_register import Register
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.sections import Section
+from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.settings_syntax import CFG_ONLY, line_of, read_settings_file
 from tol_luigi.tasks import sections
-from tol_luigi.tasks.parameters import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import luigi
-
     Origins = Mapping[tuple[str, str], Path]
     """By section and key, the file that sets it."""
 
-__all__ = ["absolute_place", "checked_section", "find_origins", "refuse_unknown", "where_set"]
+__all__ = [
+    "absolute_place",
+    "find_origins",
+    "read_section",
+    "read_sections",
+    "refuse_unknown",
+    "where_set",
+]
+
+S = TypeVar("S", bound=Section)
 
 _LUIGI_SECTIONS = {
     "azureblob", "batch_notifier", "core", "cors", "elasticsearch", "email", "execution_summary",
@@ -37,39 +46,52 @@ _LUIGI_SECTIONS = {
 
 def _files() -> list[Path]:
     """List the settings files that Luigi reads, the last of which wins."""
+    if not isinstance(get_config(), LuigiConfigParser):
+        raise SettingsError("LUIGI_CONFIG_PARSER", CFG_ONLY, "Unset it")
+    paths = [Path(path) for path in LuigiConfigParser._config_paths]  # noqa: SLF001 (luigi tells its files nowhere else)
     named = os.environ.get("LUIGI_CONFIG_PATH")
     if named and not Path(named).is_file():
-        what = "there is no such file"
+        what = "there is no such file" if not Path(named).exists() else "it is not a file"
         raise SettingsError(
             f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it"
         )
-    if not isinstance(get_config(), LuigiConfigParser):
-        what = "settings are read from .cfg files only"
-        raise SettingsError("LUIGI_CONFIG_PARSER", what, "Unset it")
-    paths = (Path(path) for path in LuigiConfigParser._config_paths)  # noqa: SLF001 (luigi tells its files nowhere else)
-    return [path for path in paths if path.is_file()]
+    if named and Path(named) not in paths:
+        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", CFG_ONLY, "Name a file that ends in .cfg")
+    return [
+        path for path in paths if path.exists()
+    ]  # Luigi passes over folders, and files that it may not read
 
 
 def find_origins() -> dict[tuple[str, str], Path]:
-    """Find the settings file that each (section, key) comes from."""
+    """Return the settings file that each (section, key) comes from.
+
+    Raises:
+        SettingsError: A file cannot be read, its syntax is wrong, or a value refers to something that does not exist.
+    """
     origins: dict[tuple[str, str], Path] = {}
     for path in _files():
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
-        except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise SettingsError(path, f"cannot be read ({reason})", "Mend that line") from error
+        parser = read_settings_file(path)
         for section in parser.sections():
             origins.update({(section, key): path for key in ["", *parser.options(section)]})
+    for (section, key), path in origins.items():
+        if key:
+            _check_references(section, key, path)
     return origins
+
+
+def _check_references(section: str, key: str, path: Path) -> None:
+    """Raise an error if a value refers to a key or an environment variable that does not exist."""
+    try:
+        get_config().get(section, key, None)
+    except configparser.InterpolationError as error:
+        where = f"{path}: line {line_of(path, section, key)}: [{section}] {key}"
+        remedy = "Correct the reference, or write % as %%"
+        raise SettingsError(where, error.message, remedy) from error
 
 
 def refuse_unknown(origins: Origins) -> None:
     """Refuse sections nobody reads, and keys our sections do not have."""
-    ours = {
-        section.get_task_family(): [key for key, _ in section.get_params()] for section in sections.SECTIONS
-    }
+    ours = {section.section: list(section.settings()) for section in sections.SECTIONS}
     luigis = _LUIGI_SECTIONS | set(Register.task_names())
     for (section, key), path in origins.items():
         if section in ours:
@@ -87,33 +109,42 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
     return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
 
 
-def checked_section(section: type[luigi.Config], origins: Origins, *, there: bool = True) -> Any:  # noqa: ANN401 (a section of any kind)
-    """Check the keys of a section one by one, then give the section with its paths made absolute.
+def read_section(section: type[S], origins: Origins, *, must_exist: bool = True) -> S:
+    """Return a section as it is set, with its paths made absolute.
 
     Args:
         section: The section.
         origins: By section and key, the file that sets it.
-        there: Whether the files that it names have to be there already.
+        must_exist: Whether the files that it names must exist already.
+
+    Raises:
+        SettingsError: A value is not allowed, or a file does not exist.
     """
-    name = section.get_task_family()
-    for key, parameter in section.get_params():
-        raw = _raw(name, key)
+    values: dict[str, Any] = {}
+    for key, given in section.settings().items():
+        raw, value = _raw(section.section, key), given.default
         if raw is not None:
-            where = where_set(name, key, origins, parameter.shown(raw))
             try:
-                parameter.parse(raw)
+                value = given.kind.parse(raw)
             except ValueError as error:
-                raise SettingsError(where, "not allowed", f"Give {parameter.allowed}") from error
-    made = section()
-    for key, parameter in section.get_params():
-        value = getattr(made, key)
-        if isinstance(parameter, Place) and value is not None:
-            path = absolute_place(value, name, key, origins)
-            setattr(made, key, path)
-            if there and not parameter.fits(path):
-                where = where_set(name, key, origins, str(value))
-                raise SettingsError(where, f"{path} is missing", f"Give {parameter.allowed}")
-    return made
+                where = where_set(section.section, key, origins, given.kind.shown(raw))
+                raise SettingsError(where, "not allowed", f"Give {given.kind.allowed}") from error
+        if isinstance(given.kind, Place) and value is not None:
+            path = absolute_place(value, section.section, key, origins)
+            if (must_exist or given.kind.kind == "new") and (fault := given.kind.fault(path)):
+                where = where_set(section.section, key, origins, str(value))
+                raise SettingsError(where, fault, f"Give {given.kind.allowed}")
+            value = path
+        values[key] = value
+    return section(**values)
+
+
+def read_sections(origins: Origins, *, must_exist: bool = True) -> dict[str, Any]:
+    """Return every section as it is set, by its name; see :func:`read_section`."""
+    return {
+        section.section: read_section(section, origins, must_exist=must_exist)
+        for section in sections.SECTIONS
+    }
 
 
 def _command_line(section: str, key: str) -> str | None:
@@ -126,13 +157,7 @@ def _raw(section: str, key: str) -> str | None:
     given = _command_line(section, key)
     if given is not None:
         return str(given)
-    try:
-        value = get_config().get(section, key, None)
-    except configparser.InterpolationError as error:
-        where = f"[{section}] {key}"
-        raise SettingsError(
-            where, " ".join(str(error).split()), "Mend the reference, or write % as %%"
-        ) from error
+    value = get_config().get(section, key, None)
     return None if value is None else str(value)
 
 

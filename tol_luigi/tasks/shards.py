@@ -9,68 +9,52 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import luigi
-
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
-from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import Share, number
-from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_files
+from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
-from tol_luigi.core.splits import SPLITS
-from tol_luigi.sources import SOURCES
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
 from tol_luigi.store.older import taken_contents
 from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.matches import CheckMatches
+from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
-from tol_luigi.tasks.taxa import CheckTaxa
+from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.unread import ReadingStage, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import luigi
+
     from tol_luigi.core.packing import Content, Lost, Outcome
     from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
-    from tol_luigi.tasks.layout import Layout
-    from tol_luigi.tasks.settings import Settings
 
 __all__ = [
     "CheckShards",
     "PlanShards",
-    "ShareTask",
     "WriteShards",
-    "all_shares",
-    "collect_bad_shards",
-    "list_bad_shards",
-    "remove_unplanned",
 ]
-
-
-def all_shares(settings: Settings) -> list[dict[str, str]]:
-    """List split, source and partition of everything that writes shards, in the order of the shard numbers."""
-    return [
-        {"split": split, "source": source, "partition": partition}
-        for split in SPLITS
-        for source in settings.used
-        for partition in settings.partitions(source)
-    ]
 
 
 class PlanShards(StageTask):
     """Settle which shard numbers each (split, source, partition) writes."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have the work list, and its taxa found good."""
-        return [self.clone(PredictCatalog), self.clone(CheckTaxa, catalog="predicted")]
+        """Require the work list, its taxa checked, and that its images match their names."""
+        return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa), self.clone(CheckMatches)]
 
     def files(self) -> list[Path]:
         """The plan, as JSON."""
@@ -80,26 +64,13 @@ class PlanShards(StageTask):
         """Count the samples, and number the shards."""
         counts = count_samples(self.layout.predicted)
         shares = [
-            (share["split"], share["source"], share["partition"]) for share in all_shares(self.settings)
+            (share["split"], share["source"], share["partition"]) for share in all_partitions(self.settings)
         ]
         plan = number([(*share, counts.get(share, 0)) for share in shares], self.settings.shards.max_samples)
         write_json(self.layout.plan, [asdict(share) for share in plan])
 
 
-class ShareTask(DatasetTask):
-    """A stage that works on one (split, source, partition)."""
-
-    split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
-    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
-    partition: str = luigi.Parameter(description="the partition's name")
-
-    @property
-    def about(self) -> tuple[str, str, str]:
-        """Split, source and partition, as paths are asked for."""
-        return self.split, self.source, self.partition
-
-
-class WriteShards(ShareTask, ReadingStage):
+class WriteShards(PartitionTask, ReadingStage):
     """Write the shards of one partition of a split; those of train_small are copied out of those of train.
 
     Where a receipt says that they were written from the same work list, only shards that are missing are written.
@@ -110,15 +81,17 @@ class WriteShards(ShareTask, ReadingStage):
         stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
         if self.split == "train_small":
             return [*stages, self.clone(CheckShards, split="train")]
-        listing = self.settings.listing_of(self.source, self.partition)
         if self.settings.leak_guard.images:
             stages.append(self.clone(HashBenchmarks))
-        return [*stages, self.clone(ScanPartition, partition=listing)]
+        return [*stages, self._scan()]
+
+    def _scan(self) -> ScanPartition:
+        return self.clone(ScanPartition, partition=self.settings.listing_of(self.source, self.partition))
 
     @property
     def receipt_path(self) -> Path:
         """Where the receipt is: it comes into place after the shards and their ledger."""
-        return self.layout.receipt(*self.about)
+        return self.layout.receipt(*self.work_unit)
 
     def shards(self, receipt: Receipt | None = None) -> list[Shard]:
         """Return what a receipt, or the one that is there, says of the shards; nothing if there is none."""
@@ -129,7 +102,7 @@ class WriteShards(ShareTask, ReadingStage):
     def place(self) -> Path:
         """Return the archive or folder that the images are read from."""
         listing = self.settings.listing_of(self.source, self.partition)
-        return self.settings.sources[self.source].place(listing)
+        return self.settings.sources[self.source].reader.place(listing)
 
     @property
     def folder(self) -> Path:
@@ -141,15 +114,26 @@ class WriteShards(ShareTask, ReadingStage):
         forget_what_is_complete()
         if self.complete():  # another process has been quicker
             return
-        remove(self.layout.verdict(*self.about))
+        remove(self.layout.verdict(*self.work_unit))
+        inputs = self.inputs()
         share, work = self._share(), self._work()
-        notes = {"version": __version__, "work": self._work_digest(work)}
+        notes = {"version": __version__, "work": self._work_digest(work, inputs)}
         with rescanned_if_changed(self, self.source, self.partition):
-            if not self._restored(share, work, notes["work"]):
-                self._write(share, work, notes)
+            if not self._restored(share, work, notes["work"], inputs):
+                self._write(share, work, notes, inputs)
         forget_what_is_complete()
 
-    def _write(self, share: Share, work: WorkList | CopyList, notes: dict[str, str]) -> None:
+    def doubt(self) -> None:
+        """Have the work list compared with what the shards were written from; what is copied out of others is copied again."""
+        receipt = self.receipt()
+        if receipt is None or self.split == "train_small":
+            super().doubt()
+        else:
+            replace(receipt, inputs={}).write(self.receipt_path)
+
+    def _write(
+        self, share: Share, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+    ) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
         with self.progress("images", share.samples) as tell:
@@ -160,16 +144,19 @@ class WriteShards(ShareTask, ReadingStage):
                 shards, outcomes = self._packed(work, paths, tell)
                 files = zip(work.members, outcomes, strict=True)
                 self.skipped = [member.name for member, outcome in files if outcome.is_unread]
+                self._scan().refuse_changed()
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
-        write_ledger(layout.ledger(*self.about), work.ledger(outcomes, share.numbers), schema)
-        self.receipt_of(share, shards, notes).write(self.receipt_path)
+        write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
+        self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
-    def receipt_of(self, share: Share, shards: list[Shard], notes: dict[str, str]) -> Receipt:
+    def receipt_of(
+        self, share: Share, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+    ) -> Receipt:
         """Return the receipt of shards, with their ledger, as they are."""
         directory = self.layout.directory
         folder = self.folder.relative_to(directory).as_posix()
         files = {f"{folder}/{shard.name}": FileRecord(shard.size, shard.sha256) for shard in shards}
-        files |= record_files(directory, [self.layout.ledger(*self.about)])
+        files |= record_files(directory, [self.layout.ledger(*self.work_unit)])
         more = {
             "split": self.split,
             "source": self.source,
@@ -179,7 +166,7 @@ class WriteShards(ShareTask, ReadingStage):
             "shards": [asdict(shard) for shard in shards],
             **self.more(),
         }
-        return Receipt(self.label, self.settings.digest, self.inputs(), files, more, notes)
+        return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
     def _share(self) -> Share:
         about = {"split": self.split, "source": self.source, "partition": self.partition}
@@ -190,19 +177,19 @@ class WriteShards(ShareTask, ReadingStage):
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share, work: WorkList | CopyList, digest: str) -> bool:
+    def _restored(self, share: Share, work: WorkList | CopyList, digest: str, inputs: dict[str, str]) -> bool:
         """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
 
         Returns:
             Whether they are there. If not, everything has to be written.
         """
-        receipt, ledger = self.receipt(), self.layout.ledger(*self.about)
+        receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         planned = [self.layout.shard(self.split, number).name for number in share.numbers]
         if (
             receipt is None
             or receipt.notes.get("work") != digest
             or planned != [shard.name for shard in self.shards(receipt)]
-            or not receipt.files[ledger.relative_to(self.layout.directory).as_posix()].has_size(ledger)
+            or not self._is_ledger_whole(receipt)
         ):
             return False
         if self.has_become_readable(receipt):
@@ -219,16 +206,21 @@ class WriteShards(ShareTask, ReadingStage):
             if self.split == "train_small":
                 self._refuse_damaged_train()
             elif self.settings.checks.changed_sources == "stop":
-                where = f"{self.settings.sources[self.source].images}: {self.source}/{self.partition}"
+                where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
                 raise ChangedError(
                     where, f"has changed since it was read, or cannot be read ({error})"
                 ) from error
             # From here on shards are replaced of which the receipt would not be true.
             remove(self.receipt_path)
             return False
-        if receipt.inputs != self.inputs():
-            replace(receipt, inputs=self.inputs()).write(self.receipt_path)
+        if receipt.inputs != inputs:
+            replace(receipt, inputs=inputs).write(self.receipt_path)
         return True
+
+    def _is_ledger_whole(self, receipt: Receipt) -> bool:
+        ledger = self.layout.ledger(*self.work_unit)
+        record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
+        return record.has_size(ledger) and record_file(ledger) == record
 
     def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
         if isinstance(work, CopyList):
@@ -247,10 +239,14 @@ class WriteShards(ShareTask, ReadingStage):
             what = "it is copied from, and its checksum is not that of the receipt"
             raise ShardError(damaged, what, "Run the same command again: it is checked first then")
 
-    def _work_digest(self, work: WorkList | CopyList) -> str:
+    def _work_digest(self, work: WorkList | CopyList, inputs: dict[str, str]) -> str:
         """Return the digest of all that the shards are made of: the work list stands for what it was read from."""
-        read = tuple(stage.__name__ for stage in (PlanShards, PredictCatalog, ScanPartition))
-        others = {label: made for label, made in self.inputs().items() if not label.startswith(read)}
+        read = {
+            task.label
+            for task in self.rests_on()
+            if isinstance(task, (PlanShards, PredictCatalog, ScanPartition))
+        }
+        others = {label: made for label, made in inputs.items() if label not in read}
         return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
 
     def _work(self) -> WorkList | CopyList:
@@ -258,7 +254,7 @@ class WriteShards(ShareTask, ReadingStage):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        return work_list(self.layout.predicted, listing, *self.about)
+        return work_list(self.layout.predicted, listing, *self.work_unit)
 
     def _copy_list(self) -> CopyList:
         layout = self.layout
@@ -301,7 +297,7 @@ class WriteShards(ShareTask, ReadingStage):
             members = [work.members[place] for place in places]
             return read_files(self, self.source, self.partition, members, is_required=is_required)
         because = f", as {damaged[0]} is not what its receipt says" if damaged else ""
-        where = f"{source.images}: {self.source}/{self.partition}"
+        where = f"{source.reader.images}: {self.source}/{self.partition}"
         what = f"{len(places)} of {len(work.members)} images have no picture there{because}"
         raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
 
@@ -313,7 +309,7 @@ class WriteShards(ShareTask, ReadingStage):
             work.samples,
             self._contents(work),
             paths,
-            where=f"{source.images}: {self.source}/{self.partition}",
+            where=f"{source.reader.images}: {self.source}/{self.partition}",
             spec=given.image_spec,
             seed=given.dataset.seed,
             shuffled=given.shards.order == "shuffled",
@@ -329,7 +325,7 @@ class WriteShards(ShareTask, ReadingStage):
         return Benchmarks(read_benchmarks(self.layout.benchmarks), guard.distance)
 
 
-class CheckShards(ShareTask, StageTask):
+class CheckShards(PartitionTask, StageTask):
     """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
 
     def requires(self) -> list[DatasetTask]:
@@ -344,7 +340,11 @@ class CheckShards(ShareTask, StageTask):
     @property
     def receipt_path(self) -> Path:
         """Where the receipt is: it is the verdict."""
-        return self.layout.verdict(*self.about)
+        return self.layout.verdict(*self.work_unit)
+
+    def answers_for(self) -> dict[Path, FileRecord]:
+        """Return the files that were checked."""
+        return self.clone(WriteShards).answers_for()
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether the verdict is good."""
@@ -355,61 +355,39 @@ class CheckShards(ShareTask, StageTask):
         forget_what_is_complete()
         if self.complete():  # another process has been quicker
             return
-        findings = self._check()
+        inputs, findings = self._check()
         if findings and self.settings.checks.repair:
-            findings = self._repaired({Path(finding["shard"]) for finding in findings})
-        self.write_verdict(findings)
+            inputs, findings = self._repaired({Path(finding["shard"]) for finding in findings}, inputs)
+        self.write_verdict(findings, inputs)
         forget_what_is_complete()
         if findings:
-            collect_bad_shards(self.layout, all_shares(self.settings))
+            collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
 
-    def write_verdict(self, findings: list[dict[str, str]]) -> None:
-        """Write the verdict on the shards that are there."""
-        inputs = self.inputs()
+    def write_verdict(self, findings: list[dict[str, str]], inputs: dict[str, str]) -> None:
+        """Write the verdict on the shards that these inputs stand for."""
         # What was found good counts as something else where other shards were.
         more = {"findings": findings, "about": inputs}
         Receipt(self.label, self.settings.digest, inputs, {}, more).write(self.receipt_path)
 
-    def _repaired(self, damaged: set[Path]) -> list[dict[str, str]]:
+    def _repaired(
+        self, damaged: set[Path], before: dict[str, str]
+    ) -> tuple[dict[str, str], list[dict[str, str]]]:
         """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
-        before = self.inputs()
         remove(self.receipt_path)
         for path in damaged:
             remove(path)
         self.clone(WriteShards).run()
         return self._check({path.name for path in damaged} if self.inputs() == before else None)
 
-    def _check(self, names: set[str] | None = None) -> list[dict[str, str]]:
-        """Check the shards of these names, or all."""
-        layout = self.layout
+    def _check(self, names: set[str] | None = None) -> tuple[dict[str, str], list[dict[str, str]]]:
+        """Check the shards of these names, or all; return what stands for them, too."""
+        layout, inputs = self.layout, self.inputs()
         written = self.clone(WriteShards).shards()
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
-        ids = ids_by_shard(layout.ledger(*self.about))
+        ids = ids_by_shard(layout.ledger(*self.work_unit))
         with self.progress("shards", len(shards)) as tell:
-            return check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
-
-
-def remove_unplanned(layout: Layout, tasks: list[WriteShards]) -> None:
-    """Remove the shards that no receipt names, such as those of a plan before this one that had more of them."""
-    named = {task.folder / shard.name for task in tasks for shard in task.shards()}
-    for split in SPLITS:
-        for path in sorted(layout.shard(split, 0).parent.glob("shard-[0-9]*.tar")):
-            if path not in named:
-                remove(path)
-
-
-def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
-    """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
-    verdicts = [verdict for share in shares if (verdict := read_receipt(layout.verdict(**share)))]
-    list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more["findings"]])
-
-
-def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:
-    """Write the list of the shards that findings are about."""
-    bad = dict.fromkeys(finding["shard"] for finding in findings)
-    with committed(layout.bad_shards) as scratch:
-        scratch.write_text("".join(f"{shard}\n" for shard in bad), encoding="utf-8")
+            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)

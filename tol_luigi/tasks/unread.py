@@ -100,7 +100,7 @@ def scan_files(task: DatasetTask, found: Iterable[Found], place: Path) -> Iterat
 def read_files(
     task: DatasetTask, source: str, partition: str, members: Sequence[Member], *, is_required: bool = False
 ) -> Iterator[tuple[int, FileContent]]:
-    """Read files as ``Source.read`` does, and stop at one that cannot be read, or report that such files are skipped.
+    """Read files as ``Reader.read`` does, and stop at one that cannot be read, or report that such files are skipped.
 
     Args:
         task: The task that reads.
@@ -113,10 +113,11 @@ def read_files(
         SourceError: A file cannot be read just now, and may not be skipped.
     """
     given = task.settings
-    place = given.sources[source].place(given.listing_of(source, partition))
+    reader = given.sources[source].reader
+    place = reader.place(given.listing_of(source, partition))
     must_stop = is_required or given.checks.unreadable_file == "stop"
     skipped: list[str] = []
-    for position, content in given.sources[source].read(partition, members):
+    for position, content in reader.read(partition, members):
         if isinstance(content, OSError):
             path, what = place / members[position].name, f"cannot be read: {content.strerror}"
             if must_stop:

@@ -15,24 +15,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import luigi
 
 from tol_luigi.core.errors import ShardError, SourceError
-from tol_luigi.core.files import committed, read_json, remove, write_json
-from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt, record_file
+from tol_luigi.core.files import read_json, read_object, remove, write_json
+from tol_luigi.core.receipts import FileRecord, Receipt, record_file
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
 from tol_luigi.store.worklists import foretold, work_list
-from tol_luigi.tasks.base import DatasetTask, forget_what_is_complete
+from tol_luigi.tasks.bad_shards import list_bad_shards
+from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.manifest import WriteManifest
-from tol_luigi.tasks.shards import ShareTask, all_shares, list_bad_shards
+from tol_luigi.tasks.partitions import PartitionTask, all_partitions
+from tol_luigi.tasks.reports import JsonTarget, ReportTarget
+from tol_luigi.tasks.shards import CheckShards, WriteShards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tol_luigi.store.worklists import Foretold
-    from tol_luigi.tasks.base import StageTask
+    from tol_luigi.store.worklists import Foretold, WorkList
 
 __all__ = ["VerifyDataset", "VerifyShards"]
 
@@ -44,6 +46,11 @@ _REPAIRED = "-repaired"
 """What the mark of a verification after a repair ends with."""
 
 _REPAIR = "VerifyDataset --repair makes again what can be made"
+
+_RESTORE = "Put it back as it was; or, if it is to stay, touch its folder or archive and build with [checks] changed_sources = rebuild"
+
+_OF_SOURCE = "source"
+"""The key that tells findings about the files of a source, whose name it has, from those about the dataset's own."""
 
 
 class _BegunParameter(luigi.Parameter):
@@ -61,29 +68,7 @@ class _BegunParameter(luigi.Parameter):
         return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(3)}"
 
 
-class _FoundTarget(luigi.LocalTarget):
-    """What a verification has found: there when it is that of this verification.
-
-    Args:
-        path: The file.
-        begun: The verification.
-        good: Whether it counts only where nothing was found.
-    """
-
-    def __init__(self, path: Path, begun: str, *, good: bool = False) -> None:
-        super().__init__(path)
-        self.begun, self.good = begun, good
-
-    def exists(self) -> bool:
-        """Look for the mark of the verification."""
-        path = Path(self.path)
-        if not path.exists():
-            return False
-        found = read_json(path)
-        return bool(found["begun"] == self.begun) and not (self.good and found["findings"])
-
-
-class VerifyShards(ShareTask):
+class VerifyShards(PartitionTask):
     """Verify the shards of one partition of a split, and withdraw the verdict on them where something is wrong."""
 
     level: str = luigi.ChoiceParameter(
@@ -94,12 +79,12 @@ class VerifyShards(ShareTask):
     )
     begun: str = _BegunParameter(description="tells this verification from others")
 
-    def output(self) -> _FoundTarget:
+    def output(self) -> JsonTarget:
         """The findings, which take the place of those of an earlier verification."""
         # What was found first is asked for again once everything has been verified after a repair.
         when = f"{self.level}{_REPAIRED}" if self.begun.endswith(_REPAIRED) else self.level
         folder = self.layout.shards / "verification" / when / self.split / self.source
-        return _FoundTarget(folder / f"{self.partition}.json", self.begun)
+        return JsonTarget(folder / f"{self.partition}.json", begun=self.begun)
 
     def run(self) -> None:
         """Verify; where something is wrong, let CheckShards look again; then say what."""
@@ -108,8 +93,10 @@ class VerifyShards(ShareTask):
             shards, findings = self._verified()
         except ShardError as error:  # receipt, ledger or catalog: nothing to compare the shards with
             findings = [{"shard": error.where, "what": error.what}]
-        if findings:
-            remove(self.layout.verdict(*self.about))
+        if any(_OF_SOURCE not in finding for finding in findings):
+            remove(self.layout.verdict(*self.work_unit))
+        else:
+            findings += _without_receipt(self.clone(CheckShards))
         found = {
             "begun": self.begun,
             "names": [shard.name for shard in shards],
@@ -117,13 +104,13 @@ class VerifyShards(ShareTask):
             "bytes": sum(shard.size for shard in shards),
             "findings": findings,
         }
-        write_json(Path(self.output().path), found)
+        write_json(self.output().file, found)
 
     def _verified(self) -> tuple[list[Shard], list[dict[str, str]]]:
         layout, level = self.layout, Level(self.level)
-        receipt, ledger = layout.receipt(*self.about), layout.ledger(*self.about)
+        receipt, ledger = layout.receipt(*self.work_unit), layout.ledger(*self.work_unit)
         folder = layout.shard(self.split, 0).parent
-        written = _readable(receipt, _receipt)
+        written = _readable(receipt, self._receipt)
         said = written.more
         shards = _readable(receipt, lambda _: [Shard(**shard) for shard in said["shards"]])
         whole = written.files[ledger.relative_to(layout.directory).as_posix()]
@@ -143,17 +130,29 @@ class VerifyShards(ShareTask):
             findings += self._files_changed()
         return shards, findings
 
+    def _receipt(self, path: Path) -> Receipt:
+        """Read the receipt of the shards.
+
+        Raises:
+            ValueError: It is damaged, or that of something else.
+        """
+        path.read_bytes()
+        receipt = self.clone(WriteShards).receipt()
+        if receipt is None:
+            raise ValueError("it is damaged")
+        return receipt
+
     def _files_changed(self) -> list[dict[str, str]]:
         """Compare the files that samples were made of with what the ledger tells of them, by name and SHA-256."""
         layout, source = self.layout, self.settings.sources[self.source]
-        ledger = read_ledger(layout.ledger(*self.about), ["id", "name", "sha256"]).to_pylist()
+        ledger = read_ledger(layout.ledger(*self.work_unit), ["id", "name", "sha256"]).to_pylist()
         known = {row["id"]: (row["name"], row["sha256"]) for row in ledger if row["sha256"]}
-        listing = layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        work = work_list(layout.predicted, listing, *self.about).only(set(known))
+        listing = self.settings.listing_of(self.source, self.partition)
         findings = []
         try:
-            for place, content in source.read(self.partition, work.members):
-                image, name = work.samples[place].id, work.members[place].name
+            work, place = self._work(listing).only(set(known)), source.reader.place(listing)
+            for index, content in source.reader.read(self.partition, work.members):
+                image, name = work.samples[index].id, work.members[index].name
                 found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
                 if known[image] != (name, found):
                     what = f"it is not what {image} was made of: {known[image][0]}, SHA-256 {known[image][1]}"
@@ -161,21 +160,31 @@ class VerifyShards(ShareTask):
                         what = (
                             f"it cannot be read ({content.strerror}), so {image} cannot be compared with it"
                         )
-                    findings.append(
-                        {
-                            "shard": f"{source.place(self.settings.listing_of(self.source, self.partition))}: {name}",
-                            "what": what,
-                        }
-                    )
+                    findings.append({"shard": f"{place}: {name}", "what": what, _OF_SOURCE: self.source})
         except SourceError as error:
-            findings.append({"shard": error.where, "what": error.what})
+            findings.append({"shard": error.where, "what": error.what, _OF_SOURCE: self.source})
+        except ShardError:  # listing or predicted catalog is damaged, which ``VerifyDataset`` reports
+            return []
         return findings
+
+    def _work(self, listing: str) -> WorkList:
+        """Read where the files of the samples are."""
+        predicted, path = self.layout.predicted, self.layout.listing(self.source, listing)
+        return _readable(path, lambda path: work_list(predicted, path, *self.work_unit))
 
     def _expected(self) -> Foretold | None:
         """Read what the predicted catalog says of the partition; None if it is damaged, which ``VerifyDataset`` reports."""
         with contextlib.suppress(ShardError):
-            return _readable(self.layout.predicted, lambda path: foretold(path, *self.about))
+            return _readable(self.layout.predicted, lambda path: foretold(path, *self.work_unit))
         return None
+
+
+def _without_receipt(stage: StageTask) -> list[dict[str, str]]:
+    """Return a finding if a stage has no receipt that counts."""
+    if stage.receipt() is not None:
+        return []
+    what = "its receipt is damaged" if stage.receipt_path.exists() else "its receipt is missing"
+    return [{"shard": str(stage.receipt_path), "what": what}]
 
 
 def _damage(path: Path, record: FileRecord, *, is_read: bool) -> str:
@@ -201,19 +210,6 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
     except (OSError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error
-
-
-def _receipt(path: Path) -> Receipt:
-    """Read a receipt.
-
-    Raises:
-        ValueError: It is damaged.
-    """
-    path.read_bytes()
-    receipt = read_receipt(path)
-    if receipt is None:
-        raise ValueError("it is damaged")
-    return receipt
 
 
 def _strangers(ledger: Path, expected: Foretold) -> list[dict[str, str]]:
@@ -258,15 +254,16 @@ class VerifyDataset(DatasetTask):
         """Have every partition of every split verified."""
         if not self._is_there():
             return []
-        return [self.clone(VerifyShards, **share) for share in all_shares(self.settings)]
+        return [self.clone(VerifyShards, **share) for share in all_partitions(self.settings)]
 
     def _is_there(self) -> bool:
         """Return whether there is a dataset, be it damaged."""
         return self.layout.record.exists() or self.layout.manifest.exists()
 
-    def output(self) -> _FoundTarget:
-        """The report as JSON, which comes into place after the text beside it; there where nothing is wrong."""
-        return _FoundTarget(self.layout.shards / "verification-report.json", self.begun, good=True)
+    def output(self) -> ReportTarget:
+        """The report, which exists if it is that of this verification and nothing is wrong."""
+        path = self.layout.shards / "verification-report.json"
+        return ReportTarget(path, begun=self.begun, findings=[])
 
     def run(self) -> Iterator[DatasetTask]:
         """Put the findings together, report them, and fail if there are any, unless they can be repaired."""
@@ -274,23 +271,27 @@ class VerifyDataset(DatasetTask):
         if not self._is_there():
             raise ShardError(layout.directory, "there is no dataset", "Build it first: BuildCatalog")
         made = self.verification()
-        if made.findings and self.repair:
-            self._remove(made.findings)
+        if self.repair and (own := [finding for finding in made.findings if _OF_SOURCE not in finding]):
+            self._remove(own)
             yield self.clone(BuildCatalog)
             again = VerifyDataset(level=self.level, begun=f"{self.begun}{_REPAIRED}")
             yield again
             made = replace(again.verification(), begun=self.begun)
-        list_bad_shards(layout, [finding for finding in made.findings if finding["shard"].endswith(".tar")])
-        report = Path(self.output().path)
-        with committed(report.with_suffix(".txt")) as scratch:
-            scratch.write_text(verification_text(made), encoding="utf-8")
-        write_json(report, verification_figures(made))
+        list_bad_shards(layout, [finding for finding in made.findings if self._is_of_shard(finding)])
+        report = self.output()
+        report.write(verification_figures(made), verification_text(made))
         sys.stdout.write(verification_text(made, closing=True))
         sys.stdout.flush()
         if made.findings:
             first, count = made.findings[0], len(made.findings)
-            remedy = f"See {report.with_suffix('.txt')}. {_REPAIR}"
+            remedy = f"See {report.text_file}. {_RESTORE if _OF_SOURCE in first else _REPAIR}"
             raise ShardError(first["shard"], f"{first['what']} ({count} findings)", remedy)
+
+    def _is_of_shard(self, finding: dict[str, str]) -> bool:
+        """Return whether a finding is about a shard of the dataset, not about another file, or a tar of a source."""
+        path = Path(finding["shard"])
+        folders = {self.layout.shard(split, 0).parent for split in SPLITS}
+        return path.parent in folders and path.suffix == ".tar"
 
     def verification(self) -> Verification:
         """Put together what was found, in the shards and in all other files."""
@@ -298,7 +299,7 @@ class VerifyDataset(DatasetTask):
         findings: list[dict[str, str]] = []
         named: dict[str, list[str]] = {split: [] for split in SPLITS}
         for task in self.requires():
-            found.append(read_json(Path(task.output().path)))
+            found.append(read_json(task.output().file))
             findings += found[-1]["findings"]
             named[task.split] += found[-1]["names"]
         findings += self._files_damaged()
@@ -317,22 +318,19 @@ class VerifyDataset(DatasetTask):
         )
 
     def _stages(self) -> list[StageTask]:
-        """List the stages whose files are verified here.
-
-        Shards have their own tasks, and verdicts that are missing or damaged are given again by the next build.
-        """
+        """List the stages, each after those that it requires."""
         manifest = self.clone(WriteManifest)
-        return [stage for stage in (*manifest.stages(), manifest) if not isinstance(stage, ShareTask)]
+        return [*manifest.stages(), manifest]
 
     def _files_damaged(self) -> list[dict[str, str]]:
-        """Compare the files of every stage with its receipt."""
+        """Compare the files of every stage with its receipt, but for those that have tasks of their own."""
         findings = []
         for stage in self._stages():
-            if (receipt := stage.receipt()) is None:
-                what = "its receipt is damaged" if stage.receipt_path.exists() else "its receipt is missing"
-                findings.append({"shard": str(stage.receipt_path), "what": what})
+            if isinstance(stage, (WriteShards, CheckShards)):
                 continue
-            for name, record in receipt.files.items():
+            findings += _without_receipt(stage)
+            receipt = stage.receipt()
+            for name, record in (receipt.files if receipt else {}).items():
                 path = self.layout.directory / name
                 if path == self.layout.bad_shards and path.exists():
                     continue  # a verification writes it as well
@@ -343,11 +341,20 @@ class VerifyDataset(DatasetTask):
     def _remove(self, findings: Sequence[dict[str, str]]) -> None:
         """Remove the files that are wrong, once: this task runs again when they have been made."""
         mark = self.layout.shards / "verification" / "repair.json"
-        if mark.exists() and read_json(mark)["begun"] == self.begun:
+        if read_object(mark).get("begun") == self.begun:
             return
-        for finding in findings:
-            path = Path(finding["shard"])
-            if path.is_relative_to(self.layout.directory) and path != self.layout.record:
-                remove(path)
+        wrong = [Path(finding["shard"]) for finding in findings]
+        self._doubt({path for path in wrong if path.is_file()})
+        for path in wrong:
+            remove(path)
         forget_what_is_complete()
         write_json(mark, {"begun": self.begun, "removed": sorted({finding["shard"] for finding in findings})})
+
+    def _doubt(self, wrong: set[Path]) -> None:
+        """Have made again what may have been made from files that are wrong, whenever they came to be so."""
+        for stage in self._stages():
+            before = [task.answers_for() for task in stage.rests_on() if isinstance(task, StageTask)]
+            read = wrong & set[Path]().union(*before)
+            # Of shards it is the ledgers that stages are made from, but for the samples of train_small.
+            if any(path.suffix != ".tar" or isinstance(stage, WriteShards) for path in read):
+                stage.doubt()

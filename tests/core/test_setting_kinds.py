@@ -1,27 +1,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.tasks.parameters import Address, Choice, Flag, Limit, Names, Place, Setting, Text, Whole
+from tol_luigi.core.setting_kinds import (
+    Address,
+    Choice,
+    Encoding,
+    Flag,
+    Kind,
+    Limit,
+    Names,
+    Place,
+    Text,
+    Whole,
+    Words,
+)
 from tol_luigi.tasks.sections import SECTIONS
 
-WHOLE = Whole(5, 0, 100, "percent")
-LIMIT = Limit("kingdoms")
-TEXT = Text("dev", "the tag")
-CHOICE = Choice("exact", ("exact", "scaled"), "how")
-FLAG = Flag(default=True, description="whether")
-NAMES = Names(("eol", "bioscan", "inat21"), "the sources")
-ADDRESS = Address("a server")
-PLACE = Place("either", "a place")
+if TYPE_CHECKING:
+    from tol_luigi.core.sections import Setting
+
+WHOLE = Whole(0, 100)
+LIMIT = Limit()
+TEXT = Text()
+CHOICE = Choice("exact", "scaled")
+FLAG = Flag()
+NAMES = Names(("eol", "bioscan", "inat21"))
+ADDRESS = Address()
+PLACE = Place("either")
+ENCODING = Encoding()
+WORDS = Words()
 
 
 @pytest.mark.parametrize(
-    ("setting", "raw", "value"),
+    ("kind", "raw", "value"),
     [
         pytest.param(WHOLE, "0", 0, id="the lowest number"),
         pytest.param(WHOLE, "100", 100, id="the highest number"),
@@ -33,21 +50,26 @@ PLACE = Place("either", "a place")
         pytest.param(FLAG, "False", False, id="false, however it is written"),
         pytest.param(NAMES, "inat21, eol", ("inat21", "eol"), id="names with a blank"),
         pytest.param(NAMES, "eol,", ("eol",), id="a comma too many"),
+        pytest.param(NAMES, "", ("eol", "bioscan", "inat21"), id="nothing is all"),
         pytest.param(ADDRESS, "", None, id="no server"),
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
         pytest.param(PLACE, "", None, id="no place"),
+        pytest.param(ENCODING, "latin-1", "iso8859-1", id="an encoding by another name"),
+        pytest.param(ENCODING, "UTF-16", "utf-16", id="an encoding in capitals"),
+        pytest.param(WORDS, "", None, id="no words"),
+        pytest.param(WORDS, "NA, ?,,NA, not known ", ("NA", "?", "not known"), id="words, one of them twice"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),
     ],
 )
-def test_what_is_allowed(setting: Setting, raw: str, value: Any) -> None:
-    assert setting.parse(raw) == value
-    assert type(setting.parse(raw)) is type(value)
+def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
+    assert kind.parse(raw) == value
+    assert type(kind.parse(raw)) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("setting", "raw"),
+    ("kind", "raw"),
     [
         pytest.param(WHOLE, "-1", id="below the lowest"),
         pytest.param(WHOLE, "101", id="above the highest"),
@@ -65,6 +87,9 @@ def test_what_is_allowed(setting: Setting, raw: str, value: Any) -> None:
         pytest.param(TEXT, "a\n", id="a line end"),
         pytest.param(CHOICE, "Exact", id="a word written otherwise"),
         pytest.param(CHOICE, "", id="no word"),
+        pytest.param(ENCODING, "utf-99", id="an unknown encoding"),
+        pytest.param(ENCODING, "hex", id="an encoding of bytes"),
+        pytest.param(ENCODING, "", id="no encoding"),
         pytest.param(FLAG, "yes", id="yes is not true"),
         pytest.param(FLAG, "1", id="one is not true"),
         pytest.param(FLAG, "", id="neither true nor false"),
@@ -74,16 +99,16 @@ def test_what_is_allowed(setting: Setting, raw: str, value: Any) -> None:
         pytest.param(ADDRESS, "postgresql://host/db?password=secret", id="a password behind it"),
         pytest.param(NAMES, "eol,gbif", id="an unknown name"),
         pytest.param(NAMES, "eol bioscan", id="no comma between names"),
-        pytest.param(NAMES, "", id="no name"),
+        pytest.param(NAMES, ",", id="no name"),
     ],
 )
-def test_what_is_refused(setting: Setting, raw: str) -> None:
+def test_what_is_refused(kind: Kind, raw: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (the message is made by the caller, from what is allowed)
-        setting.parse(raw)
+        kind.parse(raw)
 
 
 @pytest.mark.parametrize(
-    ("setting", "values"),
+    ("kind", "values"),
     [
         pytest.param(WHOLE, st.integers(0, 100), id="numbers"),
         pytest.param(LIMIT, st.none() | st.integers(0), id="limits"),
@@ -96,48 +121,57 @@ def test_what_is_refused(setting: Setting, raw: str) -> None:
 )
 @given(data=st.data())
 def test_what_is_written_is_read_back(
-    setting: Setting, values: st.SearchStrategy[Any], data: st.DataObject
+    kind: Kind, values: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
     value = data.draw(values)
-    assert setting.parse(setting.serialize(value)) == value
+    assert kind.parse(kind.serialize(value)) == value
 
 
 @pytest.mark.parametrize(
-    ("kind", "fitting"),
+    ("form", "fitting"),
     [
         pytest.param("file", {"a.csv"}, id="a file has to be a file"),
         pytest.param("folder", {"images"}, id="a folder has to be a folder"),
         pytest.param("either", {"a.csv", "images"}, id="either has to exist"),
-        pytest.param("new", {"a.csv", "images", "absent"}, id="a new one need not exist"),
+        pytest.param("new", {"images", "absent"}, id="a new one need not exist"),
     ],
 )
-def test_fits(tmp_path: Path, kind: str, fitting: set[str]) -> None:
+def test_fits(tmp_path: Path, form: str, fitting: set[str]) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "a.csv").touch()
-    place = Place(kind, "a place")
+    place = Place(form)
 
-    assert {name for name in ("a.csv", "images", "absent") if place.fits(tmp_path / name)} == fitting
+    assert {name for name in ("a.csv", "images", "absent") if not place.fault(tmp_path / name)} == fitting
 
 
 @pytest.mark.parametrize(
-    ("setting", "allowed"),
+    ("kind", "allowed"),
     [
         (WHOLE, "a whole number from 0 to 100"),
         (LIMIT, "a whole number from 0, or nothing for no limit"),
         (CHOICE, "exact or scaled"),
         (FLAG, "true or false"),
-        (NAMES, "some of eol, bioscan, inat21, with commas between them"),
+        (NAMES, "some of eol, bioscan, inat21, with commas between them, or nothing for all"),
         (PLACE, "a file or folder that exists"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_the_description_says_what_is_allowed(setting: Setting, allowed: str) -> None:
-    assert setting.description.endswith(f"; {allowed}")
+def test_messages_say_what_is_allowed(kind: Kind, allowed: str) -> None:
+    assert kind.allowed == allowed
 
 
-def test_every_default_is_allowed() -> None:
-    for section in SECTIONS:
-        made = section()
-        for key, parameter in section.get_params():
-            value = getattr(made, key)
-            assert parameter.parse(parameter.serialize(value)) == value, f"{section.__name__}.{key}"
+SETTINGS = [
+    pytest.param(setting, id=f"{section.section}.{key}")
+    for section in SECTIONS
+    for key, setting in section.settings().items()
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_default_is_allowed(setting: Setting) -> None:
+    assert setting.kind.parse(setting.kind.serialize(setting.default)) == setting.default
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_description_says_what_is_allowed(setting: Setting) -> None:
+    assert setting.description.endswith(f"; {setting.kind.allowed}")

@@ -1,120 +1,122 @@
-"""Kinds of settings: Luigi parameters that check what they are given, and say what is allowed."""
+"""Kinds of settings: what a text in a settings file means, and what is allowed."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import luigi
-
 __all__ = [
     "Address",
+    "AnyText",
     "Choice",
+    "Encoding",
     "Flag",
     "Formed",
+    "Kind",
     "Limit",
     "Names",
     "Numbers",
     "Pairs",
     "Place",
-    "Setting",
     "Text",
     "Whole",
+    "Words",
 ]
 
 
-class Setting(luigi.Parameter):
-    """A setting.
+class Kind:
+    """A kind of setting.
 
     Attributes:
-        allowed: What may stand there, as the end of a sentence.
+        allowed: The texts that are allowed, as the end of a sentence.
     """
 
     allowed = "any text"
 
-    def __init__(self, default: Any, description: str) -> None:  # noqa: ANN401
-        super().__init__(default=default, description=f"{description}; {self.allowed}")
-
-    def parse(self, raw: str) -> Any:  # noqa: ANN401
-        """Read the text of a settings file.
+    def parse(self, raw: str) -> Any:  # noqa: ANN401 (a value of any kind)
+        """Return the value of a text.
 
         Raises:
             ValueError: The text is not allowed.
         """
-        return raw
+        raise NotImplementedError
+
+    def serialize(self, value: Any) -> str:  # noqa: ANN401 (as above)
+        """Return the text that :meth:`parse` reads as a value."""
+        return str(value)
 
     def shown(self, raw: str) -> str:
-        """Write a text that is not allowed as messages may show it."""
+        """Return a text that is not allowed as messages may show it."""
         return raw
 
 
-class Text(Setting):
+class AnyText(Kind):
+    """Any text."""
+
+    def parse(self, raw: str) -> str:
+        """Return the text."""
+        return raw
+
+
+class Text(Kind):
     """Some text that can be part of a file name."""
 
     allowed = "letters, digits, '.', '_' and '-', beginning with a letter or digit"
 
     def parse(self, raw: str) -> str:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         if not raw or not raw[0].isalnum() or not all(sign.isalnum() or sign in "._-" for sign in raw):
             raise ValueError(raw)
         return raw
 
 
-class Formed(Setting):
+class Formed(Kind):
     """Text of a certain form, or None where the setting is empty.
 
     Args:
-        description: What it is for.
         form: A regular expression for the whole text.
         allowed: The form in words.
-        default: As in the settings file.
     """
 
-    def __init__(
-        self, description: str, form: str = "(?s).*", allowed: str = "any text", default: str | None = None
-    ) -> None:
+    def __init__(self, form: str = "(?s).*", allowed: str = "any text") -> None:
         self.form, self.allowed = form, f"{allowed}, or nothing"
-        super().__init__(default, description)
 
     def parse(self, raw: str) -> str | None:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         if not re.fullmatch(self.form, raw) and raw:
             raise ValueError(raw)
         return raw or None
 
     def serialize(self, value: str | None) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return value or ""
 
 
-class Whole(Setting):
+class Whole(Kind):
     """A whole number within bounds."""
 
-    def __init__(self, default: int, low: int, high: int, description: str) -> None:
+    def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
         self.allowed = f"a whole number from {low} to {high}"
-        super().__init__(default, description)
 
     def parse(self, raw: str) -> int:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         value = int(raw)
         if not self.low <= value <= self.high:
             raise ValueError(raw)
         return value
 
 
-class Limit(Setting):
+class Limit(Kind):
     """The largest count accepted, or None for no limit."""
 
     allowed = "a whole number from 0, or nothing for no limit"
 
-    def __init__(self, description: str) -> None:
-        super().__init__(None, description)
-
     def parse(self, raw: str) -> int | None:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         if not raw:
             return None
         value = int(raw)
@@ -123,51 +125,75 @@ class Limit(Setting):
         return value
 
     def serialize(self, value: int | None) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return "" if value is None else str(value)
 
 
-class Choice(Setting):
+class Choice(Kind):
     """One of a few words."""
 
-    def __init__(self, default: str, words: tuple[str, ...], description: str) -> None:
+    def __init__(self, *words: str) -> None:
         self.words = words
         self.allowed = " or ".join(words)
-        super().__init__(default, description)
 
     def parse(self, raw: str) -> str:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         if raw not in self.words:
             raise ValueError(raw)
         return raw
 
 
-class Flag(Setting):
+class Encoding(Kind):
+    """The name of a text encoding."""
+
+    allowed = "a text encoding that Python knows, such as utf-8, utf-16, cp1252 or latin-1"
+
+    def parse(self, raw: str) -> str:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        try:
+            "".encode(raw)
+            return codecs.lookup(raw).name
+        except LookupError as error:  # also if it is no encoding of text, such as hex
+            raise ValueError(raw) from error
+
+
+class Words(Kind):
+    """Any texts, with commas between them, or None."""
+
+    allowed = "any texts, with commas between them, or nothing"
+
+    def parse(self, raw: str) -> tuple[str, ...] | None:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        return tuple(dict.fromkeys(filter(None, (word.strip() for word in raw.split(","))))) or None
+
+    def serialize(self, value: tuple[str, ...] | None) -> str:
+        """Return the text that :meth:`parse` reads as a value."""
+        return ",".join(value or ())
+
+
+class Flag(Kind):
     """True or false."""
 
     allowed = "true or false"
 
     def parse(self, raw: str) -> bool:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         if raw.lower() not in {"true", "false"}:
             raise ValueError(raw)
         return raw.lower() == "true"
 
     def serialize(self, value: bool) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return str(value).lower()
 
 
-class Address(Setting):
+class Address(Kind):
     """The address of a PostgreSQL server and of a database there, or None; never with a password."""
 
     allowed = "postgresql://user@host:port/database, with no password in it"
 
-    def __init__(self, description: str) -> None:
-        super().__init__(None, description)
-
     def parse(self, raw: str) -> str | None:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         address = urlsplit(raw)
         secret = address.password is not None or "password" in address.query
         if raw and (address.scheme != "postgresql" or secret):
@@ -175,41 +201,42 @@ class Address(Setting):
         return raw or None
 
     def serialize(self, value: str | None) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return value or ""
 
     def shown(self, raw: str) -> str:
-        """Leave out what may be a password."""
+        """Return no part of the text, as it may hold a password."""
         return "..." if raw else raw
 
 
-class Names(Setting):
-    """Some of a set of names, with commas between them."""
+class Names(Kind):
+    """Some of a set of names, with commas between them; all of them where the setting is empty."""
 
-    def __init__(self, names: tuple[str, ...], description: str) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        self.allowed = f"some of {', '.join(names)}, with commas between them"
-        super().__init__(names, description)
+        self.allowed = f"some of {', '.join(names)}, with commas between them, or nothing for all"
 
     def parse(self, raw: str) -> tuple[str, ...]:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        if not raw.strip():
+            return self.names
         given = tuple(name.strip() for name in raw.split(",") if name.strip())
         if not given or set(given) - set(self.names):
             raise ValueError(raw)
         return given
 
     def serialize(self, value: tuple[str, ...]) -> str:
-        """Write what :meth:`parse` reads."""
-        return ",".join(value)
+        """Return the text that :meth:`parse` reads as a value."""
+        return "" if value == self.names else ",".join(value)
 
 
-class Numbers(Setting):
+class Numbers(Kind):
     """A set of whole numbers above zero, in order."""
 
     allowed = "numbers from 1 to 999 and ranges of them, such as 1-3,7"
 
     def parse(self, raw: str) -> tuple[int, ...]:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         numbers: set[int] = set()
         for item in raw.split(","):
             low, _, high = item.partition("-")
@@ -219,11 +246,11 @@ class Numbers(Setting):
         return tuple(sorted(numbers))
 
     def serialize(self, value: tuple[int, ...]) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return ",".join(map(str, value))
 
 
-class Pairs(Setting):
+class Pairs(Kind):
     """Texts by name.
 
     Attributes:
@@ -231,21 +258,13 @@ class Pairs(Setting):
         names: The names there are, none where any will do.
     """
 
-    def __init__(
-        self,
-        default: tuple[tuple[str, str], ...],
-        description: str,
-        value_pattern: str,
-        allowed: str,
-        names: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, value_pattern: str, allowed: str, names: tuple[str, ...] = ()) -> None:
         self.value_pattern = value_pattern
         self.names = names
         self.allowed = allowed
-        super().__init__(default, description)
 
     def parse(self, raw: str) -> tuple[tuple[str, str], ...]:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         found = {}
         for item in filter(None, (item.strip() for item in raw.split(","))):
             name, _, value = (part.strip() for part in item.partition("="))
@@ -256,11 +275,11 @@ class Pairs(Setting):
         return tuple(found.items())
 
     def serialize(self, value: tuple[tuple[str, str], ...]) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return ",".join(f"{name}={text}" for name, text in value)
 
 
-class Place(Setting):
+class Place(Kind):
     """A file or folder, or None where the setting is empty.
 
     A relative path counts from the folder of the settings file that names it.
@@ -269,7 +288,7 @@ class Place(Setting):
         kind: ``file``, ``folder``, ``either`` (it has to exist) or ``new`` (it may not exist yet).
     """
 
-    def __init__(self, kind: str, description: str, default: Path | None = None) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
         self.allowed = {
             "file": "a file that exists",
@@ -277,17 +296,21 @@ class Place(Setting):
             "either": "a file or folder that exists",
             "new": "a folder, made where it is missing",
         }[kind]
-        super().__init__(default, description)
 
     def parse(self, raw: str) -> Path | None:
-        """See :meth:`Setting.parse`."""
+        """Return the value of a text; raise ValueError if it is not allowed."""
         return Path(raw).expanduser() if raw else None
 
     def serialize(self, value: Path | None) -> str:
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads as a value."""
         return "" if value is None else str(value)
 
-    def fits(self, path: Path) -> bool:
-        """Tell whether the path is what the setting asks for."""
-        checks = {"file": path.is_file, "folder": path.is_dir, "either": path.exists, "new": lambda: True}
-        return checks[self.kind]()
+    def fault(self, path: Path) -> str:
+        """Return why a path is not what the setting asks for, "" if it is."""
+        if self.kind == "new":
+            existing = next(place for place in (path, *path.parents) if place.exists())
+            return "" if existing.is_dir() else f"{existing} is not a folder"
+        if not path.exists():
+            return f"{path} is missing"
+        fits = {"file": path.is_file, "folder": path.is_dir, "either": path.exists}[self.kind]()
+        return "" if fits else f"{path} is not a {self.kind}"

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
+from typing import TYPE_CHECKING, Any, Self
 
 from tol_luigi.core.shards import shard_name
 
-__all__ = ["Layout"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Layout", "record_of"]
+
+
+def record_of(directory: Path) -> Path:
+    """Return the path of the settings of a dataset, which is the same for images of all sizes."""
+    return directory / "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -22,10 +31,24 @@ class Layout:
     directory: Path
     size: str
 
+    @classmethod
+    def of(cls, directory: Path, width: int, height: int) -> Self:
+        """Return the paths of a dataset with images of a size in pixels."""
+        return cls(directory, f"{width}x{height}")
+
+    @classmethod
+    def of_record(cls, directory: Path, record: Mapping[str, Any]) -> Self:
+        """Return the paths of a dataset whose ``dataset.json`` has been read.
+
+        Raises:
+            KeyError: It lacks the size of the images.
+        """
+        return cls.of(directory, record["images.width"], record["images.height"])
+
     @property
     def record(self) -> Path:
         """The settings it was built with."""
-        return self.directory / "dataset.json"
+        return record_of(self.directory)
 
     @property
     def manifest(self) -> Path:
@@ -46,6 +69,11 @@ class Layout:
         """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
         *folders, name = (family, *values)
         return self.directory.joinpath("sightings", *folders, f"{name}.json")
+
+    @property
+    def inputs(self) -> Path:
+        """The places of the files and folders that the dataset was built from; no part of the dataset."""
+        return self.directory / "sightings" / "inputs.json"
 
     @property
     def mapping(self) -> Path:
@@ -124,6 +152,11 @@ class Layout:
         return self.directory / f"taxa-report-{which}.json"
 
     @property
+    def matches_report(self) -> Path:
+        """How many images of each source match the table that names them; the text is next to it."""
+        return self.directory / "matches-report.json"
+
+    @property
     def relabel_report(self) -> Path:
         """The figures on what has changed from an older dataset; the text lies beside it."""
         return self.directory / "relabel-report.json"
@@ -136,6 +169,10 @@ class Layout:
     def shard(self, split: str, number: int) -> Path:
         """Give the path of a shard."""
         return self.shards / split / shard_name(number)
+
+    def receipts(self, split: str) -> list[Path]:
+        """Return the paths of the receipts of a split that exist, in order."""
+        return sorted((self.shards / "records" / split).glob("*/*.receipt.json"))
 
     def receipt(self, split: str, source: str, partition: str) -> Path:
         """Give the path of what was written, shard by shard."""
@@ -152,6 +189,10 @@ class Layout:
     def _about(self, split: str, source: str, partition: str, what: str) -> Path:
         # In one step, as a look at a whole dataset asks for thousands of them, and each step makes a path.
         return self.directory.joinpath(self.size, "records", split, source, f"{partition}.{what}")
+
+    def table(self, stage: str, split: str, source: str, partition: str) -> Path:
+        """Return the path of the table that a stage makes of a partition."""
+        return self.shards.joinpath("tables", stage, split, source, f"{partition}.parquet")
 
     @property
     def bad_shards(self) -> Path:

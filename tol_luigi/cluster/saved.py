@@ -1,0 +1,206 @@
+"""The state of luigid as a JSON file: reading it runs nothing, whoever wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from luigi.scheduler import OrderedSet, RetryPolicy, Task, Worker
+from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, SUSPENDED, UNKNOWN
+
+from tol_luigi.cluster.run import require_own
+from tol_luigi.core.files import committed, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+__all__ = ["TASK_FIELDS", "WORKER_FIELDS", "State", "read", "write"]
+
+State = tuple[dict[str, Task], dict[str, Worker], dict[str, dict[str, Any]]]
+"""Tasks and workers by id, and the batchers of each worker: what Luigi keeps."""
+
+_Thing = TypeVar("_Thing", Task, Worker)
+_FORMAT = 1
+_NOTHING: tuple[type, ...] = (type(None),)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What JSON an attribute is saved as, and how the attribute is made of it.
+
+    Attributes:
+        types: What the JSON may be.
+        items: If it is a list, what its items must be.
+        make: Makes the attribute.
+    """
+
+    types: tuple[type, ...]
+    items: tuple[type, ...] = (object,)
+    make: Callable[[Any], Any] = lambda value: value
+
+    def read(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
+        """Return the attribute.
+
+        Raises:
+            ValueError: The JSON is not what it must be.
+        """
+        is_right = isinstance(value, self.types)
+        if is_right and isinstance(value, list):
+            is_right = all(isinstance(item, self.items) for item in value)
+        if not is_right:
+            raise ValueError(f"{name} is {value!r:.40}")
+        return self.make(value)
+
+
+def _status(value: str) -> str:
+    if value not in {PENDING, RUNNING, BATCH_RUNNING, DONE, FAILED, DISABLED, SUSPENDED, UNKNOWN}:
+        raise ValueError(f"status is {value!r:.40}")
+    return value
+
+
+def _retry_policy(values: list[Any]) -> RetryPolicy:
+    if len(values) != len(RetryPolicy._fields):
+        raise ValueError(f"retry_policy is {values!r:.40}")
+    return RetryPolicy(*values)
+
+
+_ANY = _Kind((object,))
+_TEXT = _Kind((str,))
+_TEXT_OR_NONE = _Kind((str, *_NOTHING))
+_NUMBER = _Kind((int, float))
+_NUMBER_OR_NONE = _Kind((int, float, *_NOTHING))
+_TABLE = _Kind((dict,))
+_NAMES = _Kind((list,), (str,), set)
+
+TASK_FIELDS: Mapping[str, _Kind] = {
+    "id": _TEXT,
+    "stakeholders": _NAMES,
+    "workers": _Kind((list,), (str,), OrderedSet),
+    "deps": _NAMES,
+    "status": _Kind((str,), make=_status),
+    "time": _NUMBER,
+    "updated": _NUMBER,
+    "retry": _NUMBER_OR_NONE,
+    "remove": _NUMBER_OR_NONE,
+    "worker_running": _TEXT_OR_NONE,
+    "time_running": _NUMBER_OR_NONE,
+    "expl": _ANY,
+    "priority": _NUMBER,
+    "resources": _TABLE,
+    "family": _TEXT,
+    "module": _TEXT_OR_NONE,
+    "param_visibilities": _TABLE,
+    "params": _TABLE,
+    "public_params": _TABLE,
+    "hidden_params": _TABLE,
+    "accepts_messages": _ANY,
+    "retry_policy": _Kind((list,), (int, float, *_NOTHING), _retry_policy),
+    "failures": _Kind((list,), (int, float), deque),
+    "first_failure_time": _NUMBER_OR_NONE,
+    "tracking_url": _TEXT_OR_NONE,
+    "status_message": _ANY,
+    "progress_percentage": _ANY,
+    "scheduler_message_responses": _TABLE,
+    "scheduler_disable_time": _NUMBER_OR_NONE,
+    "runnable": _ANY,
+    "batchable": _ANY,
+    "batch_id": _TEXT_OR_NONE,
+    # set only where a task has been handed out, has told how far it is, has failed, or has lost a worker
+    "resources_running": _TABLE,
+    "failed_on": _NAMES,
+    "lost": _Kind((list,), (str,)),
+    "exit_code": _NUMBER_OR_NONE,
+    "images_done": _NUMBER,
+}
+"""The attributes of a task: Luigi's own, and those of :class:`~tol_luigi.cluster.scheduler.RunScheduler`."""
+
+WORKER_FIELDS: Mapping[str, _Kind] = {
+    "id": _TEXT,
+    "reference": _Kind((dict, *_NOTHING)),
+    "last_active": _NUMBER,
+    "last_get_work": _NUMBER_OR_NONE,
+    "started": _NUMBER,
+    "tasks": _NAMES,
+    "info": _TABLE,
+    "disabled": _Kind((bool,)),
+    "rpc_messages": _Kind((list,), (dict,)),
+}
+"""The attributes of a worker; its tasks are saved as their ids."""
+
+
+def write(path: Path, state: State) -> None:
+    """Write a state, complete or not at all, for its owner alone to read and write.
+
+    Raises:
+        DiskError: The disk is full, or may not be written to.
+    """
+    tasks, workers, batchers = state
+    content = {
+        "tasks": [vars(task) for task in tasks.values()],
+        "workers": [{**vars(each), "tasks": [task.id for task in each.tasks]} for each in workers.values()],
+        "batchers": batchers,
+    }
+    text = _dumped(content)
+    whole = {"format": _FORMAT, "luigi": version("luigi"), "sha256": _digest(text), "state": content}
+    with committed(path) as scratch:
+        scratch.touch(mode=0o600)
+        scratch.write_text(_dumped(whole), encoding="utf-8")
+
+
+def read(path: Path) -> State:
+    """Read a state.
+
+    Raises:
+        ClusterError: Others may have written the file.
+        OSError: The file cannot be read.
+        RecursionError: It is JSON of endless depth.
+        ValueError: It is no state, is damaged, or is of another release.
+    """
+    require_own(path)
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ValueError("it is not in the format of this release")
+    if content.get("luigi") != version("luigi"):
+        raise ValueError(f"it is of luigi {content.get('luigi')!r:.20}")
+    state = content.get("state")
+    if content.get("sha256") != _digest(_dumped(state)):
+        raise ValueError("its checksum is wrong")
+    if not isinstance(state, dict) or set(state) != {"tasks", "workers", "batchers"}:
+        raise ValueError("it lacks tasks, workers or batchers")
+    tasks = {task.id: task for task in map(_task, _Kind((list,), (dict,)).read("tasks", state["tasks"]))}
+    found = _Kind((list,), (dict,)).read("workers", state["workers"])
+    workers = {worker.id: worker for worker in (_worker(fields, tasks) for fields in found)}
+    return tasks, workers, _TABLE.read("batchers", state["batchers"])
+
+
+def _dumped(content: object) -> str:
+    return json.dumps(content, default=list)  # sets and queues
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _task(fields: dict[str, Any]) -> Task:
+    return _filled(Task(task_id="", status=PENDING, deps=None), fields, TASK_FIELDS)
+
+
+def _worker(fields: dict[str, Any], tasks: Mapping[str, Task]) -> Worker:
+    worker = _filled(Worker(worker_id=""), fields, WORKER_FIELDS)
+    worker.tasks = {tasks[name] for name in worker.tasks if name in tasks}
+    return worker
+
+
+def _filled(thing: _Thing, fields: dict[str, Any], kinds: Mapping[str, _Kind]) -> _Thing:
+    """Return a task or worker with all of its attributes replaced."""
+    if missing := vars(thing).keys() - fields.keys():
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    if unknown := fields.keys() - kinds.keys():
+        raise ValueError(f"it has unknown attributes: {', '.join(sorted(unknown))}")
+    vars(thing).update({name: kinds[name].read(name, value) for name, value in fields.items()})
+    return thing

@@ -1,0 +1,132 @@
+"""What a source of images brings: everything that the rest of the program knows of it.
+
+A source is one module with one :class:`SourcePlugin`. ``tol_luigi.sources`` lists our own; another package brings one
+through an entry point of the group ``tol_luigi.sources`` (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from tol_luigi.core.sections import SourceSection
+from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tol_luigi.core.remote import SourceDownloads
+    from tol_luigi.core.source import Column, Labeler, License, Reader
+    from tol_luigi.core.vernacular import CommonNames
+
+__all__ = ["SourcePlugin"]
+
+S = TypeVar("S", bound=SourceSection)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlugin(Generic[S]):
+    """A source of images.
+
+    Attributes:
+        name: How settings, mapping and catalogs call it: lower-case letters, digits and ``_``. Ids are made from it.
+        section: Its section of the settings file, which is called as the source is.
+        key: The natural key of its images.
+        reader: Returns what reads its files, of its settings, the place of its images, and the path where the scan of
+            a ``.tar.gz`` may leave an index.
+        labeler: Returns what names its images.
+        licenses: Yields the rights in its images.
+        add_common_names: Adds the common names of its tables, which serve all sources.
+        listing_tables: Keys of its section: the tables from which follows what is listed.
+        name_tables: The same: the tables that name its images, in the order in which they are asked.
+        common_name_tables: The same: the tables of common names.
+        license_tables: The same: the tables or folders of tables that contain the rights.
+        required_table: The key without which its images have no names, or "".
+        named_by: What names its images if no table does.
+        precedence: Sources with a lower number are named first: class indexes count in this order, and of two common
+            names the first counts.
+        is_upgraded: Whether missing higher ranks of its images are filled in from other tables.
+        is_published: Whether the published dataset has it: then its mapping and its lookups can be taken over.
+        bytes_per_pixel: The size of its files, for estimates.
+        downloads: What ``DownloadSources`` can fetch of it.
+    """
+
+    name: str
+    section: type[S]
+    key: NaturalKey
+    reader: Callable[[S, Path, Path | None], Reader]
+    labeler: Callable[[S], Labeler]
+    licenses: Callable[[S], Iterator[License]] | None = None
+    add_common_names: Callable[[S, CommonNames], None] | None = None
+    listing_tables: tuple[str, ...] = ()
+    name_tables: tuple[str, ...] = ()
+    common_name_tables: tuple[str, ...] = ()
+    license_tables: tuple[str, ...] = ()
+    required_table: str = ""
+    named_by: str = "no table"
+    precedence: int = 100
+    is_upgraded: bool = False
+    is_published: bool = False
+    bytes_per_pixel: float = 0.25
+    downloads: SourceDownloads | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The natural key."""
+        return self.key.columns
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The keys of all tables, each once."""
+        every = (
+            *self.listing_tables,
+            *self.name_tables,
+            *self.common_name_tables,
+            *self.license_tables,
+        )
+        return tuple(dict.fromkeys(every))
+
+    def open(self, section: S, images: Path, index: Path | None = None) -> Source:
+        """Return the source as a section of the settings names it.
+
+        Args:
+            section: Its settings.
+            images: Where its images are, which may be elsewhere than the section names.
+            index: Where the scan of a ``.tar.gz`` may leave an index.
+        """
+        licenses = self.licenses
+        own = {} if licenses is None else {"licenses": lambda: licenses(section)}
+        reader = self.reader(section, images, index)
+        reader.source = self.name
+        return Source(self, reader, self.labeler(section), **own)
+
+    def fault(self) -> str:
+        """Return what is wrong with the plugin, "" if nothing is."""
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            return f"its name {self.name!r} is not one of lower-case letters, digits and _"
+        if not isinstance(self.section, type) or not issubclass(self.section, SourceSection):
+            return "its section is no subclass of SourceSection"
+        if getattr(self.section, "section", None) != self.name:
+            return f"its section is called {getattr(self.section, 'section', None)!r}, not {self.name!r}"
+        keys = set(self.section.settings())
+        named = {*self.tables, *filter(None, [self.required_table]), "images"}
+        if lacking := sorted(named - keys):
+            return f"its section has no {', '.join(lacking)}"
+        return self._fault_of_key()
+
+    def _fault_of_key(self) -> str:
+        columns = [column.name for column in self.key.columns]
+        if not columns or len(set(columns)) < len(columns) or IMAGE_ID in columns:
+            return f"its natural key has the columns {', '.join(columns) or 'none'}"
+        if self.key.name_column not in {*columns, IMAGE_ID}:
+            return f"names are looked up by {self.key.name_column}, which is no part of its natural key"
+        parts = [column.type() for column in self.key.columns]
+        try:
+            self.key.spell(parts)
+        except (IndexError, KeyError, ValueError):
+            return f"its natural key of {len(columns)} parts cannot be spelled as {self.key.spelling!r}"
+        return ""

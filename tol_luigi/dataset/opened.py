@@ -1,0 +1,316 @@
+"""A finished dataset, read from its own files alone: it may have been copied, and may be read-only."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
+
+from tol_luigi.core.errors import DamagedError, DatasetError, UnknownImageError
+from tol_luigi.core.files import read_json
+from tol_luigi.core.layout import Layout
+from tol_luigi.core.ledger import State
+from tol_luigi.core.receipts import read_receipt
+from tol_luigi.core.shards import Shard
+from tol_luigi.core.splits import SPLITS
+from tol_luigi.dataset.catalog import Catalog
+from tol_luigi.dataset.explain import BuildInputs, Explainer, is_image_id, read_places
+from tol_luigi.dataset.licenses import LicenseReader
+from tol_luigi.dataset.pipeline import shard_pipeline
+from tol_luigi.dataset.reading import REPAIR, reading
+from tol_luigi.dataset.sample import Sample
+from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample
+from tol_luigi.store.life import find_share
+from tol_luigi.store.row_groups import rows_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tol_luigi.dataset.catalog import Where
+    from tol_luigi.dataset.licenses import ImageLicense
+    from tol_luigi.dataset.pipeline import ShardPipeline
+    from tol_luigi.report.life import Life
+
+__all__ = ["Dataset"]
+
+_EACH_ONCE = ("train", "val")
+"""The splits that together hold each image once."""
+
+_ROWS = 512
+"""Rows of the catalog made into objects of Python at a time."""
+
+_REMEDY = "Give the folder of a dataset, <root>/<tag>"
+
+
+class Dataset:
+    """A finished dataset.
+
+    Make one with :meth:`open`. It holds no file open and can be pickled, so it may be used by many threads and
+    processes, such as the workers of PyTorch's ``DataLoader``.
+
+    >>> dataset = Dataset.open("build/dev")
+    >>> dataset.splits
+    {'train': 107, 'val': 5, 'train_small': 10}
+    >>> sample = dataset["08331850-9629-590e-976b-1adcc882bcd0"]
+    >>> sample.scientific_name, sample.common_name, sample.image.size
+    ('Lepus europaeus', 'european hare', (224, 224))
+
+    Attributes:
+        path: The folder of the dataset.
+        settings: The settings that determine its content, by section and key (``images.width``); read-only.
+        catalog: One row for each sample.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path = path
+        self.settings: Mapping[str, Any] = MappingProxyType(dict(settings))
+        self._layout = Layout.of_record(path, settings)
+        self.catalog = Catalog(self._layout.catalog)
+        self._licenses = LicenseReader(self._layout.licenses)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a dataset.
+
+        Args:
+            path: Its folder, ``<root>/<tag>``.
+
+        Raises:
+            DatasetError: There is no dataset, or it is not finished.
+            DamagedError: Its settings cannot be read.
+        """
+        folder = Path(path).absolute()
+        record = folder / "dataset.json"
+        if not record.is_file():
+            raise DatasetError(folder, "there is no dataset (no dataset.json in it)", _REMEDY)
+        with reading(record):
+            dataset = cls(folder, read_json(record))
+        for file in (dataset._layout.manifest, dataset._layout.catalog):
+            if not file.is_file():
+                what = f"the dataset is not finished ({file.relative_to(folder)} is missing)"
+                raise DatasetError(folder, what, "Build it to the end: BuildCatalog")
+        return dataset
+
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"Dataset.open({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Callable[[Path], Dataset], tuple[Path]]:
+        """Open it again in the other process."""
+        return type(self).open, (self.path,)
+
+    @functools.cached_property
+    def splits(self) -> dict[str, int]:
+        """The number of samples of each split; those of ``train_small`` repeat some of ``train``."""
+        counts = self.catalog.counts
+        return {split: counts.get(split, 0) for split in SPLITS}
+
+    def __len__(self) -> int:
+        """Count the images; each counts once."""
+        return self.splits["train"] + self.splits["val"]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the id of each image once, in the order of the catalog."""
+        for split in _EACH_ONCE:
+            for batch in self.catalog.batches(["treeoflife_id"], split=split):
+                yield from batch["treeoflife_id"].to_pylist()
+
+    def __contains__(self, image: object) -> bool:
+        """Return whether an image has a sample."""
+        return isinstance(image, str) and self._find(image) is not None
+
+    def __getitem__(self, image: str) -> Sample:
+        """Return the sample of an image.
+
+        Args:
+            image: The image id.
+
+        Raises:
+            UnknownImageError: No sample is of that image; the message says what became of it.
+            ShardError: The shard is missing or damaged.
+            DamagedError: Another file that is needed is.
+        """
+        found = self._find(image)
+        if found is None:
+            raise self._unknown(image)
+        (split, source, partition), written = found
+        key = image.lower()
+        with open_shard(self._layout.shard(split, written["shard"])) as shard:
+            members = read_sample(shard, written["offset"], written["bytes"], key)
+        return Sample(key, split, source, partition, members, self)
+
+    def _find(self, image: str) -> tuple[tuple[str, str, str], dict[str, Any]] | None:
+        """Find the share of an image, and the row of its ledger; None if it has no sample."""
+        if not is_image_id(image):
+            return None
+        with reading(self._layout.mapping):
+            share = find_share(self._layout.mapping, image.lower())
+        if share is None:
+            return None
+        ledger = self._layout.ledger(*share)
+        with reading(ledger):
+            wanted = {"id": [image.lower()], "state": [State.WRITTEN.value]}
+            rows = rows_with(ledger, wanted, ["shard", "offset", "bytes"]).to_pylist()
+        return (share, rows[0]) if rows else None
+
+    def _unknown(self, image: str) -> UnknownImageError:
+        where, lives = f"{self.path}: {image}", self._explained(image) if is_image_id(image) else []
+        if not lives:
+            remedy = "Give an image id of the catalog; explain() also takes names of files and natural keys"
+            return UnknownImageError(where, "no image has this id", remedy)
+        why = ", ".join(filter(None, [lives[0].state, lives[0].reason]))
+        remedy = "docs/files.md describes the states of images"
+        return UnknownImageError(where, f"the image has no sample: {why}", remedy)
+
+    def samples(self, split: str | None = None, where: Where | None = None) -> Iterator[Sample]:
+        """Yield samples in the order of the shards, one after the other.
+
+        Args:
+            split: ``train``, ``val`` or ``train_small``; by default each image of ``train`` and ``val``, once.
+            where: Which samples: a condition on the columns of the catalog, in DuckDB's SQL, or an expression of
+                ``pyarrow.compute``; by default all.
+
+        Raises:
+            DatasetError: There is no such split, the condition is wrong, or DuckDB is needed and not installed.
+            ShardError: A shard is missing or damaged.
+
+        >>> birds = dataset.samples("train", where="class = 'Aves'")
+        >>> next(birds).taxon["class"]
+        'Aves'
+        """
+        splits = _EACH_ONCE if split is None else (_checked(split),)
+        rows = (row for each in splits for row in self._rows(each, where))
+        return self._read(rows)
+
+    def _rows(self, split: str, where: Where | None) -> Iterator[dict[str, Any]]:
+        for batch in self.catalog.batches(where=where, split=split):
+            for start in range(0, batch.num_rows, _ROWS):
+                yield from batch.slice(start, _ROWS).to_pylist()
+
+    def _read(self, rows: Iterator[dict[str, Any]]) -> Iterator[Sample]:
+        """Read the samples of rows of the catalog: ledgers and shards are opened once if the rows are in its order."""
+        by_share = itertools.groupby(rows, operator.itemgetter("split", "source", "partition"))
+        for (split, source, partition), in_share in by_share:
+            ledger = self._layout.ledger(split, source, partition)
+            offsets = PartitionOffsets(ledger)
+            for number, in_shard in itertools.groupby(in_share, operator.itemgetter("shard")):
+                with open_shard(self._layout.shard(split, number)) as shard:
+                    for row in in_shard:
+                        with reading(ledger):
+                            place = offsets.at(number, row["position"])
+                        image = row["treeoflife_id"]
+                        members = read_sample(shard, *place, image)
+                        yield Sample(image, split, source, partition, members, self, row)
+
+    def shards(self, split: str) -> list[Path]:
+        """Return the paths of the shards of a split, in order.
+
+        >>> [path.name for path in dataset.shards("val")]
+        ['shard-000000.tar', 'shard-000001.tar', 'shard-000002.tar']
+        """
+        return [Path(path) for path in self._shard_samples(split)]
+
+    def _shard_samples(self, split: str) -> dict[str, int]:
+        """Return the number of samples of each shard of a split, by its path, in order."""
+        found: dict[str, int] = {}
+        for path in self._layout.receipts(_checked(split)):
+            receipt = read_receipt(path)
+            if receipt is None:
+                raise DamagedError(path, "it is damaged", REPAIR)
+            with reading(path):
+                shards = [Shard(**shard) for shard in receipt.more["shards"]]
+            found.update((str(self._layout.shards / split / shard.name), shard.samples) for shard in shards)
+        return dict(sorted(found.items()))
+
+    def webdataset(
+        self,
+        split: str,
+        *,
+        shuffle: int = 0,
+        decode: str | None = "pil",
+        handler: Callable[[Exception], bool] | None = None,
+    ) -> ShardPipeline:
+        """Return a pipeline of webdataset over the shards of a split, ready for a ``DataLoader`` and for more steps.
+
+        Nodes and workers share the shards: each is read by one of them.
+
+        Args:
+            split: ``train``, ``val`` or ``train_small``.
+            shuffle: The number of samples that are shuffled among each other, after the shards are shuffled; 0 for
+                the order of the shards.
+            decode: How webdataset decodes images, such as ``pil``, ``rgb8`` or ``torchrgb``; None to leave all members as bytes.
+            handler: What to do about damaged shards and images, such as ``webdataset.warn_and_continue``; by default
+                the error is raised.
+
+        Raises:
+            DatasetError: There is no such split, or it is empty.
+            ShardError: While iterating: a shard is missing or damaged.
+
+        >>> pipeline = dataset.webdataset("train", shuffle=100).to_tuple("jpg", "sci.txt")
+        >>> image, caption = next(iter(pipeline))
+        >>> image.size, caption.startswith("a photo of ")
+        ((224, 224), True)
+        """
+        samples = self._shard_samples(split)
+        if not samples:
+            raise DatasetError(self.path, f"split {split} has no samples", "Choose another split")
+        return shard_pipeline(samples, shuffle=shuffle, decode=decode, handler=handler)
+
+    def explain(self, image: str) -> list[Life]:
+        """Return what became of an image, and how: the answer of ``tol why``. Print it to read it.
+
+        Args:
+            image: An image id, the path or name of a file, or a natural key, such as ``12784812/51655800``.
+
+        Returns:
+            One answer for each image that is meant.
+
+        Raises:
+            UnknownImageError: Nothing is known of it.
+
+        >>> print(dataset.explain("98000034/97000102")[0])  # doctest: +ELLIPSIS
+        f2add56b-dc75-5657-afb9-91389458c142
+          state       written
+        ...
+        """
+        lives = self._explained(image)
+        if not lives:
+            what = "nothing is known of it, neither in the mapping nor in the ledgers"
+            remedy = "Give an image id, the name of a file, or a natural key"
+            raise UnknownImageError(f"{self.path}: {image}", what, remedy)
+        return lives
+
+    def _explained(self, image: str) -> list[Life]:
+        inputs = BuildInputs(self.settings["sources"], self.settings["dataset.seed"], self._places())
+        with reading(self.path):
+            return Explainer(self._layout, inputs).explain(image)
+
+    def _places(self) -> dict[str, str]:
+        """Return the files that the dataset was built from; without a record of them, only which there were."""
+        places = read_places(self._layout)
+        if places is not None:
+            return places
+        published = {"[published] mapping": "the published mapping"}
+        return published if self.settings["published.mapping"] else {}
+
+    def license_of(self, sample: Sample) -> ImageLicense | None:
+        """Return the rights in the image of a sample; see :attr:`.Sample.license`."""
+        return self._licenses.of(sample.id, sample.source)
+
+    def shard_of(self, sample: Sample) -> Path:
+        """Return the path of the shard that holds a sample."""
+        return self._layout.shard(sample.split, sample.row["shard"])
+
+
+def _checked(split: str) -> str:
+    """Return the name of a split.
+
+    Raises:
+        DatasetError: There is no such split.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f"split {split!r}", "there is no such split", f"Use one of {', '.join(SPLITS)}")
+    return split

@@ -1,0 +1,128 @@
+"""How many images of each source match the table that names them, in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.matching import Cause, Match
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "match_line",
+    "match_notes",
+    "matches_figures",
+    "matches_of",
+    "matches_text",
+    "mismatch",
+    "missing_value_lines",
+]
+
+
+def match_line(match: Match) -> str:
+    """Return the counts of a match as one sentence."""
+    files = f"{match.matched_files:,} of {match.files:,} images of {match.source} are named"
+    if match.labels is None:
+        return f"{files} by {match.table}"
+    return f"{files} by {match.table}, {match.matched_labels:,} of its {match.labels:,} names have an image"
+
+
+def mismatch(match: Match) -> str:
+    """Return what does not match, with examples of both sides and the likely cause."""
+    shown = [
+        f"{what}: {', '.join(map(repr, names))}"
+        for what, names in (
+            ("images without a name", match.unmatched_files),
+            ("names without an image", match.unmatched_labels),
+        )
+        if names
+    ]
+    examples = f" ({'; '.join(shown)})" if shown else ""
+    files = f"it names {match.matched_files:,} of {match.files:,} images of {match.source}"
+    labels = ""
+    if match.labels == 0:
+        labels = ", as it has no rows"
+    elif match.labels is not None:
+        labels = f", and {match.matched_labels:,} of its {match.labels:,} names have an image"
+    return f"{files}{labels}{examples}{_cause_text(match.cause)}"
+
+
+def _cause_text(cause: Cause | None) -> str:
+    if cause is None:
+        return ""
+    differences = " and ".join(cause.differences)
+    matched = f"without that, {cause.matched:,} more would match, such as {cause.file!r} and {cause.label!r}"
+    return f"; the likely cause: {differences} differ ({matched})"
+
+
+def matches_figures(
+    matches: Sequence[Match], kept: int, missing_values: Mapping[str, Mapping[tuple[str, str], int]]
+) -> dict[str, Any]:
+    """Return everything as JSON, but for the places of tables, which may move.
+
+    Args:
+        matches: How the images of each source match.
+        kept: How many images are to be written.
+        missing_values: By source, how many cells look like a way to write that a value is missing, by spelling and column.
+    """
+    return {
+        "images": kept,
+        "matches": [_figures(match) for match in matches],
+        "likely_missing_values": [
+            {"source": source, "spelling": spelling, "column": column, "cells": cells}
+            for source, counts in missing_values.items()
+            for (spelling, column), cells in counts.items()
+        ],
+    }
+
+
+def _figures(match: Match) -> dict[str, Any]:
+    figures = asdict(match)
+    del figures["path"]
+    return figures
+
+
+def matches_of(figures: Mapping[str, Any]) -> list[Match]:
+    """Read the matches that :func:`matches_figures` has written."""
+    return [
+        Match(**{**match, "cause": Cause(**match["cause"]) if match["cause"] else None}, path="")
+        for match in figures["matches"]
+    ]
+
+
+def missing_value_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each source with values that are names, but look as if they meant that there is none."""
+    spellings: dict[str, dict[str, int]] = {}
+    for row in figures["likely_missing_values"]:
+        counts = spellings.setdefault(row["source"], {})
+        counts[row["spelling"]] = counts.get(row["spelling"], 0) + row["cells"]
+    return [
+        f"{sum(counts.values()):,} cells of [{source}] labels are taken for names, though they may mean that there is "
+        f"none: {', '.join(f'{spelling!r} ({cells:,})' for spelling, cells in counts.items())}. If so, set "
+        f"[{source}] missing_values = {','.join(dict.fromkeys(map(str.lower, counts)))}."
+        for source, counts in spellings.items()
+    ]
+
+
+def match_notes(figures: Mapping[str, Any]) -> list[str]:
+    """Return what the summary of a build says: names that almost match, and values that are probably missing."""
+    close = [match for match in matches_of(figures) if match.cause]
+    notes = [f"{match.table}: {mismatch(match)}." for match in close]
+    return [*notes, *missing_value_lines(figures)]
+
+
+def matches_text(figures: Mapping[str, Any]) -> str:
+    """Return everything as text."""
+    lines = [f"{figures['images']:,} images are to be written.", ""]
+    for match in matches_of(figures):
+        lines.append(match_line(match))
+        lines += [f"  image without a name: {name!r}" for name in match.unmatched_files]
+        lines += [f"  name without an image: {name!r}" for name in match.unmatched_labels]
+        lines += [f"  {_cause_text(match.cause).removeprefix('; ')}"] if match.cause else []
+    for row in figures["likely_missing_values"]:
+        lines.append(
+            f"{row['source']}: {row['cells']:,} cells of column {row['column']} are {row['spelling']!r}"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,26 @@
+"""Slurm, asked by its own commands: ``sbatch``, ``squeue``, ``scancel`` and ``scontrol``, so no accounting database is needed."""
+
+from tol_luigi.slurm.capacity import Limits, count, limits
+from tol_luigi.slurm.durations import DURATION, seconds
+from tol_luigi.slurm.jobs import Job, RefusedError, cancel, queue, requeue, submit
+from tol_luigi.slurm.memory import MEMORY, more_memory, most_memory
+from tol_luigi.slurm.options import Request, log_option
+
+__all__ = [
+    "DURATION",
+    "MEMORY",
+    "Job",
+    "Limits",
+    "RefusedError",
+    "Request",
+    "cancel",
+    "count",
+    "limits",
+    "log_option",
+    "more_memory",
+    "most_memory",
+    "queue",
+    "requeue",
+    "seconds",
+    "submit",
+]

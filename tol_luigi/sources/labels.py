@@ -1,0 +1,197 @@
+"""The table that labels a collection of one's own, and which file each of its labels means."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.sources.delimited import DELIMITERS, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["Label", "LabelTable", "Matcher", "Ranks"]
+
+_SETTING = "[folder] labels"
+_COLUMNS = ("file", *RANK_LABELS)
+_OPTIONAL = ("common", "license", "owner")
+_OTHER_NAMES = {"cls": "class"}
+_FIX = "Fix the table"
+
+_MAX_FIELD = 1 << 17
+"""A cell of more characters than this is a quote that nobody closed."""
+
+_LIKELY_MISSING = frozenset(
+    {
+        *("na", "n/a", "n.a.", "#n/a", "#na", "<na>", "none", "nan", "-nan", "null", "nil", "missing", "not available"),
+        *("-", "--", "\N{EN DASH}", "\N{EM DASH}", "?", "??", ".", "..."),
+    }
+)  # fmt: skip
+"""How R, pandas, spreadsheets and people write that a value is missing; upper and lower case do not matter."""
+
+Ranks = tuple[str, str, str, str, str, str, str]
+
+
+class Label(NamedTuple):
+    """A row of the table: the line on which it begins, the file, and what is known of it; "" where nothing is."""
+
+    line: int
+    file: str
+    ranks: Ranks
+    common: str
+    license: str
+    owner: str
+
+
+class LabelTable:
+    """A table of labels.
+
+    Args:
+        path: The file; a table with the columns ``file`` (the path below the images, with ``/``),
+            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
+            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
+            case of the column names do not matter.
+        delimiter: The word for what is between its cells; see ``DELIMITERS``.
+        encoding: How its text is encoded.
+        missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        delimiter: str = "comma",
+        encoding: str = "utf-8",
+        missing_values: Sequence[str] = (),
+    ) -> None:
+        self.table = Table(
+            path, _SETTING, _FIX, DELIMITERS[delimiter], encoding, newline="", max_field=_MAX_FIELD
+        )
+        self._missing = frozenset(map(str.casefold, missing_values))
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.table.path.name
+
+    def __iter__(self) -> Iterator[Label]:
+        """Read the table, row by row.
+
+        Raises:
+            TableError: The table cannot be read, lacks a column, or names a file twice.
+        """
+        lines: dict[str, int] = {}
+        for line, cells in self.table.rows(_COLUMNS, _OPTIONAL, _spelled):
+            label = self._label(line, *cells)
+            first = lines.setdefault(label.file, line)
+            if first != line:
+                what = f"lines {first} and {line} both label {label.file!r}"
+                raise self.table.error(what, "Keep one of them")
+            yield label
+
+    def likely_missing(self) -> Counter[tuple[str, str]]:
+        """Count the cells that look like a way to write that a value is missing, by spelling and column."""
+        columns = (*RANK_LABELS, *_OPTIONAL)
+        found = Counter[tuple[str, str]]()
+        for label in self:
+            for column, cell in zip(columns, (*label.ranks, *label[3:]), strict=True):
+                if cell.casefold() in _LIKELY_MISSING:
+                    found[cell, column] += 1
+        return found
+
+    def _label(self, line: int, file: str, *cells: str) -> Label:
+        parts = file.split("/")
+        if not any(parts) or parts[0] == "" or ".." in parts or "\0" in file:
+            raise self.table.error(f"line {line} names the file {file!r}, which is no path below the images")
+        for column, cell in zip((*RANK_LABELS, *_OPTIONAL), cells, strict=True):
+            if not cell.isprintable():
+                self._check_characters(line, column, cell)
+        *ranks, common, license_, owner = map(self._value, cells)
+        kingdom, phylum, cls, order, family, genus, species = ranks
+        tidy = "/".join(part for part in parts if part not in {"", "."})
+        return Label(
+            line, tidy, (kingdom, phylum, cls, order, family, genus, species), common, license_, owner
+        )
+
+    def _check_characters(self, line: int, column: str, cell: str) -> None:
+        """Refuse a cell with a line break or a NUL, which would break the texts of samples."""
+        if len(cell.splitlines()) > 1 or "\0" in cell:
+            sign = "a NUL" if "\0" in cell else "a line break, as where a quote is not closed"
+            raise self.table.error(f"the row that begins on line {line} has {sign} in its cell {column}")
+
+    def _value(self, cell: str) -> str:
+        text = cell.strip()
+        return "" if text.casefold() in self._missing else text
+
+
+def _spelled(name: str) -> str:
+    """Return the name of a column as we write it."""
+    plain = name.strip().lower()
+    return _OTHER_NAMES.get(plain, plain)
+
+
+class Matcher:
+    """Finds the label of each file, also if the two are written in different Unicode normal forms.
+
+    macOS decomposes accents in the names of files, and spreadsheets compose them. A label belongs to the file with
+    exactly its name. Only if there is no such file, it belongs to the one file without a label of its own whose name
+    differs in nothing but the form; where several files or several labels could be meant, to none.
+
+    Args:
+        labels: The labels.
+        files: Lists the names of all files.
+    """
+
+    def __init__(self, labels: Iterable[str], files: Callable[[], Iterable[str]]) -> None:
+        self._labels = dict.fromkeys(labels)
+        self._files = files
+
+    def find(self, file: str) -> str | None:
+        """Return the label of a file, None if it has none."""
+        if file in self._labels:
+            return file
+        if file.isascii() or _composed(file) not in self._forms:
+            return None
+        return self._other_forms.get(file)
+
+    def missing(self) -> list[str]:
+        """Return the labels without a file, in their order."""
+        missing = dict(self._labels)
+        others = []
+        for file in self._files():
+            if file in self._labels:
+                missing.pop(file, None)
+            elif not file.isascii():
+                others.append(file)
+        for file in others:
+            missing.pop(self.find(file) or "", None)
+        return list(missing)
+
+    @functools.cached_property
+    def _forms(self) -> frozenset[str]:
+        return frozenset(_composed(label) for label in self._labels if not label.isascii())
+
+    @functools.cached_property
+    def _other_forms(self) -> dict[str, str]:
+        """Look through all files once more, for the labels that no file has exactly; few collections need it."""
+        files, exact = defaultdict[str, set[str]](set), set[str]()
+        for file in self._files():
+            if file in self._labels:
+                exact.add(file)
+            elif not file.isascii() and (form := _composed(file)) in self._forms:
+                files[form].add(file)
+        labels = defaultdict[str, set[str]](set)
+        for label in self._labels:
+            if not label.isascii() and label not in exact:
+                labels[_composed(label)].add(label)
+        pairs = ((files[form], meant) for form, meant in labels.items() if form in files)
+        return {
+            file: label for (file,), (label,) in (pair for pair in pairs if len(pair[0]) == len(pair[1]) == 1)
+        }
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

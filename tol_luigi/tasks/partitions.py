@@ -1,0 +1,39 @@
+"""Work on one partition of a split: the parameters, and what all of it has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import luigi
+
+from tol_luigi.core.splits import SPLITS
+from tol_luigi.sources import SOURCES
+from tol_luigi.tasks.base import DatasetTask
+
+if TYPE_CHECKING:
+    from tol_luigi.tasks.settings import Settings
+
+__all__ = ["PartitionTask", "all_partitions"]
+
+
+class PartitionTask(DatasetTask):
+    """A stage that works on one (split, source, partition)."""
+
+    split: str = luigi.ChoiceParameter(choices=SPLITS, description="train, val or train_small")
+    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
+    partition: str = luigi.Parameter(description="the partition's name")
+
+    @property
+    def work_unit(self) -> tuple[str, str, str]:
+        """Split, source and partition, as paths are asked for."""
+        return self.split, self.source, self.partition
+
+
+def all_partitions(settings: Settings) -> list[dict[str, str]]:
+    """Return split, source and partition of everything that writes shards, in the order of the shard numbers."""
+    return [
+        {"split": split, "source": source, "partition": partition}
+        for split in SPLITS
+        for source in settings.used
+        for partition in settings.partitions(source)
+    ]

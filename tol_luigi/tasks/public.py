@@ -1,0 +1,49 @@
+"""Every task that a user can name. Importing this module registers them all with Luigi."""
+
+from __future__ import annotations
+
+from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
+from tol_luigi.tasks.download import DownloadSources
+from tol_luigi.tasks.duplicates import FindDuplicates
+from tol_luigi.tasks.leaks import ReportLeaks
+from tol_luigi.tasks.manifest import WriteManifest
+from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
+from tol_luigi.tasks.matches import CheckMatches
+from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
+from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.relabel import RelabelShards
+from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
+from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
+from tol_luigi.tasks.taxa import CheckPredictedTaxa
+from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
+
+__all__ = [
+    "BuildCatalog",
+    "CheckMatches",
+    "CheckPredictedTaxa",
+    "CheckShards",
+    "CheckTaxa",
+    "DownloadSources",
+    "DrawDemonstration",
+    "FindDuplicates",
+    "HashBenchmarks",
+    "HashPartition",
+    "LoadMapping",
+    "LoadNames",
+    "MakeMapping",
+    "MakeMetadata",
+    "MakeSplits",
+    "PlanShards",
+    "PredictCatalog",
+    "RelabelShards",
+    "ReportLeaks",
+    "ScanPartition",
+    "StoreSettings",
+    "VerifyDataset",
+    "VerifyShards",
+    "WriteCatalog",
+    "WriteManifest",
+    "WriteShards",
+]
