@@ -17,7 +17,7 @@ Read = Callable[[Path], Iterable[Any]]
 
 RANKS = ["kingdom", "phylum", "class", "order", "family", "genus"]
 TABLES: dict[str, tuple[Read, str, list[str]]] = {
-    "labels": (LabelTable, ",", ["file", *RANKS, "species", "common"]),
+    "labels": (lambda path: LabelTable(path, "comma"), ",", ["file", *RANKS, "species", "common"]),
     "scraped pages": (tables.scraped_pages, ",", ["page_id", "scientific_name"]),
     "chains of ITIS": (
         tables.itis_rows,

@@ -121,7 +121,7 @@ def test_labels_are_read(tmp_path: Path) -> None:
 
 def test_labels_without_common_names(tmp_path: Path) -> None:
     path = table(tmp_path, *label("a.jpg"))
-    assert list(LabelTable(path)) == [(2, "a.jpg", RANKS, "", "", "")]
+    assert list(LabelTable(path)) == [(2, "a.jpg", RANKS, "", "", "", "")]
 
 
 def rejected(path: Path) -> TableError:
@@ -132,13 +132,29 @@ def rejected(path: Path) -> TableError:
     return raised.value
 
 
-@pytest.mark.parametrize(
-    "column", ["file", "kingdom", "phylum", "class", "order", "family", "genus", "species"]
-)
-def test_a_missing_column(tmp_path: Path, column: str) -> None:
-    header = ",".join(name for name in HEADER.split(",") if name != column)
+def test_a_table_without_files(tmp_path: Path) -> None:
+    header = HEADER.removeprefix("file,")
 
-    assert f"line 1 lacks the column {column}" in str(rejected(table(tmp_path, header=header)))
+    assert "line 1 lacks the column file" in str(rejected(table(tmp_path, header=header)))
+
+
+@pytest.mark.parametrize("column", ["kingdom", "class", "species"])
+def test_ranks_without_a_column_are_unknown(tmp_path: Path, column: str) -> None:
+    names = HEADER.split(",")
+    place = names.index(column)
+    row = ["a.jpg", *RANKS]
+    kept = [",".join(cell for at, cell in enumerate(cells) if at != place) for cells in (names, row)]
+
+    [found] = LabelTable(table(tmp_path, kept[1], header=kept[0]))
+    assert found.ranks == (*RANKS[: place - 1], "", *RANKS[place:])
+
+
+def test_a_table_without_names(tmp_path: Path) -> None:
+    error = rejected(table(tmp_path, "a.jpg,x", header="file,owner"))
+
+    assert "line 1 lacks a column that names what the images show. Add at least one of kingdom, " in str(
+        error
+    )
 
 
 def test_a_file_labelled_twice(tmp_path: Path) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.ledger import State
+from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.upgrade import Lookup
+from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.delimited import DELIMITERS
-from tol_luigi.sources.folder import FolderReader
+from tol_luigi.sources.folder import FolderLabeler, FolderReader
 from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
@@ -70,9 +76,98 @@ def test_a_delimiter_and_an_encoding_are_read_if_the_settings_name_them(
     assert (label.file, label.ranks, label.owner) == ("a.jpg", tuple(RAVEN[:7]), "José")
 
 
+@pytest.mark.parametrize("word", DELIMITERS)
+def test_a_delimiter_is_recognised_by_the_header(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path, ["a,b;c.jpg", *RAVEN], delimiter=DELIMITERS[word])
+    [label] = LabelTable(path)
+    assert (label.file, label.ranks, label.owner) == ("a,b;c.jpg", tuple(RAVEN[:7]), "José")
+
+
+def records(*rows: list[str]) -> list[dict[str, Any]]:
+    return [dict(zip(HEADER, row, strict=True)) for row in rows]
+
+
+def as_parquet(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows), folder / "labels.parquet")
+    return folder / "labels.parquet"
+
+
+def as_json_lines(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    (folder / "labels.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return folder / "labels.jsonl"
+
+
+@pytest.mark.parametrize("as_file", [as_parquet, as_json_lines])
+def test_records_mean_the_same_as_rows(tmp_path: Path, as_file: Any) -> None:
+    rows = [["a.jpg", *RAVEN], ["b/c.jpg", *RAVEN[:-1], ""]]
+    text = LabelTable(write(tmp_path, *rows))
+    given = records(*rows)
+    given[1]["owner"] = None
+
+    assert [label[1:] for label in LabelTable(as_file(tmp_path, given))] == [label[1:] for label in text]
+
+
+@pytest.mark.parametrize("as_file", [as_parquet, as_json_lines])
+def test_numbers_and_missing_values_of_records(tmp_path: Path, as_file: Any) -> None:
+    [label] = LabelTable(as_file(tmp_path, [{"file": 17, "Genus": "Corvus", "species": None, "owner": 3.5}]))
+    assert (label.file, label.ranks[5:], label.owner) == ("17", ("Corvus", ""), "3.5")
+
+
+@pytest.mark.parametrize("as_file", [as_parquet, as_json_lines])
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        ({"file": None, "genus": "x"}, "row 1 lacks file"),
+        (
+            {"file": "a.jpg", "genus": ["x"]},
+            "row 1 has a list in its column genus, which is neither text nor a number",
+        ),
+        ({"file": "a.jpg", "owner": "x"}, "lacks a column that names what the images show"),
+    ],
+)
+def test_records_that_are_no_labels_are_refused(tmp_path: Path, as_file: Any, record: Any, what: str) -> None:
+    assert what in message(LabelTable(as_file(tmp_path, [record])))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b'{"file": "a.jpg", "genus": "x"}\n{"file": \n', "line 2 is not JSON"),
+        (b'{"file": "a.jpg", "genus": "x"}\n[1]\n', "line 2 is not a JSON object"),
+        (b"PAR1 and nothing more", "is no whole Parquet file"),
+    ],
+)
+def test_damaged_records_are_refused(tmp_path: Path, content: bytes, what: str) -> None:
+    (tmp_path / "labels").write_bytes(content)
+    assert what in message(LabelTable(tmp_path / "labels"))
+
+
+NAMES = [
+    ("Corvus corax", "corvus", "corax", "corvidae"),
+    ("Corvus_corax", "corvus", "corax", "corvidae"),
+    ("Corvidae", "", "", "corvidae"),
+    ("Pica", "pica", "", ""),
+    ("Corvus corax principalis", "corvus", "corax principalis", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "genus", "species", "family"), NAMES)
+def test_the_ranks_of_a_scientific_name_are_looked_up(
+    tmp_path: Path, name: str, genus: str, species: str, family: str
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"file,scientific_name\na.jpg,{name}\n", encoding="utf-8")
+    lookup = Lookup()
+    lookup.add_chain(Taxon.of(*RAVEN[:7]))
+    [entry] = FolderLabeler(LabelTable(path)).entries([("own", "a.jpg", "id")], lookup, CommonNames())
+
+    assert (entry.taxon.genus, entry.taxon.species, entry.taxon.family) == (genus, species, family)
+    assert entry.taxon.kingdom == ("animalia" if family else "")
+
+
 @pytest.mark.parametrize("word", sorted(DELIMITERS.keys() - {"comma"}))
 def test_another_delimiter_is_refused_with_the_setting(tmp_path: Path, word: str) -> None:
-    told = message(LabelTable(write(tmp_path, ["a.jpg", *RAVEN], delimiter=DELIMITERS[word])))
+    told = message(LabelTable(write(tmp_path, ["a.jpg", *RAVEN], delimiter=DELIMITERS[word]), "comma"))
     assert f"line 1 has its cells separated by the delimiter {word}, not comma" in told
     assert f"set [folder] delimiter = {word}." in told
 

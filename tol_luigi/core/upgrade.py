@@ -140,6 +140,25 @@ class Lookup:
                 return Taxon(*ranks)
             below = start + 1
 
+    def taxon_of(self, name: str, ranks: Sequence[str]) -> Taxon:
+        """Return the taxon of a scientific name, or of ranks.
+
+        Args:
+            name: Genus and species; or one word, which is a genus unless the first entry of that name says that it is a
+                higher rank. Underscores count as blanks. "" if only ranks are known.
+            ranks: The seven ranks, "" for those that are not known.
+        """
+        filled = list(ranks)
+        genus, _, species = " ".join(name.replace("_", " ").split()).partition(" ")
+        entry = self._names.get(genus.lower()) if not species else None
+        if entry:
+            for rank in entry.ranks:
+                filled[rank] = filled[rank] or genus
+        else:
+            filled[_SPECIES] = filled[_SPECIES] or genus
+            filled[_SPECIES + 1] = filled[_SPECIES + 1] or species
+        return Taxon.of(*filled)
+
     def rules(self, taxon: Taxon) -> frozenset[NameRule]:
         """Return the rule that has touched an upgraded taxon: it lacks ranks, and a row that came too late knows some."""
         if all(taxon.ranks[:_SPECIES]) or not self._blocked:

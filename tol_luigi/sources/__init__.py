@@ -9,11 +9,14 @@ from tol_luigi.core.registry import add_plugins
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
+from tol_luigi.sources.imagefolder import IMAGEFOLDER
 from tol_luigi.sources.inat21 import INAT21
 
 __all__ = ["SOURCES", "by_precedence"]
 
-SOURCES: dict[str, SourcePlugin[Any]] = {plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER)}
+SOURCES: dict[str, SourcePlugin[Any]] = {
+    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER)
+}
 """Every source by its name, in the order of the catalogs: our own, then those of other packages."""
 
 

@@ -102,6 +102,11 @@ class Table:
         if pick is None:
             self._picker(header, columns, optional, spell)
 
+    def header(self, spell: Callable[[str], str] = str.strip) -> list[str]:
+        """Return the names of the columns, as far as the table has a first row."""
+        _, first = next(self.cells(), (1, [""]))
+        return [spell(name.removeprefix("\ufeff")) for name in first]
+
     def check_length(self, line: int, row: Sequence[str], expected: int, of_what: str) -> None:
         """Refuse a row that has too many cells or too few."""
         if len(row) != expected:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SettingsError, SourceError
+from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.sections import SourceSection, setting
@@ -16,31 +15,29 @@ from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, W
 from tol_luigi.core.source import (
     Column,
     Entry,
-    FileContent,
     Found,
     Key,
     Labeler,
     License,
     Member,
     NaturalKey,
-    Reader,
 )
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
+from tol_luigi.sources.collection import CollectionReader
 from tol_luigi.sources.delimited import DELIMITERS
+from tol_luigi.sources.label_files import AUTO
 from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
-
-_LISTING = "all"
 
 _FORM = "labelled in another Unicode normal form, as"
 
@@ -55,13 +52,13 @@ class FolderSection(SourceSection):
     labels: Path | None = setting(
         Place("file"),
         None,
-        "CSV: file, kingdom to species, and if you like common, license, owner",
+        "CSV, TSV, Parquet or JSON lines: file, kingdom to species or name, and if you like common, license, owner",
         determines=True,
     )
     delimiter: str = setting(
-        Choice(*DELIMITERS),
-        "comma",
-        "what separates the cells of labels",
+        Choice(AUTO, *DELIMITERS),
+        AUTO,
+        "what separates the cells of labels that are text; auto: what the header shows",
         determines=True,
         is_recorded=False,
     )
@@ -91,7 +88,7 @@ class FolderSection(SourceSection):
         return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
 
 
-class FolderReader(Reader):
+class FolderReader(CollectionReader):
     """Reads a collection of images; only files that its table of labels names are used.
 
     The tree or archive is listed at one go, since the partition of a file follows from its name alone.
@@ -107,26 +104,9 @@ class FolderReader(Reader):
     def __init__(
         self, images: Path, labels: LabelTable, name: str, partitions: int, index: Path | None = None
     ) -> None:
-        self.images = images
+        super().__init__(images, name, partitions, index)
         self.labels = labels
-        self.collection = name
-        self.count = partitions
-        self.index = index
-
-    def partitions(self) -> tuple[str, ...]:
-        """Return all the partitions; if there are few images, some of them are empty."""
-        self._check()
-        return tuple(f"{number:03d}" for number in range(self.count))
-
-    def listings(self) -> tuple[str, ...]:
-        """Return the one listing."""
-        self._check()
-        return (_LISTING,)
-
-    def place(self, listing: str) -> Path:
-        """Return the archive or folder, which is the same for all listings."""
-        del listing
-        return self.images
+        self.if_empty = f"Name the folder or archive that the paths in {labels.name} start from"
 
     def scan(self, listing: str) -> Iterator[Found]:
         """Yield all the files."""
@@ -153,25 +133,11 @@ class FolderReader(Reader):
                 state, reason = State.UNREADABLE, f"{above} {closed[above]}"
             yield Found(
                 Member(file, 0),
-                self._partition(file),
+                self.partition_of(file),
                 (self.collection, file),
                 state=state,
                 reason=reason,
             )
-
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
-        """Read images of one partition."""
-        del partition  # a member's name tells all
-        return archives.read(self.images, members, self.index)
-
-    def _check(self) -> None:
-        if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            remedy = f"Name the folder or archive that the paths in {self.labels.name} start from"
-            raise SourceError(self.place_setting, "is empty", remedy)
-
-    def _partition(self, file: str) -> str:
-        digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
-        return f"{int.from_bytes(digest, 'big') % self.count:03d}"
 
     def _matcher(self) -> Matcher:
         return Matcher((label.file for label in self.labels), functools.partial(_names, self.images))
@@ -182,9 +148,9 @@ class FolderReader(Reader):
         if label is not None:
             note = "" if label == file else f"{_FORM} {label!r}"
             return dataclasses.replace(
-                found, partition=self._partition(label), key=(self.collection, label), reason=note
+                found, partition=self.partition_of(label), key=(self.collection, label), reason=note
             )
-        partition = self._partition(file)
+        partition = self.partition_of(file)
         if found.state:
             return dataclasses.replace(found, partition=partition)
         reason = f"not in {self.labels.name}"
@@ -196,7 +162,9 @@ def _names(place: Path) -> Iterator[str]:
 
 
 class FolderLabeler(Labeler):
-    """Reads the table of labels; its names are not upgraded, and its common names go first.
+    """Reads the table of labels. Its common names come before others.
+
+    The ranks of the table stay as they are. Only for a scientific name the ranks are looked up.
 
     Args:
         table: The table.
@@ -209,11 +177,12 @@ class FolderLabeler(Labeler):
         self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose row names a rank."""
-        del lookup
         labels = {label.file: label for label in self.table}
         for _, file, image in images:
             label = labels[str(file)]
             taxon = Taxon.of(*label.ranks)
+            if label.name:
+                taxon = lookup.upgrade(lookup.taxon_of(label.name, label.ranks))
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
                 yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)

@@ -8,18 +8,23 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.sources.delimited import DELIMITERS, Table
+from tol_luigi.sources.delimited import Table
+from tol_luigi.sources.label_files import AUTO, open_label_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.sources.label_files import LabelFile
+
 __all__ = ["Label", "LabelTable", "Matcher", "Ranks"]
 
 _SETTING = "[folder] labels"
-_COLUMNS = ("file", *RANK_LABELS)
-_OPTIONAL = ("common", "license", "owner")
-_OTHER_NAMES = {"cls": "class"}
+_FILE = "file"
+_NAMES = (*RANK_LABELS, "name")
+_OTHERS = ("common", "license", "owner")
+_COLUMNS = (*_NAMES, *_OTHERS)
+_OTHER_NAMES = {"cls": "class", "scientific_name": "name", "scientificname": "name"}
 _FIX = "Fix the table"
 
 _MAX_FIELD = 1 << 17
@@ -37,11 +42,15 @@ Ranks = tuple[str, str, str, str, str, str, str]
 
 
 class Label(NamedTuple):
-    """A row of the table: the line on which it begins, the file, and what is known of it; "" where nothing is."""
+    """A row of the table: the line on which it begins, the file, and what is known of it; "" if it is not known.
+
+    The name is a scientific one, for which the ranks are looked up.
+    """
 
     line: int
     file: str
     ranks: Ranks
+    name: str
     common: str
     license: str
     owner: str
@@ -51,11 +60,11 @@ class LabelTable:
     """A table of labels.
 
     Args:
-        path: The file; a table with the columns ``file`` (the path below the images, with ``/``),
-            ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``, ``genus`` and
-            ``species``, and where known ``common``, ``license`` and ``owner``. Upper and lower
-            case of the column names do not matter.
-        delimiter: The word for what is between its cells; see ``DELIMITERS``.
+        path: The file: text with delimiters, Parquet, or JSON lines. Its columns are ``file`` (the path below the
+            images, with ``/``); at least one of ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``,
+            ``genus``, ``species`` and ``name`` (a scientific name); and if known ``common``, ``license`` and ``owner``.
+            Upper and lower case of the column names do not matter.
+        delimiter: The word for what is between the cells of text, or ``auto``; see ``DELIMITERS``.
         encoding: How its text is encoded.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
     """
@@ -63,19 +72,23 @@ class LabelTable:
     def __init__(
         self,
         path: Path,
-        delimiter: str = "comma",
+        delimiter: str = AUTO,
         encoding: str = "utf-8",
         missing_values: Sequence[str] = (),
     ) -> None:
-        self.table = Table(
-            path, _SETTING, _FIX, DELIMITERS[delimiter], encoding, newline="", max_field=_MAX_FIELD
-        )
+        self._path, self._delimiter, self._encoding = path, delimiter, encoding
         self._missing = frozenset(map(str.casefold, missing_values))
+
+    @functools.cached_property
+    def table(self) -> LabelFile:
+        """What reads the file."""
+        text = Table(self._path, _SETTING, _FIX, encoding=self._encoding, newline="", max_field=_MAX_FIELD)
+        return open_label_file(text, self._delimiter, {_FILE, *_COLUMNS}, _spelled)
 
     @property
     def name(self) -> str:
         """The name of the file."""
-        return self.table.path.name
+        return self._path.name
 
     def __iter__(self) -> Iterator[Label]:
         """Read the table, row by row.
@@ -84,7 +97,11 @@ class LabelTable:
             TableError: The table cannot be read, lacks a column, or names a file twice.
         """
         lines: dict[str, int] = {}
-        for line, cells in self.table.rows(_COLUMNS, _OPTIONAL, _spelled):
+        header = self.table.header(_spelled)
+        if _FILE in header and not set(_NAMES).intersection(header):
+            remedy = f"Add at least one of {', '.join(_NAMES)}"
+            raise self.table.error("line 1 lacks a column that names what the images show", remedy)
+        for line, cells in self.table.rows((_FILE,), _COLUMNS, _spelled):
             label = self._label(line, *cells)
             first = lines.setdefault(label.file, line)
             if first != line:
@@ -94,10 +111,9 @@ class LabelTable:
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
         """Count the cells that look like a way to write that a value is missing, by spelling and column."""
-        columns = (*RANK_LABELS, *_OPTIONAL)
         found = Counter[tuple[str, str]]()
         for label in self:
-            for column, cell in zip(columns, (*label.ranks, *label[3:]), strict=True):
+            for column, cell in zip(_COLUMNS, (*label.ranks, *label[3:]), strict=True):
                 if cell.casefold() in _LIKELY_MISSING:
                     found[cell, column] += 1
         return found
@@ -106,14 +122,14 @@ class LabelTable:
         parts = file.split("/")
         if not any(parts) or parts[0] == "" or ".." in parts or "\0" in file:
             raise self.table.error(f"line {line} names the file {file!r}, which is no path below the images")
-        for column, cell in zip((*RANK_LABELS, *_OPTIONAL), cells, strict=True):
+        for column, cell in zip(_COLUMNS, cells, strict=True):
             if not cell.isprintable():
                 self._check_characters(line, column, cell)
-        *ranks, common, license_, owner = map(self._value, cells)
+        *ranks, name, common, license_, owner = map(self._value, cells)
         kingdom, phylum, cls, order, family, genus, species = ranks
         tidy = "/".join(part for part in parts if part not in {"", "."})
         return Label(
-            line, tidy, (kingdom, phylum, cls, order, family, genus, species), common, license_, owner
+            line, tidy, (kingdom, phylum, cls, order, family, genus, species), name, common, license_, owner
         )
 
     def _check_characters(self, line: int, column: str, cell: str) -> None:

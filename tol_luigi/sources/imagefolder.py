@@ -1,0 +1,129 @@
+"""Images in folders that are named after what they show, such as ``Corvus_corax/1.jpg``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from tol_luigi.core.ledger import State
+from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.setting_kinds import Place, Text, Whole
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
+from tol_luigi.sources import archives
+from tol_luigi.sources.collection import CollectionReader
+from tol_luigi.sources.path_names import FolderPattern, PathPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from tol_luigi.core.taxon import Taxon
+    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.vernacular import CommonNames
+
+__all__ = ["IMAGEFOLDER", "ImageFolderLabeler", "ImageFolderReader", "ImageFolderSection"]
+
+
+@dataclass(frozen=True)
+class ImageFolderSection(SourceSection):
+    """Images in folders named after taxa. No table is needed."""
+
+    section: ClassVar[str] = "imagefolder"
+
+    images: Path | None = setting(
+        Place("either"), None, "a folder or archive of folders of images", determines=True
+    )
+    pattern: str = setting(FolderPattern(), "{name}", "how the folders are named", determines=True)
+    name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
+    partitions: int = setting(
+        Whole(1, 10_000),
+        4,
+        "the number of partitions, which is how many workers can be busy",
+        determines=True,
+    )
+
+
+class ImageFolderReader(CollectionReader):
+    """Reads a collection of images, of which the folders tell the names.
+
+    Args:
+        images: A folder or an archive.
+        pattern: How the folders are named.
+        name: How the catalogs call the collection.
+        partitions: The number of partitions.
+        index: Where the scan of a ``.tar.gz`` leaves its index.
+    """
+
+    def __init__(
+        self, images: Path, pattern: PathPattern, name: str, partitions: int, index: Path | None = None
+    ) -> None:
+        super().__init__(images, name, partitions, index)
+        self.pattern = pattern
+
+    def scan(self, listing: str) -> Iterator[Found]:
+        """Yield all files."""
+        del listing  # there is one
+        for found in archives.scan(self.images):
+            yield self._classify(found)
+        if self.index:
+            archives.index(self.images, self.index)
+
+    def unlisted(self) -> Iterator[Found]:
+        """Yield nothing: every file is listed."""
+        return iter(())
+
+    def _classify(self, found: Found) -> Found:
+        file = found.member.name
+        found = replace(found, partition=self.partition_of(file))
+        if found.state:
+            return found
+        if self.pattern.match(file) is None:
+            reason = f"its folder is not of the form {self.pattern.text}"
+            return replace(found, state=State.BAD_NAME, reason=reason)
+        return replace(found, key=(self.collection, file))
+
+
+class ImageFolderLabeler(Labeler):
+    """Names images after their folders.
+
+    Args:
+        pattern: How the folders are named.
+    """
+
+    def __init__(self, pattern: PathPattern) -> None:
+        self.pattern = pattern
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each image whose folders name a rank, with the higher ranks filled in."""
+        known: dict[tuple[str, tuple[str, ...]], Taxon] = {}
+        for _, file, image in images:
+            names = self.pattern.match(str(file))
+            if names is None:
+                continue
+            taxon = known.get(names)
+            if taxon is None:
+                taxon = known[names] = lookup.upgrade(lookup.taxon_of(names.name, names.ranks))
+            if not taxon.is_empty:
+                yield Entry(str(image), taxon, common_names.of(taxon), common_names.rules(taxon))
+
+
+IMAGEFOLDER = SourcePlugin(
+    name="imagefolder",
+    section=ImageFolderSection,
+    key=NaturalKey(
+        columns=(
+            Column("collection", "imagefolder_name", str, repeats=True),
+            Column("file", "imagefolder_file", str),
+        ),
+        spelling="{}/{}",
+    ),
+    reader=lambda given, images, index: ImageFolderReader(
+        images, PathPattern(given.pattern), given.name, given.partitions, index
+    ),
+    labeler=lambda given: ImageFolderLabeler(PathPattern(given.pattern)),
+    named_by="the names of folders",
+    is_upgraded=True,
+)

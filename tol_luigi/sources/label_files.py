@@ -1,0 +1,190 @@
+"""The files that a table of labels can be: text with delimiters, Parquet, or JSON lines. The content decides."""
+
+from __future__ import annotations
+
+import abc
+import csv
+import itertools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tol_luigi.sources.delimited import DELIMITERS, Table, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.errors import TableError
+
+__all__ = ["AUTO", "LabelFile", "open_label_file"]
+
+AUTO = "auto"
+"""The delimiter by which the header has the most columns that are known."""
+
+_PARQUET = b"PAR1"
+_BATCH = 10_000
+
+
+class LabelFile(Protocol):
+    """A table whose columns have names."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def error(self, what: str, remedy: str = "") -> TableError:
+        """Return an error that names the table."""
+
+    def header(self, spell: Callable[[str], str]) -> list[str]:
+        """Return the names of the columns."""
+
+    def rows(
+        self, columns: Sequence[str], optional: Sequence[str], spell: Callable[[str], str]
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the number of each row's line, and the wanted cells; see :meth:`.Table.rows`."""
+
+
+def open_label_file(
+    table: Table, delimiter: str, known: Collection[str], spell: Callable[[str], str]
+) -> LabelFile:
+    """Return the reader of a table, by its content.
+
+    Args:
+        table: The file and how messages name it.
+        delimiter: A word of ``DELIMITERS``, or ``AUTO``.
+        known: The names of columns, by which a delimiter is recognised.
+        spell: Returns the name of a column as ``known`` spells it.
+
+    Raises:
+        TableError: The file cannot be read.
+    """
+    with opened(table.path, table.error) as file:
+        begin = file.read(1 << 12)
+    if begin.startswith(_PARQUET):
+        return _ParquetTable(table)
+    if begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return _JsonTable(table)
+    word = _recognised(table, known, spell) if delimiter == AUTO else delimiter
+    return Table(
+        table.path, table.setting, table.remedy, DELIMITERS[word], table.encoding, newline=table.newline, max_field=table.max_field
+    )  # fmt: skip
+
+
+def _recognised(table: Table, known: Collection[str], spell: Callable[[str], str]) -> str:
+    """Return the delimiter by which the first line has the most known columns; the comma if none has any."""
+    try:
+        with opened(table.path, table.error) as file:
+            first = file.readline(table.max_field).decode(table.encoding).removeprefix("\ufeff")
+    except UnicodeError:
+        return "comma"  # whose reader names the encoding
+
+    def count(word: str) -> int:
+        try:
+            cells = next(csv.reader([first], delimiter=DELIMITERS[word]), [])
+        except csv.Error:
+            return 0
+        return sum(spell(cell) in known for cell in cells)
+
+    return max(DELIMITERS, key=count)
+
+
+@dataclass(frozen=True)
+class _RecordTable(abc.ABC):
+    """A table whose rows are records: names of columns to values.
+
+    Attributes:
+        table: The file and how messages name it.
+    """
+
+    table: Table
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.table.path
+
+    def error(self, what: str, remedy: str = "") -> TableError:
+        """Return an error that names the table."""
+        return self.table.error(what, remedy)
+
+    @abc.abstractmethod
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each record with the number of its line or row, from 1."""
+
+    def header(self, spell: Callable[[str], str]) -> list[str]:
+        """Return the names of the columns of the first record."""
+        _, first = next(self.records(), (0, {}))
+        return [spell(name) for name in first]
+
+    def rows(
+        self, columns: Sequence[str], optional: Sequence[str], spell: Callable[[str], str]
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the number of each record, and the wanted values as text; "" for a value that is missing or null.
+
+        Raises:
+            TableError: A record lacks a column, or a value is neither text nor a number.
+        """
+        for number, record in self.records():
+            values = {spell(name): value for name, value in record.items()}
+            if lacking := [name for name in columns if values.get(name) is None]:
+                raise self.error(f"row {number} lacks {', '.join(lacking)}")
+            yield number, tuple(self._text(number, name, values.get(name)) for name in (*columns, *optional))
+
+    def _text(self, number: int, name: str, value: object) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return "" if value != value else str(value)  # noqa: PLR0124 (NaN, which pandas writes for a missing value)
+        raise self.error(
+            f"row {number} has a {type(value).__name__} in its column {name}, which is neither text nor a number"
+        )
+
+
+class _ParquetTable(_RecordTable):
+    """A Parquet file."""
+
+    def header(self, spell: Callable[[str], str]) -> list[str]:
+        """Return the names of the columns."""
+        with self._opened() as file:
+            return [spell(name) for name in file.schema_arrow.names]
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each row with its number."""
+        numbers = itertools.count(1)
+        with self._opened() as file:
+            try:
+                for batch in file.iter_batches(_BATCH):
+                    yield from zip(numbers, batch.to_pylist(), strict=False)
+            except (pa.ArrowException, OSError) as error:
+                raise self.error(f"cannot be read ({' '.join(str(error).split())})") from error
+
+    def _opened(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self.path)
+        except (pa.ArrowException, OSError) as error:
+            raise self.error(f"is no whole Parquet file ({' '.join(str(error).split())})") from error
+
+
+class _JsonTable(_RecordTable):
+    """JSON lines: one object per line."""
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each object with the number of its line."""
+        with opened(self.path, self.error) as file:
+            for number, line in enumerate(file, 1):
+                text = line.removeprefix(b"\xef\xbb\xbf").strip()
+                if not text:
+                    continue
+                try:
+                    record = json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    raise self.error(f"line {number} is not JSON ({error})") from error
+                if not isinstance(record, dict):
+                    raise self.error(f"line {number} is not a JSON object")
+                yield number, record
