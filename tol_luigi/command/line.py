@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(made, default=None)
     verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
     for add in (
+        _add_init,
         _add_build,
         _add_verify,
         _add_settings,
@@ -164,6 +165,24 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: not a number of at least 1")
     return int(text)
+
+
+def _add_init(verbs: Verbs) -> None:
+    made = _verb(
+        verbs,
+        "init",
+        "init:init",
+        brief="write a settings file for a folder of images of your own",
+        text="Look at a folder or archive of images. Names are taken from a table in it (CSV,\n"
+        "TSV, Parquet, JSON lines; a column file, and ranks or a column name), or else\n"
+        "from folders that are named after taxa. Ask for the rest on a terminal.\n"
+        "exit codes: 0 written, 40 nothing names the images",
+        example="tol init photos\n  tol init photos --tag pond-v1 --yes",
+    )
+    made.add_argument("place", metavar="FOLDER", help="a folder or archive of images")
+    made.add_argument("--tag", help="the name of the dataset (default: asked for, or the folder's name)")
+    made.add_argument("--output", metavar="FILE", help="the settings file (default: <tag>.cfg)")
+    made.add_argument("--yes", action="store_true", help="ask nothing")
 
 
 def _add_build(verbs: Verbs) -> None:
