@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
         _add_build,
         _add_verify,
         _add_settings,
+        _add_check,
         _add_plan,
         _add_submit,
         _add_status,
@@ -235,6 +236,20 @@ def _add_settings(verbs: Verbs) -> None:
     made.add_argument("--changed", action="store_true", help="only what is not a default")
     _add_overrides(made)
     _add_json(made)
+
+
+def _add_check(verbs: Verbs) -> None:
+    made = _verb(
+        verbs,
+        "check",
+        "check:check",
+        brief="read settings, tables and names of images before a build",
+        text="Read all settings and every table as a build does, and compare names with images:\n"
+        "how many match, which do not, and the likely cause. Writes no file.\n"
+        "exit codes: 0 a build can begin, 40 something has to be corrected",
+        example="tol check --config my.cfg",
+    )
+    _add_overrides(made)
 
 
 def _add_plan(verbs: Verbs) -> None:
