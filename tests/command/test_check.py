@@ -58,7 +58,7 @@ def test_every_table_is_read_to_its_end(
 
     assert done.returncode == 40
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"tol: {name} = {path}: line ")
+    assert line.startswith(f"tol: {name} = {path}: ")
 
 
 def test_labels_that_match_nothing_are_one_line_with_the_likely_cause(
