@@ -315,7 +315,7 @@ def digests() -> Callable[..., dict[str, str]]:
             for path in directory.glob(pattern)
             if path.is_file()
             and SCRATCH not in path.name
-            and "sightings" not in path.relative_to(directory).parts
+            and not {"sightings", "logs"}.intersection(path.relative_to(directory).parts)
         )
         return {
             str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files

@@ -191,5 +191,5 @@ def digests(dataset: Path) -> dict[str, str]:
     return {
         str(name): hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in sorted(names.items())
-        if name.parts[0] not in {"run", "sightings"} and ".attempt-" not in path.name
+        if name.parts[0] not in {"run", "sightings", "logs"} and ".attempt-" not in path.name
     }

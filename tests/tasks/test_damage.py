@@ -18,7 +18,7 @@ Digests = Callable[..., dict[str, str]]
 KINDS = 6
 """The kinds of files are dealt to so many tests."""
 
-NO_PART = ("demonstration", "sightings", "verification")
+NO_PART = ("demonstration", "sightings", "verification", "logs")
 """What a dataset's folder holds besides the dataset."""
 
 

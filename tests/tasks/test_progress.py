@@ -15,7 +15,8 @@ class Task(luigi.Task):
 
 def test_the_end_is_reported_however_it_was_counted() -> None:
     reported: list[int] = []
-    with shown_progress(lambda done, _: reported.append(done), total=3) as shown:
+    about = {"family": "Task", "label": "Task a", "unit": "images"}
+    with shown_progress(lambda done, _: reported.append(done), total=3, **about) as shown:
         shown.advance(2)
         shown.reach(3)
         assert reported == []  # no more often than every few seconds

@@ -70,6 +70,11 @@ class Layout:
         """The folder of the logs of ``tol build``; no part of the dataset."""
         return self.directory / "logs"
 
+    @property
+    def task_states(self) -> Path:
+        """The folder of notes on tasks that run or have failed; no part of the dataset."""
+        return self.logs / "tasks"
+
     def sightings(self, family: str, *values: str) -> Path:
         """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
         *folders, name = (family, *values)

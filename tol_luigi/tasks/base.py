@@ -22,6 +22,7 @@ from tol_luigi.sources.faults import can_be_read
 from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
+from tol_luigi.tasks.task_states import forget, write_failure, write_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -113,7 +114,10 @@ class DatasetTask(luigi.Task):
     def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
         """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
         known = exception if isinstance(exception, Refusal) else self.explain(exception)
-        return failure_text(self.label, known or exception) or super().on_failure(exception)
+        text = failure_text(self.label, known or exception)
+        cause = text or f"{type(exception).__name__}: {exception}"
+        write_failure(self.layout.task_states, self.task_id, self.label, cause)
+        return text or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -164,6 +168,23 @@ def _on_first_sight(task: DatasetTask, *_: object) -> None:
 for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
     DatasetTask.event_handler(_event)(_on_first_sight)
 DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
+
+
+def _note_start(task: DatasetTask) -> None:
+    write_start(task.layout.task_states, task.task_id, task.label)
+
+
+def _forget(task: DatasetTask) -> None:
+    forget(task.layout.task_states, task.task_id)
+
+
+def _note_death(task: DatasetTask, what: str) -> None:
+    write_failure(task.layout.task_states, task.task_id, task.label, what)
+
+
+DatasetTask.event_handler(luigi.Event.START)(_note_start)
+DatasetTask.event_handler(luigi.Event.SUCCESS)(_forget)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(_note_death)
 
 
 def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:

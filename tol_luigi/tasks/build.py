@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
 
     def run(self) -> None:
         """Say what was built."""
+        shutil.rmtree(self.layout.task_states, ignore_errors=True)  # notes on tasks that were killed
         sys.stdout.write(self.summary())
         sys.stdout.flush()
 
