@@ -54,30 +54,28 @@ class FolderSection(SourceSection):
     labels: Path | None = setting(
         Place("file"),
         None,
-        "CSV: file, kingdom to species, and if you like common, license, owner",
+        "CSV with the columns file, kingdom to species, and optionally common, license, owner",
         determines=True,
     )
     delimiter: str = setting(
         Choice(*DELIMITERS),
         "comma",
-        "what separates the cells of labels",
+        "the delimiter of labels",
         determines=True,
         is_recorded=False,
     )
     encoding: str = setting(
-        Encoding(), "utf-8", "how the text of labels is encoded", determines=True, is_recorded=False
+        Encoding(), "utf-8", "the text encoding of labels", determines=True, is_recorded=False
     )
     missing_values: tuple[str, ...] | None = setting(
         Words(),
         None,
-        "cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter",
+        "cells of labels that count as empty, such as NA, None, ?; case does not matter",
         determines=True,
         is_recorded=False,
     )
-    name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
-    partitions: int = setting(
-        Whole(1, 10_000), 4, "over how many partitions the images are dealt", determines=True
-    )
+    name: str = setting(Text(), "own", "the name of the collection in the catalog", determines=True)
+    partitions: int = setting(Whole(1, 10_000), 4, "the number of partitions for the images", determines=True)
 
     def label_table(self) -> LabelTable:
         """Return the table of labels.
