@@ -146,7 +146,7 @@ class NamesSection(Section):
     method: str = setting(
         Choice("published"),
         "published",
-        "the naming rules; those of the published dataset include known errors (docs/reproduce.md)",
+        "the naming rules; the published rules include known errors (docs/reproduce.md)",
         determines=True,
     )
 
