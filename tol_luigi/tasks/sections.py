@@ -245,6 +245,11 @@ class ChecksSection(Section):
     unreadable_archive: str = setting(
         Choice("stop", "skip"), "stop", "what to do with a truncated or damaged archive", determines=True
     )
+    unreadable_file: str = setting(
+        Choice("stop", "skip"),
+        "stop",
+        "what to do with a file or folder that exists but cannot be read (permissions, disk errors): stop, or build without it until it can be read",
+    )
     min_matched_percent: int = setting(
         Whole(0, 100),
         50,
