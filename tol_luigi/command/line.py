@@ -228,8 +228,8 @@ def _add_settings(verbs: Verbs) -> None:
         "config",
         "config:config",
         brief="the settings in force, and where each comes from",
-        text="Write all settings as a settings file. A comment before a setting that is not the\n"
-        "default says which file sets it. Checks the settings as a build does.\n"
+        text="Write all settings as a settings file. A comment before a setting that is not a\n"
+        "default names the file that sets it. Checks the settings as a build does.\n"
         "exit codes: 0 they are right, 40 they are not",
         example="tol config --changed",
     )
@@ -244,8 +244,8 @@ def _add_check(verbs: Verbs) -> None:
         "check",
         "check:check",
         brief="read settings, tables and names of images before a build",
-        text="Read all settings and every table as a build does, and compare names with images:\n"
-        "how many match, which do not, and the likely cause. Writes no file.\n"
+        text="Read all settings and every table as a build does, and compare names with\n"
+        "images: how many match, which do not, and the likely cause. Writes no file.\n"
         "exit codes: 0 a build can begin, 40 something has to be corrected",
         example="tol check --config my.cfg",
     )

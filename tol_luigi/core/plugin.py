@@ -14,18 +14,33 @@ from tol_luigi.core.sections import SourceSection
 from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.remote import SourceDownloads
     from tol_luigi.core.source import Column, Labeler, License, Reader
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["SourcePlugin"]
+__all__ = ["SourcePlugin", "Suggestion"]
 
 S = TypeVar("S", bound=SourceSection)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Settings with which a source would name the images of a folder.
+
+    Attributes:
+        settings: Values of its section, as text.
+        reason: What was found, as one line.
+        named: How many of the images it would name.
+    """
+
+    settings: Mapping[str, str]
+    reason: str
+    named: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +68,8 @@ class SourcePlugin(Generic[S]):
         is_published: Whether the published dataset has it: then its mapping and its lookups can be taken over.
         bytes_per_pixel: The size of its files, for estimates.
         downloads: What ``DownloadSources`` can fetch of it.
+        suggest: Returns settings for images that nobody has described yet, of their place and the paths of some of them;
+            None if the source cannot name them.
     """
 
     name: str
@@ -73,6 +90,7 @@ class SourcePlugin(Generic[S]):
     is_published: bool = False
     bytes_per_pixel: float = 0.25
     downloads: SourceDownloads | None = None
+    suggest: Callable[[Path, Sequence[str]], Suggestion | None] | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -40,13 +40,16 @@ class BioscanSection(SourceSection):
     section: ClassVar[str] = "bioscan"
 
     images: Path | None = setting(
-        Place("either"), None, "the folder of part folders, or cropped_256.zip or a tar", determines=True
+        Place("either"),
+        None,
+        "the folder with the part folders, cropped_256.zip, or a tar archive",
+        determines=True,
     )
     metadata: Path | None = setting(
         Place("file"), None, "BIOSCAN_Insect_Dataset_metadata, .jsonld or .tsv", determines=True
     )
     partitions: int = setting(
-        Whole(1, 10_000), 113, "over how many partitions the parts are dealt", determines=True
+        Whole(1, 10_000), 113, "the number of partitions for the parts", determines=True
     )
 
 

@@ -53,14 +53,14 @@ class EolSection(SourceSection):
     images: Path | None = setting(
         Place("either"),
         None,
-        "a folder of archives image_set_NN.tar.gz (or .tar, .zip, or folders), or one",
+        "a folder of archives image_set_NN.tar.gz (or .tar, .zip, or folders), or one of them",
         determines=True,
     )
     taxon_tab: Path | None = setting(
         Place("file"), None, "taxon.tab of the EOL Dynamic Hierarchy", determines=True
     )
     scraped_page_ids: Path | None = setting(
-        Place("file"), None, "CSV with names for pages that the hierarchy lacks", determines=True
+        Place("file"), None, "CSV with names of pages that the hierarchy lacks", determines=True
     )
     vernacular_names: Path | None = setting(
         Place("file"), None, "vernacularnames.csv, for common names", determines=True

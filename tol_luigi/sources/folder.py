@@ -7,9 +7,9 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
 from tol_luigi.core.source import (
@@ -31,13 +31,15 @@ from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
+
+_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".parquet", ".jsonl", ".ndjson")
 
 _FORM = "labelled in another Unicode normal form, as"
 
@@ -52,30 +54,28 @@ class FolderSection(SourceSection):
     labels: Path | None = setting(
         Place("file"),
         None,
-        "CSV, TSV, Parquet or JSON lines: file, kingdom to species or name, and if you like common, license, owner",
+        "CSV, TSV, Parquet or JSON lines with the columns file, kingdom to species or name, and optionally common, license, owner",
         determines=True,
     )
     delimiter: str = setting(
         Choice(AUTO, *DELIMITERS),
         AUTO,
-        "what separates the cells of labels that are text; auto: what the header shows",
+        "the delimiter of labels; auto recognises it by the header",
         determines=True,
         is_recorded=False,
     )
     encoding: str = setting(
-        Encoding(), "utf-8", "how the text of labels is encoded", determines=True, is_recorded=False
+        Encoding(), "utf-8", "the text encoding of labels", determines=True, is_recorded=False
     )
     missing_values: tuple[str, ...] | None = setting(
         Words(),
         None,
-        "cells of labels that mean the same as an empty one, such as NA, None, ?; upper and lower case do not matter",
+        "cells of labels that count as empty, such as NA, None, ?; case does not matter",
         determines=True,
         is_recorded=False,
     )
-    name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
-    partitions: int = setting(
-        Whole(1, 10_000), 4, "over how many partitions the images are dealt", determines=True
-    )
+    name: str = setting(Text(), "own", "the name of the collection in the catalog", determines=True)
+    partitions: int = setting(Whole(1, 10_000), 4, "the number of partitions for the images", determines=True)
 
     def label_table(self) -> LabelTable:
         """Return the table of labels.
@@ -200,6 +200,23 @@ class FolderLabeler(Labeler):
         return self.table.likely_missing()
 
 
+def _suggest(images: Path, files: Sequence[str]) -> Suggestion | None:
+    """Return the table in a folder, or next to an archive, that names the most images."""
+    folder, found = images if images.is_dir() else images.parent, set(files)
+    best: Suggestion | None = None
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in _TABLE_ENDINGS or not path.is_file():
+            continue
+        try:
+            named = len({label.file for label in LabelTable(path)} & found)
+        except TolError:
+            continue  # it is another table
+        if named > (best.named if best else 0):
+            settings = {"images": str(images), "labels": str(path)}
+            best = Suggestion(settings, f"{path}: names {named:,} of them", named)
+    return best
+
+
 _KEY = NaturalKey(
     columns=(
         Column("collection", "folder_name", str, repeats=True),
@@ -229,4 +246,5 @@ FOLDER = SourcePlugin(
     name_tables=("labels",),
     license_tables=("labels",),
     required_table="labels",
+    suggest=_suggest,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Text, Whole
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
@@ -15,7 +17,7 @@ from tol_luigi.sources.collection import CollectionReader
 from tol_luigi.sources.path_names import FolderPattern, PathPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.taxon import Taxon
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["IMAGEFOLDER", "ImageFolderLabeler", "ImageFolderReader", "ImageFolderSection"]
+
+_DEFAULT = "{name}"
+_INAT21 = "{}_{kingdom}_{phylum}_{class}_{order}_{family}_{genus}_{species}"
+_PATTERNS = (_INAT21, _DEFAULT, "{name}/{}", "{name}/{}/{}")
+"""Patterns to suggest; the first that fits counts."""
+
+_SCIENTIFIC = re.compile(r"[A-Z][a-zà-ÿ-]+(?: [a-zà-ÿ×.-]+){0,3}")  # noqa: RUF001 (the sign of hybrids)
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class ImageFolderSection(SourceSection):
     images: Path | None = setting(
         Place("either"), None, "a folder or archive of folders of images", determines=True
     )
-    pattern: str = setting(FolderPattern(), "{name}", "how the folders are named", determines=True)
+    pattern: str = setting(FolderPattern(), _DEFAULT, "how the folders are named", determines=True)
     name: str = setting(Text(), "own", "how the catalog calls the collection", determines=True)
     partitions: int = setting(
         Whole(1, 10_000),
@@ -110,6 +120,24 @@ class ImageFolderLabeler(Labeler):
                 yield Entry(str(image), taxon, common_names.of(taxon), common_names.rules(taxon))
 
 
+def _suggest(images: Path, files: Sequence[str]) -> Suggestion | None:
+    """Return the first pattern by which the folders of most images are names of taxa."""
+    for text in _PATTERNS:
+        pattern = PathPattern(text)
+        found = [names for file in files if (names := pattern.match(file))]
+        taxa = Counter(
+            names.name or " ".join(names.ranks[5:])
+            for names in found
+            if not names.name or _SCIENTIFIC.fullmatch(names.name)
+        )
+        if taxa.total() > len(files) / 2:
+            examples = ", ".join(name for name, _ in taxa.most_common(_EXAMPLES))
+            reason = f"folders of the form {text}, {len(taxa):,} different: {examples}"
+            settings = {"images": str(images)} | ({} if text == _DEFAULT else {"pattern": text})
+            return Suggestion(settings, reason, taxa.total())
+    return None
+
+
 IMAGEFOLDER = SourcePlugin(
     name="imagefolder",
     section=ImageFolderSection,
@@ -126,4 +154,5 @@ IMAGEFOLDER = SourcePlugin(
     labeler=lambda given: ImageFolderLabeler(PathPattern(given.pattern)),
     named_by="the names of folders",
     is_upgraded=True,
+    suggest=_suggest,
 )

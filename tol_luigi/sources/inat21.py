@@ -42,17 +42,17 @@ class INat21Section(SourceSection):
     images: Path | None = setting(
         Place("either"),
         None,
-        "the folder of class folders, or train.tar, train.tar.gz or a zip",
+        "the folder with the class folders, train.tar, train.tar.gz, or a zip archive",
         determines=True,
     )
     taxa: Path | None = setting(
         Place("file"), None, "taxa.csv of the iNaturalist taxonomy, for common names", determines=True
     )
     vernacular_names: Path | None = setting(
-        Place("file"), None, "VernacularNames-english.csv of the same", determines=True
+        Place("file"), None, "VernacularNames-english.csv of the iNaturalist taxonomy", determines=True
     )
     partitions: int = setting(
-        Whole(1, 10_000), 100, "over how many partitions the classes are dealt", determines=True
+        Whole(1, 10_000), 100, "the number of partitions for the classes", determines=True
     )
 
 

@@ -38,46 +38,46 @@ class ClusterSection(Section):
     section: ClassVar[str] = "cluster"
 
     bind: str = setting(
-        Text(), "127.0.0.1", "the address that luigid listens on; that of its node, for other nodes"
+        Text(),
+        "127.0.0.1",
+        "the address that luigid listens on; for workers on other nodes, an address of its own node or 0.0.0.0",
     )
-    port: int = setting(Whole(0, 65_535), 0, "its port; 0 is any that is free")
+    port: int = setting(Whole(0, 65_535), 0, "the port that luigid listens on; 0 chooses a free one")
     password: bool = setting(
         Flag(),
         True,
-        "have luigid ask for a password, on its page as well; without a file of yours it makes one",
+        "require a password for luigid's API and page; without password_file, luigid generates one",
     )
     password_file: Path | None = setting(
-        Place("file"), None, "your own password, in a file of mode 600, in place of the one that luigid makes"
+        Place("file"), None, "a file of mode 600 that contains your own password"
     )
-    metrics: bool = setting(Flag(), False, "give figures for Prometheus, at /metrics")
+    metrics: bool = setting(Flag(), False, "serve Prometheus metrics at /metrics")
     retries: int = setting(Whole(1, 1000), 3, "how often a task may fail before it is given up")
-    retry_seconds: int = setting(
-        Whole(0, 86_400), 60, "how long a failed task waits before it is tried again"
+    retry_seconds: int = setting(Whole(0, 86_400), 60, "the delay before a failed task is tried again")
+    losses: int = setting(
+        Whole(1, 1000), 5, "how many workers may be lost while they run a task before the task is given up"
     )
-    losses: int = setting(Whole(1, 1000), 5, "how many workers may be lost at a task before it is given up")
     bad_node_failures: int = setting(
         Whole(1, 1000),
         3,
-        "so many tasks that fail on a node in a row, where others do well, and it gets no more",
+        "the number of failures in a row after which a node gets no more tasks, if other nodes succeed",
     )
     lost_seconds: int = setting(
-        Whole(1, 86_400), 120, "a worker not heard of for so long is lost, and its task free"
+        Whole(1, 86_400), 120, "a worker that is silent for this long is lost, and its task runs elsewhere"
     )
-    ping_seconds: int = setting(
-        Whole(1, 3600), 10, "how often a worker says that it is there; luigid may be busy"
-    )
-    poll_seconds: int = setting(Whole(1, 3600), 5, "how often, at most, a worker without a task asks for one")
-    idle_seconds: int = setting(Whole(0, _LARGEST), 600, "a worker that gets no task for so long leaves")
+    ping_seconds: int = setting(Whole(1, 3600), 10, "how often a worker pings luigid")
+    poll_seconds: int = setting(Whole(1, 3600), 5, "how often, at most, an idle worker asks for a task")
+    idle_seconds: int = setting(Whole(0, _LARGEST), 600, "a worker that gets no task for this long exits")
     patience_seconds: int = setting(
-        Whole(1, _LARGEST), 900, "how long luigid may be away before others give up"
+        Whole(1, _LARGEST), 900, "how long workers and foreman wait for luigid before they give up"
     )
     settle_seconds: int = setting(
         Whole(0, 3600),
         30,
-        "how long a file of another node may be late, where the file system is slow to show it",
+        "how long to wait until a file from another node appears on a slow file system",
     )
-    save_seconds: int = setting(Whole(1, 3600), 5, "how often, at most, luigid saves what it knows")
-    finish: bool = setting(Flag(), True, "luigid and workers leave when the foreman has ended")
+    save_seconds: int = setting(Whole(1, 3600), 5, "how often, at most, luigid saves its state")
+    finish: bool = setting(Flag(), True, "luigid and workers exit when the foreman has ended")
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,14 @@ class SlurmSection(Section):
 
     section: ClassVar[str] = "slurm"
 
-    account: str | None = setting(Formed(), None, "whom the time is charged to; empty is your own default")
-    partition: str | None = setting(Formed(), None, "where the jobs run; empty is the cluster's default")
+    account: str | None = setting(Formed(), None, "the account to charge; empty is your default")
+    partition: str | None = setting(
+        Formed(), None, "the partition for the jobs; empty is the cluster's default"
+    )
     time: str | None = setting(
         Formed(DURATION, "as sbatch takes it, such as 12:00:00 or 2-00:00:00"),
         None,
-        "how long a job may run; empty is the partition's default; what is left to do then, others go on with",
+        "the time limit of a job; empty is the partition's default; other jobs continue the rest",
     )
     memory: str | None = setting(
         Formed(MEMORY, "a number with K, M, G or T"),
@@ -101,20 +103,22 @@ class SlurmSection(Section):
     most_memory: str | None = setting(
         Formed(MEMORY, "a number with K, M, G or T"),
         "32G",
-        "where that was too little, new workers get twice as much, up to this",
+        "the limit up to which new workers get twice the memory if it was too little",
     )
-    cpus: int = setting(Whole(1, 1024), 1, "the processors of an element of the array, with a worker on each")
-    array: int = setting(Whole(1, 100_000), 64, "the most elements of the array")
-    limit: int = setting(Whole(0, 100_000), 0, "the most elements that run at once; 0 is no limit")
+    cpus: int = setting(Whole(1, 1024), 1, "the processors of an array element, with one worker on each")
+    array: int = setting(Whole(1, 100_000), 64, "the largest number of array elements")
+    limit: int = setting(
+        Whole(0, 100_000), 0, "the largest number of array elements that run at once; 0 is no limit"
+    )
     warning_seconds: int = setting(
-        Whole(1, 65_535), 900, "so long before its time is up a worker takes no more tasks"
+        Whole(1, 65_535), 900, "how long before its time limit a worker stops asking for tasks"
     )
-    requeue: bool = setting(Flag(), True, "a job whose node is lost, or taken away, starts again")
+    requeue: bool = setting(Flag(), True, "requeue a job that is preempted or whose node is lost")
     options: str | None = setting(
-        Formed(), None, "more options of sbatch, for all jobs, such as --constraint=ib --qos=long"
+        Formed(), None, "more sbatch options for all jobs, such as --constraint=ib --qos=long"
     )
     before: str | None = setting(
-        Formed(), None, "bash to run first in every job, such as module load python/3.11"
+        Formed(), None, "Bash commands to run first in every job, such as module load python/3.11"
     )
 
     def request(self) -> Request:
@@ -132,7 +136,7 @@ class DownloadSection(Section):
     folder: Path | None = setting(
         Place("new"),
         None,
-        "where DownloadSources leaves what no other setting places, and where a build then finds it",
+        "the folder for files that no other setting places; a build finds them there",
     )
     sources: tuple[str, ...] = setting(Names(catalogue.GROUPS), catalogue.GROUPS, "what to fetch")
     checksums: tuple[tuple[str, str], ...] = setting(
@@ -146,9 +150,9 @@ class DownloadSection(Section):
             for archive in downloads.archives
             if archive.checksum
         ),
-        "what files have to have, by their names in sources.lock",
+        "the expected checksums of files, by their names in sources.lock",
     )
-    extract: bool = setting(Flag(), False, "unpack the archives of images, too")
+    extract: bool = setting(Flag(), False, "also unpack image archives")
     counts: tuple[tuple[str, str], ...] = setting(
         Pairs(
             "[0-9]{1,9}",
@@ -160,22 +164,26 @@ class DownloadSection(Section):
             for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
             if downloads.count is not None
         ),
-        "how many files the unpacked archives of a source have to hold",
+        "the expected number of files in the unpacked archives of a source",
     )
-    files: int = setting(Whole(1, 32), 2, "how many files at once, of each source")
-    connections: int = setting(Whole(1, 32), 4, "over how many connections a file comes")
-    host_connections: int = setting(Whole(1, 64), 8, "how many connections to one server, for each source")
-    retries: int = setting(Whole(0, 1000), 8, "how often to try again in a row, with no byte in between")
+    files: int = setting(Whole(1, 32), 2, "the number of files fetched at once, per source")
+    connections: int = setting(Whole(1, 32), 4, "the number of connections per file")
+    host_connections: int = setting(
+        Whole(1, 64), 8, "the largest number of connections to one server, per source"
+    )
+    retries: int = setting(
+        Whole(0, 1000), 8, "the largest number of retries in a row without a received byte"
+    )
     pause_seconds: int = setting(
-        Whole(0, 300), 1, "before trying again; twice as long each time, up to 5 minutes"
+        Whole(0, 300), 1, "the delay before a retry; it doubles each time, up to 5 minutes"
     )
-    stall_seconds: int = setting(
-        Whole(1, 3600), 60, "a connection is broken off after so long without a byte"
-    )
-    token_variable: str = setting(Text(), "HF_TOKEN", "the environment variable that holds an access token")
-    token_host: str = setting(AnyText(), "huggingface.co", "the only server that is shown the token")
+    stall_seconds: int = setting(Whole(1, 3600), 60, "a connection is closed after this long without a byte")
+    token_variable: str = setting(Text(), "HF_TOKEN", "the environment variable with the access token")
+    token_host: str = setting(AnyText(), "huggingface.co", "the only server that receives the token")
     where: str = setting(
-        Choice("here", "slurm"), "here", "fetch in this process, or in a Slurm job a source, as [slurm] says"
+        Choice("here", "slurm"),
+        "here",
+        "fetch in this process, or in one Slurm job per source, with the keys of [slurm]",
     )
     slurm_time: tuple[tuple[str, str], ...] = setting(
         Pairs(
@@ -187,7 +195,7 @@ class DownloadSection(Section):
             (catalogue.METADATA, "0:20:00"),
             *((source, downloads.slurm_time) for source, downloads in catalogue.SOURCE_DOWNLOADS.items()),
         ),
-        "time limit of each job",
+        "the time limit of each job",
     )
     slurm_cores: tuple[tuple[str, str], ...] = setting(
         Pairs(
@@ -202,7 +210,7 @@ class DownloadSection(Section):
                 for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
             ),
         ),
-        "cores of each job",
+        "the cores of each job",
     )
 
     def base(self, key: str) -> str:
@@ -222,14 +230,14 @@ _ORIGINS: list[tuple[str, Any, Any]] = [
             setting(
                 Numbers(),
                 tuple(range(1, len(downloads.archives) + 1)),
-                f"which archives of {source}, by number",
+                f"the numbers of the archives of {source} to fetch",
             ),
         )
         for source, downloads in catalogue.SOURCE_DOWNLOADS.items()
         if catalogue.sets_key(source)
     ),
     *(
-        (key, str, setting(AnyText(), base.address, f"address or folder of {base.description}"))
+        (key, str, setting(AnyText(), base.address, f"the address or folder of {base.description}"))
         for key, base in catalogue.BASES.items()
     ),
 ]

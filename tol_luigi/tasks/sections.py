@@ -53,32 +53,34 @@ class DatasetSection(Section):
 
     section: ClassVar[str] = "dataset"
 
-    root: Path = setting(Place("new"), Path("build"), "where datasets are built; this one in <root>/<tag>")
-    tag: str = setting(Text(), "dev", "the dataset's name")
+    root: Path = setting(
+        Place("new"), Path("build"), "the folder for datasets; this one is built in <root>/<tag>"
+    )
+    tag: str = setting(Text(), "dev", "the name of the dataset")
     seed: int = setting(
         Whole(0, _LARGEST),
         17,
-        "another seed gives other splits and another order of samples",
+        "the seed for splits and for the order of samples",
         determines=True,
     )
     val_percent: int = setting(
-        Whole(0, 100), 5, "how much of each source is held out for validation", determines=True
+        Whole(0, 100), 5, "the percentage of each source in the validation split", determines=True
     )
     train_small_percent: int = setting(
-        Whole(0, 100), 10, "how much of the training images the small set repeats", determines=True
+        Whole(0, 100), 10, "the percentage of the training images that train_small repeats", determines=True
     )
     sources: tuple[str, ...] = setting(
-        Names(tuple(SOURCES)), tuple(SOURCES), "the sources to use; one without images is left out"
+        Names(tuple(SOURCES)), tuple(SOURCES), "the sources to use; a source without images is skipped"
     )
     reuse: Path | None = setting(
         Place("folder"),
         None,
-        "an older dataset, <root>/<tag>: what it has of the same images is copied, and sources that name no images are taken as they were there",
+        "an existing dataset, <root>/<tag>, to copy images from; sources with an empty images key come from it",
     )
     database: str | None = setting(
         Address(),
         None,
-        "a PostgreSQL server that mapping and names are copied to; later stages read the mapping there",
+        "a PostgreSQL server to copy mapping and names to; later stages read the mapping from it",
     )
 
 
@@ -107,12 +109,12 @@ class RareSpeciesSection(Section):
     section: ClassVar[str] = "rare_species"
 
     seen: Path | None = setting(
-        Place("file"), None, "seen_in_training.json: images to leave out", determines=True
+        Place("file"), None, "seen_in_training.json: images to exclude", determines=True
     )
     unseen: Path | None = setting(
-        Place("file"), None, "unseen_in_training.json: images and species to leave out", determines=True
+        Place("file"), None, "unseen_in_training.json: images and species to exclude", determines=True
     )
-    allow_no_match: bool = setting(Flag(), False, "go on with a list that matches nothing at all")
+    allow_no_match: bool = setting(Flag(), False, "continue if a list matches nothing")
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,13 @@ class LeakGuardSection(Section):
     images: Path | None = setting(
         Place("folder"),
         None,
-        "for each benchmark a sub-folder of pictures, or an archive or WebDataset shards of them",
+        "benchmark images: for each benchmark a sub-folder of images, an archive, or a sub-folder of archives or WebDataset shards",
         determines=True,
     )
     distance: int = setting(
         Whole(-1, 60),
         USUAL_DISTANCE,
-        "the most bits, of 256, in which pictures differ that look the same; -1 compares bytes only",
+        "the largest number of differing bits, of 256, for near-duplicates (perceptual hash); -1 compares bytes only",
         determines=True,
     )
 
@@ -144,7 +146,7 @@ class NamesSection(Section):
     method: str = setting(
         Choice("published"),
         "published",
-        "by the rules of the published dataset, also where they are wrong about nature (docs/reproduce.md)",
+        "the naming rules; the published rules include known errors (docs/reproduce.md)",
         determines=True,
     )
 
@@ -167,47 +169,52 @@ class ImagesSection(Section):
 
     section: ClassVar[str] = "images"
 
-    width: int = setting(Whole(1, 10_000), _IMAGE.width, "pixels", determines=True)
-    height: int = setting(Whole(1, 10_000), _IMAGE.height, "pixels", determines=True)
+    width: int = setting(Whole(1, 10_000), _IMAGE.width, "the width of a sample in pixels", determines=True)
+    height: int = setting(
+        Whole(1, 10_000), _IMAGE.height, "the height of a sample in pixels", determines=True
+    )
     resize: str = setting(
         Choice("exact", "scaled"),
         _IMAGE.resize,
-        "the published pixels, or a faster way to nearly the same",
+        "the published pixels (exact), or nearly the same pixels in less time (scaled)",
         determines=True,
     )
-    jpeg_quality: int = setting(Whole(1, 100), _IMAGE.jpeg_quality, "on Pillow's scale", determines=True)
+    jpeg_quality: int = setting(
+        Whole(1, 100), _IMAGE.jpeg_quality, "the JPEG quality on Pillow's scale", determines=True
+    )
     truncated: str = setting(
-        Choice("keep", "drop"), _IMAGE.truncated, "what to do with pictures that break off", determines=True
+        Choice("keep", "drop"), _IMAGE.truncated, "what to do with truncated images", determines=True
     )
     duplicates: str = setting(
         Choice("keep", "flag", "drop"),
         "flag",
-        "images with the same bytes: say nothing, tell which they are, or write one of each",
+        "exact duplicates: ignore them (keep), report them (flag), or write one image of each group (drop)",
         determines=True,
     )
-    exif: str = setting(
-        Choice("ignore", "apply"), _IMAGE.exif, "the orientation that a camera noted", determines=True
-    )
+    exif: str = setting(Choice("ignore", "apply"), _IMAGE.exif, "the EXIF orientation", determines=True)
     max_pixels: int = setting(
-        Whole(1, 4_000_000_000), _IMAGE.max_pixels, "a larger picture is not opened", determines=True
+        Whole(1, 4_000_000_000),
+        _IMAGE.max_pixels,
+        "the largest size of an image in pixels; a larger one is not decoded",
+        determines=True,
     )
     max_memory_mib: int = setting(
         Whole(64, 1_000_000),
         _IMAGE.max_memory_mib,
-        "MiB; a picture that takes more memory to open is not opened",
+        "the memory in MiB that decoding an image may take; an image that needs more is not decoded",
         determines=True,
     )
     transparency: str = setting(
         Choice("published", "white", "black"),
         _IMAGE.transparency,
-        "what shows at transparent pixels: the colours that the file hides there, or a ground",
+        "what transparent pixels show: the colours stored in the file (published), or a background",
         determines=True,
         is_recorded=False,
     )
     high_bit_depth: str = setting(
         Choice("refuse", "keep", "stretch"),
         _IMAGE.high_bit_depth,
-        "pictures of more than 8 bits per channel: of those whose upper 8 bits show nearly nothing, refuse or keep the samples; or stretch all such greys from their darkest to their brightest value",
+        "images of more than 8 bits per channel: refuse or keep those whose upper 8 bits are nearly black, or stretch all greys from the darkest to the brightest value",
         determines=True,
     )
 
@@ -218,7 +225,9 @@ class ShardsSection(Section):
 
     section: ClassVar[str] = "shards"
 
-    max_samples: int = setting(Whole(1, _LARGEST), 10_000, "the most samples in one shard", determines=True)
+    max_samples: int = setting(
+        Whole(1, _LARGEST), 10_000, "the largest number of samples in a shard", determines=True
+    )
     order: str = setting(
         Choice("shuffled", "source"), "shuffled", "the order of samples within a partition", determines=True
     )
@@ -230,35 +239,37 @@ class ChecksSection(Section):
 
     section: ClassVar[str] = "checks"
 
-    max_bad_percent: int = setting(Whole(0, 100), 5, "the most broken images in a partition, before it stops")
+    max_bad_percent: int = setting(
+        Whole(0, 100), 5, "the largest percentage of broken images in a partition before the build stops"
+    )
     unreadable_archive: str = setting(
-        Choice("stop", "skip"), "stop", "what to do about an archive that is not whole", determines=True
+        Choice("stop", "skip"), "stop", "what to do with a truncated or damaged archive", determines=True
     )
     unreadable_file: str = setting(
         Choice("stop", "skip"),
         "stop",
-        "what to do about a file or folder that cannot be read just now, as it is not allowed or as its disk fails: stop, or build without it until it can be read",
+        "what to do with a file or folder that exists but cannot be read (permissions, disk errors): stop, or build without it until it can be read",
     )
     min_matched_percent: int = setting(
         Whole(0, 100),
         50,
-        "the least percentage of a source's images with a name, or of its labels with an image (the higher counts), before it stops; a build without any image always stops",
+        "the smallest percentage of a source's images with a name, or of its labels with an image (the higher one counts), before the build stops; a build without any image always stops",
     )
     changed_sources: str = setting(
         Choice("stop", "rebuild"),
         "stop",
-        "what to do about sources and tables that have changed since they were read: stop, or read them again and build again all that follows from them",
+        "what to do if sources or tables have changed since they were read: stop, or read them again and rebuild everything that depends on them",
     )
-    repair: bool = setting(Flag(), True, "write a shard that fails its check once more")
+    repair: bool = setting(Flag(), True, "rewrite a shard that fails its check")
     max_kingdoms: int | None = setting(Limit(), None, "kingdoms in a catalog")
     max_genus_without_higher: int | None = setting(
-        Limit(), None, "missing ranks from kingdom to family, where there is a genus"
+        Limit(), None, "missing ranks from kingdom to family in rows with a genus"
     )
     max_family_without_higher: int | None = setting(
-        Limit(), None, "missing ranks from kingdom to order, where there is a family"
+        Limit(), None, "missing ranks from kingdom to order in rows with a family"
     )
     max_order_without_higher: int | None = setting(
-        Limit(), None, "missing ranks from kingdom to class, where there is an order"
+        Limit(), None, "missing ranks from kingdom to class in rows with an order"
     )
     max_species_without_genus: int | None = setting(
         Limit(), None, "rows with a species and a higher rank, but no genus"

@@ -1,0 +1,101 @@
+"""A small file for each task that runs or has failed, so that ``tol status`` can report builds without a luigid of ours.
+
+The files are notes, not part of the dataset: nothing is decided by them, and failing to write one is no failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.core.files import read_object
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["TaskState", "forget", "read_states", "write_failure", "write_start"]
+
+_STALE_SECONDS = 3600.0
+"""After this time a task on another node is not believed to run any more."""
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """What is known of a task.
+
+    Attributes:
+        task_id: Luigi's id of the task.
+        label: The task in a few words.
+        node: The node that it runs on, or failed on.
+        pid: Its process there.
+        since: When it began, or failed, in seconds since 1970.
+        cause: Why it has failed; "" while it runs.
+    """
+
+    task_id: str
+    label: str
+    node: str
+    pid: int
+    since: float
+    cause: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the task runs: its process exists, or it began on another node not long ago."""
+        if self.cause:
+            return False
+        if self.node != socket.gethostname():
+            return time.time() - self.since < _STALE_SECONDS
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # somebody else's process
+            return True
+        return True
+
+
+def write_start(folder: Path, task_id: str, label: str) -> None:
+    """Write that a task runs in this process."""
+    _write(folder, TaskState(task_id, label, socket.gethostname(), os.getpid(), time.time()))
+
+
+def write_failure(folder: Path, task_id: str, label: str, cause: str) -> None:
+    """Write that a task has failed."""
+    _write(
+        folder, TaskState(task_id, label, socket.gethostname(), os.getpid(), time.time(), cause or "failed")
+    )
+
+
+def forget(folder: Path, task_id: str) -> None:
+    """Remove the note on a task, which is complete."""
+    with contextlib.suppress(OSError):
+        _file(folder, task_id).unlink(missing_ok=True)
+
+
+def read_states(folder: Path) -> list[TaskState]:
+    """Return what is known of tasks, in the order of their ids; files that cannot be read are left out."""
+    states = []
+    for path in sorted(folder.glob("*.json")):
+        fields: dict[str, Any] = read_object(path)
+        with contextlib.suppress(TypeError):
+            states.append(TaskState(**fields))
+    return states
+
+
+def _file(folder: Path, task_id: str) -> Path:
+    return folder / f"{task_id}.json"
+
+
+def _write(folder: Path, state: TaskState) -> None:
+    path = _file(folder, state.task_id)
+    scratch = path.with_name(f".{path.name}-{os.getpid()}")
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
+        scratch.replace(path)
