@@ -23,6 +23,9 @@ from tol_luigi.core.setting_kinds import (
 from tol_luigi.tasks.sections import SECTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from tol_luigi.core.sections import Setting
 
 WHOLE = Whole(0, 100)
@@ -142,6 +145,18 @@ def test_fits(tmp_path: Path, form: str, fitting: set[str]) -> None:
     place = Place(form)
 
     assert {name for name in ("a.csv", "images", "absent") if not place.fault(tmp_path / name)} == fitting
+
+
+@pytest.mark.parametrize("form", ["file", "folder", "either", "new"])
+def test_a_place_in_a_closed_folder_is_named(
+    tmp_path: Path, form: str, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    place = tmp_path / "closed" / "images"
+    place.mkdir(parents=True)
+    place.parent.chmod(0)
+
+    with unprivileged():
+        assert Place(form).fault(place) == f"{place} cannot be read: Permission denied"
 
 
 @pytest.mark.parametrize(

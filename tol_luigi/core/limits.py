@@ -15,8 +15,12 @@ from tol_luigi.core.errors import DiskError, LimitError, TolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["causes", "expected_error"]
+__all__ = ["ALLOW", "causes", "expected_error", "reading_error"]
+
+ALLOW = "See that you may read it and that its disk is well, and run the same command again"
+"""What to do about a file that the system does not let be read."""
 
 _AGAIN = "and run the same command again"
 _MEMORY = "no memory is left"
@@ -45,6 +49,11 @@ def expected_error(error: BaseException) -> TolError | None:
             where = error.where if isinstance(error, TolError) else getattr(cause, "filename", None)
             return LimitError(where or "this process", *limit)
     return error if isinstance(error, TolError) else None
+
+
+def reading_error(path: Path, error: OSError) -> TolError:
+    """Return what to raise of a file that the system does not let be read, which says nothing about its content."""
+    return expected_error(error) or DiskError(path, f"cannot be read: {error.strerror}", ALLOW)
 
 
 def _reached(error: BaseException) -> tuple[str, str] | None:

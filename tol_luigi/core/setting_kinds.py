@@ -307,6 +307,12 @@ class Place(Kind):
 
     def fault(self, path: Path) -> str:
         """Return why a path is not what the setting asks for, "" if it is."""
+        try:
+            return self._fault(path)
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+
+    def _fault(self, path: Path) -> str:
         if self.kind == "new":
             existing = next(place for place in (path, *path.parents) if place.exists())
             return "" if existing.is_dir() else f"{existing} is not a folder"

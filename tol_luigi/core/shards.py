@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING
 
 from webdataset.tariterators import base_plus_ext
 
-from tol_luigi.core.errors import DiskError, ShardError
+from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import committed
-from tol_luigi.core.limits import expected_error
+from tol_luigi.core.limits import reading_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -225,8 +225,7 @@ class ShardReader:
         except (tarfile.TarError, EOFError, FileNotFoundError, UnicodeDecodeError) as error:
             raise ShardError(self.path, f"no whole tar file ({error})", _REBUILD) from error
         except OSError as error:  # which says nothing about the shard: nobody may delete it for that
-            cannot_read = DiskError(self.path, f"cannot be read: {error.strerror}", _ALLOW)
-            raise expected_error(error) or cannot_read from error
+            raise reading_error(self.path, error) from error
         if members:
             yield key, members
 
@@ -282,4 +281,3 @@ def record_member(record: bytes, name: str) -> bytes:
 
 
 _REBUILD = "Delete it and run the same command again"
-_ALLOW = "See that you may read it and that its disk is well, and run the same command again"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.files import committed, read_object
+from tol_luigi.core.limits import ALLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,8 +97,7 @@ def sight(path: Path) -> list[int]:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return []
-        remedy = "See that you may read it and that its disk is there, and run the same command again"
-        raise SourceError(path, f"cannot be read: {error.strerror}", remedy) from error
+        raise SourceError(path, f"cannot be read: {error.strerror}", ALLOW) from error
     return [0 if stat.S_ISDIR(status.st_mode) else status.st_size, status.st_mtime_ns]
 
 

@@ -232,8 +232,8 @@ class Reader(abc.ABC):
             members: What to read, in the order in which the scan listed it.
 
         Yields:
-            The position of each member in ``members``, exactly once and in ascending order, with
-            its bytes, or with the error that concerns this one file.
+            The position of each member in ``members``, exactly once and in ascending order, with its bytes;
+            or with a ``MemberError`` if its content cannot be used, or an ``OSError`` if it cannot be read just now.
 
         Raises:
             SourceError: The system does not let anything be read, for a reason that is not one file's.

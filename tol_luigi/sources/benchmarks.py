@@ -10,6 +10,7 @@ from tol_luigi.core.benchmarks import BenchmarkPicture
 from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.images import BrokenPictureError, encode
 from tol_luigi.core.ledger import State
+from tol_luigi.core.limits import ALLOW
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.sources import archives
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint", "hashed_pictures", "places"]
 
-_ALLOW = "See that you may read it and that its disk is well, and run the same command again"
 _MEND = "Put a benchmark's pictures there, or take it out of [leak_guard] images"
 
 
@@ -65,7 +65,7 @@ def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]
     opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
     for benchmark, name, content in _contents(images, listed):
         if isinstance(content, OSError):
-            raise SourceError(images / name, f"cannot be read: {content.strerror}", _ALLOW) from content
+            raise SourceError(images / name, f"cannot be read: {content.strerror}", ALLOW) from content
         picture = _hashed(benchmark, name, content, spec)
         opened[benchmark] += picture.look is not None
         yield picture
@@ -81,7 +81,7 @@ def _listed(images: Path) -> Iterator[tuple[str, Found]]:
     """Give each file with the list that it belongs to."""
     for found in archives.scan(images):
         if found.state is State.UNREADABLE:  # what is not seen cannot be kept out
-            raise SourceError(images / found.member.name, found.reason, _ALLOW)
+            raise SourceError(images / found.member.name, found.reason, ALLOW)
         first, behind, _ = found.member.name.partition("/")
         if is_litter(first):
             continue

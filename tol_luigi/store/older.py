@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
+from tol_luigi.core.limits import reading_error
 from tol_luigi.core.packing import Made
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.shards import Shard, record_member, shard_number
@@ -87,6 +88,7 @@ def taken_contents(
 
     Raises:
         ShardError: A listing or ledger of the older dataset is damaged.
+        DiskError: The system does not let a shard of it be read.
     """
     lacking = set(range(len(work.samples)))
     damaged: list[Path] = []
@@ -164,8 +166,7 @@ class _OlderShard:
         except (FileNotFoundError, ValueError):
             return
         except OSError as error:
-            remedy = "See that you may read it, and run the same command again"
-            raise ShardError(self.path, f"cannot be read: {error.strerror}", remedy) from error
+            raise reading_error(self.path, error) from error
         self.is_whole = digest.hexdigest() == self.sha256
 
 

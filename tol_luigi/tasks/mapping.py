@@ -20,7 +20,7 @@ from tol_luigi.store.older import unlisted_taken
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
-from tol_luigi.tasks.unread import scan_files
+from tol_luigi.tasks.unread import UNREAD, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,13 +79,13 @@ class MakeMapping(StageTask):
 
     def more(self) -> dict[str, Any]:
         """Tell one mapping from others by what it was made from; record what could not be looked at, if there is anything."""
-        unread = {"unread": self._unread} if self._unread else {}
+        unread = {UNREAD: self._unread} if self._unread else {}
         return {"made_from": self.made_from, **unread}
 
     def unread(self, receipt: Receipt) -> list[Path]:
         """Return the paths of what could not be looked at beside the listings."""
         sources = self.settings.sources
-        unread = receipt.more.get("unread", ())
+        unread = receipt.more.get(UNREAD, ())
         return [sources[source].reader.unlisted_root() / name for source, name in unread]
 
     def is_intact(self, receipt: Receipt) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
+from tol_luigi.core.limits import ALLOW
 from tol_luigi.sources.faults import can_be_read
 from tol_luigi.store.row_groups import rows_with
 from tol_luigi.tasks.base import StageTask
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import FileContent, Found, Member
     from tol_luigi.tasks.base import DatasetTask
 
-__all__ = ["ReadingStage", "names_out_of_reach", "read_files", "scan_files"]
+__all__ = ["UNREAD", "ReadingStage", "names_out_of_reach", "read_files", "scan_files"]
 
-_UNREAD = "unread"
+UNREAD = "unread"
+"""The key of receipts with the names of the files that were skipped."""
 
-_ALLOW = "See that you may read it and that its disk is well, and run the same command again"
 _REMEDY = (
-    f"{_ALLOW}; or set [checks] unreadable_file = skip to build without such files until they can be read"
+    f"{ALLOW}; or set [checks] unreadable_file = skip to build without such files until they can be read"
 )
 
 _COUNT_SECONDS = 10.0
@@ -48,11 +49,11 @@ class ReadingStage(StageTask):
 
     def more(self) -> dict[str, Any]:
         """Record the files that were skipped, if there are any."""
-        return {_UNREAD: list(self.skipped)} if self.skipped else {}
+        return {UNREAD: list(self.skipped)} if self.skipped else {}
 
     def unread(self, receipt: Receipt) -> list[Path]:
         """Return the paths of the files that were skipped."""
-        return [self.place / name for name in receipt.more.get(_UNREAD, ())]
+        return [self.place / name for name in receipt.more.get(UNREAD, ())]
 
 
 def names_out_of_reach(listing: Path, place: Path) -> list[str]:
@@ -122,7 +123,7 @@ def read_files(
             path, what = place / members[position].name, f"cannot be read: {content.strerror}"
             if must_stop:
                 others = _unopenable(place, members[position + 1 :])
-                remedy = _ALLOW if is_required else _REMEDY
+                remedy = ALLOW if is_required else _REMEDY
                 raise SourceError(path, what + _more(others, len(members)), remedy) from content
             skipped.append(f"{path}: {what}")
         yield position, content
