@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.benchmarks import BenchmarkPicture, Benchmarks, Match
+from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks, Match
 from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
@@ -184,7 +184,7 @@ def test_pictures_of_a_benchmark_are_left_out_and_are_not_broken(
     tmp_path: Path, contents: dict[str, Content]
 ) -> None:
     listed = [
-        BenchmarkPicture("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
+        BenchmarkImage("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
         for n, content in enumerate(contents.values())
         if isinstance(content, bytes) and n < 4
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tol_luigi.core.images import Picture
+from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Copy, Outcome
@@ -56,7 +56,7 @@ def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
 
 def test_the_ledger_has_a_row_for_every_image(world: Any) -> None:
     work = work_list(world.predicted, world.listings["a"], "train", "eol", "a")
-    picture = Picture(90, 60, "L", "PNG", ("grey", "not_jpeg"))
+    picture = ImageMetadata(90, 60, "L", "PNG", ("grey", "not_jpeg"))
     written = Outcome(State.WRITTEN, "", "sha", "md5", picture, shard=1, position=4, offset=1024, length=512)
     broken = Outcome(State.UNREADABLE, "not a picture", "sha", "md5")
     outcomes = [written, *[broken] * (len(work.samples) - 1)]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tol_luigi.core.bad_images import check_bad_count
-from tol_luigi.core.files import clear_disk_errors, scratch_beside
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.files import clear_disk_errors, scratch_path
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import State
 from tol_luigi.core.samples import IMAGE, texts
@@ -86,7 +86,7 @@ class Outcome:
     reason: str = ""
     sha256: str = ""
     md5: str = ""
-    picture: Picture | None = None
+    picture: ImageMetadata | None = None
     shard: int = -1
     position: int = -1
     offset: int = -1
@@ -308,7 +308,7 @@ def _unnamed_file(paths: Sequence[Path]) -> Iterator[IO[bytes]]:
         with tempfile.TemporaryFile() as file:
             yield file
         return
-    folder, name = paths[0].parent, scratch_beside(paths[0]).name
+    folder, name = paths[0].parent, scratch_path(paths[0]).name
     with clear_disk_errors(paths[0]):
         folder.mkdir(parents=True, exist_ok=True)
         # Where a file system knows no unnamed files, it has a name for a moment. A full disk is told
@@ -356,13 +356,13 @@ def _opened(
     if isinstance(content, OSError):
         return Outcome(State.UNREADABLE, content.strerror or str(content))
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if benchmarks and (match := benchmarks.same_bytes(digests[0])):
+    if benchmarks and (match := benchmarks.match_bytes(digests[0])):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
     try:
         jpeg, picture = encode(content, spec)
-    except BrokenPictureError as error:
+    except BrokenImageError as error:
         return Outcome(error.state, error.reason, *digests)
-    if benchmarks and picture.look and (match := benchmarks.same_look(picture.look)):
+    if benchmarks and picture.phash and (match := benchmarks.match_phash(picture.phash)):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, picture, match=match)
     outcome = Outcome(State.WRITTEN, "", *digests, picture)
     spool.put(outcome, jpeg)

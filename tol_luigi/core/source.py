@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.taxon import Taxon
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = [
@@ -233,7 +233,7 @@ class Labeler(abc.ABC):
 
     @abc.abstractmethod
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield what the images show.
 

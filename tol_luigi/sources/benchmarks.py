@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.benchmarks import BenchmarkImage
 from tol_luigi.core.errors import ArchiveError, SourceError
-from tol_luigi.core.images import BrokenPictureError, encode
+from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.sources import archives
@@ -47,7 +47,7 @@ def places(images: Path) -> list[str]:
     return [*folders_of(one.member.name for one in found), *packed]
 
 
-def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]:
+def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
     """Read every picture once, and hash it; what cannot be read or opened is given with the reason.
 
     Args:
@@ -63,7 +63,7 @@ def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]
     opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
     for benchmark, name, content in _contents(images, listed):
         picture = _hashed(benchmark, name, content, spec)
-        opened[benchmark] += picture.look is not None
+        opened[benchmark] += picture.phash is not None
         yield picture
     if not opened:
         raise SourceError(images, "holds no pictures", _MEND)
@@ -120,12 +120,12 @@ def _unpacked(archive: Path) -> Iterator[tuple[str, bytes | OSError]]:
             yield found.member.name, OSError(found.reason)
 
 
-def _hashed(benchmark: str, name: str, content: bytes | OSError, spec: ImageSpec) -> BenchmarkPicture:
+def _hashed(benchmark: str, name: str, content: bytes | OSError, spec: ImageSpec) -> BenchmarkImage:
     if isinstance(content, OSError):
-        return BenchmarkPicture(benchmark, name, "", None, content.strerror or str(content))
+        return BenchmarkImage(benchmark, name, "", None, content.strerror or str(content))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         _, picture = encode(content, spec)
-    except BrokenPictureError as error:
-        return BenchmarkPicture(benchmark, name, sha256, None, error.reason)
-    return BenchmarkPicture(benchmark, name, sha256, picture.look)
+    except BrokenImageError as error:
+        return BenchmarkImage(benchmark, name, sha256, None, error.reason)
+    return BenchmarkImage(benchmark, name, sha256, picture.phash)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from tol_luigi.core.images import Picture
+from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Copy, Lost, Outcome, Sample
 from tol_luigi.core.shards import shard_number
@@ -106,7 +106,7 @@ def outcome_of(row: Mapping[str, Any]) -> Outcome:
     picture = None
     if row["width"] is not None:
         facts = row["width"], row["height"], row["mode"], row["format"], tuple(row["flags"])
-        picture = Picture(*facts)
+        picture = ImageMetadata(*facts)
     return Outcome(State(row["state"]), row["reason"], row["sha256"], row["md5"], picture)
 
 

@@ -11,7 +11,7 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
@@ -111,10 +111,10 @@ class MakeMapping(StageTask):
         if not marker(self.layout.mapping, "splits"):
             self.clone(MakeSplits).withdraw()
 
-    def _listed(self) -> list[Listed]:
+    def _listed(self) -> list[ScannedSource]:
         settings, layout = self.settings, self.layout
         return [
-            Listed(
+            ScannedSource(
                 source,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
@@ -226,7 +226,12 @@ class LoadTask(DatasetTask):
         with opened(self.path, self.models) as database, self.progress("rows") as tell:
             tables = [(model, database.execute(model.select().tuples())) for model in self.models]
             fill_schema(
-                target.server, tables, stage=self.stage, digest=target.mark, anew=self.begins, progress=tell
+                target.server,
+                tables,
+                stage=self.stage,
+                digest=target.mark,
+                recreate=self.begins,
+                progress=tell,
             )
 
 

@@ -15,7 +15,7 @@ import luigi
 from tol_luigi import demonstration
 from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
-from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import changed_within, folders_of, look, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
@@ -105,7 +105,7 @@ class DrawDemonstration(DatasetTask):
         folder = Path(self.output().path)
         if folder.exists():
             return
-        scratch = scratch_beside(folder)
+        scratch = scratch_path(folder)
         try:
             with clear_disk_errors(folder), self.progress("images") as tell:
                 scratch.mkdir(parents=True)

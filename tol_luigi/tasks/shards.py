@@ -14,7 +14,7 @@ from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
 from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
-from tol_luigi.core.plan import Share, number
+from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import OtherBytesError, Shard
@@ -124,7 +124,7 @@ class WriteShards(PartitionTask, StageTask):
             replace(receipt, inputs={}).write(self.receipt_path)
 
     def _write(
-        self, share: Share, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+        self, share: WorkUnit, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
     ) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
@@ -140,7 +140,7 @@ class WriteShards(PartitionTask, StageTask):
         self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
     def receipt_of(
-        self, share: Share, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+        self, share: WorkUnit, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
     ) -> Receipt:
         """Return the receipt of shards, with their ledger, as they are."""
         directory = self.layout.directory
@@ -157,16 +157,18 @@ class WriteShards(PartitionTask, StageTask):
         }
         return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
-    def _share(self) -> Share:
+    def _share(self) -> WorkUnit:
         about = {"split": self.split, "source": self.source, "partition": self.partition}
         for share in read_json(self.layout.plan):
             if about.items() <= share.items():
-                return Share(**share)
+                return WorkUnit(**share)
         valid = ", ".join(self.settings.partitions(self.source))
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share, work: WorkList | CopyList, digest: str, inputs: dict[str, str]) -> bool:
+    def _restored(
+        self, share: WorkUnit, work: WorkList | CopyList, digest: str, inputs: dict[str, str]
+    ) -> bool:
         """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
 
         Returns:
