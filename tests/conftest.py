@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
 import hashlib
 import http.server
@@ -173,6 +175,48 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+_OVERRIDES = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, by which root reads what nobody may read."""
+
+_UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+"""Starts a program that has no such rights, though it is root."""
+
+
+@contextlib.contextmanager
+def _without_overrides() -> Iterator[None]:
+    libc, header = ctypes.CDLL(None, use_errno=True), _CapabilityHeader(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0
+    effective = sets[0]
+    sets[0] = effective & ~_OVERRIDES
+    assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+    try:
+        yield
+    finally:
+        sets[0] = effective
+        assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+
+
+@pytest.fixture(scope="session")
+def unprivileged() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Have rights of files count in this process for a while, also if it is root's."""
+    return _without_overrides
+
+
+@pytest.fixture(scope="session")
+def unprivileged_prefix() -> tuple[str, ...]:
+    """The beginning of a command line for which the rights of files count, also if it is root's."""
+    if os.geteuid():
+        return ()
+    if shutil.which(_UNPRIVILEGED[0]) is None:
+        pytest.skip("root may read everything, and there is no setpriv")
+    return _UNPRIVILEGED
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,3 +68,15 @@ def test_no_other_module_knows_a_source(path: Path) -> None:
         if word not in ALLOWED and pattern.search(word.replace("_", " "))
     ]
     assert found == []
+
+
+def test_the_picture_shows_the_layers_that_are_checked() -> None:
+    root = Path(__file__).resolve().parents[1]
+    settings = configparser.RawConfigParser()
+    settings.read(root / "setup.cfg", encoding="utf-8")
+    layers = settings["importlinter:contract:layers"]["layers"].split("\n")[1:]
+    rows: dict[float, set[str]] = {}
+    for text in ET.parse(root / "docs/layers.svg").iter("{http://www.w3.org/2000/svg}text"):  # noqa: S314 (our own)
+        if "transform" not in text.attrib:  # the word at the arrow
+            rows.setdefault(float(text.attrib["y"]), set()).add(f"tol_luigi.{text.text}")
+    assert [rows[y] for y in sorted(rows)] == [set(layer.split(" | ")) for layer in layers]

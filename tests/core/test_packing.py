@@ -133,8 +133,9 @@ def test_broken_ones_are_left_out_and_shards_stay_balanced(
     assert sorted(itertools.chain(*keys(shards))) == sorted(whole)
     assert (outcomes[2].state, outcomes[2].reason) == (State.UNREADABLE, "not a picture in any known format")
     assert (outcomes[7].state, outcomes[7].reason, outcomes[7].sha256) == (
-        State.UNREADABLE, "Input/output error", ""
+        State.UNREADABLE, "could not be read (Input/output error)", ""
     )  # fmt: skip
+    assert [outcome.is_unread for outcome in outcomes] == [n == 7 for n in range(10)]
     assert (outcomes[2].shard, outcomes[2].position, outcomes[2].offset) == (-1, -1, -1)
 
 

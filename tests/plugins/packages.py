@@ -16,11 +16,29 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _page() -> str:
+    return (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
 def documented_files() -> dict[str, str]:
     """Return the files that the page shows, by their names."""
-    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    found = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", _page(), re.MULTILINE | re.DOTALL)
     return dict(found)
+
+
+def documented_command(module: str) -> list[str]:
+    """Return the command with which the page runs a task of a module."""
+    [command] = re.findall(rf"^luigi --module {module} .*$", _page(), re.MULTILINE)
+    program, *arguments = command.split()
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+def with_plugin(site: Path, folder: Path, module: str) -> Path:
+    """Return a copy of a folder of packages with the entry point that the page shows for the plugin of a module."""
+    before, after = (f'herbarium = "{name}:HERBARIUM"' for name in ("herbarium", module))
+    assert f"\n{after}\n" in _page()
+    entry_points = "herbarium-1.0.dist-info/entry_points.txt"
+    return changed(site, folder, entry_points, (before.replace('"', ""), after.replace('"', "")))
 
 
 def install(files: Mapping[str, str], folder: Path) -> Path:

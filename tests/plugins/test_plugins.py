@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import configparser
 import csv
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from packages import changed, documented_files, environment, install
+from packages import changed, documented_command, documented_files, environment, install, with_plugin
 from PIL import Image
+
+from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,35 +41,59 @@ def herbarium(site: Path) -> Environment:
     return environment(site)
 
 
-@pytest.fixture
-def sheets(tmp_path: Path) -> dict[str, dict[str, Any]]:
-    """Twelve sheets, of which the table names eleven; and settings to build them."""
-    folder = tmp_path / "sheets"
-    folder.mkdir()
+def draw_sheets(folder: Path) -> dict[str, dict[str, Any]]:
+    """Draw twelve sheets, of which the table names eleven; return settings to build them."""
+    images = folder / "sheets"
+    images.mkdir()
     for number in range(1, 13):
         image = Image.effect_noise((300, 200), 40 + number)
-        image.convert("RGB").save(folder / f"{number}.jpg", quality=90)
-    (folder / "label.jpg").write_bytes(b"not a sheet")
-    lines = [f'{number},{SPECIES[number % 3]},"Herbarium, {number}"' for number in range(1, 12)]
-    (tmp_path / "sheets.csv").write_text("\n".join(["number,species,owner", *lines]) + "\n", encoding="utf-8")
+        image.convert("RGB").save(images / f"{number}.jpg", quality=90)
+    (images / "label.jpg").write_bytes(b"not a sheet")
+    lines = [f'{number},{SPECIES[number % 3]},"Herbarium, {number % 4}"' for number in range(1, 12)]
+    (folder / "sheets.csv").write_text("\n".join(["number,species,owner", *lines]) + "\n", encoding="utf-8")
     return {
         "dataset": {"root": "out", "tag": "sheets"},
-        "herbarium": {"images": folder, "sheets": tmp_path / "sheets.csv"},
+        "herbarium": {"images": images, "sheets": folder / "sheets.csv"},
         "checks": {"max_bad_percent": 20},
     }
 
 
-def test_a_source_of_another_package_builds_a_dataset(
-    herbarium: Environment,
-    build: Callable[..., Any],
-    settings_file: Callable[..., Path],
-    sheets: dict[str, dict[str, Any]],
-    tmp_path: Path,
-) -> None:
-    settings = settings_file(sheets)
-    finished = build(settings, env=herbarium)
+@pytest.fixture
+def sheets(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """Sheets in the test's folder."""
+    return draw_sheets(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built(site: Path, build: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of sheets that have been built; tests change nothing there."""
+    settings = tmp_path_factory.mktemp("built") / "settings.cfg"
+    sections = configparser.RawConfigParser()
+    sections.read_dict(draw_sheets(settings.parent))
+    with settings.open("w", encoding="utf-8") as file:
+        sections.write(file)
+    finished = build(settings, env=environment(site))
     assert finished.returncode == 0, finished.stderr
-    dataset = tmp_path / "out/sheets"
+    return settings
+
+
+def tol(herbarium: Environment, verb: str, settings: Path, *arguments: str) -> str:
+    """Return what a command prints."""
+    told = subprocess.run(
+        [sys.executable, "-m", "tol_luigi", verb, "--config", settings, *arguments],
+        env={**os.environ, **herbarium},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def test_a_source_of_another_package_builds_a_dataset(
+    herbarium: Environment, build: Callable[..., Any], built: Path
+) -> None:
+    dataset = built.parent / "out/sheets"
     with (dataset / "224x224/catalog.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] != "train_small"]
     assert {int(row["herbarium_number"]): f"{row['genus']} {row['species']}" for row in rows} == {
@@ -71,22 +101,109 @@ def test_a_source_of_another_package_builds_a_dataset(
     }
     with (dataset / "224x224/licenses.csv").open(encoding="utf-8", newline="") as file:
         owners = [row["copyright_owner"] for row in csv.DictReader(file)]
-    assert sorted(owners) == sorted(f"Herbarium, {number}" for number in range(1, 12))
+    assert sorted(owners) == sorted(f"Herbarium, {number % 4}" for number in range(1, 12))
     left_out = pq.read_table(dataset / "ledger/mapping.parquet").to_pylist()
     assert [(row["name"], row["state"]) for row in left_out] == [("label.jpg", "bad_name")]
-    assert build(settings, env=herbarium).ran == []
-    assert build(settings, task="VerifyDataset", env=herbarium).returncode == 0
+    assert build(built, env=herbarium).ran == []
+    assert build(built, task="VerifyDataset", env=herbarium).returncode == 0
 
-    told = subprocess.run(
-        [sys.executable, "-m", "tol_luigi", "why", "--config", settings, "--names", "7"],
-        env={**os.environ, **herbarium},
-        capture_output=True,
-        text=True,
-        check=False,
+    why = tol(herbarium, "why", built, "--names", "7")
+    assert "Rosa canina" in why
+    assert "sheets.csv" in why
+
+
+def test_a_report_of_another_package_is_run_by_its_name(herbarium: Environment, built: Path) -> None:
+    report = built.parent / "out/sheets/224x224/owners-report.json"
+
+    def is_run() -> bool:
+        finished = subprocess.run(
+            documented_command("herbarium_report"),
+            cwd=built.parent,
+            env={**os.environ, **herbarium, "LUIGI_CONFIG_PATH": str(built)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return re.search(r"\) done +CountOwners\(", finished.stderr) is not None
+
+    assert is_run()
+    figures = {"Herbarium, 1": 3, "Herbarium, 2": 3, "Herbarium, 3": 3, "Herbarium, 0": 2}
+    assert json.loads(report.read_bytes()) == figures
+    text = report.with_suffix(".txt")
+    assert {line.strip() for line in text.read_text(encoding="utf-8").splitlines()} == {
+        f"{count}  {owner}" for owner, count in figures.items()
+    }
+    assert not is_run()
+    text.unlink()
+    assert is_run()
+    assert text.exists()
+
+
+def test_a_reader_of_another_package_converts_a_format(
+    *,
+    build: Callable[..., Any],
+    settings_file: Callable[..., Path],
+    samples: Callable[..., dict[str, dict[str, bytes]]],
+    sheets: dict[str, dict[str, Any]],
+    site: Path,
+    tmp_path: Path,
+) -> None:
+    images = sheets["herbarium"]["images"]
+    np.save(images / "21.npy", np.full((200, 300, 3), (200, 100, 50), np.uint8))
+    np.save(images / "22.npy", np.zeros((200, 300), np.complex128))
+    np.save(images / "plate.npy", np.zeros((200, 300), np.uint8))
+    with sheets["herbarium"]["sheets"].open("a", encoding="utf-8") as file:
+        file.write("21,Rosa canina,A\n22,Rosa canina,A\n")
+    finished = build(settings_file(sheets), env=environment(with_plugin(site, tmp_path, "herbarium_rasters")))
+    assert finished.returncode == 0, finished.stderr
+    dataset = tmp_path / "out/sheets"
+    [row, *_] = pq.read_table(
+        dataset / "224x224/catalog.parquet", filters=[("herbarium_number", "=", 21)]
+    ).to_pylist()
+    assert (row["format"], row["width"], row["height"]) == ("PNG", 300, 200)
+    with Image.open(io.BytesIO(samples(dataset, row["split"])[row["treeoflife_id"]]["jpg"])) as image:
+        assert image.getpixel((112, 112)) == pytest.approx((200, 100, 50), abs=2)
+    ledgers = (
+        pq.read_table(path).to_pylist() for path in dataset.glob("224x224/records/**/*.ledger.parquet")
     )
-    assert told.returncode == 0, told.stderr
-    assert "Rosa canina" in told.stdout
-    assert "sheets.csv" in told.stdout
+    bad = {(row["state"], row["reason"]) for rows in ledgers for row in rows if row["state"] != "written"}
+    [(state, reason)] = bad
+    assert state == "unreadable"
+    assert "cannot be converted" in reason
+    left_out = pq.read_table(dataset / "ledger/mapping.parquet").to_pylist()
+    assert {row["name"]: row["state"] for row in left_out} == {
+        "label.jpg": "bad_name",
+        "plate.npy": "no_image",
+    }
+
+
+def test_a_labeler_of_another_package_reads_a_taxonomy(
+    build: Callable[..., Any],
+    settings_file: Callable[..., Path],
+    sheets: dict[str, dict[str, Any]],
+    site: Path,
+    tmp_path: Path,
+) -> None:
+    shown = documented_files()
+    for name in ("taxonomy.csv", "resolved.jsonl"):
+        (tmp_path / name).write_text(shown[name], encoding="utf-8")
+    sheets["herbarium"]["taxonomy"] = tmp_path / "taxonomy.csv"
+    sheets["checks"]["changed_sources"] = "rebuild"
+    settings = settings_file({**sheets, "resolved": {"jsonl": tmp_path / "resolved.jsonl"}})
+    env = environment(with_plugin(site, tmp_path, "herbarium_taxonomy"))
+    finished = build(settings, env=env, task="PredictCatalog")
+    assert finished.returncode == 0, finished.stderr
+    rows = pq.read_table(tmp_path / "out/sheets/predicted-catalog.parquet").to_pylist()
+    assert {tuple(row[rank] for rank in RANK_LABELS) for row in rows} == {
+        ("Plantae", "Tracheophyta", "Magnoliopsida", "Rosales", "Rosaceae", "Rosa", "canina"),
+        ("Plantae", "Tracheophyta", "Magnoliopsida", "", "Asteraceae", "Bellis", "perennis"),
+        ("Plantae", "Tracheophyta", "Magnoliopsida", "Fagales", "Fagaceae", "Quercus", "robur"),
+    }
+    why = " ".join(tol(env, "why", settings, "--names", "7").split())
+    assert "sheets.csv: Plantae Tracheophyta Magnoliopsida Rosales Rosaceae Rosa canina" in why
+    sheets["herbarium"]["taxonomy"].write_text(shown["taxonomy.csv"].replace("Rosales", "Rosanae"), "utf-8")
+    assert "MakeMetadata" in build(settings, env=env, task="PredictCatalog").ran
 
 
 @pytest.mark.parametrize(
@@ -135,14 +252,7 @@ def test_a_stage_of_another_package_is_a_stage_like_others(
     settings, dataset = settings_file(sheets), tmp_path / "out/sheets"
 
     def stage(verb: str) -> dict[str, Any]:
-        told = subprocess.run(
-            [sys.executable, "-m", "tol_luigi", verb, "--config", settings, "--json"],
-            env={**os.environ, **herbarium},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        stages = json.loads(told.stdout)["stages"]
+        stages = json.loads(tol(herbarium, verb, settings, "--json"))["stages"]
         return next(one for one in stages if one["name"] == "MeasureBrightness")
 
     assert (stage("plan")["tasks"], stage("plan")["complete"]) == (3, 0)

@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.bioscan import BIOSCAN, BioscanReader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.source import FileContent, Found
 
 Pack = Callable[..., Path]
 
@@ -27,7 +27,7 @@ def scanned(source: BioscanReader) -> list[Found]:
     return [row for listing in source.listings() for row in source.scan(listing)] + list(source.unlisted())
 
 
-def keys(source: BioscanReader) -> dict[tuple[int | str, ...], bytes | OSError]:
+def keys(source: BioscanReader) -> dict[tuple[int | str, ...], FileContent]:
     rows = [row for row in scanned(source) if row.key]
     found = {}
     for partition in source.partitions():

@@ -41,6 +41,13 @@ def test_the_source_is_known() -> None:
     ]
 
 
+def test_an_archive_without_an_ending_is_a_partition_of_its_full_name(pack: Pack, tmp_path: Path) -> None:
+    place = pack("tar.gz", {GOOD: b"x"}, "image_set_01").rename(tmp_path / "download")
+
+    assert EolReader(place).partitions() == ("download",)
+    assert [row.partition for row in EolReader(place).scan("download")] == ["download"]
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [

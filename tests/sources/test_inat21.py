@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.inat21 import INAT21, INat21Reader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.source import FileContent, Found
 
 Pack = Callable[..., Path]
 
@@ -28,7 +28,7 @@ def scanned(source: INat21Reader) -> list[Found]:
     return [row for listing in source.listings() for row in source.scan(listing)] + list(source.unlisted())
 
 
-def keys(source: INat21Reader) -> dict[tuple[int | str, ...], bytes | OSError]:
+def keys(source: INat21Reader) -> dict[tuple[int | str, ...], FileContent]:
     rows = [row for row in scanned(source) if row.key]
     found = {}
     for partition in source.partitions():

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -23,11 +24,16 @@ class Ended(NamedTuple):
 
 
 class Session:
-    """A process that runs tasks of one settings file, one after the other, with nothing kept in between."""
+    """A process that runs tasks of one settings file, one after the other, with nothing kept in between.
 
-    def __init__(self, settings: Path) -> None:
+    Args:
+        settings: The settings file.
+        prefix: The beginning of its command line.
+    """
+
+    def __init__(self, settings: Path, prefix: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", __file__],
+            [*prefix, sys.executable, "-W", "ignore", __file__],
             cwd=settings.parent,
             env={**os.environ, "LUIGI_CONFIG_PATH": str(settings)},
             stdin=subprocess.PIPE,

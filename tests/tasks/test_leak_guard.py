@@ -354,7 +354,7 @@ def spoil_an_archive(folder: Path) -> None:
         (spoil_an_empty_list, "the list other has no picture that can be opened"),
         (spoil_a_list_of_texts, "the list other has no picture that can be opened"),
         (spoil_a_list_of_broken_pictures, "the list other has no picture that can be opened"),
-        (spoil_an_archive, "other.tar: is not whole"),
+        (spoil_an_archive, "other.tar: is text, not an archive"),
     ],
 )
 def test_a_list_that_could_keep_nothing_out_stops_the_build(

@@ -141,11 +141,11 @@ def _archive(path: Path, until: float) -> _Look:
 
 def _folders(place: Path, until: float) -> _Look:
     """Count the images below a folder by their names, folder by folder; the others are taken to be like those."""
-    top = [entry for entry in archives.entries(place) if entry.is_dir()]
+    top = [entry for entry in archives.entries(place) if archives.is_folder(entry)]
     if len(top) == 1:
-        top = [entry for entry in archives.entries(top[0].path) if entry.is_dir()] or top
+        top = [entry for entry in archives.entries(top[0].path) if archives.is_folder(entry)] or top
     tally = _Tally()
-    tally.add(place, [entry.name for entry in archives.entries(place) if not entry.is_dir()])
+    tally.add(place, [entry.name for entry in archives.entries(place) if not archives.is_folder(entry)])
     done = 0
     for entry in _spread(top):
         for folder, _, names in os.walk(entry.path):

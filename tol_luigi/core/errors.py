@@ -15,7 +15,7 @@
     ├── DatasetError          a folder that is no complete dataset, or a question that it cannot answer
     │   └── UnknownImageError an image that is not among the samples of a dataset
     ├── DamagedError          a file of the dataset that is not as it was written
-    ├── DiskError             a disk that is full, or may not be written to
+    ├── DiskError             a disk that is full, may not be written to, or does not give a file of the dataset
     ├── LimitError            a limit of the system: memory, open files, processes
     ├── ServerError           a database server that cannot be reached, or refuses
     ├── ShardError            a shard that is not what its receipt says
@@ -135,7 +135,7 @@ class DamagedError(TolError):
 
 
 class DiskError(TolError):
-    """A file cannot be written: its disk is full, or its folder is not ours to write to."""
+    """A file cannot be written, as its disk is full or its folder is not ours to write to; or it cannot be read just now."""
 
 
 class LimitError(TolError):

@@ -18,7 +18,7 @@ class State(enum.StrEnum):
     BAD_NAME = "bad_name"
     """An image whose name, or whose place, tells neither what it is nor which one."""
     UNSAFE = "unsafe"
-    """A link, a device, or a name that leads out of its archive."""
+    """A link that leads nowhere or out of its archive, a device, or a name that leads out of it."""
     # found by the mapping
     DUPLICATE_NAME = "duplicate_name"
     """An image whose natural key an earlier one already has."""
@@ -39,7 +39,7 @@ class State(enum.StrEnum):
     TOO_LARGE = "too_large"
     """A picture of more pixels, a file of more bytes, or one that takes more memory, than is safe to open."""
     UNREADABLE = "unreadable"
-    """A file that no picture can be made of."""
+    """A file that no picture can be made of; or one that could not be read and was skipped, until it can be."""
     UNSUPPORTED_DEPTH = "unsupported_depth"
     """A picture of more than 8 bits per channel of which 8 bits would show nearly nothing."""
     TRUNCATED = "truncated"

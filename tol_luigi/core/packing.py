@@ -27,6 +27,7 @@ from tol_luigi.core.shards import (
     sample_record,
     write_shard,
 )
+from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Outcome:
         offset: Where it starts in the shard, in bytes.
         length: Its length there, in bytes.
         match: The picture of a benchmark that it is the same as, if it is one.
+        is_unread: Whether the file could not be read, and may be another time.
     """
 
     state: State
@@ -92,6 +94,7 @@ class Outcome:
     offset: int = -1
     length: int = -1
     match: Match | None = None
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Made:
     jpeg: bytes
 
 
-Content = bytes | OSError | Made
+Content = FileContent | Made
 """What a sample's picture is made of: the file, or why there is none, or the picture itself."""
 
 
@@ -353,8 +356,8 @@ def _opened(
         if content.outcome.state is State.WRITTEN:
             spool.put(content.outcome, content.jpeg)
         return content.outcome
-    if isinstance(content, OSError):
-        return Outcome(State.UNREADABLE, content.strerror or str(content))
+    if isinstance(content, (MemberError, OSError)):
+        return _without_picture(content)
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
     if benchmarks and (match := benchmarks.match_bytes(digests[0])):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
@@ -367,6 +370,12 @@ def _opened(
     outcome = Outcome(State.WRITTEN, "", *digests, picture)
     spool.put(outcome, jpeg)
     return outcome
+
+
+def _without_picture(error: MemberError | OSError) -> Outcome:
+    if isinstance(error, MemberError):
+        return Outcome(State.UNREADABLE, str(error))
+    return Outcome(State.UNREADABLE, f"could not be read ({error.strerror})", is_unread=True)
 
 
 def _check_broken(outcomes: Sequence[Outcome], max_bad_percent: int, where: str) -> None:

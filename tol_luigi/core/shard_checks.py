@@ -71,6 +71,9 @@ def check_shards(
 
     Returns:
         Findings, each with the path of the shard and what is wrong, in the order of the shards.
+
+    Raises:
+        DiskError: The system does not let a shard be read.
     """
     check = _Check(size, level, samples)
     findings = []

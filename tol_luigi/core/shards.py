@@ -14,8 +14,9 @@ from typing import IO, TYPE_CHECKING
 
 from webdataset.tariterators import base_plus_ext
 
-from tol_luigi.core.errors import ShardError
+from tol_luigi.core.errors import DiskError, ShardError
 from tol_luigi.core.files import committed
+from tol_luigi.core.limits import expected_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -196,6 +197,8 @@ class ShardReader:
 
     Raises (while iterating):
         ShardError: The file is no whole tar, a member is no plain file, or a sample has two members of one name.
+        DiskError: The system does not let it be read.
+        LimitError: A limit of the system has been reached.
     """
 
     def __init__(self, path: Path) -> None:
@@ -219,8 +222,11 @@ class ShardReader:
                         raise ShardError(self.path, f"sample {key} has two members {extension}", _REBUILD)
                     members[extension] = content
                 self.sha256 = hashed.digest.hexdigest()
-        except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
+        except (tarfile.TarError, EOFError, FileNotFoundError, UnicodeDecodeError) as error:
             raise ShardError(self.path, f"no whole tar file ({error})", _REBUILD) from error
+        except OSError as error:  # which says nothing about the shard: nobody may delete it for that
+            cannot_read = DiskError(self.path, f"cannot be read: {error.strerror}", _ALLOW)
+            raise expected_error(error) or cannot_read from error
         if members:
             yield key, members
 
@@ -276,3 +282,4 @@ def record_member(record: bytes, name: str) -> bytes:
 
 
 _REBUILD = "Delete it and run the same command again"
+_ALLOW = "See that you may read it and that its disk is well, and run the same command again"

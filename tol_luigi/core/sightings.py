@@ -6,9 +6,12 @@ a copy of the same sources has other times.
 
 from __future__ import annotations
 
+import errno
 import json
+import stat
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.errors import SourceError
 from tol_luigi.core.files import committed, read_object
 
 if TYPE_CHECKING:
@@ -81,12 +84,21 @@ def find_change(seen: Sightings, places: Mapping[str, Path]) -> tuple[Path, str]
 
 
 def sight(path: Path) -> list[int]:
-    """Return size in bytes (0 for a folder) and time of change in ns of a file or folder; nothing if there is none."""
+    """Return size in bytes (0 for a folder) and time of change in ns of a file or folder; nothing if there is none.
+
+    Raises:
+        SourceError: The system does not say, which is no change.
+    """
     try:
         status = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [0 if path.is_dir() else status.st_size, status.st_mtime_ns]
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return []
+        remedy = "See that you may read it and that its disk is there, and run the same command again"
+        raise SourceError(path, f"cannot be read: {error.strerror}", remedy) from error
+    return [0 if stat.S_ISDIR(status.st_mode) else status.st_size, status.st_mtime_ns]
 
 
 def _difference(before: list[int], now: list[int]) -> str:

@@ -26,11 +26,13 @@ __all__ = [
     "MAX_FILE_BYTES",
     "Column",
     "Entry",
+    "FileContent",
     "Found",
     "Key",
     "Labeler",
     "License",
     "Member",
+    "MemberError",
     "NaturalKey",
     "Reader",
     "Source",
@@ -73,11 +75,24 @@ class Member:
         size: Its length in bytes, unpacked.
         offset: Where it lies in an archive, in bytes: of a tar, packed or not, where its data start
             in the unpacked tar; of a zip its local header. None in a folder.
+        stored_as: The name in the header before these bytes, if it is another one: of a link its target's.
     """
 
     name: str
     size: int
     offset: int | None = None
+    stored_as: str = ""
+
+
+class MemberError(Exception):
+    """One file cannot be used because of its content, whenever and by whomever it is read.
+
+    What keeps a file from being read for a while, such as a lack of rights, is an ``OSError``.
+    """
+
+
+FileContent = bytes | MemberError | OSError
+"""The bytes of a file, or what is wrong with them, or what keeps the file from being read just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +224,7 @@ class Reader(abc.ABC):
         """Yield the files next to the listings that belong to none, each with its state and reason."""
 
     @abc.abstractmethod
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read files of one partition.
 
         Args:
@@ -218,10 +233,12 @@ class Reader(abc.ABC):
 
         Yields:
             The position of each member in ``members``, exactly once and in ascending order, with
-            its bytes, or with the error that this one file gave.
+            its bytes, or with the error that concerns this one file.
 
         Raises:
-            ArchiveError: The archive is not complete, or not the one that was scanned.
+            SourceError: The system does not let anything be read, for a reason that is not one file's.
+            ArchiveError: The archive is not complete.
+            ChangedError: The source is not as it was when it was scanned.
         """
 
 

@@ -11,6 +11,7 @@ from tol_luigi.core.errors import ArchiveError, SourceError
 from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
+from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.sources import archives
 from tol_luigi.sources.judging import is_litter
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint", "hashed_pictures", "places"]
 
+_ALLOW = "See that you may read it and that its disk is well, and run the same command again"
 _MEND = "Put a benchmark's pictures there, or take it out of [leak_guard] images"
 
 
@@ -56,12 +58,14 @@ def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
         spec: How pictures are made; their perceptual hash has to be part of that.
 
     Raises:
-        SourceError: A list has no picture that can be opened, or there is no list.
+        SourceError: A list has no picture that can be opened, there is no list, or a file cannot be read just now.
         ArchiveError: An archive is not whole.
     """
     listed = list(_listed(images))
     opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
     for benchmark, name, content in _contents(images, listed):
+        if isinstance(content, OSError):
+            raise SourceError(images / name, f"cannot be read: {content.strerror}", _ALLOW) from content
         picture = _hashed(benchmark, name, content, spec)
         opened[benchmark] += picture.phash is not None
         yield picture
@@ -76,6 +80,8 @@ def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
 def _listed(images: Path) -> Iterator[tuple[str, Found]]:
     """Give each file with the list that it belongs to."""
     for found in archives.scan(images):
+        if found.state is State.UNREADABLE:  # what is not seen cannot be kept out
+            raise SourceError(images / found.member.name, found.reason, _ALLOW)
         first, behind, _ = found.member.name.partition("/")
         if is_litter(first):
             continue
@@ -92,7 +98,7 @@ def _is_archive(found: Found) -> bool:
     return bool(archives.unended(parts[-1])) and not any(map(is_litter, parts))
 
 
-def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[str, str, bytes | OSError]]:
+def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[str, str, FileContent]]:
     """Give list, name and bytes of each picture: first of those in folders, then of those in archives."""
     loose = [(benchmark, found.member) for benchmark, found in listed if found.state is None]
     contents = archives.read(images, [member for _, member in loose])
@@ -103,10 +109,10 @@ def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[s
             for name, content in _unpacked(images / found.member.name):
                 yield benchmark, f"{found.member.name}/{name}", content
         elif found.state not in {None, State.NO_IMAGE}:
-            yield benchmark, found.member.name, OSError(found.reason)
+            yield benchmark, found.member.name, MemberError(found.reason)
 
 
-def _unpacked(archive: Path) -> Iterator[tuple[str, bytes | OSError]]:
+def _unpacked(archive: Path) -> Iterator[tuple[str, FileContent]]:
     try:
         listed = list(archives.scan(archive))
         members = [found.member for found in listed if found.state is None]
@@ -117,12 +123,12 @@ def _unpacked(archive: Path) -> Iterator[tuple[str, bytes | OSError]]:
         raise ArchiveError(error.where, error.what, remedy) from error
     for found in listed:
         if found.state not in {None, State.NO_IMAGE}:
-            yield found.member.name, OSError(found.reason)
+            yield found.member.name, MemberError(found.reason)
 
 
-def _hashed(benchmark: str, name: str, content: bytes | OSError, spec: ImageSpec) -> BenchmarkImage:
-    if isinstance(content, OSError):
-        return BenchmarkImage(benchmark, name, "", None, content.strerror or str(content))
+def _hashed(benchmark: str, name: str, content: bytes | MemberError, spec: ImageSpec) -> BenchmarkImage:
+    if isinstance(content, MemberError):
+        return BenchmarkImage(benchmark, name, "", None, str(content))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         _, picture = encode(content, spec)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
-    from tol_luigi.core.source import Key, License, Member
+    from tol_luigi.core.source import FileContent, Key, License, Member
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]
@@ -105,7 +105,7 @@ class EolReader(Reader):
             for found in archives.scan(self.images, entry.name):
                 yield found if found.state else _bad(found, "an image beside the archives, in none of them")
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read files of one archive or sub-folder."""
         return archives.read(self.place(partition), members)
 
@@ -121,14 +121,14 @@ class EolReader(Reader):
     def _places(self) -> dict[str, Path]:
         """Return the archive or folder of each partition."""
         if archives.kind(self.images) != "folder":
-            return {archives.unended(self.images.name): self.images}
+            return {archives.unended(self.images.name) or self.images.name: self.images}
         listed = [entry for entry in archives.entries(self.images) if _plain(entry.name)]
-        packed = [entry for entry in listed if archives.unended(entry.name) and not entry.is_dir()]
-        if not packed and any(entry.name.endswith(_ENDING) and entry.is_file() for entry in listed):
+        packed = [entry for entry in listed if archives.unended(entry.name) and not archives.is_folder(entry)]
+        if not packed and any(entry.name.endswith(_ENDING) and archives.is_file(entry) for entry in listed):
             return {self.images.resolve().name: self.images}
         places: dict[str, Path] = {}
         for entry in listed:
-            if entry.is_dir() or entry in packed:
+            if archives.is_folder(entry) or entry in packed:
                 self._add(places, entry)
         if not places:
             remedy = "Name the folder that holds the archives (image_set_01.tar.gz and so on), or one archive"
@@ -136,7 +136,7 @@ class EolReader(Reader):
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
-        partition = entry.name if entry.is_dir() else archives.unended(entry.name)
+        partition = entry.name if archives.is_folder(entry) else archives.unended(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
             raise SourceError(self.place_setting, what, "Keep one of them there")

@@ -16,6 +16,7 @@ from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, W
 from tol_luigi.core.source import (
     Column,
     Entry,
+    FileContent,
     Found,
     Key,
     Labeler,
@@ -137,18 +138,28 @@ class FolderReader(Reader):
             archives.index(self.images, self.index)
 
     def unlisted(self) -> Iterator[Found]:
-        """Yield the files that the table names and that do not exist."""
-        for file in self._matcher().missing():
-            reason = f"{self.labels.name} lists it, and it is not there"
+        """Yield the files that the table names and that do not exist, or that are in a folder that cannot be listed."""
+        closed: dict[str, str] = {}
+
+        def names() -> Iterator[str]:
+            for found in archives.scan(self.images):
+                if found.state is State.UNREADABLE and found.member.name.endswith("/"):
+                    closed[found.member.name] = found.reason
+                yield found.member.name
+
+        for file in Matcher((label.file for label in self.labels), names).missing():
+            state, reason = State.MISSING, f"{self.labels.name} lists it, and it is not there"
+            if above := next(filter(file.startswith, closed), ""):
+                state, reason = State.UNREADABLE, f"{above} {closed[above]}"
             yield Found(
                 Member(file, 0),
                 self._partition(file),
                 (self.collection, file),
-                state=State.MISSING,
+                state=state,
                 reason=reason,
             )
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         del partition  # a member's name tells all
         return archives.read(self.images, members, self.index)

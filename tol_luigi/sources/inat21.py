@@ -70,7 +70,9 @@ class INat21Reader(NumberedReader):
 
     def root(self) -> Path:
         """Return the folder of the class folders."""
-        below = any(entry.name == _TOP and entry.is_dir() for entry in archives.entries(self.images))
+        below = any(
+            entry.name == _TOP and archives.is_folder(entry) for entry in archives.entries(self.images)
+        )
         return self.images / _TOP if below else self.images
 
     def numbered(self, entries: Iterable[str]) -> dict[int, str]:

@@ -11,7 +11,7 @@ from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IMAGE_ENDINGS", "Folders", "is_litter", "judged", "no_images", "shown"]
+__all__ = ["IMAGE_ENDINGS", "Folders", "is_inside", "is_litter", "judged", "no_images", "shown"]
 
 IMAGE_ENDINGS = frozenset({
     ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
@@ -40,9 +40,9 @@ def judged(name: str, size: int, offset: int | None = None, danger: str = "") ->
         A row without a state for what can be a picture, else with state and reason.
     """
     parts = [part for part in name.split("/") if part not in {"", "."}]
-    if not danger:
-        danger = _danger_of_name(name, parts)
-    tidy = name if danger else "/".join(parts)
+    danger_of_name = _danger_of_name(name, parts)
+    tidy = name if danger_of_name else "/".join(parts)
+    danger = danger or danger_of_name
     state, reason = (State.UNSAFE, danger) if danger else _fault(tidy, parts, size)
     return Found(Member(shown(tidy), size, offset), state=state, reason=reason)
 
@@ -52,16 +52,19 @@ def is_litter(part: str) -> bool:
     return part.startswith(".") or part in _LITTER
 
 
+def is_inside(name: str) -> bool:
+    """Return whether a name is that of a place within its archive, at whatever depth."""
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
 def shown(name: str) -> str:
     """Spell a name so that it can be stored: bytes that are no UTF-8 become escapes."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _danger_of_name(name: str, parts: list[str]) -> str:
-    if name.startswith("/"):
-        return "absolute name"
-    if ".." in parts:
-        return "name leads out of the archive"
+    if not is_inside(name):
+        return "absolute name" if name.startswith("/") else "name leads out of the archive"
     if "\\" in name or "\0" in name:
         return "name holds a backslash or a NUL"
     return "" if parts else "no name"
@@ -104,6 +107,10 @@ class Folders:
             if above in self._filled:
                 break
             self._filled.add(above)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is a folder of this name; the one of all others is ""."""
+        return not name or name in self._named or name in self._filled
 
     def empty(self) -> Iterator[Found]:
         """Give a row for each folder in which nothing lies."""

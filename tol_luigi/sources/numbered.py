@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import Found, Member
+    from tol_luigi.core.source import FileContent, Found, Member
 
 __all__ = ["NumberedReader"]
 
@@ -89,7 +89,7 @@ class NumberedReader(Reader):
     def place(self, listing: str) -> Path:
         """Return the archive, or the folder that contains the numbered folders."""
         del listing
-        return self.images if self._is_archive() else self.root()
+        return self.unlisted_root()
 
     def scan(self, listing: str) -> Iterator[Found]:
         """Yield the files of one partition's folders, or of the complete archive."""
@@ -107,8 +107,8 @@ class NumberedReader(Reader):
                     yield self.classify(found, owners)
 
     def unlisted_root(self) -> Path:
-        """Return the folder that contains the numbered folders."""
-        return self.root()
+        """Return the folder that contains the numbered folders, or the archive, next to which nothing is unlisted."""
+        return self.images if self._is_archive() else self.root()
 
     def unlisted(self) -> Iterator[Found]:
         """Yield the files next to the numbered folders, and those in folders without a number of their own."""
@@ -121,7 +121,7 @@ class NumberedReader(Reader):
                 for found in archives.scan(self.root(), entry.name):
                     yield self.classify(found, owners)
 
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
         return archives.read(self.place(partition), members, self.index)
 
@@ -129,4 +129,7 @@ class NumberedReader(Reader):
         return archives.kind(self.images) != "folder"
 
     def _folders(self) -> dict[int, str]:
-        return self.numbered(entry.name for entry in archives.entries(self.root()) if entry.is_dir())
+        found = archives.entries(self.root())
+        # A link without a number belongs to no partition, so it does not matter here if its target can be read.
+        numbered = (entry for entry in found if self.numbered([entry.name]))
+        return self.numbered(entry.name for entry in numbered if archives.is_folder(entry))

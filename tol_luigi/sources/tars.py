@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import re
 import tarfile
 from typing import IO, TYPE_CHECKING
 
@@ -11,14 +13,14 @@ from isal import igzip
 
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.files import committed
+from tol_luigi.core.source import FileContent, Found, Member, MemberError
 from tol_luigi.sources.judging import Folders, judged
+from tol_luigi.sources.links import Links
 from tol_luigi.sources.streams import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from tol_luigi.core.source import Found, Member
 
 __all__ = ["entered", "read_through", "scan_tar", "take_tarred", "write_index"]
 
@@ -26,6 +28,9 @@ _CHUNK = 1 << 16
 _SHORTENED = (
     90  # a header has room for 100 bytes of a name, of which "./" and letters in two bytes may be some
 )
+_ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
+"""A byte that is no UTF-8, as ``shown`` writes it."""
+
 _SPACING = 1 << 25
 _ABOUT = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
 _ABOUT |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
@@ -83,39 +88,82 @@ def _opened(path: Path, form: str) -> Iterator[_Tar]:
             yield tar
 
 
-def _danger_of_header(header: tarfile.TarInfo) -> str:
-    if header.issym() or header.islnk():
-        return "symbolic link" if header.issym() else "hard link"
+def _row(header: tarfile.TarInfo) -> Found:
+    """Return the row of a member that is neither a link nor a folder."""
+    danger = ""
     if header.issparse():
-        return "sparse file, whose bytes do not lie in one piece"
-    return "" if header.isreg() else "device, pipe or other special entry"
+        danger = "sparse file, whose bytes are not in one piece"
+    elif not header.isreg():
+        danger = "device, pipe or other special entry"
+    return judged(header.name, header.size, header.offset_data, danger)
+
+
+def _is_link(header: tarfile.TarInfo) -> bool:
+    return bool(header.issym() or header.islnk())
 
 
 def scan_tar(path: Path, form: str) -> Iterator[Found]:
-    """List a tar (``form`` is ``tar`` or ``tar.gz``); offsets are those in the unpacked tar."""
-    folders = Folders()
+    """List a tar (``form`` is ``tar`` or ``tar.gz``); offsets are those in the unpacked tar.
+
+    If there are links in it, it is read a second time for what they lead to, for the names of all others are more than
+    memory may hold.
+    """
+    folders, links = Folders(), Links()
     with _opened(path, form) as tar:
         for header in tar.files(streamed=form != "tar"):
             folders.add(header.name, folder=header.isdir())
-            if not header.isdir():
-                yield judged(header.name, header.size, header.offset_data, _danger_of_header(header))
+            if _is_link(header):
+                links.add(header.name, header.linkname, header.offset_data, is_hard=header.islnk())
+            elif not header.isdir():
+                yield _row(header)
+    if links.resolve():
+        with _opened(path, form) as tar:
+            for header in tar.files(streamed=form != "tar"):
+                if not header.isdir() and not _is_link(header):
+                    links.offer(_row(header))
+    yield from links.rows(folders)
     yield from folders.empty()
 
 
-def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, bytes | OSError]]:
-    """Read members of a tar.gz in one pass: they are given in the order in which they lie."""
+def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
+    """Read members of a tar.gz in one pass; in one more for the links, which are listed after all others."""
+    offsets = [member.offset or 0 for member in members]
+    ends = [place for place in range(1, len(members)) if offsets[place] < offsets[place - 1]]
+    for start, end in itertools.pairwise([0, *ends, len(members)]):
+        for position, content in _read_in_order(path, members[start:end]):
+            yield start + position, content
+
+
+def _read_in_order(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
+    """Read members in one pass: they are in the order of their bytes, which several of them can share."""
     position = 0
     with _opened(path, "tar.gz") as tar:
-        for header in tar.files(streamed=True) if members else ():
+        for header in tar.files(streamed=True):
             if position == len(members) or header.offset_data != members[position].offset:
                 continue
-            if judged(header.name, header.size, header.offset_data).member != members[position]:
+            first, position = position, _end_of_equals(header, members, position)
+            if position == first:
                 break
             file = tar.extractfile(header)
-            yield position, file.read() if file else OSError(f"{header.name}: no plain file")
-            position += 1
+            content = file.read() if file else MemberError(f"{header.name}: no plain file")
+            yield from ((place, content) for place in range(first, position))
     if position < len(members):
-        raise ChangedError(path, f"does not hold {members[position].name!r} where it was when it was scanned")
+        raise _changed(path, members[position])
+
+
+def _end_of_equals(header: tarfile.TarInfo, members: Sequence[Member], position: int) -> int:
+    """Return the position after the members, from a given one on, that a header is that of."""
+    found = (header.offset_data, judged(header.name, header.size).member.name, header.size)
+    while position < len(members):
+        member = members[position]
+        if found != (member.offset, member.stored_as or member.name, member.size):
+            break
+        position += 1
+    return position
+
+
+def _changed(path: Path, member: Member) -> ChangedError:
+    return ChangedError(path, f"does not hold {member.name!r} where it was when it was scanned")
 
 
 def write_index(path: Path, index: Path) -> None:
@@ -150,12 +198,12 @@ def take_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
         what = f"no longer holds {member.name!r} where it was when it was scanned ({error})"
         raise ChangedError(path, what) from error
     found = judged(header.name, header.size).member
-    if header.size != member.size or not _is_name_of(found.name, member.name):
+    if header.size != member.size or not _is_name_of(found.name, member.stored_as or member.name):
         raise ChangedError(path, f"holds {found.name!r} where {member.name!r} was when it was scanned")
     return exactly(file, member.size)
 
 
 def _is_name_of(found: str, listed: str) -> bool:
     """Return whether a name in a header can be that of a listed file: long names and their letters do not all fit there."""
-    short, whole = (name.encode("ascii", "replace") for name in (found, listed))
+    short, whole = (_ESCAPED.sub("?", name).encode("ascii", "replace") for name in (found, listed))
     return whole == short or (len(short) >= _SHORTENED and whole.startswith(short))

@@ -6,19 +6,22 @@ import os
 import stat
 import struct
 import zipfile
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from isal import isal_zlib
 
 from tol_luigi.core.errors import ChangedError
+from tol_luigi.core.source import Member, MemberError
 from tol_luigi.sources.judging import Folders, judged
+from tol_luigi.sources.links import MAX_PATH, Links
 from tol_luigi.sources.streams import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.core.source import Found, Member
+    from tol_luigi.core.source import Found
 
 __all__ = ["InflateError", "scan_zip", "take_zipped"]
 
@@ -28,21 +31,88 @@ _CHUNK = 1 << 16
 _LOCAL = struct.Struct("<4s2x2H4xL8x2H")  # signature, flags, method, CRC, lengths of name and extra field
 _LOCAL_SIGNATURE, _TRAILER_SIGNATURE = b"PK\3\4", b"PK\7\x08"
 _ENCRYPTED, _TRAILER = 1, 8  # bits of the flags: a trailer repeats what the header could not know yet
+_IS_UTF8 = 1 << 11
+_EXTRA = struct.Struct("<2H")  # kind and size of a piece of the extra field
+_UNICODE_PATH = 0x7075
 
 
 def scan_zip(path: Path) -> Iterator[Found]:
     """List a zip by its directory."""
-    folders = Folders()
-    with zipfile.ZipFile(path) as archive:
+    folders, links = Folders(), Links()
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         for info in archive.infolist():
-            name = info.orig_filename  # ``filename`` is cut at a NUL
+            name, _ = _names(info)
             folders.add(name, folder=name.endswith("/"))
-            if not name.endswith("/"):
-                form = stat.S_IFMT(info.external_attr >> 16)
-                danger = "" if form in {0, stat.S_IFREG} else "device, pipe or other special entry"
-                danger = "symbolic link" if form == stat.S_IFLNK else danger
-                yield judged(name, info.file_size, info.header_offset, danger)
+            if name.endswith("/"):
+                continue
+            if not _is_link(info):
+                yield _row(info, _danger(info))
+            elif fault := _add_link(links, path, file, info):
+                yield _row(info, fault)
+        if links.resolve():
+            for info in archive.infolist():
+                if not _is_link(info) and not info.orig_filename.endswith("/"):
+                    links.offer(_row(info, _danger(info)))
+    yield from links.rows(folders)
     yield from folders.empty()
+
+
+def _row(info: zipfile.ZipInfo, danger: str = "") -> Found:
+    name, stored_as = _names(info)
+    found = judged(name, info.file_size, info.header_offset, danger)
+    if name == stored_as:
+        return found
+    return replace(found, member=replace(found.member, stored_as=judged(stored_as, 0).member.name))
+
+
+def _is_link(info: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _danger(info: zipfile.ZipInfo) -> str:
+    is_plain = stat.S_IFMT(info.external_attr >> 16) in {0, stat.S_IFREG}
+    return "" if is_plain else "device, pipe or other special entry"
+
+
+def _add_link(links: Links, path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> str:
+    """Note a link, whose content is the path that it leads to; return what is wrong with it, if anything is."""
+    member = _row(info).member
+    if member.size > MAX_PATH:
+        return f"symbolic link of {member.size} bytes, which is too long for a path"
+    try:
+        target = take_zipped(path, file, member)
+    except (MemberError, ChangedError):
+        return "symbolic link that is damaged or encrypted"
+    links.add(_names(info)[0], _decoded(target), info.header_offset, is_hard=False)
+    return ""
+
+
+def _names(info: zipfile.ZipInfo) -> tuple[str, str]:
+    """Return the name of an entry, which Info-ZIP can add in Unicode, and the one that the bytes of its header spell."""
+    name = info.orig_filename  # ``filename`` is cut at a NUL
+    if info.flag_bits & _IS_UTF8 or (name.isascii() and not info.extra):
+        return name, name
+    raw = name.encode("cp437")  # which is how it was decoded
+    spelled = _decoded(raw)
+    return _unicode_path(info.extra, raw) or spelled, spelled
+
+
+def _decoded(raw: bytes) -> str:
+    """Spell a name that is not marked as UTF-8: many programs write UTF-8 all the same, where the format wants CP437."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str:
+    """Return the name in the extra field of Info-ZIP, "" if there is none or it was made for another name."""
+    while len(extra) >= _EXTRA.size:
+        kind, size = _EXTRA.unpack_from(extra)
+        field, extra = extra[_EXTRA.size : _EXTRA.size + size], extra[_EXTRA.size + size :]
+        if kind == _UNICODE_PATH and field[:5] == b"\1" + isal_zlib.crc32(raw).to_bytes(4, "little"):
+            return field[5:].decode("utf-8", "replace")
+    return ""
 
 
 def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
@@ -50,6 +120,9 @@ def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
 
     The header's sizes are not used, for they may be absent (trailer) or elsewhere (zip64): the
     listing knows the size, and deflated data tell their end.
+
+    Raises:
+        MemberError: It is encrypted, packed in another way, or its data are damaged.
     """
     file.seek(member.offset or 0)
     signature, flags, method, crc, *lengths = _LOCAL.unpack(exactly(file, _LOCAL.size))
@@ -57,11 +130,11 @@ def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
         raise ChangedError(path, f"no longer holds {member.name!r} where it was when it was scanned")
     if flags & _ENCRYPTED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         what = "encrypted" if flags & _ENCRYPTED else f"packed by method {method}, which is not read"
-        raise OSError(f"{member.name}: {what}")
+        raise MemberError(f"{member.name}: {what}")
     name = exactly(file, lengths[0])
     # Flags of the directory, by which the name was read, can be others.
     spellings = [judged(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")]
-    if member.name not in spellings:
+    if (member.stored_as or member.name) not in spellings:
         raise ChangedError(path, f"holds {spellings[0]!r} where {member.name!r} was when it was scanned")
     file.seek(lengths[1], os.SEEK_CUR)
     content = exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
@@ -72,7 +145,7 @@ def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
         if trailer.startswith(_TRAILER_SIGNATURE):  # which a writer may leave out
             sums.add(int.from_bytes(trailer[4:], "little"))
     if isal_zlib.crc32(content) not in sums:
-        raise OSError(f"{member.name}: its checksum does not fit")
+        raise MemberError(f"{member.name}: its checksum does not fit")
     return content
 
 
@@ -87,8 +160,8 @@ def _inflated(file: IO[bytes], member: Member) -> bytes:
             pieces.append(inflate.decompress(packed, left))
             left -= len(pieces[-1])
     except InflateError as error:
-        raise OSError(f"{member.name}: its packed data are damaged ({error})") from error
+        raise MemberError(f"{member.name}: its packed data are damaged ({error})") from error
     if left != 1:
-        raise OSError(f"{member.name}: it does not unpack to {member.size} bytes")
+        raise MemberError(f"{member.name}: it does not unpack to {member.size} bytes")
     file.seek(-len(inflate.unused_data), os.SEEK_CUR)
     return b"".join(pieces)

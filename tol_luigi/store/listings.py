@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.batches import BATCH, batched
 from tol_luigi.core.files import committed
 from tol_luigi.core.source import Member
-from tol_luigi.store.row_groups import rows_with
+from tol_luigi.store.row_groups import Rows, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,8 +38,12 @@ def key_fields(columns: tuple[Column, ...]) -> list[pa.Field]:
     return [pa.field(column.name, pa.int64() if column.type is int else pa.string()) for column in columns]
 
 
+_STORED_AS = "stored_as"
+"""The column of ``Member.stored_as``, which only listings with such members have."""
+
+
 def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Give the columns of a listing: where each file lies, its natural key, or why it is left out."""
+    """Give the columns of every listing: where each file lies, its natural key, or why it is left out."""
     return pa.schema(
         [
             ("partition", pa.string()),
@@ -65,11 +69,13 @@ def collect_listing(
         columns: The source's natural key.
         progress: Told the number of files so far, from time to time.
     """
-    schema = listing_schema(columns)
+    schema = listing_schema(columns).append(pa.field(_STORED_AS, pa.string()))
     positions: dict[str, int] = {}
     batches = batched(_counted(found, progress))
     pieces = [pa.table(_columns(batch, columns, positions), schema=schema) for batch in batches]
-    return pa.concat_tables([schema.empty_table(), *pieces])
+    listing = pa.concat_tables([schema.empty_table(), *pieces])
+    has_others = listing[_STORED_AS].null_count < len(listing)
+    return listing if has_others else listing.drop_columns(_STORED_AS)
 
 
 def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterator[Found]:
@@ -107,6 +113,7 @@ def _columns(
         "id": [item.id for item in batch],
         "state": [item.state or "" for item in batch],
         "reason": [item.reason for item in batch],
+        _STORED_AS: [item.member.stored_as or None for item in batch],
     }
     for index, column in enumerate(columns):
         content[column.name] = [item.key[index] if item.key else None for item in batch]
@@ -144,10 +151,12 @@ def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list
     wanted = pa.array(positions, type=pa.int64())
     if not len(wanted):
         return [], {}
-    columns = ["member", "size", "offset", "reason"]
-    rows = rows_with(path, {"partition": [partition]}, columns).take(wanted)
+    with Rows(path) as file:
+        columns = ["member", "size", "offset", *({_STORED_AS} & set(file.names))]
+        rows = file.rows({"partition": [partition]}, [*columns, "reason"]).take(wanted)
     members = [
-        Member(row["member"], row["size"], row["offset"]) for row in rows.select(columns[:3]).to_pylist()
+        Member(row["member"], row["size"], row["offset"], row.get(_STORED_AS) or "")
+        for row in rows.select(columns).to_pylist()
     ]
     notes = rows["reason"]
     places = np.flatnonzero(pc.not_equal(notes, "").to_numpy())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.packing import Content, Outcome
-    from tol_luigi.core.source import Column
+    from tol_luigi.core.source import Column, FileContent
     from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 
@@ -66,7 +66,7 @@ def taken_contents(
     listing: Path,
     older_listing: Path,
     older: Iterable[OlderFiles],
-    decode: Callable[[list[int], list[Path]], Iterator[tuple[int, bytes | OSError]]],
+    decode: Callable[[list[int], list[Path]], Iterator[tuple[int, FileContent]]],
     try_again: bool,
 ) -> Iterator[tuple[int, Content]]:
     """Give the picture of each image out of an older dataset, where that has it, and the file of each other image.
@@ -161,8 +161,11 @@ class _OlderShard:
                     jpeg = record_member(record, f"{wanted.id}.{IMAGE}")
                     yield wanted.index, Made(dataclasses.replace(wanted.outcome), jpeg)
                 _skip(file, self.path.stat().st_size - file.tell(), digest)
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return
+        except OSError as error:
+            remedy = "See that you may read it, and run the same command again"
+            raise ShardError(self.path, f"cannot be read: {error.strerror}", remedy) from error
         self.is_whole = digest.hexdigest() == self.sha256
 
 

@@ -67,7 +67,10 @@ class WorkList:
     def digest(self) -> str:
         """SHA-256 of all of it, to be compared with what shards were written from."""
         samples = ((sample.id, sample.ranks, sample.common) for sample in self.samples)
-        members = ((member.name, member.size, member.offset) for member in self.members)
+        members = (
+            (member.name, member.size, member.offset, *filter(None, [member.stored_as]))
+            for member in self.members
+        )
         return _digest([*zip(samples, members, strict=True), *map(sorted, map(dict.items, self.left_out))])
 
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import luigi
 from luigi.task import flatten
 
-from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, TolError
+from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, SourceError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
 from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
+from tol_luigi.sources.faults import can_be_read
 from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tol_luigi.core.layout import Layout
 
@@ -223,9 +224,28 @@ class StageTask(DatasetTask):
         return {}
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether everything is there that a receipt tells of, as far as that shows without reading it."""
+        """Return whether everything is there that a receipt tells of, as far as that shows without reading it.
+
+        What a stage has gone without, as it could not be read, counts as missing once it can be.
+        """
         folder = self.layout.directory
-        return all(record.has_size(folder / name) for name, record in receipt.files.items())
+        has_files = all(record.has_size(folder / name) for name, record in receipt.files.items())
+        return has_files and not self.has_become_readable(receipt)
+
+    def unread(self, receipt: Receipt) -> Iterable[Path]:
+        """Return the paths of the files of sources that could not be read when a receipt was written."""
+        del receipt
+        return ()
+
+    def has_become_readable(self, receipt: Receipt) -> bool:
+        """Return whether a file can be read that could not be when a receipt was written."""
+        known = f"unread by {self.task_id}"
+        if time.monotonic() - _unchanged_since.get(known, -math.inf) < _UNCHANGED_SECONDS:
+            return False
+        is_readable = any(map(can_be_read, self.unread(receipt)))
+        if not is_readable:
+            _unchanged_since[known] = time.monotonic()
+        return is_readable
 
     def rests_on(self) -> list[luigi.Task]:
         """List the stages that the own files are made from: those that it requires."""
@@ -265,7 +285,10 @@ class StageTask(DatasetTask):
         now = time.monotonic()
         if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
             return True
-        change = self.change()
+        try:
+            change = self.change()
+        except SourceError as error:
+            refuse(error)
         if change is None:
             _unchanged_since[self.task_id] = now
         elif self.settings.checks.changed_sources == "stop" and read_sightings(self.sightings_path):

@@ -9,6 +9,7 @@ from luigi.task import flatten
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
+from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
@@ -19,6 +20,7 @@ from tol_luigi.store.older import unlisted_taken
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
+from tol_luigi.tasks.unread import scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,8 @@ def all_scans(task: DatasetTask) -> list[ScanPartition]:
 
 class MakeMapping(StageTask):
     """Give every image its id and its place; take the ids of a published mapping where there is one."""
+
+    _unread: list[tuple[str, str]]
 
     def requires(self) -> list[ScanPartition]:
         """Have every partition scanned."""
@@ -74,8 +78,15 @@ class MakeMapping(StageTask):
         ]
 
     def more(self) -> dict[str, Any]:
-        """Tell one mapping from others by what it was made from."""
-        return {"made_from": self.made_from}
+        """Tell one mapping from others by what it was made from; record what could not be looked at, if there is anything."""
+        unread = {"unread": self._unread} if self._unread else {}
+        return {"made_from": self.made_from, **unread}
+
+    def unread(self, receipt: Receipt) -> list[Path]:
+        """Return the paths of what could not be looked at beside the listings."""
+        sources = self.settings.sources
+        unread = receipt.more.get("unread", ())
+        return [sources[source].reader.unlisted_root() / name for source, name in unread]
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Look at the mapping, too: at its marker, and once splits are in it at its size."""
@@ -99,6 +110,7 @@ class MakeMapping(StageTask):
 
     def make(self) -> None:
         """Put one source after the other into it."""
+        self._unread = []
         with self.progress("images") as tell:
             left_out = build_mapping(
                 self.layout.mapping,
@@ -126,9 +138,17 @@ class MakeMapping(StageTask):
     def _unlisted(self, source: Source) -> Iterator[Found]:
         older = self.settings.older
         if older is None or source.name not in self.settings.taken:
-            return source.reader.unlisted()
+            return self._noted(source)
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
         return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
+
+    def _noted(self, source: Source) -> Iterator[Found]:
+        """Yield the unlisted files of a source, and note those that cannot be looked at."""
+        reader = source.reader
+        for found in scan_files(self, reader.unlisted(), reader.unlisted_root()):
+            if found.state is State.UNREADABLE:
+                self._unread.append((source.name, found.member.name))
+            yield found
 
 
 class MakeSplits(StageTask):

@@ -26,6 +26,7 @@ from tol_luigi.store.listings import collect_listing, count_states, images_of, w
 from tol_luigi.store.older import read_taken
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
+from tol_luigi.tasks.unread import ReadingStage, names_out_of_reach, read_files, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,7 +131,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
         raise
 
 
-class ScanPartition(StageTask):
+class ScanPartition(ReadingStage):
     """List the files of one partition; or, where one archive holds all partitions, of that archive."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -150,8 +151,7 @@ class ScanPartition(StageTask):
         if self.source in self.settings.taken:
             return {}
         tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
-        place = self.settings.sources[self.source].reader.place(self.partition)
-        return {_IMAGES.format(self.source): place, **self.settings.places(*tables)}
+        return {_IMAGES.format(self.source): self.place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
         """The place alone: in which folders files are is seen when they are listed."""
@@ -164,7 +164,7 @@ class ScanPartition(StageTask):
         Raises:
             ChangedError: One of them has changed since the scan began, perhaps after it was listed.
         """
-        place = self.settings.sources[self.source].reader.place(self.partition)
+        place = self.place
         if self.settings.is_demonstration or not place.is_dir():
             return
         folders = look(place, folders_of(listing["member"].to_pylist()))
@@ -180,6 +180,11 @@ class ScanPartition(StageTask):
         """Raise if the source is not as it was when it was scanned, for those that have read it since."""
         if change := self.change():
             raise ChangedError(*change)
+
+    @property
+    def place(self) -> Path:
+        """Return the archive or folder."""
+        return self.settings.sources[self.source].reader.place(self.partition)
 
     def withdraw(self) -> None:
         """Where the source has changed, withdraw as well what other stages have read in it: its files, and those next to it."""
@@ -204,7 +209,8 @@ class ScanPartition(StageTask):
         source, began = self.settings.sources[self.source], time.time_ns()
         with self.progress("files") as tell:
             try:
-                listing = collect_listing(source.reader.scan(self.partition), source.columns, tell)
+                found = scan_files(self, source.reader.scan(self.partition), self.place)
+                listing = collect_listing(found, source.columns, tell)
             except ArchiveError as error:
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
@@ -212,6 +218,7 @@ class ScanPartition(StageTask):
         self._check_names(count_states(listing))
         self._see_folders(listing, began)
         write_listing(self._listing, listing)
+        self.skipped = names_out_of_reach(self._listing, self.place)
 
     def _take(self) -> None:
         """Take the listing of the older dataset, and the index that a scan leaves beside it."""
@@ -225,18 +232,20 @@ class ScanPartition(StageTask):
 
     def _check_names(self, states: Mapping[str, int]) -> None:
         """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
-        bad = sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
+        unread = states.get(State.UNREADABLE, 0)
+        bad = unread + sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
+        what = f"files have names that are not those of {self.source}"
         check_bad_count(
             bad,
             bad + states.get("", 0),
             self.settings.checks.max_bad_percent,
             where=f"{self.settings.sources[self.source].reader.place_setting}: {self.source}/{self.partition}",
-            what=f"files have names that are not those of {self.source}",
+            what=f"{what}, or cannot be read" if unread else what,
             remedy="Name the right place",
         )
 
 
-class HashPartition(StageTask):
+class HashPartition(ReadingStage):
     """Hash the files of one partition, where duplicates are dropped: it has to be known of them before the shards."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
@@ -254,16 +263,25 @@ class HashPartition(StageTask):
         """The hashes."""
         return [self.layout.digests(self.source, self.partition)]
 
+    @property
+    def place(self) -> Path:
+        """Return the archive or folder."""
+        return self.settings.sources[self.source].reader.place(self._listing)
+
     def make(self) -> None:
         """Read every file that can be an image."""
         positions, members = images_of(self.layout.listing(self.source, self._listing), self.partition)
         hashes: list[str | None] = []
+        skipped: list[str] = []
         source, partition = self.source, self.partition
         with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as tell:
-            for _, content in self.settings.sources[self.source].reader.read(self.partition, members):
-                hashes.append(None if isinstance(content, OSError) else hashlib.sha256(content).hexdigest())
+            for place, content in read_files(self, source, partition, members):
+                hashes.append(hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None)
+                if isinstance(content, OSError):
+                    skipped.append(members[place].name)
                 tell(len(hashes))
             self.requires().refuse_changed()
+        self.skipped = skipped
         write_digests(self.layout.digests(self.source, self.partition), positions, hashes)
 
 

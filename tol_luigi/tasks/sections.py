@@ -234,6 +234,11 @@ class ChecksSection(Section):
     unreadable_archive: str = setting(
         Choice("stop", "skip"), "stop", "what to do about an archive that is not whole", determines=True
     )
+    unreadable_file: str = setting(
+        Choice("stop", "skip"),
+        "stop",
+        "what to do about a file or folder that cannot be read just now, as it is not allowed or as its disk fails: stop, or build without it until it can be read",
+    )
     min_matched_percent: int = setting(
         Whole(0, 100),
         50,

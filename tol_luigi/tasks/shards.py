@@ -31,6 +31,7 @@ from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
+from tol_luigi.tasks.unread import ReadingStage, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import luigi
 
     from tol_luigi.core.packing import Content, Lost, Outcome
+    from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
 
 __all__ = [
@@ -68,7 +70,7 @@ class PlanShards(StageTask):
         write_json(self.layout.plan, [asdict(share) for share in plan])
 
 
-class WriteShards(PartitionTask, StageTask):
+class WriteShards(PartitionTask, ReadingStage):
     """Write the shards of one partition of a split; those of train_small are copied out of those of train.
 
     Where a receipt says that they were written from the same work list, only shards that are missing are written.
@@ -95,6 +97,12 @@ class WriteShards(PartitionTask, StageTask):
         """Return what a receipt, or the one that is there, says of the shards; nothing if there is none."""
         receipt = receipt or self.receipt()
         return [Shard(**shard) for shard in receipt.more["shards"]] if receipt else []
+
+    @property
+    def place(self) -> Path:
+        """Return the archive or folder that the images are read from."""
+        listing = self.settings.listing_of(self.source, self.partition)
+        return self.settings.sources[self.source].reader.place(listing)
 
     @property
     def folder(self) -> Path:
@@ -134,6 +142,8 @@ class WriteShards(PartitionTask, StageTask):
                 tell(share.samples)
             else:
                 shards, outcomes = self._packed(work, paths, tell)
+                files = zip(work.members, outcomes, strict=True)
+                self.skipped = [member.name for member, outcome in files if outcome.is_unread]
                 self._scan().refuse_changed()
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
         write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
@@ -154,6 +164,7 @@ class WriteShards(PartitionTask, StageTask):
             "planned": share.samples,
             "samples": sum(shard.samples for shard in shards),
             "shards": [asdict(shard) for shard in shards],
+            **self.more(),
         }
         return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
@@ -182,6 +193,9 @@ class WriteShards(PartitionTask, StageTask):
             or planned != [shard.name for shard in self.shards(receipt)]
             or not self._is_ledger_whole(receipt)
         ):
+            return False
+        if self.has_become_readable(receipt):
+            remove(self.receipt_path)
             return False
         missing = [
             shard
@@ -216,7 +230,8 @@ class WriteShards(PartitionTask, StageTask):
             return
         chosen = work.only({image for shard in lost for image in shard.ids})
         with self.progress("images", len(chosen.samples)) as tell:
-            repack(chosen.samples, self._contents(chosen), lost, spec=self.settings.image_spec, progress=tell)
+            contents = self._contents(chosen, is_required=True)
+            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=tell)
 
     def _refuse_damaged_train(self) -> None:
         """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
@@ -250,33 +265,39 @@ class WriteShards(PartitionTask, StageTask):
             layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
         )
 
-    def _contents(self, work: WorkList) -> Iterator[tuple[int, Content]]:
-        """Give the picture of each image that an older dataset has, and the file of each other one."""
+    def _contents(self, work: WorkList, *, is_required: bool = False) -> Iterator[tuple[int, Content]]:
+        """Give the picture of each image that an older dataset has, and the file of each other one.
+
+        Args:
+            work: The images.
+            is_required: Whether every file has to be read, as those of a shard that is lost.
+        """
         given, source = self.settings, self.settings.sources[self.source]
         older = given.older
         # Where benchmarks are to be known by their look, every picture has to be looked at.
         if older is None or older.differences(given.determining) or given.leak_guard.images:
-            return source.reader.read(self.partition, work.members)
+            return read_files(self, self.source, self.partition, work.members, is_required=is_required)
         return taken_contents(
             work,
             source.columns,
             listing=self.layout.listing(self.source, given.listing_of(self.source, self.partition)),
             older_listing=older.listing(self.source, self.partition),
             older=older.files(self.source, self.partition),
-            decode=lambda places, damaged: self._lacking(work, places, damaged),
+            decode=lambda places, damaged: self._lacking(work, places, damaged, is_required=is_required),
             try_again=self.source not in given.taken,
         )
 
     def _lacking(
-        self, work: WorkList, places: list[int], damaged: list[Path]
-    ) -> Iterator[tuple[int, bytes | OSError]]:
+        self, work: WorkList, places: list[int], damaged: list[Path], *, is_required: bool
+    ) -> Iterator[tuple[int, FileContent]]:
         """Read what the older dataset does not have whole, if there is anything to read it from."""
         for path in damaged:
             what = "it is not what its receipt says, so nothing is copied from it"
             sys.stderr.write(f"tol_luigi: {self.label}: {path}: {what}\n")
         source = self.settings.sources[self.source]
         if self.source not in self.settings.taken:
-            return source.reader.read(self.partition, [work.members[place] for place in places])
+            members = [work.members[place] for place in places]
+            return read_files(self, self.source, self.partition, members, is_required=is_required)
         because = f", as {damaged[0]} is not what its receipt says" if damaged else ""
         where = f"{source.reader.images}: {self.source}/{self.partition}"
         what = f"{len(places)} of {len(work.members)} images have no picture there{because}"

@@ -153,9 +153,13 @@ class VerifyShards(PartitionTask):
             work, place = self._work(listing).only(set(known)), source.reader.place(listing)
             for index, content in source.reader.read(self.partition, work.members):
                 image, name = work.samples[index].id, work.members[index].name
-                found = "" if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()
+                found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
                 if known[image] != (name, found):
                     what = f"it is not what {image} was made of: {known[image][0]}, SHA-256 {known[image][1]}"
+                    if isinstance(content, OSError):
+                        what = (
+                            f"it cannot be read ({content.strerror}), so {image} cannot be compared with it"
+                        )
                     findings.append({"shard": f"{place}: {name}", "what": what, _OF_SOURCE: self.source})
         except SourceError as error:
             findings.append({"shard": error.where, "what": error.what, _OF_SOURCE: self.source})
