@@ -59,7 +59,7 @@ def _steps(
         if upgraded != taxon:
             yield f"{higher}: {_difference(taxon, upgraded)}"
         taxon = upgraded
-    if is_published and (read_back := taxon.again()) != taxon:
+    if is_published and (read_back := taxon.renormalised()) != taxon:
         yield f"normalised once more, for samples: {_difference(taxon, read_back)}"
     yield _common(given, str(table), taxon, entry.common)
 

@@ -58,7 +58,7 @@ class Taxon:
         The genus at the start of a full species name is removed from it and fills an empty genus. Normalising
         a normalised taxon changes nothing, with two exceptions that follow from the rules: each round removes
         one word from a species that starts with its genus (*Bison bison athabascae*), and a genus that means
-        unknown is replaced by the next word. :meth:`again` is such a round.
+        unknown is replaced by the next word. :meth:`renormalised` is such a round.
 
         Source: the constructor of the published process's taxon.
         """
@@ -67,7 +67,7 @@ class Taxon:
         lower = _parted(_plain(genus), clean_scientific_name(_plain(species)))
         return Taxon(*higher, *map(_plain, lower))
 
-    def again(self) -> Taxon:
+    def renormalised(self) -> Taxon:
         """Return the taxon normalised a second time, as the published process does with rendered ranks.
 
         Source: ``load_name_lookup`` of the published process, the source of all its texts.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.store.older import read_taken
+from tol_luigi.store.previous import read_previous
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +87,7 @@ def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
     """Return split and labels of the images in the shards."""
     columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS]
     which = {"source": [source], "partition": labelled.partitions}
-    rows = read_taken(labelled.predicted, columns, which)
+    rows = read_previous(labelled.predicted, columns, which)
     written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
     for place, field in enumerate(written.schema):
         if pa.types.is_dictionary(field.type):  # categories of two datasets are not comparable
@@ -97,7 +97,9 @@ def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
 
 
 def _written(ledgers: Iterable[Path]) -> pa.Array:
-    pieces = [read_taken(path, ["id"], {"state": [State.WRITTEN]})["id"] for path in ledgers if path.exists()]
+    pieces = [
+        read_previous(path, ["id"], {"state": [State.WRITTEN]})["id"] for path in ledgers if path.exists()
+    ]
     return pa.concat_arrays(
         [pa.array([], pa.string()), *(chunk for piece in pieces for chunk in piece.chunks)]
     )

@@ -141,10 +141,10 @@ def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
         return []
     with opened(mapping, [model]):
         if key:
-            made = image_id(source.name, source.key.spell(key))
-            found = model.select().where(model.evobio10m_id == made).tuples().first()
+            derived = image_id(source.name, source.key.spell(key))
+            found = model.select().where(model.evobio10m_id == derived).tuples().first()
             if found and tuple(found[:-1]) == key:
-                return [made]
+                return [derived]
         condition = _equal(model, source, key) if key else _called(getattr(model, str(file)), text)
         # Sorted here, because SQLite would walk the index of ids and fetch each row individually.
         ids = model.select(model.evobio10m_id).where(condition).limit(_MOST_FOUND)

@@ -252,7 +252,7 @@ def _copy_splits(database: peewee.SqliteDatabase, model: Any, published: Path | 
     sql = (
         f"INSERT INTO main.split ({', '.join(_SPLIT)}) "  # noqa: S608 (the names are our own)
         f'SELECT image.{IMAGE_ID}, is_val, is_train_small FROM main."{table}" AS image '
-        f"CROSS JOIN {_PUBLISHED}.split AS given ON given.{IMAGE_ID} = image.{IMAGE_ID}"
+        f"CROSS JOIN {_PUBLISHED}.split AS source_split ON source_split.{IMAGE_ID} = image.{IMAGE_ID}"
     )
     copied = int(database.execute_sql(sql).rowcount)
     if lacking := model.select().count() - copied:

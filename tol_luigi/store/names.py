@@ -62,7 +62,7 @@ def write_names(
     @functools.lru_cache(_TAXA)  # many images, mostly close to each other, have the same taxon
     def forms(taxon: Taxon, is_published: bool) -> tuple[tuple[str, ...], str, str]:
         """Return the rendered ranks for the samples, and ranks and class index as JSON for the lookup."""
-        read_back = taxon.again() if is_published else taxon
+        read_back = taxon.renormalised() if is_published else taxon
         return read_back.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
 
     with created(path, [Name, Marker]) as database:

@@ -16,7 +16,7 @@ from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
-from tol_luigi.store.older import unlisted_taken
+from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
@@ -140,7 +140,7 @@ class MakeMapping(StageTask):
         if older is None or source.name not in self.settings.taken:
             return self._noted(source)
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
-        return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
+        return previously_unlisted(older.layout.mapping_ledger, source.name, listings)
 
     def _noted(self, source: Source) -> Iterator[Found]:
         """Yield the unlisted files of a source, and note those that cannot be looked at."""

@@ -17,12 +17,12 @@ from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
-from tol_luigi.core.shards import OtherBytesError, Shard
+from tol_luigi.core.shards import DifferentBytesError, Shard
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
-from tol_luigi.store.older import taken_contents
-from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.store.previous import reused_contents
+from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import luigi
 
-    from tol_luigi.core.packing import Content, Lost, Outcome
+    from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
     from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
 
@@ -203,8 +203,8 @@ class WriteShards(PartitionTask, ReadingStage):
             if not FileRecord(shard.size, shard.sha256).has_size(self.folder / shard.name)
         ]
         try:
-            self._restore(work, lost_shards(ledger, missing, self.folder))
-        except OtherBytesError as error:  # the inputs have changed, or what is copied
+            self._restore(work, shards_to_rebuild(ledger, missing, self.folder))
+        except DifferentBytesError as error:  # the inputs have changed, or what is copied
             if self.split == "train_small":
                 self._refuse_damaged_train()
             elif self.settings.checks.changed_sources == "stop":
@@ -224,7 +224,7 @@ class WriteShards(PartitionTask, ReadingStage):
         record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
         return record.has_size(ledger) and record_file(ledger) == record
 
-    def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
+    def _restore(self, work: WorkList | CopyList, lost: list[ShardToRebuild]) -> None:
         if isinstance(work, CopyList):
             recopy(work.copies, lost)
             return
@@ -277,12 +277,12 @@ class WriteShards(PartitionTask, ReadingStage):
         # Where benchmarks are to be known by their look, every picture has to be looked at.
         if older is None or older.differences(given.determining) or given.leak_guard.images:
             return read_files(self, self.source, self.partition, work.members, is_required=is_required)
-        return taken_contents(
+        return reused_contents(
             work,
             source.columns,
             listing=self.layout.listing(self.source, given.listing_of(self.source, self.partition)),
-            older_listing=older.listing(self.source, self.partition),
-            older=older.files(self.source, self.partition),
+            previous_listing=older.listing(self.source, self.partition),
+            previous=older.files(self.source, self.partition),
             decode=lambda places, damaged: self._lacking(work, places, damaged, is_required=is_required),
             try_again=self.source not in given.taken,
         )
