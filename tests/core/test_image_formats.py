@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi.core.image_formats import FORMATS
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, encode
+from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.sources.judging import IMAGE_ENDINGS, judged
 
@@ -32,14 +32,14 @@ def ftyp(main: bytes, *compatible: bytes) -> bytes:
     ],
 )
 def test_formats_that_are_not_read_are_named(data: bytes, name: str) -> None:
-    with pytest.raises(BrokenPictureError, match=f"^.*is {name}, which Pillow does not read") as caught:
+    with pytest.raises(BrokenImageError, match=f"^.*is {name}, which Pillow does not read") as caught:
         encode(data, ImageSpec())
     assert caught.value.state is State.UNREADABLE
 
 
 @pytest.mark.parametrize("data", [ftyp(b"isom", b"mp42"), b"\0\0\0\0ftyp", b"\xff\xff\xff\xffftypheic"])
 def test_films_are_no_images(data: bytes) -> None:
-    with pytest.raises(BrokenPictureError):
+    with pytest.raises(BrokenImageError):
         encode(data, ImageSpec())
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi.core.image_memory import bytes_to_open
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, encode
+from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.ledger import State
 
 SIDE = 2000
@@ -93,7 +93,7 @@ def claiming(size: tuple[int, int], **options: Any) -> bytes:
 
 
 def refusal(data: bytes, **settings: Any) -> str:
-    with pytest.raises(BrokenPictureError) as caught:
+    with pytest.raises(BrokenImageError) as caught:
         encode(data, ImageSpec(**settings))
     assert caught.value.state is State.TOO_LARGE
     return caught.value.reason

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from tol_luigi.core import image_pixels
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.ledger import State
 
 Draw = Callable[..., bytes]
@@ -39,12 +39,12 @@ def sample(data: bytes, spec: ImageSpec = SPEC) -> Image.Image:
     return Image.open(io.BytesIO(encode(data, spec)[0]))
 
 
-def known(data: bytes, spec: ImageSpec = SPEC) -> Picture:
+def known(data: bytes, spec: ImageSpec = SPEC) -> ImageMetadata:
     return encode(data, spec)[1]
 
 
 def refusal(data: bytes, spec: ImageSpec = SPEC) -> str:
-    with pytest.raises(BrokenPictureError) as caught:
+    with pytest.raises(BrokenImageError) as caught:
         encode(data, spec)
     assert caught.value.state is State.UNSUPPORTED_DEPTH
     assert "[images] high_bit_depth" in caught.value.reason
@@ -246,7 +246,7 @@ KINDS = st.sampled_from([np.uint16, np.int32, np.float32])
 @example(np.array([[np.nan]], np.float32))
 def test_no_sample_is_black_without_a_word(values: np.ndarray[Any, Any]) -> None:
     for spec in (SPEC, STRETCH):
-        with contextlib.suppress(BrokenPictureError):  # which says why
+        with contextlib.suppress(BrokenImageError):  # which says why
             assert np.asarray(sample(of_values(values), spec)).max() >= 60 or not values.any()
 
 

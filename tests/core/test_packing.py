@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.benchmarks import BenchmarkPicture, Benchmarks, Match
+from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks, Match
 from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Made, Outcome, Sample, copy_samples, pack, shipping_order
+from tol_luigi.core.packing import Outcome, ReusedImage, Sample, SampleRef, copy_samples, pack, shipping_order
 from tol_luigi.core.samples import MEMBERS
 from tol_luigi.core.shards import Shard, ShardReader, shard_name
 
@@ -101,8 +101,8 @@ def test_what_is_told_of_a_sample(tmp_path: Path, contents: dict[str, Content]) 
     assert isinstance(first, bytes)
     assert outcomes[0].sha256 == hashlib.sha256(first).hexdigest()
     assert outcomes[0].md5 == hashlib.md5(first).hexdigest()  # noqa: S324 (as published)
-    assert outcomes[0].picture is not None
-    assert (outcomes[0].picture.width, outcomes[0].picture.height) == (20, 20)
+    assert outcomes[0].image_metadata is not None
+    assert (outcomes[0].image_metadata.width, outcomes[0].image_metadata.height) == (20, 20)
 
 
 def test_the_order_of_files_does_not_count(tmp_path: Path, contents: dict[str, Content]) -> None:
@@ -185,7 +185,7 @@ def test_pictures_of_a_benchmark_are_left_out_and_are_not_broken(
     tmp_path: Path, contents: dict[str, Content]
 ) -> None:
     listed = [
-        BenchmarkPicture("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
+        BenchmarkImage("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
         for n, content in enumerate(contents.values())
         if isinstance(content, bytes) and n < 4
     ]
@@ -221,7 +221,7 @@ def test_copies_are_the_same_byte_for_byte(tmp_path: Path, contents: dict[str, C
     shards = paths(tmp_path / "train", 3)
     _, outcomes = packed(contents, shards)
     chosen = [
-        (Copy(image, shards[found.shard], found.offset, found.length), found)
+        (SampleRef(image, shards[found.shard], found.offset, found.length), found)
         for image, found in zip(contents, outcomes, strict=True)
     ][::2]
     copied = paths(tmp_path / "small", 2)
@@ -238,7 +238,7 @@ def test_a_copy_that_is_elsewhere_stops_it(tmp_path: Path, contents: dict[str, C
     [shard] = paths(tmp_path / "train", 1)
     packed(contents, [shard])
     with pytest.raises(ShardError, match="sample nobody is not at byte 0"):
-        copy_samples([Copy("nobody", shard, 0, 512)], paths(tmp_path / "small", 1))
+        copy_samples([SampleRef("nobody", shard, 0, 512)], paths(tmp_path / "small", 1))
 
     assert list((tmp_path / "small").iterdir()) == []
 
@@ -262,7 +262,7 @@ def test_a_picture_made_before_is_taken_as_it_is(tmp_path: Path, contents: dict[
     _, outcomes = packed(contents, [first])
     pictures = {key: members["jpg"] for key, members in ShardReader(first)}
     facts = [replace(outcome, shard=-1, position=-1, offset=-1, length=-1) for outcome in outcomes]
-    made = {key: Made(fact, pictures[key]) for key, fact in zip(contents, facts, strict=True)}
+    made = {key: ReusedImage(fact, pictures[key]) for key, fact in zip(contents, facts, strict=True)}
     _, taken = packed(made, [again])  # type: ignore[arg-type]  # what pack takes, too
 
     assert again.read_bytes() == first.read_bytes()
@@ -272,7 +272,7 @@ def test_a_picture_made_before_is_taken_as_it_is(tmp_path: Path, contents: dict[
 def test_what_comes_last_for_a_sample_counts(tmp_path: Path, contents: dict[str, Content]) -> None:
     [first, again] = paths(tmp_path, 2)
     packed(contents, [first])
-    rotten = [(index, Made(Outcome(State.WRITTEN), b"rot")) for index in range(3)]
+    rotten = [(index, ReusedImage(Outcome(State.WRITTEN), b"rot")) for index in range(3)]
     pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
         [*rotten, *enumerate(contents.values())],

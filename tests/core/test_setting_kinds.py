@@ -162,12 +162,12 @@ def test_a_place_in_a_closed_folder_is_named(
 @pytest.mark.parametrize(
     ("kind", "allowed"),
     [
-        (WHOLE, "a whole number from 0 to 100"),
-        (LIMIT, "a whole number from 0, or nothing for no limit"),
+        (WHOLE, "an integer from 0 to 100"),
+        (LIMIT, "an integer from 0, or empty for no limit"),
         (CHOICE, "exact or scaled"),
         (FLAG, "true or false"),
-        (NAMES, "some of eol, bioscan, inat21, with commas between them, or nothing for all"),
-        (PLACE, "a file or folder that exists"),
+        (NAMES, "some of eol, bioscan, inat21, separated by commas, or empty for all"),
+        (PLACE, "an existing file or folder"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tol_luigi.core.errors import ArchiveError
-from tol_luigi.core.files import scratch_beside
+from tol_luigi.core.files import scratch_path
 from tol_luigi.downloads.extract import extract, extract_member
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def test_another_number_of_files_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
-    left = scratch_beside(tmp_path / "out").with_name(".out.attempt-host-00000000-1-1-00000000")
+    left = scratch_path(tmp_path / "out").with_name(".out.attempt-host-00000000-1-1-00000000")
     left.mkdir()
     extract(zipped(tmp_path / "a.zip", *FILES.items()), tmp_path / "out", None, ignore)
 

@@ -14,13 +14,13 @@ from tol_luigi.core.source import Found, Member, SourceInfo
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.inat21 import INAT21
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ListImages = Callable[..., Listed]
+ListImages = Callable[..., ScannedSource]
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
 PUBLISHED_TABLES = """
 CREATE TABLE eol (content_id INT, page_id INT, evobio10m_id TEXT PRIMARY KEY);
@@ -49,7 +49,7 @@ def published(tmp_path: Path) -> Path:
     return path
 
 
-def build(path: Path, *sources: Listed, published: Path | None = None) -> list[dict[str, Any]]:
+def build(path: Path, *sources: ScannedSource, published: Path | None = None) -> list[dict[str, Any]]:
     return list(build_mapping(path, sources, published=published, digest="d1", progress=lambda _: None))
 
 
@@ -102,7 +102,7 @@ def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: Li
     litter = Found(Member("README", 1), "a", state=State.NO_IMAGE, reason="no image by its name")
     stray = Found(Member("notes.md", 1), state=State.NO_IMAGE, reason="beside the archives")
     listed = list_images(EOL, {"a": [litter, (1, 10)]})
-    source = Listed(EOL, listed.partitions, listed.listings, [stray])
+    source = ScannedSource(EOL, listed.partitions, listed.listings, [stray])
 
     assert build(tmp_path / "mapping.sqlite", source) == [
         {"id": "", "source": "eol", "partition": "a", "name": "README", "state": "no_image",
@@ -172,7 +172,7 @@ def test_incomplete_published_splits_are_refused(
     path = tmp_path / "mapping.sqlite"
     build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     with pytest.raises(
-        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Give"
+        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Use"
     ):
         split(path, published=published)
 
@@ -190,7 +190,7 @@ def test_a_mapping_that_is_none_is_refused(
     tmp_path: Path, published: Path, list_images: ListImages, spoil: Callable[[Path], object]
 ) -> None:
     spoil(published)
-    with pytest.raises(MappingError, match=r"published\.sqlite: .* Give a mapping"):
+    with pytest.raises(MappingError, match=r"published\.sqlite: .* Use a mapping"):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()
@@ -268,7 +268,7 @@ def test_a_published_table_with_something_else_in_it_is_refused(
             database.execute("INSERT INTO eol VALUES (9223372036854775808, 10, 'a')")
         else:
             database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
-    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Give a mapping"):
+    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Use a mapping"):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()

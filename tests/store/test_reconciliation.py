@@ -76,7 +76,7 @@ def test_what_adds_up_is_let_through(world: Any, account: Any, tmp_path: Path) -
         ),
         pytest.param(
             lambda rows: rows.append({**rows[0], "id": "stranger"}),
-            "1 images are accounted for without being foretold: stranger",
+            "1 images are accounted for but not expected: stranger",
             id="one is foreign",
         ),
         pytest.param(

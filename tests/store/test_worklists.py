@@ -5,10 +5,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tol_luigi.core.images import Picture
+from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Outcome
+from tol_luigi.core.packing import Outcome, SampleRef
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.worklists import copy_list, work_list
 
@@ -22,7 +22,7 @@ def foretold(world: Any, split: str, partition: str = "a") -> set[str]:
 
 def test_train_and_val_together_are_the_partition(world: Any) -> None:
     lists = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
-    ids = [{*(s.id for s in work.samples), *(row["id"] for row in work.left_out)} for work in lists]
+    ids = [{*(s.id for s in work.samples), *(row["id"] for row in work.rejected)} for work in lists]
 
     assert ids == [foretold(world, "train"), foretold(world, "val")]
     assert len(ids[0] | ids[1]) == 20
@@ -41,7 +41,7 @@ def test_samples_come_in_the_order_of_their_source_with_their_place(world: Any) 
 
 def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
     lists = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
-    [left_out] = [row for work in lists for row in work.left_out]
+    [left_out] = [row for work in lists for row in work.rejected]
 
     assert left_out == {
         "id": image_id("eol", "7/10"),
@@ -56,12 +56,12 @@ def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
 
 def test_the_ledger_has_a_row_for_every_image(world: Any) -> None:
     work = work_list(world.predicted, world.listings["a"], "train", "eol", "a")
-    picture = Picture(90, 60, "L", "PNG", ("grey", "not_jpeg"))
+    picture = ImageMetadata(90, 60, "L", "PNG", ("grey", "not_jpeg"))
     written = Outcome(State.WRITTEN, "", "sha", "md5", picture, shard=1, position=4, offset=1024, length=512)
     broken = Outcome(State.UNREADABLE, "not a picture", "sha", "md5")
     outcomes = [written, *[broken] * (len(work.samples) - 1)]
     rows = list(work.ledger(outcomes, range(7, 9)))
-    first, second = rows[len(work.left_out) :][:2]
+    first, second = rows[len(work.rejected) :][:2]
 
     assert {row["id"] for row in rows} == foretold(world, "train")
     assert (first["state"], first["shard"], first["position"], first["offset"], first["bytes"]) == (
@@ -92,7 +92,7 @@ def test_train_small_is_copied_in_the_order_of_train(world: Any, tmp_path: Path)
 
     assert len(small) > 3
     assert [copy.id for copy in work.copies] == order
-    assert work.copies[-1] == Copy(order[-1], Path("9.tar"), 1024, 512)
+    assert work.copies[-1] == SampleRef(order[-1], Path("9.tar"), 1024, 512)
     assert [row["id"] for row in work.broken] == [small[0]]
 
 

@@ -228,5 +228,5 @@ def test_a_system_without_semaphores_is_one_line(
         pytest.skip(f"cannot mount: {done.stderr.strip()}")
     assert done.returncode == REFUSED, done.stderr
     (message,) = [line for line in done.stderr.splitlines() if line.startswith("tol_luigi: ")]
-    assert "no semaphore can be made in /dev/shm" in message
+    assert "no semaphore can be created in /dev/shm" in message
     assert "Traceback" not in done.stderr

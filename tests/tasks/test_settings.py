@@ -52,17 +52,17 @@ WRONG = {
     ),
     "a word for a number": (
         changed("dataset", "seed", "lucky"),
-        ["[dataset] seed = lucky", "a whole number"],
+        ["[dataset] seed = lucky", "an integer"],
     ),
-    "nothing for a number": (changed("images", "width", ""), ["[images] width", "a whole number"]),
+    "nothing for a number": (changed("images", "width", ""), ["[images] width", "an integer"]),
     "a file that is missing": (
         changed("itis", "chains", "nowhere/chains.csv"),
-        ["[itis] chains = nowhere/chains.csv", "nowhere/chains.csv is missing", "a file that exists"],
+        ["[itis] chains = nowhere/chains.csv", "nowhere/chains.csv is missing", "an existing file"],
     ),
-    "a folder for a file": (with_empty_folder("itis", "chains"), ["[itis] chains", "a file that exists"]),
+    "a folder for a file": (with_empty_folder("itis", "chains"), ["[itis] chains", "an existing file"]),
     "a folder of images that is missing": (
         changed("bioscan", "images", "nowhere"),
-        ["[bioscan] images = nowhere", "a file or folder that exists"],
+        ["[bioscan] images = nowhere", "an existing file or folder"],
     ),
     "an empty folder of images of bioscan": (with_empty_folder("bioscan", "images"), ["empty", "part1"]),
     "an empty folder of images of inat21": (with_empty_folder("inat21", "images"), ["empty", "class folder"]),

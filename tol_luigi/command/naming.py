@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources import SOURCES, by_precedence
 from tol_luigi.sources.tables import load_common_names, load_lookup
@@ -55,21 +55,21 @@ def _steps(
     taxon = as_it_was or entry.taxon
     yield f"{table}: {taxon.taxonomic}"
     for higher, lookup in _lookups(given) if as_it_was else ():
-        upgraded = lookup.upgrade(as_it_was or taxon)
+        upgraded = lookup.fill(as_it_was or taxon)
         if upgraded != taxon:
             yield f"{higher}: {_difference(taxon, upgraded)}"
         taxon = upgraded
-    if is_published and (read_back := taxon.again()) != taxon:
+    if is_published and (read_back := taxon.renormalised()) != taxon:
         yield f"normalised once more, for samples: {_difference(taxon, read_back)}"
     yield _common(given, str(table), taxon, entry.common)
 
 
-class _Kept(Lookup):
+class _Kept(HigherRankTable):
     """Keeps the taxon that it should upgrade, as it is."""
 
     taxon: Taxon | None = None
 
-    def upgrade(self, taxon: Taxon) -> Taxon:
+    def fill(self, taxon: Taxon) -> Taxon:
         self.taxon = taxon
         return taxon
 
@@ -85,10 +85,10 @@ def _labelers(given: Settings, source: Source) -> Iterator[tuple[Path | str, Lab
         yield plugin.named_by, source.labeler
 
 
-def _lookups(given: Settings) -> Iterator[tuple[Path | str, Lookup]]:
+def _lookups(given: Settings) -> Iterator[tuple[Path | str, HigherRankTable]]:
     """Give the tables of higher ranks, each together with those before it."""
     chains, resolved = given.itis.chains, given.resolved.jsonl
-    yield "the fixed entries", Lookup()
+    yield "the fixed entries", HigherRankTable()
     if chains:
         yield chains, load_lookup(chains)
     if resolved:

@@ -11,7 +11,7 @@ from tol_luigi.command.graph import stages
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
-from tol_luigi.core.plan import Share as Planned
+from tol_luigi.core.plan import WorkUnit as Planned
 from tol_luigi.report.status import (
     Share,
     StageStatus,

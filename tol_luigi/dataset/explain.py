@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.report.life import Life
 from tol_luigi.sources import SOURCES
-from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, ranks_by_label, rows_of
+from tol_luigi.store.image_trace import find_ids, has_split, named, placed, ranks_by_label, rejected, rows_of
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
 from tol_luigi.store.predictions import NAMELESS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.layout import Layout
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.source import Key
-    from tol_luigi.store.life import Named, Placed
+    from tol_luigi.store.image_trace import Named, Placement
 
 __all__ = ["BuildInputs", "Explainer", "is_image_id", "read_places"]
 
@@ -110,11 +110,11 @@ class Explainer:
         if not ledger.exists():
             return
         self.looked_through.append(str(ledger))
-        for row in left_out(ledger, image or text) or left_out(ledger, text):
+        for row in rejected(ledger, image or text) or rejected(ledger, text):
             known = {key: row[key] for key in ("id", "source", "state", "reason", "partition")}
             yield Life(**known, place=self.inputs.place(row["source"], "images"), member=row["name"])
 
-    def _life(self, source: SourcePlugin[Any], image: str, here: Placed) -> Life:
+    def _life(self, source: SourcePlugin[Any], image: str, here: Placement) -> Life:
         listed = self._listed(here)
         known = self._named(source, here, image)
         ends = self._ends(here, image)
@@ -146,7 +146,7 @@ class Explainer:
             flags=last.get("flags") or (),
         )
 
-    def _listed(self, here: Placed) -> dict[str, Any]:
+    def _listed(self, here: Placement) -> dict[str, Any]:
         """Read the row of the listing that the image is in: that of its partition, or the one of the whole source."""
         if not here.partition:
             return {}
@@ -156,12 +156,12 @@ class Explainer:
         rows = rows_of(listing, wanted) if listing else []
         return rows[0] if rows else {}
 
-    def _named(self, source: SourcePlugin[Any], here: Placed, image: str) -> Named | None:
+    def _named(self, source: SourcePlugin[Any], here: Placement, image: str) -> Named | None:
         if not marker(self.layout.names, "names"):
             return None
         return named(self.layout.names, source, here.key, image)
 
-    def _ends(self, here: Placed, image: str) -> list[dict[str, Any]]:
+    def _ends(self, here: Placement, image: str) -> list[dict[str, Any]]:
         """Read the ledgers of the splits that the image is in, each row with its split."""
         splits = [] if here.is_val is None else ["val"] if here.is_val else ["train"]
         splits += ["train_small"] if here.is_train_small else []
@@ -172,18 +172,18 @@ class Explainer:
                 ends += [{**row, "split": split} for row in rows_of(ledger, {"id": image})]
         return ends
 
-    def _state(self, here: Placed, image: str, ends: list[dict[str, Any]]) -> tuple[str, str, str]:
+    def _state(self, here: Placement, image: str, ends: list[dict[str, Any]]) -> tuple[str, str, str]:
         """Return the state, the reason, and the exclusion list."""
         layout = self.layout
         if not here.partition:
-            rows = left_out(layout.mapping_ledger, image) if layout.mapping_ledger.exists() else []
+            rows = rejected(layout.mapping_ledger, image) if layout.mapping_ledger.exists() else []
             return (rows[0]["state"], rows[0]["reason"], "") if rows else (_WAITING, "", "")
         if not layout.predicted.exists():
             return _WAITING, "PredictCatalog is still to run", ""
         wanted = {"source": here.source, "partition": here.partition, "treeoflife_id": image}
         rows = rows_of(layout.predicted, wanted)
         if not rows:
-            unnamed = left_out(layout.names_ledger, image)
+            unnamed = rejected(layout.names_ledger, image)
             return State.NO_TAXON, unnamed[0]["reason"] if unnamed else NAMELESS, ""
         exclusion = rows[0]["exclusion"]
         if rows[0]["excluded"]:
@@ -198,7 +198,7 @@ class Explainer:
         place = {key: end[key] for key in ("position", "offset", "bytes")}
         return {"split": end["split"], "path": str(path), "is_there": path.exists(), **place}
 
-    def _id_from(self, source: SourcePlugin[Any], image: str, here: Placed, listed: dict[str, Any]) -> str:
+    def _id_from(self, source: SourcePlugin[Any], image: str, here: Placement, listed: dict[str, Any]) -> str:
         published = self._published_mapping(source)
         key = f"{source.name} {source.key.spell(here.key)}"
         if not published:
@@ -223,7 +223,7 @@ class Explainer:
         return self.inputs.place("published", "mapping") if source.is_published else ""
 
     def _names_from(
-        self, source: SourcePlugin[Any], here: Placed, image: str, known: Named | None
+        self, source: SourcePlugin[Any], here: Placement, image: str, known: Named | None
     ) -> list[str]:
         """Return what the name was made of, one line for each step."""
         if known is None:

@@ -23,7 +23,7 @@ from tol_luigi.dataset.pipeline import shard_pipeline
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.dataset.sample import Sample
 from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample
-from tol_luigi.store.life import find_share
+from tol_luigi.store.image_trace import find_work_unit
 from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Dataset:
         if not is_image_id(image):
             return None
         with reading(self._layout.mapping):
-            share = find_share(self._layout.mapping, image.lower())
+            share = find_work_unit(self._layout.mapping, image.lower())
         if share is None:
             return None
         ledger = self._layout.ledger(*share)

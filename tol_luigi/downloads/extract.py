@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from isal import igzip, isal_zlib
 
 from tol_luigi.core.errors import ArchiveError
-from tol_luigi.core.files import clear_disk_errors, committed, remove_leftovers, scratch_beside
+from tol_luigi.core.files import clear_disk_errors, committed, remove_leftovers, scratch_path
 from tol_luigi.core.ledger import State
 from tol_luigi.sources.judging import judged
 
@@ -78,7 +78,7 @@ def extract(archive: Path, folder: Path, count: int | None, done: Callable[[int]
     with clear_disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder.parent, time.time())
-        scratch = scratch_beside(folder)
+        scratch = scratch_path(folder)
         scratch.mkdir()
         try:
             with _guarded(archive):

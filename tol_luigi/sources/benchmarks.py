@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.benchmarks import BenchmarkImage
 from tol_luigi.core.errors import ArchiveError, SourceError
-from tol_luigi.core.images import BrokenPictureError, encode
+from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import ALLOW
 from tol_luigi.core.sightings import folders_of
@@ -49,7 +49,7 @@ def places(images: Path) -> list[str]:
     return [*folders_of(one.member.name for one in found), *packed]
 
 
-def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]:
+def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
     """Read every picture once, and hash it; what cannot be read or opened is given with the reason.
 
     Args:
@@ -67,7 +67,7 @@ def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]
         if isinstance(content, OSError):
             raise SourceError(images / name, f"cannot be read: {content.strerror}", ALLOW) from content
         picture = _hashed(benchmark, name, content, spec)
-        opened[benchmark] += picture.look is not None
+        opened[benchmark] += picture.phash is not None
         yield picture
     if not opened:
         raise SourceError(images, "holds no pictures", _MEND)
@@ -126,12 +126,12 @@ def _unpacked(archive: Path) -> Iterator[tuple[str, FileContent]]:
             yield found.member.name, MemberError(found.reason)
 
 
-def _hashed(benchmark: str, name: str, content: bytes | MemberError, spec: ImageSpec) -> BenchmarkPicture:
+def _hashed(benchmark: str, name: str, content: bytes | MemberError, spec: ImageSpec) -> BenchmarkImage:
     if isinstance(content, MemberError):
-        return BenchmarkPicture(benchmark, name, "", None, str(content))
+        return BenchmarkImage(benchmark, name, "", None, str(content))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         _, picture = encode(content, spec)
-    except BrokenPictureError as error:
-        return BenchmarkPicture(benchmark, name, sha256, None, error.reason)
-    return BenchmarkPicture(benchmark, name, sha256, picture.look)
+    except BrokenImageError as error:
+        return BenchmarkImage(benchmark, name, sha256, None, error.reason)
+    return BenchmarkImage(benchmark, name, sha256, picture.phash)

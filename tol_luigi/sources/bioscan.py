@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.source import Key
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["BIOSCAN", "BioscanLabeler", "BioscanReader", "BioscanSection"]
@@ -116,13 +116,13 @@ class BioscanLabeler(Labeler):
         self.metadata = metadata
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image that the table has."""
 
         @functools.cache  # there are a hundred images of a taxon, and more
         def named(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
-            taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
+            taxon = lookup.fill(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
             return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
 
         rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}

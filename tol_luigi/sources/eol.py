@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.source import FileContent, Key, License, Member
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]
@@ -201,7 +201,7 @@ class EolLabeler(Labeler):
         self.scraped_page_ids = scraped_page_ids
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each page."""
         if self.taxon_tab is None:
@@ -211,7 +211,7 @@ class EolLabeler(Labeler):
         for page in pages:
             if (entry := hierarchy.entry(page)) is not None:
                 taxon, rules = entry
-                upgraded = lookup.upgrade(taxon)
+                upgraded = lookup.fill(taxon)
                 rules |= lookup.rules(upgraded) | common_names.rules(upgraded)
                 yield Entry(str(page), upgraded, common_names.of(upgraded), rules)
         self.problems = [

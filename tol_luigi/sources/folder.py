@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
@@ -204,7 +204,7 @@ class FolderLabeler(Labeler):
         self.table = table
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose row names a rank."""
         del lookup

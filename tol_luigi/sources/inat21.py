@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["INAT21", "INat21Labeler", "INat21Reader", "INat21Section"]
@@ -137,7 +137,7 @@ class INat21Labeler(Labeler):
     """Reads the ranks off the class names, which are complete and are not upgraded."""
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each class."""
         del lookup

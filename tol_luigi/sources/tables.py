@@ -19,9 +19,9 @@ import ijson
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.hierarchy import Hierarchy
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.source import License
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.delimited import FETCH, Table, opened
 
@@ -110,9 +110,9 @@ def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]
             yield from itertools.islice(entry.items(), 1)
 
 
-def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> Lookup:
+def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> HigherRankTable:
     """Fill a lookup for the higher ranks from what there is, in the order of precedence."""
-    lookup = Lookup()
+    lookup = HigherRankTable()
     for row in itis_rows(chains) if chains else ():
         lookup.add_chain(row.taxon)
     for name, resolvers in resolved_names(resolved) if resolved else ():

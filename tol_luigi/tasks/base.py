@@ -17,7 +17,7 @@ from luigi.task import flatten
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, SourceError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
-from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
+from tol_luigi.core.sightings import file_states, find_change, read_sightings, write_sightings
 from tol_luigi.sources.faults import can_be_read
 from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
 from tol_luigi.tasks.progress import report_progress, shown_progress
@@ -354,7 +354,7 @@ class StageTask(DatasetTask):
     def write_sightings(self) -> None:
         """Write down what the sources look like that are about to be read, if there are any."""
         if places := self._places():
-            seen = {name: look(place, self.parts_read(name)) for name, place in places.items()}
+            seen = {name: file_states(place, self.parts_read(name)) for name, place in places.items()}
             write_sightings(self.sightings_path, seen)
 
     def withdraw(self) -> None:

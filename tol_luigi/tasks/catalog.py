@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalog
-from tol_luigi.store.duplicates import read_firsts
+from tol_luigi.store.duplicates import read_duplicate_index
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables
 from tol_luigi.tasks.bad_shards import collect_bad_shards, remove_unplanned
@@ -55,7 +55,7 @@ class WriteCatalog(StageTask):
         """Write what adds up, then what follows from it."""
         layout, settings = self.layout, self.settings
         with self.progress("samples") as tell:
-            duplicates = read_firsts(layout.duplicates) if self._tells_duplicates else None
+            duplicates = read_duplicate_index(layout.duplicates) if self._tells_duplicates else None
             tables = final_tables(
                 settings.mapping, layout.predicted, layout.names_ledger, self._ledgers(), duplicates
             )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.report.duplicates import duplicates_figures, duplicates_text
 from tol_luigi.store.duplicates import (
+    expected_images,
     find_duplicates,
-    foretold_images,
     with_ranks,
     write_duplicates,
     written_images,
@@ -57,6 +57,6 @@ class FindDuplicates(StageTask):
     def _images(self) -> Iterable[pa.Table]:
         layout = self.layout
         if self.settings.images.duplicates == "drop":
-            return foretold_images(layout.predicted, layout.digests)
+            return expected_images(layout.predicted, layout.digests)
         shares = all_partitions(self.settings)
         return written_images(Ledger(**share, path=layout.ledger(**share)) for share in shares)

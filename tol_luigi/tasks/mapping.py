@@ -12,11 +12,11 @@ from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
-from tol_luigi.store.older import unlisted_taken
+from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
@@ -123,10 +123,10 @@ class MakeMapping(StageTask):
         if not marker(self.layout.mapping, "splits"):
             self.clone(MakeSplits).withdraw()
 
-    def _listed(self) -> list[Listed]:
+    def _listed(self) -> list[ScannedSource]:
         settings, layout = self.settings, self.layout
         return [
-            Listed(
+            ScannedSource(
                 source,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
@@ -140,7 +140,7 @@ class MakeMapping(StageTask):
         if older is None or source.name not in self.settings.taken:
             return self._noted(source)
         listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
-        return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
+        return previously_unlisted(older.layout.mapping_ledger, source.name, listings)
 
     def _noted(self, source: Source) -> Iterator[Found]:
         """Yield the unlisted files of a source, and note those that cannot be looked at."""
@@ -246,7 +246,12 @@ class LoadTask(DatasetTask):
         with opened(self.path, self.models) as database, self.progress("rows") as tell:
             tables = [(model, database.execute(model.select().tuples())) for model in self.models]
             fill_schema(
-                target.server, tables, stage=self.stage, digest=target.mark, anew=self.begins, progress=tell
+                target.server,
+                tables,
+                stage=self.stage,
+                digest=target.mark,
+                recreate=self.begins,
+                progress=tell,
             )
 
 

@@ -10,7 +10,7 @@ from tol_luigi.core.errors import MatchError
 from tol_luigi.core.matching import EXAMPLES, Match
 from tol_luigi.report.matches import matches_figures, matches_text, mismatch
 from tol_luigi.sources.mismatches import find_cause
-from tol_luigi.store.matches import count_ends, missing_names, unlisted_names, unnamed_keys
+from tol_luigi.store.matches import count_outcomes, missing_names, unlisted_names, unnamed_keys
 from tol_luigi.store.names import lookup_name
 from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.predict import PredictCatalog
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.source import Source
-    from tol_luigi.store.matches import Ends
+    from tol_luigi.store.matches import OutcomeCounts
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["CheckMatches", "listing_table", "names_table", "require_matches", "with_names"]
@@ -49,7 +49,7 @@ class CheckMatches(StageTask):
     def make(self) -> None:
         """Count, write the report, then check."""
         layout, given = self.layout, self.settings
-        ends = count_ends(layout.predicted, layout.names_ledger, layout.mapping_ledger, given.used)
+        ends = count_outcomes(layout.predicted, layout.names_ledger, layout.mapping_ledger, given.used)
         matches = [
             match
             for name, source in given.sources.items()
@@ -66,7 +66,7 @@ class CheckMatches(StageTask):
         require_matches(matches, given.checks.min_matched_percent)
         self._target.write(figures, text)
 
-    def _listed(self, source: Source, ends: Ends) -> Match | None:
+    def _listed(self, source: Source, ends: OutcomeCounts) -> Match | None:
         """Compare files with the published mapping or the labels, which tell what images there are."""
         table = listing_table(self.settings, source)
         if table is None:
@@ -83,7 +83,7 @@ class CheckMatches(StageTask):
             is_cause_wanted=bool(source.plugin.listing_tables) or self._is_too_little(match),
         )
 
-    def _named(self, source: Source, ends: Ends) -> Match:
+    def _named(self, source: Source, ends: OutcomeCounts) -> Match:
         """Compare images with the table that tells what they show."""
         setting, path = names_table(self.settings, source)
         match = Match(source.name, setting, str(path), ends.placed, ends.named)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.source import Entry, Source
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["LoadNames", "MakeMetadata"]
@@ -72,7 +72,7 @@ class MakeMetadata(StageTask):
         ]
         return tables.load_common_names(given.itis.chains, others)
 
-    def _entries(self, source: Source, lookup: Lookup, common_names: CommonNames) -> Iterator[Entry]:
+    def _entries(self, source: Source, lookup: HigherRankTable, common_names: CommonNames) -> Iterator[Entry]:
         published = self.settings.published.names
         if published and (path := published / lookup_name(source.name)).exists():
             return published_entries(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.layout import Layout, record_of
-from tol_luigi.store.older import OlderFiles
+from tol_luigi.store.previous import PreviousFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,12 +69,12 @@ class Older:
         names = self.listings(source)
         return self.layout.listing(source, partition if partition in names or not names else names[0])
 
-    def files(self, source: str, partition: str) -> list[OlderFiles]:
+    def files(self, source: str, partition: str) -> list[PreviousFiles]:
         """Give where the samples of a partition are; train_small has none of its own."""
         about = [(split, source, partition) for split in ("train", "val")]
         layout = self.layout
         return [
-            OlderFiles(layout.receipt(*share), layout.ledger(*share), layout.shards / share[0])
+            PreviousFiles(layout.receipt(*share), layout.ledger(*share), layout.shards / share[0])
             for share in about
         ]
 

@@ -11,7 +11,7 @@ from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.predictions import Guard, predicted_tables
+from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
@@ -48,7 +48,7 @@ class PredictCatalog(StageTask):
     def make(self) -> None:
         """Join what is known, partition by partition."""
         layout, settings = self.layout, self.settings
-        guard = Guard(self._exclusions())
+        policy = ExclusionPolicy(self._exclusions())
         schema = predicted_schema(SOURCES, settings.used)
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as tell:
@@ -57,30 +57,30 @@ class PredictCatalog(StageTask):
                 layout.names,
                 settings.sources.values(),
                 schema=schema,
-                guard=guard,
+                policy=policy,
                 listing=self._listing,
                 unnamed=unnamed,
             )
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
             write_catalog(
-                layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
+                layout.predicted_csv, layout.predicted, schema, self._checked(joined, policy, unnamed), tell
             )
 
     def _listing(self, source: str, partition: str) -> Path:
         return self.layout.listing(source, self.settings.listing_of(source, partition))
 
     def _checked(
-        self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]
+        self, joined: Iterator[pa.Table], policy: ExclusionPolicy, unnamed: list[dict[str, Any]]
     ) -> Iterator[pa.Table]:
         """Pass the tables on; at their end check and write what was counted on the way.
 
         The catalog comes into place after that, so that it is never there without the rest.
         """
         yield from joined
-        self._refuse_useless_lists(guard)
+        self._refuse_useless_lists(policy)
         write_ledger(self.layout.names_ledger, unnamed)
-        write_json(self.layout.exclusions, guard.report())
+        write_json(self.layout.exclusions, policy.report())
 
     def _exclusions(self) -> dict[str, Exclusions]:
         given = self.settings.rare_species
@@ -91,11 +91,11 @@ class PredictCatalog(StageTask):
             lists["unseen"] = tables.load_exclusions(given.unseen, with_species=True)
         return lists
 
-    def _refuse_useless_lists(self, guard: Guard) -> None:
+    def _refuse_useless_lists(self, policy: ExclusionPolicy) -> None:
         """Stop if a list matches nothing at all: then it is not the list it is meant to be."""
         given = self.settings.rare_species
-        for name in guard.lists:
-            if not given.allow_no_match and not guard.count(
+        for name in policy.lists:
+            if not given.allow_no_match and not policy.count(
                 name, State.EXCLUDED_IMAGE, State.EXCLUDED_SPECIES
             ):
                 what = "none of the images and species that it lists is in the dataset"

@@ -15,15 +15,15 @@ import luigi
 from tol_luigi import demonstration
 from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
-from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
-from tol_luigi.core.sightings import changed_within, folders_of, look, read_sightings, write_sightings
+from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
 from tol_luigi.dataset.explain import read_places
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
-from tol_luigi.store.older import read_taken
+from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.unread import ReadingStage, names_out_of_reach, read_files, scan_files
@@ -106,7 +106,7 @@ class DrawDemonstration(DatasetTask):
         folder = Path(self.output().path)
         if folder.exists():
             return
-        scratch = scratch_beside(folder)
+        scratch = scratch_path(folder)
         try:
             with clear_disk_errors(folder), self.progress("images") as tell:
                 scratch.mkdir(parents=True)
@@ -167,7 +167,7 @@ class ScanPartition(ReadingStage):
         place = self.place
         if self.settings.is_demonstration or not place.is_dir():
             return
-        folders = look(place, folders_of(listing["member"].to_pylist()))
+        folders = file_states(place, folders_of(listing["member"].to_pylist()))
         # Times to come are those of a wrong clock, and say nothing.
         changed = changed_within(folders, began, time.time_ns())
         if changed is not None:
@@ -223,7 +223,7 @@ class ScanPartition(ReadingStage):
     def _take(self) -> None:
         """Take the listing of the older dataset, and the index that a scan leaves beside it."""
         older = self.settings.older.layout if self.settings.older else self.layout
-        listing = read_taken(older.listing(self.source, self.partition))
+        listing = read_previous(older.listing(self.source, self.partition))
         index = older.index(self.source)
         if index.exists():
             with committed(self.layout.index(self.source)) as scratch:

@@ -127,7 +127,7 @@ def read_section(section: type[S], origins: Origins, *, must_exist: bool = True)
             try:
                 value = given.kind.parse(raw)
             except ValueError as error:
-                where = where_set(section.section, key, origins, given.kind.shown(raw))
+                where = where_set(section.section, key, origins, given.kind.redacted(raw))
                 raise SettingsError(where, "not allowed", f"Give {given.kind.allowed}") from error
         if isinstance(given.kind, Place) and value is not None:
             path = absolute_place(value, section.section, key, origins)

@@ -14,15 +14,15 @@ from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
 from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
-from tol_luigi.core.plan import Share, number
+from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
-from tol_luigi.core.shards import OtherBytesError, Shard
+from tol_luigi.core.shards import DifferentBytesError, Shard
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
-from tol_luigi.store.older import taken_contents
-from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.store.previous import reused_contents
+from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.benchmarks import HashBenchmarks
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import luigi
 
-    from tol_luigi.core.packing import Content, Lost, Outcome
+    from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
     from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
 
@@ -132,7 +132,7 @@ class WriteShards(PartitionTask, ReadingStage):
             replace(receipt, inputs={}).write(self.receipt_path)
 
     def _write(
-        self, share: Share, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+        self, share: WorkUnit, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
     ) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
@@ -150,7 +150,7 @@ class WriteShards(PartitionTask, ReadingStage):
         self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
     def receipt_of(
-        self, share: Share, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+        self, share: WorkUnit, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
     ) -> Receipt:
         """Return the receipt of shards, with their ledger, as they are."""
         directory = self.layout.directory
@@ -168,16 +168,18 @@ class WriteShards(PartitionTask, ReadingStage):
         }
         return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
-    def _share(self) -> Share:
+    def _share(self) -> WorkUnit:
         about = {"split": self.split, "source": self.source, "partition": self.partition}
         for share in read_json(self.layout.plan):
             if about.items() <= share.items():
-                return Share(**share)
+                return WorkUnit(**share)
         valid = ", ".join(self.settings.partitions(self.source))
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share, work: WorkList | CopyList, digest: str, inputs: dict[str, str]) -> bool:
+    def _restored(
+        self, share: WorkUnit, work: WorkList | CopyList, digest: str, inputs: dict[str, str]
+    ) -> bool:
         """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
 
         Returns:
@@ -201,8 +203,8 @@ class WriteShards(PartitionTask, ReadingStage):
             if not FileRecord(shard.size, shard.sha256).has_size(self.folder / shard.name)
         ]
         try:
-            self._restore(work, lost_shards(ledger, missing, self.folder))
-        except OtherBytesError as error:  # the inputs have changed, or what is copied
+            self._restore(work, shards_to_rebuild(ledger, missing, self.folder))
+        except DifferentBytesError as error:  # the inputs have changed, or what is copied
             if self.split == "train_small":
                 self._refuse_damaged_train()
             elif self.settings.checks.changed_sources == "stop":
@@ -222,7 +224,7 @@ class WriteShards(PartitionTask, ReadingStage):
         record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
         return record.has_size(ledger) and record_file(ledger) == record
 
-    def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
+    def _restore(self, work: WorkList | CopyList, lost: list[ShardToRebuild]) -> None:
         if isinstance(work, CopyList):
             recopy(work.copies, lost)
             return
@@ -275,12 +277,12 @@ class WriteShards(PartitionTask, ReadingStage):
         # Where benchmarks are to be known by their look, every picture has to be looked at.
         if older is None or older.differences(given.determining) or given.leak_guard.images:
             return read_files(self, self.source, self.partition, work.members, is_required=is_required)
-        return taken_contents(
+        return reused_contents(
             work,
             source.columns,
             listing=self.layout.listing(self.source, given.listing_of(self.source, self.partition)),
-            older_listing=older.listing(self.source, self.partition),
-            older=older.files(self.source, self.partition),
+            previous_listing=older.listing(self.source, self.partition),
+            previous=older.files(self.source, self.partition),
             decode=lambda places, damaged: self._lacking(work, places, damaged, is_required=is_required),
             try_again=self.source not in given.taken,
         )

@@ -22,7 +22,7 @@ from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
-from tol_luigi.store.worklists import foretold, work_list
+from tol_luigi.store.worklists import read_expected, work_list
 from tol_luigi.tasks.bad_shards import list_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
 from tol_luigi.tasks.build import BuildCatalog
@@ -34,7 +34,7 @@ from tol_luigi.tasks.shards import CheckShards, WriteShards
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tol_luigi.store.worklists import Foretold, WorkList
+    from tol_luigi.store.worklists import Expected, WorkList
 
 __all__ = ["VerifyDataset", "VerifyShards"]
 
@@ -172,10 +172,10 @@ class VerifyShards(PartitionTask):
         predicted, path = self.layout.predicted, self.layout.listing(self.source, listing)
         return _readable(path, lambda path: work_list(predicted, path, *self.work_unit))
 
-    def _expected(self) -> Foretold | None:
+    def _expected(self) -> Expected | None:
         """Read what the predicted catalog says of the partition; None if it is damaged, which ``VerifyDataset`` reports."""
         with contextlib.suppress(ShardError):
-            return _readable(self.layout.predicted, lambda path: foretold(path, *self.work_unit))
+            return _readable(self.layout.predicted, lambda path: read_expected(path, *self.work_unit))
         return None
 
 
@@ -212,7 +212,7 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error
 
 
-def _strangers(ledger: Path, expected: Foretold) -> list[dict[str, str]]:
+def _strangers(ledger: Path, expected: Expected) -> list[dict[str, str]]:
     """Compare the images that a ledger tells of with those of the predicted catalog."""
     told = set(_readable(ledger, lambda path: read_ledger(path, ["id"]))["id"].to_pylist())
     if told == expected.ids:
