@@ -105,11 +105,12 @@ def _link_fault(folder: tuple[int, int], above: tuple[tuple[int, int], ...]) -> 
 
 
 def _inaccessible(path: str, name: str, error: OSError) -> Found:
-    """Return the row of a file or folder that the system does not return the status of."""
+    """Return the row of a file or folder whose status cannot be read."""
     if os.path.islink(path) and error.errno in {*GONE, errno.ENAMETOOLONG}:  # noqa: PTH114 (as above)
-        is_circular = error.errno == errno.ELOOP
-        target = os.readlink(path)  # noqa: PTH115 (as above)
-        reason = "link in a circle" if is_circular else f"link to {target!r}, which is not there"
+        if error.errno == errno.ELOOP:
+            reason = "link in a circle"
+        else:
+            reason = f"link to {os.readlink(path)!r}, which is not there"  # noqa: PTH115 (as above)
         return Found(Member(printable(name), 0), state=State.UNSAFE, reason=reason)
     if error.errno in FILE_FAULTS:
         reason = f"cannot be reached: {error.strerror}"
@@ -126,7 +127,7 @@ def _unlistable(path: str, name: str, error: OSError) -> Found:
 
 
 def _source_error(path: str | Path, error: OSError) -> SourceError:
-    """Return the error for a file or folder that has been removed, or for a system that cannot read any."""
+    """Return the error for a file or folder that was removed, or for a fault that affects all files."""
     if error.errno in GONE:
         return ChangedError(path, f"is gone since it was listed ({error.strerror})")
     return SourceError(path, f"cannot be read: {error.strerror}", CHECK_PATH)

@@ -42,7 +42,7 @@ def system_error(error: BaseException) -> OSError | None:
 
 
 def can_be_read(path: Path, *, to_the_end: bool = True) -> bool:
-    """Return whether a file can be read to its end, or at least opened; or whether a folder can be opened."""
+    """Return whether a file can be read to its end, or at least opened; or whether a folder can be listed."""
     try:
         # A plain open of a pipe without a writer would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

@@ -94,7 +94,7 @@ class FolderSection(SourceSection):
 class FolderReader(Reader):
     """Reads a collection of images; only files in its table of labels are used.
 
-    The tree or archive is listed as one, because the partition of a file depends only on its name.
+    The entire tree or archive is one listing, because the partition of a file depends only on its name.
 
     Args:
         images: A folder, with or without sub-folders, or an archive.

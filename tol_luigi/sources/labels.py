@@ -121,7 +121,7 @@ class LabelTable:
     def _check_characters(self, line: int, column: str, cell: str) -> None:
         """Raise an error for a cell with a line break or a NUL, which would break the texts of samples."""
         if len(cell.splitlines()) > 1 or "\0" in cell:
-            found = "a NUL" if "\0" in cell else "a line break, perhaps of a quote that is not closed"
+            found = "a NUL" if "\0" in cell else "a line break, perhaps because a quote is not closed"
             raise self.table.error(f"the row that begins on line {line} has {found} in its cell {column}")
 
     def _value(self, cell: str) -> str:
@@ -178,7 +178,7 @@ class Matcher:
 
     @functools.cached_property
     def _other_forms(self) -> dict[str, str]:
-        """Return the labels of files with another form; few collections need this second scan of all files."""
+        """Return the labels of files with another form; few collections need this second scan."""
         files, exact = defaultdict[str, set[str]](set), set[str]()
         for file in self._files():
             if file in self._labels:

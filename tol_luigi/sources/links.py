@@ -98,7 +98,7 @@ class Links:
         return classify_member(link.name, 0, link.offset, f"{kind} to {link.target[:_QUOTED]!r}, {fault}")
 
     def _nearest(self, name: str, offset: int) -> Found | None:
-        """Return the member of a name that a link refers to: the last one before it, else the first after it."""
+        """Return the member of a name that a link refers to: the last before it, else the first after it."""
         targets = self._targets[printable(name)]
         before = [target for target in targets if (target.member.offset or 0) < offset]
         return before[-1] if before else next(iter(targets), None)

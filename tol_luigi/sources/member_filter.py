@@ -20,8 +20,8 @@ IMAGE_ENDINGS = frozenset({
     ".png", ".pnm", ".ppm", ".psd", ".pxr", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda",
     ".vst", ".webp", ".xbm", ".xpm",
 })  # fmt: skip
-"""Endings, in lower case, of files that may be images: of all formats that are read, whatever the content of the file;
-and of HEIC and JPEG XL, which are not read, so that each such file has a row with that reason."""
+"""Endings, in lower case, of files that may be images: of all formats that are read, whatever the content of
+the file; and of HEIC and JPEG XL, which are not read, so that each such file has a row with that reason."""
 
 _PART_ENDINGS = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
 _JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})

@@ -107,7 +107,7 @@ class NumberedReader(Reader):
                     yield self.classify(found, owners)
 
     def unlisted_root(self) -> Path:
-        """Return the folder that contains the numbered folders, or the archive, which has no unlisted files."""
+        """Return the folder that contains the numbered folders; or the archive, without unlisted files."""
         return self.images if self._is_archive() else self.root()
 
     def unlisted(self) -> Iterator[Found]:

@@ -93,7 +93,7 @@ def itis_rows(path: Path) -> Iterator[ItisRow]:
 
 
 def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order and their ranks."""
+    """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, and ranks."""
     with open_table(path) as file:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(b"\xef\xbb\xbf").strip()

@@ -178,7 +178,7 @@ def write_index(path: Path, index: Path) -> None:
 
 @contextlib.contextmanager
 def open_seekable(path: Path, form: str, index: Path | None) -> Iterator[IO[bytes]]:
-    """Open a tar so that it can be read at any offset: an uncompressed one directly, a tar.gz by its index."""
+    """Open a tar that can be read at any offset: an uncompressed one directly, a tar.gz by its index."""
     if form == "tar":
         with path.open("rb") as file:
             yield file

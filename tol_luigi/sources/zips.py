@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InflateError", "read_zipped", "scan_zip"]
 
-InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # isal's stub declares an instance
+InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub has an instance
 
 _CHUNK = 1 << 16
 _LOCAL = struct.Struct("<4s2x2H4xL8x2H")  # signature, flags, method, CRC, lengths of name and extra field
@@ -152,7 +152,7 @@ def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
 
 
 def _inflated(file: IO[bytes], member: Member) -> bytes:
-    """Inflate to the end of the data, and leave the file there; at most one byte more than the listed size."""
+    """Inflate to the end of the data, and leave the file there; up to one byte more than the listed size."""
     inflate, pieces, left = isal_zlib.decompressobj(-15), [], member.size + 1
     try:
         while left and not inflate.eof:

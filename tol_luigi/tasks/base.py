@@ -43,7 +43,7 @@ Task = TypeVar("Task", bound=luigi.Task)
 
 
 class FolderParameter(luigi.Parameter):
-    """A folder whose value comes from the settings: the dataset's folder, unless a subclass overrides it.
+    """A parameter whose value comes from the settings: the dataset's folder, unless a subclass overrides it.
 
     It makes the tasks of different datasets distinct on one luigid. Every command line reads the settings
     here first, so invalid settings are reported before any task exists.
@@ -85,7 +85,7 @@ class DatasetTask(luigi.Task):
         found: list[tuple[str, luigi.Parameter]] = super().get_params()
         return found
 
-    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's takes no class, too
+    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's cls is optional
         """Return a task of another stage, with the parameters of this task that the other stage has, too."""
         return cast("T", super().clone(cls, **parameters))
 
@@ -165,7 +165,7 @@ DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)
 
 
 def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
-    """List a task and all tasks before it, once each, in the order of their requirements.
+    """Return a task and all tasks before it, once each; every task comes after those that it requires.
 
     Args:
         root: The task.
@@ -285,7 +285,7 @@ class StageTask(DatasetTask):
         return find_change(read_sightings(self.sightings_path), places) if places else None
 
     def _is_as_read(self) -> bool:
-        """Return whether all that the stage reads is unchanged; if not, end the command if so configured."""
+        """Return whether all that the stage reads is unchanged; if not and so configured, end the command."""
         now = time.monotonic()
         if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
             return True
@@ -352,7 +352,7 @@ class StageTask(DatasetTask):
         clear_completion_cache()
 
     def _places(self) -> dict[str, Path]:
-        """Return what the stage reads, if its changes count; those of the demonstration do not."""
+        """Return what the stage reads, if changes to it count; nothing for the demonstration."""
         return {} if self.settings.is_demonstration else self.reads()
 
     def write_sightings(self) -> None:

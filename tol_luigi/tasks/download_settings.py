@@ -137,15 +137,15 @@ def downloads() -> Downloads:
     return found
 
 
-def _downloads(raw: Mapping[str, Any], origins: Origins) -> Downloads | None:
+def _downloads(parsed: Mapping[str, Any], origins: Origins) -> Downloads | None:
     """Return the files to fetch, if a folder for them is named."""
-    section = raw["download"]
+    section = parsed["download"]
     if section.folder is None:
         return None
     places = {
         (section, key): place
         for section, key in catalogue.PLACES
-        if (place := getattr(raw[section], key)) is not None
+        if (place := getattr(parsed[section], key)) is not None
     }
     for source in catalogue.SOURCE_DOWNLOADS:
         place = None if catalogue.sets_key(source) else places.get((source, "images"))
@@ -160,7 +160,7 @@ def _downloads(raw: Mapping[str, Any], origins: Origins) -> Downloads | None:
     remotes = catalogue.remotes(bases, section.folder, places, sets, dict(section.checksums))
     chosen = [remote for remote in remotes if remote.source in section.sources]
     tables = catalogue.tables(section.folder, places) if catalogue.METADATA in section.sources else []
-    return Downloads(section, raw["slurm"], section.folder, places, chosen, tables)
+    return Downloads(section, parsed["slurm"], section.folder, places, chosen, tables)
 
 
 def _base(text: str, key: str, origins: Origins) -> str:
@@ -168,13 +168,13 @@ def _base(text: str, key: str, origins: Origins) -> str:
     return text if "://" in text else str(absolute_place(Path(text).expanduser(), "download", key, origins))
 
 
-def use_downloads(raw: dict[str, Any], origins: Origins) -> None:
+def use_downloads(parsed: dict[str, Any], origins: Origins) -> None:
     """Fill in empty settings whose files have been fetched.
 
     Raises:
         SettingsError: Some files have not been fetched.
     """
-    found = _downloads(raw, origins)
+    found = _downloads(parsed, origins)
     if found is None:
         return
     if missing := found.missing():
@@ -182,4 +182,4 @@ def use_downloads(raw: dict[str, Any], origins: Origins) -> None:
         what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
         raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
     for (section, key), place in found.places.items():
-        raw[section] = replace(raw[section], **{key: place})
+        parsed[section] = replace(parsed[section], **{key: place})

@@ -30,7 +30,7 @@ __all__ = ["FindDuplicates"]
 
 
 class FindDuplicates(StageTask):
-    """Find images with identical bytes, from hashes that exist already: no image is read again.
+    """Find images with identical bytes by their recorded hashes; no image is read again.
 
     With ``duplicates = drop``, the dropped images are included.
     """

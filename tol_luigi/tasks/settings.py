@@ -154,9 +154,8 @@ class Settings:
         return {name: self._source(name) for name in self.used}
 
     def _source(self, name: str) -> Source:
-        section = self.source_sections[name]
-        reuses = self.previous and name in self.reused
-        images = self.previous.layout.directory if self.previous and reuses else section.images
+        section, previous = self.source_sections[name], self.previous
+        images = previous.layout.directory if previous and name in self.reused else section.images
         if images is None:  # a source is used only if its images are named
             raise SettingsError(f"[{name}] images", "empty", "Set it to the images")
         return SOURCES[name].open(section, images, self.layout.index(name))
@@ -258,21 +257,23 @@ def settings() -> Settings:
         raise FAULTS[0]
     origins = find_origins()
     validate_known(origins)
-    raw = read_sections(origins)
-    use_downloads(raw, origins)
-    dataset = raw["dataset"]
+    parsed = read_sections(origins)
+    use_downloads(parsed, origins)
+    dataset = parsed["dataset"]
     directory = dataset.root / dataset.tag
     previous = previous_at(dataset.reuse, where_set("dataset", "reuse", origins, str(dataset.reuse)))
-    reused = _reused_sources(raw, previous, origins)
-    used = tuple(name for name in SOURCES if name in dataset.sources and (raw[name].images or name in reused))
+    reused = _reused_sources(parsed, previous, origins)
+    used = tuple(
+        name for name in SOURCES if name in dataset.sources and (parsed[name].images or name in reused)
+    )
     is_demonstration = not used
     if is_demonstration:
-        used = _use_demonstration(raw, directory)
+        used = _use_demonstration(parsed, directory)
     else:
-        _validate_tables(raw, used, origins)
+        _validate_tables(parsed, used, origins)
     result = Settings(
-        **{name: section for name, section in raw.items() if name not in SOURCES},
-        source_sections={name: raw[name] for name in SOURCES},
+        **{name: section for name, section in parsed.items() if name not in SOURCES},
+        source_sections={name: parsed[name] for name in SOURCES},
         directory=directory,
         used=used,
         is_demonstration=is_demonstration,
@@ -294,12 +295,12 @@ def name_setting(error: TolError) -> TolError:
 
 
 def _reused_sources(
-    raw: Mapping[str, Any], previous: PreviousDataset | None, origins: Origins
+    parsed: Mapping[str, Any], previous: PreviousDataset | None, origins: Origins
 ) -> tuple[str, ...]:
     """Return the names of the sources that are copied from a previous dataset."""
     if previous is None:
         return ()
-    without = [name for name in SOURCES if name in raw["dataset"].sources and not raw[name].images]
+    without = [name for name in SOURCES if name in parsed["dataset"].sources and not parsed[name].images]
     reused = tuple(name for name in without if previous.has_source(name))
     for name in reused:
         if SOURCES[name].listing_tables:
@@ -309,57 +310,57 @@ def _reused_sources(
     return reused
 
 
-def _validate_driver(made: Settings, origins: Origins) -> None:
+def _validate_driver(result: Settings, origins: Origins) -> None:
     """Raise an error if a server is configured but the package to access it is not installed."""
-    if made.server and importlib.util.find_spec("psycopg") is None:
-        where = where_set("dataset", "database", origins, made.server.url)
+    if result.server and importlib.util.find_spec("psycopg") is None:
+        where = where_set("dataset", "database", origins, result.server.url)
         remedy = "Install it: pip install 'tol_luigi[postgresql]'"
         raise SettingsError(where, "the package psycopg is not installed", remedy)
 
 
-def _validate_reuse(made: Settings, origins: Origins) -> None:
+def _validate_reuse(result: Settings, origins: Origins) -> None:
     """Raise an error if reused sources of the previous dataset do not fit the settings."""
-    if made.previous is None:
+    if result.previous is None:
         return
-    before, now = made.previous.record, made.determining
-    for name in made.reused:
-        keys = [*made.previous.differences(now), "checks.unreadable_archive", f"{name}.partitions"]
+    before, now = result.previous.record, result.determining
+    for name in result.reused:
+        keys = [*result.previous.differences(now), "checks.unreadable_archive", f"{name}.partitions"]
         changes = [_difference(key, before.get(key), now.get(key)) for key in keys]
         lines = [change for key, change in zip(keys, changes, strict=True) if before.get(key) != now.get(key)]
-        lines += [f"{key} = {now[key]} requires the images themselves" for key in made.needs_originals]
+        lines += [f"{key} = {now[key]} requires the images themselves" for key in result.needs_originals]
         if lines:
-            what = f"empty, and {made.previous.layout.directory} cannot replace it: {'; '.join(lines)}"
+            what = f"empty, and {result.previous.layout.directory} cannot replace it: {'; '.join(lines)}"
             remedy = "Set it to the images, or go back to those settings"
             raise SettingsError(where_set(name, "images", origins, ""), what, remedy)
 
 
-def _use_demonstration(raw: dict[str, Any], directory: Path) -> tuple[str, ...]:
+def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ...]:
     """Point the settings to the drawn sources, which need not be drawn yet; return their names."""
     for name, values in demonstration.settings(directory / demonstration.FOLDER).items():
-        settings_of = raw[name].settings()
-        parsed = {key: settings_of[key].kind.parse(value) for key, value in values.items()}
-        raw[name] = replace(raw[name], **parsed)
+        known = parsed[name].settings()
+        changes = {key: known[key].kind.parse(value) for key, value in values.items()}
+        parsed[name] = replace(parsed[name], **changes)
     return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
 
 
-def _validate_tables(raw: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
+def _validate_tables(parsed: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
     for name in used:
         key = SOURCES[name].required_table
-        named_elsewhere = raw["published"].names is not None and SOURCES[name].is_published
-        if key and getattr(raw[name], key) is None and not named_elsewhere:
+        named_elsewhere = parsed["published"].names is not None and SOURCES[name].is_published
+        if key and getattr(parsed[name], key) is None and not named_elsewhere:
             where = where_set(name, key, origins, "")
             raise SettingsError(where, f"empty, so the images of {name} have no names", f"Set [{name}] {key}")
 
 
-def _validate_unchanged(made: Settings, origins: Origins) -> None:
+def _validate_unchanged(result: Settings, origins: Origins) -> None:
     """Raise an error if the dataset was started with other settings."""
-    now = made.determining  # always computed, because this also checks every source
-    started = read_receipt(made.layout.stage_receipt("StoreSettings"))
-    if started and started.settings == made.digest:
+    now = result.determining  # always computed, because this also checks every source
+    started = read_receipt(result.layout.stage_receipt("StoreSettings"))
+    if started and started.settings == result.digest:
         return  # StoreSettings repairs the record if it is damaged
-    where = f"{made.layout.record}: {where_set('dataset', 'tag', origins, made.dataset.tag)}"
+    where = f"{result.layout.record}: {where_set('dataset', 'tag', origins, result.dataset.tag)}"
     try:
-        before = read_json(made.layout.record)
+        before = read_json(result.layout.record)
     except FileNotFoundError:
         if started is None:
             return

@@ -127,12 +127,12 @@ def read_section(section: type[S], origins: Origins, *, must_exist: bool = True)
                 value = setting.kind.parse(raw)
             except ValueError as error:
                 where = where_set(section.section, key, origins, setting.kind.shown(raw))
-                raise SettingsError(where, "not allowed", f"Give {setting.kind.allowed}") from error
+                raise SettingsError(where, "not allowed", f"Use {setting.kind.allowed}") from error
         if isinstance(setting.kind, Place) and value is not None:
             path = absolute_place(value, section.section, key, origins)
             if (must_exist or setting.kind.kind == "new") and (fault := setting.kind.fault(path)):
                 where = where_set(section.section, key, origins, str(value))
-                raise SettingsError(where, fault, f"Give {setting.kind.allowed}")
+                raise SettingsError(where, fault, f"Use {setting.kind.allowed}")
             value = path
         values[key] = value
     return section(**values)

@@ -80,7 +80,7 @@ class VerifyShards(PartitionTask):
         description="receipt: do all shards exist? members: is every byte unchanged? "
         "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
-    begun: str = _BegunParameter(description="identifies this verification")
+    begun: str = _BegunParameter(description="the mark of this verification")
 
     def output(self) -> JsonTarget:
         """Return the findings, which replace those of a previous verification."""
@@ -247,7 +247,7 @@ class VerifyDataset(DatasetTask):
         "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
     begun: str = _BegunParameter(
-        description="identifies this verification; with an earlier mark, it resumes; with a common one, workers share it"
+        description="the mark of this verification; with an earlier mark, it resumes; workers share a mark"
     )
     repair: bool = luigi.BoolParameter(
         default=False,
