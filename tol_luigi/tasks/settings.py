@@ -390,4 +390,4 @@ def _difference(key: str, before: Any, now: Any) -> str:  # noqa: ANN401 (JSON i
         return f"{key} was {before}, is {now}"
     lost = ", ".join(sorted(set(before) - set(now))) or "none"
     new = ", ".join(sorted(set(now) - set(before))) or "none"
-    return f"{key}: removed {lost}, new {new}"
+    return f"{key}: removed {lost}, added {new}"
