@@ -14,7 +14,7 @@ from tol_luigi.sources.inat21 import INAT21
 __all__ = ["SOURCES", "by_precedence"]
 
 SOURCES: dict[str, SourcePlugin[Any]] = {plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER)}
-"""Every source by name, in the order of the catalogs: built-in ones, then those of other packages."""
+"""Every source by name, in the order of the catalogs: built-in sources, then sources of other packages."""
 
 
 def _check(plugin: object) -> tuple[str, SourcePlugin[Any]]:

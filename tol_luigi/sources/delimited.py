@@ -255,7 +255,7 @@ def open_table(path: Path, error_of: Callable[[str, str], TableError] | None = N
 
 
 def _unclosed_cell(row: Sequence[str], delimiter: str) -> int | None:
-    """Return the column of a cell that joins two rows because its quote is not closed, None if there is none.
+    """Return the column of a cell that joins two rows because its quote is not closed; else None.
 
     Such a cell ends on a later line in the same column, because the row has as many cells as others. So each
     of its lines has exactly as many delimiters as the part of the row that it really is.

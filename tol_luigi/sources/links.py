@@ -1,4 +1,4 @@
-"""Links within an archive: each is a file whose bytes are those of another member, found by name."""
+"""Links within an archive: each is a file with the bytes of another member, found by name."""
 
 from __future__ import annotations
 

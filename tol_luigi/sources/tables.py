@@ -199,8 +199,8 @@ def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]
 
     Args:
         path: The table.
-        preferred: Whether to read the rows that EOL prefers, or the others. (Only marks of EOL count, not
-            those of a resource for its own names, ``is_preferred_by_resource``.)
+        preferred: Whether to read the rows that EOL prefers, or the others. (Marks of a resource for its own
+            names, ``is_preferred_by_resource``, do not count.)
     """
     columns = ("canonical_form", "vernacular_string", "language_code", "is_preferred_by_eol")
     for _, (canonical_form, name, language, mark) in Table(path).rows(columns):

@@ -57,7 +57,7 @@ class _Tar(tarfile.TarFile):
     """A tar that is read once from start to end."""
 
     tarinfo = _Header
-    encoding = "utf-8"  # whatever the locale says
+    encoding = "utf-8"  # whatever the locale
     members: list[tarfile.TarInfo]
     fileobj: IO[bytes]
 
@@ -202,6 +202,6 @@ def read_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
 
 
 def _is_name_of(found: str, listed: str) -> bool:
-    """Return whether a name in a header may be that of a listed file: headers shorten and alter names."""
+    """Return whether a name in a header may be a listed name: headers shorten and alter names."""
     short, complete = (_ESCAPED.sub("?", name).encode("ascii", "replace") for name in (found, listed))
     return complete == short or (len(short) >= _SHORTENED and complete.startswith(short))

@@ -75,7 +75,7 @@ def _danger(info: zipfile.ZipInfo) -> str:
 
 
 def _add_link(links: Links, path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> str:
-    """Add a link, whose content is its target; return what is wrong with it, "" if nothing is."""
+    """Add a link, whose content is its target; return its fault, or ""."""
     member = _row(info).member
     if member.size > MAX_PATH:
         return f"symbolic link of {member.size} bytes, which is too long for a path"
@@ -106,7 +106,7 @@ def _decoded_name(raw: bytes) -> str:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str:
-    """Return the name in Info-ZIP's extra field; "" if there is none, or if it belongs to another name."""
+    """Return the name in Info-ZIP's extra field; "" if it is missing or belongs to another name."""
     while len(extra) >= _EXTRA.size:
         kind, size = _EXTRA.unpack_from(extra)
         field, extra = extra[_EXTRA.size : _EXTRA.size + size], extra[_EXTRA.size + size :]

@@ -1,4 +1,4 @@
-"""The graph: thin Luigi tasks, each of which calls the layers below for one stage.
+"""The graph: thin Luigi tasks; each one calls the layers below for one stage.
 
 A process that imports a task will run it with Luigi, so defaults for Luigi's own settings are set first.
 """

@@ -85,7 +85,7 @@ class DatasetTask(luigi.Task):
         found: list[tuple[str, luigi.Parameter]] = super().get_params()
         return found
 
-    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's cls is optional
+    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # cls is optional
         """Return a task of another stage, with the parameters of this task that the other stage has, too."""
         return cast("T", super().clone(cls, **parameters))
 
@@ -120,7 +120,7 @@ class DatasetTask(luigi.Task):
         """Show the progress of a task: on luigid's page, and as a bar on a terminal.
 
         Args:
-            unit: What is counted, in the plural.
+            unit: The unit of the count, in the plural.
             total: The total number, if it is known.
 
         Yields:
@@ -366,7 +366,7 @@ class StageTask(DatasetTask):
         remove(self.receipt_path)
 
     def invalidate(self) -> None:
-        """Have everything made again, because an input file may have been damaged when it was read."""
+        """Force everything to be made again, because an input file may have been damaged when it was read."""
         self.withdraw()
 
     def explain(self, exception: BaseException) -> TolError | None:

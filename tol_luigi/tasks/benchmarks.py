@@ -21,7 +21,7 @@ class HashBenchmarks(StageTask):
     """Hash all images of the benchmarks to exclude; part of a build if the settings name any."""
 
     def requires(self) -> StoreSettings:
-        """Require the stored settings, so that the images are those of this dataset."""
+        """Require the stored settings, which name the images."""
         return self.clone(StoreSettings)
 
     def files(self) -> list[Path]:

@@ -53,7 +53,7 @@ class WriteCatalog(StageTask):
         return all_partitions(self.settings)
 
     def make(self) -> None:
-        """Reconcile, and write the catalog; then write what is derived from it."""
+        """Reconcile, and write the catalog; then write the files derived from it."""
         layout, settings = self.layout, self.settings
         with self.progress("samples") as progress:
             duplicates = read_firsts(layout.duplicates) if self._finds_duplicates else None

@@ -104,7 +104,7 @@ class Downloads:
         return [remote for remote in self.remotes if remote.source == source]
 
     def missing(self) -> list[str]:
-        """Return the names of what is still to be fetched, extracted or unpacked."""
+        """Return the names of everything still to be fetched, extracted or unpacked."""
         entries = read_lock(self.lock)
         names = [remote.name for remote in self.remotes if not is_fetched(remote, entries)]
         extracted = [table.path for table in self.tables] + [folder for _, _, folder in self.folders]

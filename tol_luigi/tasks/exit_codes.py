@@ -31,7 +31,7 @@ def apply() -> None:
 
 
 def _corrected(original: Callable[[luigi.worker.Worker], _Sets]) -> Callable[[luigi.worker.Worker], _Sets]:
-    """Classify tasks by what is complete and by what luigid knows, not by what one worker has seen."""
+    """Classify tasks by their completeness and their status at luigid, not only by one worker's view."""
 
     @functools.wraps(original)
     def sorted_out(worker: luigi.worker.Worker) -> _Sets:

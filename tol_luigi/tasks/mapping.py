@@ -1,4 +1,4 @@
-"""The stages that give every image its id and its split."""
+"""The stages that assign an id and a split to every image."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class _LoadedTarget(luigi.Target):
         return f"{self.digest} {status.st_size} {status.st_mtime_ns}"
 
     def exists(self) -> bool:
-        """Return whether the marker row is that of the file."""
+        """Return whether the marker row matches the file."""
         return self.path.exists() and loaded(self.server, self.stage) == self.mark
 
 

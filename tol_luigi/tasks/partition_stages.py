@@ -1,4 +1,4 @@
-"""The base class of stages that make a table per partition from its shards, and those of other packages."""
+"""The base class of stages that make a table per partition from its shards, and its subclasses elsewhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PartitionStage(PartitionTask, StageTask):
 
     @property
     def table(self) -> Path:
-        """The path of the table."""
+        """Return the path of the table."""
         return self.layout.table(self.task_family, *self.work_unit)
 
     def files(self) -> list[Path]:

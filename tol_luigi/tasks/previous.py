@@ -39,7 +39,7 @@ class PreviousDataset:
     record: Mapping[str, Any]
 
     def differences(self, determining: Mapping[str, Any]) -> list[str]:
-        """Return the settings because of which images would differ from its images."""
+        """Return the settings that would make other images than its own."""
         mine = {key: value for key, value in determining.items() if _is_of_images(key)}
         names = [key for key, value in mine.items() if self.record.get(key) != value]
         fits = IMAGES_SINCE <= self.record["format"] <= determining["format"]

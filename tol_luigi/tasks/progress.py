@@ -20,7 +20,7 @@ _REPORT_SECONDS = 5.0
 
 
 class Progress:
-    """Counts what is done, shows it, and reports it every few seconds.
+    """Counts the work done, shows the count, and reports it every few seconds.
 
     Args:
         bar: The bar on the terminal.

@@ -56,7 +56,7 @@ class StoreSettings(StageTask):
         return [self.layout.record]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether the stored settings are those of this process, and undamaged."""
+        """Return whether the stored settings are undamaged and equal to the settings of this process."""
         return (
             super().is_intact(receipt)
             and self._stored() == self.settings.determining
@@ -147,7 +147,7 @@ class ScanPartition(ReadingStage):
         return [self._listing, *([index] if index.exists() else [])]
 
     def reads(self) -> dict[str, Path]:
-        """Return the archive or folder, and the labels if they determine what is listed."""
+        """Return the archive or folder, and the labels if the listing depends on them."""
         if self.source in self.settings.reused:
             return {}
         tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
@@ -187,7 +187,7 @@ class ScanPartition(ReadingStage):
         return self.settings.sources[self.source].reader.place(self.partition)
 
     def withdraw(self) -> None:
-        """Remove the receipt, and if the source has changed, those of the stages that have read it, too."""
+        """Remove the receipt; if the source has changed, also the receipts of stages that have read it."""
         if self.change():
             remove(self.layout.stage_receipt("MakeMapping"))
             for partition in self.settings.partitions(self.source):

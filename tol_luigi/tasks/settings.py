@@ -251,7 +251,7 @@ def settings() -> Settings:
     """Return the settings of this process, read and validated once.
 
     Raises:
-        SettingsError: A setting is wrong; the message contains file, section, key, value and what is allowed.
+        SettingsError: A setting is wrong; the message contains file, section, key, value and allowed values.
     """
     if FAULTS:
         raise FAULTS[0]

@@ -71,7 +71,7 @@ class PlanShards(StageTask):
 
 
 class WriteShards(PartitionTask, ReadingStage):
-    """Write the shards of one partition of a split; those of train_small are copied from those of train.
+    """Write the shards of one partition of a split; samples of train_small are copied from train.
 
     If a receipt shows that they were written from the same work list, only the missing shards are written.
     """
@@ -130,7 +130,7 @@ class WriteShards(PartitionTask, ReadingStage):
         clear_completion_cache()
 
     def invalidate(self) -> None:
-        """Have the work list compared with that of the shards; if they are copies, have them copied again."""
+        """Force a comparison with the work list that the shards were written from; copies are made again."""
         receipt = self.receipt()
         if receipt is None or self.split == "train_small":
             super().invalidate()
@@ -236,9 +236,9 @@ class WriteShards(PartitionTask, ReadingStage):
             recopy(work.copies, lost)
             return
         chosen = work.only({image for shard in lost for image in shard.ids})
-        with self.progress("images", len(chosen.samples)) as tell:
+        with self.progress("images", len(chosen.samples)) as progress:
             contents = self._contents(chosen, is_required=True)
-            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=tell)
+            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=progress)
 
     def _validate_train(self) -> None:
         """Raise an error if a shard of train is damaged: its copies would be damaged, but have a receipt."""
@@ -249,7 +249,7 @@ class WriteShards(PartitionTask, ReadingStage):
             raise ShardError(damaged, what, "Run the same command again: it then checks this shard first")
 
     def _work_digest(self, work: WorkList | CopyList, inputs: dict[str, str]) -> str:
-        """Return the digest of all inputs; that of the work list replaces those of its tables."""
+        """Return the digest of all inputs; the work list's digest replaces the digests of its tables."""
         read = {
             task.label
             for task in self.input_tasks()
@@ -273,7 +273,7 @@ class WriteShards(PartitionTask, ReadingStage):
         )
 
     def _contents(self, work: WorkList, *, is_required: bool = False) -> Iterator[tuple[int, Content]]:
-        """Yield each image: as encoded in a previous dataset if it is there, else the file from the source.
+        """Yield each image: as encoded in a previous dataset if it has the image, else the source's file.
 
         Args:
             work: The images.

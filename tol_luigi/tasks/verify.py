@@ -83,7 +83,7 @@ class VerifyShards(PartitionTask):
     begun: str = _BegunParameter(description="the mark of this verification")
 
     def output(self) -> JsonTarget:
-        """Return the findings, which replace those of a previous verification."""
+        """Return the findings, which replace the findings of a previous verification."""
         # After a repair, another path is used, because the repairing task still needs its first findings.
         when = f"{self.level}{_REPAIRED}" if self.begun.endswith(_REPAIRED) else self.level
         folder = self.layout.shards / "verification" / when / self.split / self.source
@@ -191,7 +191,7 @@ def _without_receipt(stage: StageTask) -> list[dict[str, str]]:
 
 
 def _damage(path: Path, record: FileRecord, *, is_read: bool) -> str:
-    """Return what is wrong with a file, "" if it equals its record; compare only sizes if it is not read."""
+    """Return how a file differs from its record, "" if it does not; compare only sizes if it is not read."""
     if not path.exists():
         return "it is missing"
     if not record.has_size(path):
@@ -216,7 +216,7 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
 
 
 def _compare_ids(ledger: Path, expected: Foretold) -> list[dict[str, str]]:
-    """Compare the images in a ledger with those of the predicted catalog."""
+    """Compare the images in a ledger with the images in the predicted catalog."""
     listed = set(_readable(ledger, lambda path: read_ledger(path, ["id"]))["id"].to_pylist())
     if listed == expected.ids:
         return []
@@ -266,7 +266,7 @@ class VerifyDataset(DatasetTask):
         return self.layout.record.exists() or self.layout.manifest.exists()
 
     def output(self) -> ReportTarget:
-        """Return the report, which exists if it is that of this verification and has no findings."""
+        """Return the report, which exists if it belongs to this verification and has no findings."""
         path = self.layout.shards / "verification-report.json"
         return ReportTarget(path, begun=self.begun, findings=[])
 
@@ -356,7 +356,7 @@ class VerifyDataset(DatasetTask):
         write_json(mark, {"begun": self.begun, "removed": sorted({finding["shard"] for finding in findings})})
 
     def _invalidate_users(self, wrong: set[Path]) -> None:
-        """Have everything made again that may have been made from wrong files, whenever they were damaged."""
+        """Force everything to be made again that may have been made from wrong files."""
         for stage in self._stages():
             before = [task.output_records() for task in stage.input_tasks() if isinstance(task, StageTask)]
             read = wrong & set[Path]().union(*before)
