@@ -9,7 +9,7 @@ from PIL import Image
 from tol_luigi.core.image_formats import FORMATS
 from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.judging import IMAGE_ENDINGS, judged
+from tol_luigi.sources.member_filter import IMAGE_ENDINGS, classify_member
 
 Draw = Callable[..., bytes]
 
@@ -55,13 +55,13 @@ def test_every_ending_of_a_format_that_is_read_can_be_an_image() -> None:
     ["a.jpe", "a.JFIF", "a.avif", "a.jp2", "a.j2k", "a.JPX", "a.mpo", "a.ico", "a.tga", "a.heic", "a.jxl"],
 )
 def test_images_by_their_endings(name: str) -> None:
-    assert judged(name, 9).state is None
-    assert judged(f"{name}.part", 9).state is State.BAD_NAME
+    assert classify_member(name, 9).state is None
+    assert classify_member(f"{name}.part", 9).state is State.BAD_NAME
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.eps", "a.pdf", "a.mpg", "a.xmp", "a.json", "a.jpg.txt", "jpg"])
 def test_what_is_no_image_by_its_ending(name: str) -> None:
-    assert judged(name, 9).state is State.NO_IMAGE
+    assert classify_member(name, 9).state is State.NO_IMAGE
 
 
 @pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "PNG", "WEBP"])

@@ -142,7 +142,7 @@ def test_what_can_be_read(tmp_path: Path, unprivileged: Unprivileged) -> None:
 
     assert all(can_be_read(tmp_path / name) for name in ("file", "folder", "pipe"))
     assert not any(can_be_read(tmp_path / name) for name in ("disk", "nothing"))
-    assert can_be_read(tmp_path / "disk", whole=False)
+    assert can_be_read(tmp_path / "disk", to_the_end=False)
     for name in ("file", "folder"):
         (tmp_path / name).chmod(0)
     with unprivileged():

@@ -94,7 +94,7 @@ def test_a_place_of_another_kind_is_named_as_well(tmp_path: Path) -> None:
     (tmp_path / "train.tar.xz").write_bytes(XZ)
 
     with pytest.raises(
-        SourceError, match=r"train\.tar\.xz: is an xz file, which is not read\. Name a folder, or an archive"
+        SourceError, match=r"train\.tar\.xz: is an xz file, which is not read\. Use a folder, or an archive"
     ):
         archives.kind(tmp_path / "train.tar.xz")
 

@@ -124,7 +124,7 @@ def test_a_task_that_is_killed_is_one_line_that_names_memory(fails: Any) -> None
     assert ended.code == FAILED
     (message,) = ended.messages
     assert message.startswith("Failing run killed: ")
-    assert "exit code -9, most likely as no memory was left. Give it more memory" in message
+    assert "exit code -9, most likely because memory ran out. Use a machine with more memory" in message
 
 
 def test_a_luigid_that_is_not_there_is_one_line(bioscan_settings: Sections, settings_file: Any) -> None:

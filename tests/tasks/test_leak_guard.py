@@ -301,7 +301,7 @@ def test_another_benchmark_is_another_dataset(
     again = build(settings)
     assert again.returncode == 40
     [message] = again.messages
-    assert f"leak_guard.images: gone {before[0]}, new {fingerprint(folder)[0]}" in message
+    assert f"leak_guard.images: removed {before[0]}, added {fingerprint(folder)[0]}" in message
 
 
 def test_what_is_no_picture_is_passed_over_and_what_is_broken_is_told_of(
@@ -350,10 +350,10 @@ def spoil_an_archive(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (spoil_nothing_there, "the list lists has no picture that can be opened"),
-        (spoil_an_empty_list, "the list other has no picture that can be opened"),
-        (spoil_a_list_of_texts, "the list other has no picture that can be opened"),
-        (spoil_a_list_of_broken_pictures, "the list other has no picture that can be opened"),
+        (spoil_nothing_there, "the list lists has no image that can be opened"),
+        (spoil_an_empty_list, "the list other has no image that can be opened"),
+        (spoil_a_list_of_texts, "the list other has no image that can be opened"),
+        (spoil_a_list_of_broken_pictures, "the list other has no image that can be opened"),
         (spoil_an_archive, "other.tar: is text, not an archive"),
     ],
 )

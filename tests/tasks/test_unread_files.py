@@ -25,7 +25,7 @@ Digests = Callable[..., dict[str, str]]
 Rows = list[dict[str, Any]]
 
 COUNT = 18
-MEND = "See that you may read it and that its disk is well, and run the same command again"
+MEND = "Check its permissions and its disk, and run the same command again"
 
 
 @pytest.fixture

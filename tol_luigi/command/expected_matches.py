@@ -84,7 +84,7 @@ def outlook(given: Settings, seconds: float, *, is_checked: bool) -> Outlook:
         found.lines = [match_line(match) for match in matches_of(figures)]
         found.warnings = missing_value_lines(figures)
     elif not given.is_demonstration:
-        sources = [source for name, source in given.sources.items() if name not in given.taken]
+        sources = [source for name, source in given.sources.items() if name not in given.reused]
         for source in sources:
             _look(given, source, time.monotonic() + seconds / len(sources), found)
     return found

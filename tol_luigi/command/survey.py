@@ -16,7 +16,7 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SourceError
 from tol_luigi.report.forecast import Stock
 from tol_luigi.sources import SOURCES, archives
-from tol_luigi.sources.judging import IMAGE_ENDINGS
+from tol_luigi.sources.member_filter import IMAGE_ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ def _packed(place: Path) -> list[Path]:
     """List the archives in a folder."""
     if archives.kind(place) != "folder":
         return []
-    return [Path(entry.path) for entry in archives.entries(place) if archives.unended(entry.name)]
+    return [Path(entry.path) for entry in archives.entries(place) if archives.strip_ending(entry.name)]
 
 
 def _archive(path: Path, until: float) -> _Look:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALLOW", "causes", "expected_error", "reading_error"]
 
-ALLOW = "See that you may read it and that its disk is well, and run the same command again"
+ALLOW = "Check its permissions and its disk, and run the same command again"
 """What to do about a file that the system does not let be read."""
 
 _AGAIN = "and run the same command again"

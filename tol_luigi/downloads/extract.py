@@ -17,7 +17,7 @@ from isal import igzip, isal_zlib
 from tol_luigi.core.errors import ArchiveError
 from tol_luigi.core.files import clear_disk_errors, committed, remove_leftovers, scratch_path
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.judging import judged
+from tol_luigi.sources.member_filter import classify_member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,7 +173,7 @@ def _write(content: IO[bytes], target: Path, size: int, budget: _Budget) -> None
 
 def _danger(name: str) -> str:
     """Return why a name must not be unpacked: what is unsafe to read is unsafe to write."""
-    found = judged(name, 0)
+    found = classify_member(name, 0)
     if found.state is State.UNSAFE:
         return found.reason
     return "name is too long" if len(os.fsencode(name)) > _NAME_BYTES else ""

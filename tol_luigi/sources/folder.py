@@ -1,4 +1,4 @@
-"""Images of one's own: any tree of folders, or an archive, with a table that labels them."""
+"""A collection of one's own images: any tree of folders, or an archive, with a table of labels."""
 
 from __future__ import annotations
 
@@ -85,21 +85,21 @@ class FolderSection(SourceSection):
             SettingsError: No table is named.
         """
         if self.labels is None:
-            raise SettingsError("[folder] labels", "empty", "Name the table of labels")
+            raise SettingsError("[folder] labels", "empty", "Set it to the table of labels")
         return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
 
 
 class FolderReader(Reader):
-    """Reads a collection of images; only files that its table of labels names are used.
+    """Reads a collection of images; only files in its table of labels are used.
 
-    The tree or archive is listed at one go, since the partition of a file follows from its name alone.
+    The entire tree or archive is one listing, because the partition of a file depends only on its name.
 
     Args:
-        images: A folder, with folders in it or not, or an archive.
+        images: A folder, with or without sub-folders, or an archive.
         labels: The table of labels.
-        name: How the catalogs call the collection.
+        name: The name of the collection in the catalogs.
         partitions: The number of partitions.
-        index: Where the scan of a ``.tar.gz`` leaves its index.
+        index: The path of the index that the scan of a ``.tar.gz`` writes.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class FolderReader(Reader):
         self.index = index
 
     def partitions(self) -> tuple[str, ...]:
-        """Return all the partitions; if there are few images, some of them are empty."""
+        """Return all partitions; with few images, some of them are empty."""
         self._check()
         return tuple(f"{number:03d}" for number in range(self.count))
 
@@ -127,8 +127,8 @@ class FolderReader(Reader):
         return self.images
 
     def scan(self, listing: str) -> Iterator[Found]:
-        """Yield all the files."""
-        del listing  # there is one
+        """Yield all files."""
+        del listing  # there is only one
         matcher = self._matcher()
         for found in archives.scan(self.images):
             yield self._classify(found, matcher)
@@ -136,7 +136,7 @@ class FolderReader(Reader):
             archives.index(self.images, self.index)
 
     def unlisted(self) -> Iterator[Found]:
-        """Yield the files that the table names and that do not exist, or that are in a folder that cannot be listed."""
+        """Yield the files in the table that do not exist, or that are in a folder that cannot be listed."""
         closed: dict[str, str] = {}
 
         def names() -> Iterator[str]:
@@ -159,12 +159,12 @@ class FolderReader(Reader):
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""
-        del partition  # a member's name tells all
+        del partition  # members have complete paths
         return archives.read(self.images, members, self.index)
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            remedy = f"Name the folder or archive that the paths in {self.labels.name} start from"
+            remedy = f"Set it to the folder or archive that contains the paths in {self.labels.name}"
             raise SourceError(self.place_setting, "is empty", remedy)
 
     def _partition(self, file: str) -> str:
@@ -194,7 +194,7 @@ def _names(place: Path) -> Iterator[str]:
 
 
 class FolderLabeler(Labeler):
-    """Reads the table of labels; its names are not upgraded, and its common names go first.
+    """Reads the table of labels; its names are not upgraded, and its common names have precedence.
 
     Args:
         table: The table.
@@ -225,7 +225,7 @@ class FolderLabeler(Labeler):
         return (label.file for label in self.table)
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
-        """Count the cells of the table that look like a way to write that a value is missing."""
+        """Count the cells of the table that probably mean a missing value."""
         return self.table.likely_missing()
 
 
@@ -238,21 +238,21 @@ _KEY = NaturalKey(
 )
 
 
-def _licenses(given: FolderSection) -> Iterator[License]:
+def _licenses(section: FolderSection) -> Iterator[License]:
     """Yield the columns ``license`` and ``owner``, if the table has them."""
-    for label in given.label_table():
+    for label in section.label_table():
         if label.license or label.owner:
-            yield License(_KEY.spell((given.name, label.file)), "", "", label.license, label.owner)
+            yield License(_KEY.spell((section.name, label.file)), "", "", label.license, label.owner)
 
 
 FOLDER = SourcePlugin(
     name="folder",
     section=FolderSection,
     key=_KEY,
-    reader=lambda given, images, index: FolderReader(
-        images, given.label_table(), given.name, given.partitions, index
+    reader=lambda section, images, index: FolderReader(
+        images, section.label_table(), section.name, section.partitions, index
     ),
-    labeler=lambda given: FolderLabeler(given.label_table()),
+    labeler=lambda section: FolderLabeler(section.label_table()),
     licenses=_licenses,
     listing_tables=("labels",),
     name_tables=("labels",),
