@@ -64,7 +64,7 @@ class Pool:
         self._patience = _LOOK_SECONDS
         self._replaced: set[str] = set()
         self._owed: int | None = None
-        self._memory = slurm.most_memory(
+        self._memory = slurm.max_memory(
             [settings.slurm.memory, *(array.memory for array in Jobs.read(run).workers)]
         )
         self._young = self._done = 0
@@ -98,7 +98,7 @@ class Pool:
         self._replaced.update(job.name for job in ended)
         lost = [job for job in ended if self._is_lost(job)]
         more = [self._more(arrays[job.id].memory) if job.lacked_memory else None for job in lost]
-        self._memory = slurm.most_memory([self._memory, *more])
+        self._memory = slurm.max_memory([self._memory, *more])
         hopeless = [job for job, memory in zip(lost, more, strict=True) if memory is None]
         if self._only_die(status, hopeless) and not live:
             folder = self._run.logs / "slurm"
@@ -134,7 +134,7 @@ class Pool:
         return job.is_lost or drained
 
     def _more(self, memory: str | None) -> str | None:
-        return slurm.more_memory(memory, self._settings.slurm.most_memory)
+        return slurm.double_memory(memory, self._settings.slurm.most_memory)
 
     def _only_die(self, status: RunStatus, lost: list[slurm.Job]) -> bool:
         """Tell whether elements only die, so that others like them would, too: as many as two times the array."""
