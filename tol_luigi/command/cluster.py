@@ -52,7 +52,7 @@ def submit(given: argparse.Namespace) -> int:
 
 def retry(given: argparse.Namespace) -> int:
     """Have failed tasks tried again: by luigid, or where it has gone, by submitting what is left to do."""
-    from tol_luigi.cluster.client import AwayError, Scheduler
+    from tol_luigi.cluster.client import Scheduler, UnreachableError
     from tol_luigi.cluster.run import Run
 
     del given
@@ -61,7 +61,7 @@ def retry(given: argparse.Namespace) -> int:
     try:
         labels = {task.task_id: task.label for task in scheduler.status().failures}
         again = scheduler.retry_failed()
-    except AwayError as error:
+    except UnreachableError as error:
         if not run.jobs.exists():
             remedy = "Run the build again, with all its tries: a new run begins where this one has ended"
             raise ClusterError(error.where, error.what, remedy) from error
@@ -77,14 +77,14 @@ def retry(given: argparse.Namespace) -> int:
 
 def stop(given: argparse.Namespace) -> int:
     """Stop the run: luigid sends everybody home; where it has gone, what Slurm still has of the run is cancelled."""
-    from tol_luigi.cluster.client import AwayError, Scheduler
+    from tol_luigi.cluster.client import Scheduler, UnreachableError
     from tol_luigi.cluster.run import Run
 
     del given
     run = Run.of(settings().layout)
     try:
         Scheduler(run).stop()
-    except AwayError as error:
+    except UnreachableError as error:
         lines = [f"{error.where}: {error.what}", *_cancelled(run, waiting_only=False)]
         return _say(lines if len(lines) > 1 else [*lines, "There is nothing to stop"])
     return _say(
