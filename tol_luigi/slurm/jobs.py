@@ -101,7 +101,7 @@ def submit(
     """Submit a script; return the job id.
 
     A controller whose answer times out may still have accepted the job. So each job gets a comment, and is
-    searched for by it before it is submitted again.
+    looked up by it before it is submitted again.
 
     Raises:
         RefusedError: There are too many jobs or elements.
