@@ -44,7 +44,7 @@ def test_the_demonstration_is_foretold_before_it_is_drawn(tol: Tol, seen: Seen, 
     done = tol("plan", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(done.stdout)["DrawDemonstration"] == ["1", "0", "1"]
-    assert "its pictures are drawn" in done.stdout
+    assert "its images are generated" in done.stdout
     assert seen(tmp_path) == before
 
 
@@ -102,7 +102,7 @@ def test_where_sources_are_to_be_fetched_it_tells_of_that_first(
     before = sorted(tmp_path.rglob("*"))
     told = tol("plan", "--config", settings, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("To be fetched first, by DownloadSources:\n")
+    assert told.stdout.startswith("To download first, with DownloadSources:\n")
     lines = {line.split()[0]: line.split()[1:3] for line in told.stdout.splitlines()[3:]}
     assert lines["eol"] == ["3", "0"]
     assert sorted(tmp_path.rglob("*")) == before
