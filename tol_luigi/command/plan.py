@@ -16,8 +16,8 @@ from tol_luigi.command.survey import stocks
 from tol_luigi.core.errors import DiskError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
-from tol_luigi.downloads.forecast import forecast_text as downloads_text
-from tol_luigi.downloads.forecast import require_space
+from tol_luigi.downloads.estimate import estimate_text as downloads_text
+from tol_luigi.downloads.estimate import require_space
 from tol_luigi.report.forecast import (
     Forecast,
     Left,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from tol_luigi.downloads.forecast import Row
+    from tol_luigi.downloads.estimate import FileEstimate
     from tol_luigi.report.forecast import Stock
     from tol_luigi.tasks.settings import Settings
 
@@ -65,7 +65,7 @@ def plan(given: argparse.Namespace) -> int:
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
-def _fetching(rows: list[Row], *, as_json: bool) -> int:
+def _fetching(rows: list[FileEstimate], *, as_json: bool) -> int:
     """Tell what ``DownloadSources`` would fetch: the build can be planned when that is there."""
     if as_json:
         told = [{**vars(row), "path": str(row.path)} for row in rows]
