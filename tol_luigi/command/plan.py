@@ -18,16 +18,16 @@ from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
 from tol_luigi.downloads.estimate import estimate_text as downloads_text
 from tol_luigi.downloads.estimate import require_space
-from tol_luigi.report.forecast import (
-    Forecast,
-    Left,
-    Making,
-    Room,
+from tol_luigi.report.estimate import (
+    BuildEstimate,
+    DiskSpace,
+    OutputSettings,
+    RemainingWork,
     StagePlan,
-    cost,
-    forecast_figures,
-    forecast_text,
-    whole,
+    estimate_cost,
+    estimate_figures,
+    estimate_text,
+    full_estimate,
 )
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.settings import settings
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.downloads.estimate import FileEstimate
-    from tol_luigi.report.forecast import Stock
+    from tol_luigi.report.estimate import SourceStats
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["plan", "quota_left"]
@@ -59,9 +59,9 @@ def plan(given: argparse.Namespace) -> int:
         return _fetching(rows, as_json=given.json)
     forecast = _forecast(settings(), given.seconds)
     if given.json:
-        sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(estimate_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(forecast_text(forecast))
+        sys.stdout.write(estimate_text(forecast))
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
@@ -80,11 +80,11 @@ def _fetching(rows: list[FileEstimate], *, as_json: bool) -> int:
     return ExitCode.COMPLETE
 
 
-def _forecast(given: Settings, seconds: float) -> Forecast:
+def _forecast(given: Settings, seconds: float) -> BuildEstimate:
     graph, held = stages(), stocks(given, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
     names = outlook(given, seconds, is_checked="CheckMatches" not in to_do)
-    making = Making(
+    making = OutputSettings(
         width=given.images.width,
         height=given.images.height,
         quality=given.images.jpeg_quality,
@@ -94,11 +94,11 @@ def _forecast(given: Settings, seconds: float) -> Forecast:
         train_small_percent=given.dataset.train_small_percent,
         max_memory_mib=given.images.max_memory_mib,
     )
-    return Forecast(
+    return BuildEstimate(
         dataset=str(given.directory),
         stages=[StagePlan(stage.name, stage.count, len(stage.complete)) for stage in graph],
         stocks=held,
-        cost=cost(held, making, _left(given, held, making), to_do),
+        cost=estimate_cost(held, making, _left(given, held, making), to_do),
         room=_room(given.directory),
         notes=[*names.warnings, *_notes(given)],
         matches=names.lines,
@@ -113,26 +113,26 @@ def _notes(given: Settings) -> list[str]:
     return notes
 
 
-def _left(given: Settings, held: list[Stock], making: Making) -> dict[str, Left]:
+def _left(given: Settings, held: list[SourceStats], making: OutputSettings) -> dict[str, RemainingWork]:
     """Tell what is still to be written of each source: all that has no receipt."""
     layout = given.layout
     if not layout.plan.exists():
-        return {stock.name: whole(stock, making) for stock in held}
+        return {stock.name: full_estimate(stock, making) for stock in held}
     pictures, copies, shares = Counter[str](), Counter[str](), Counter[str]()
     for share in read_json(layout.plan):
         source, split = share["source"], share["split"]
         if not layout.receipt(split, source, share["partition"]).exists():
             (copies if split == "train_small" else pictures)[source] += share["samples"]
             shares[source] += 1
-    return {name: Left(pictures[name], copies[name], shares[name]) for name in given.used}
+    return {name: RemainingWork(pictures[name], copies[name], shares[name]) for name in given.used}
 
 
-def _room(directory: Path) -> Room:
+def _room(directory: Path) -> DiskSpace:
     """Ask the disk that a dataset is to lie on, whether or not its folder is there."""
     there = next(folder for folder in (directory, *directory.parents) if folder.exists())
     disk = os.statvfs(there)
     left = _quota(there)
-    return Room(
+    return DiskSpace(
         place=str(there),
         bytes=disk.f_bavail * disk.f_frsize,
         files=disk.f_favail if disk.f_files else None,

@@ -13,10 +13,10 @@ from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
 from tol_luigi.core.plan import Share as Planned
 from tol_luigi.report.status import (
-    Share,
+    Progress,
+    RunningTask,
     StageStatus,
     Status,
-    Work,
     by_cause,
     status_figures,
     status_line,
@@ -123,10 +123,12 @@ def _stage(stage: Stage, asked: RunStatus | None) -> StageStatus:
     return StageStatus(stage.name, stage.count, len(stage.complete), counts.get("RUNNING", 0), failed)
 
 
-def _running(asked: RunStatus | None) -> list[Work]:
+def _running(asked: RunStatus | None) -> list[RunningTask]:
     now = time.time()
     return [
-        Work(task.label, task.node, now - task.since, task.percentage, task.message, str(task.log or ""))
+        RunningTask(
+            task.label, task.node, now - task.since, task.percentage, task.message, str(task.log or "")
+        )
         for task in (asked.running if asked else ())
     ]
 
@@ -179,10 +181,10 @@ class _Written:
             if path.exists():
                 self.receipts[about] = path.stat().st_mtime, read_json(path)
 
-    def images(self, asked: RunStatus | None) -> Share:
+    def images(self, asked: RunStatus | None) -> Progress:
         """Count the pictures of train and val that have been looked at, in tasks under way as well."""
         if not self.plan:
-            return Share()
+            return Progress()
         planned = {(share.split, share.source, share.partition): share.samples for share in self._pictures()}
         done = float(sum(count for about, count in planned.items() if about in self.receipts))
         for task in asked.running if asked else ():
@@ -190,15 +192,15 @@ class _Written:
                 key = (task.parameters["split"], task.parameters["source"], task.parameters["partition"])
                 if key in planned and key not in self.receipts:
                     done += planned[key] * (task.percentage or 0) / 100
-        return Share(int(done), sum(planned.values()))
+        return Progress(int(done), sum(planned.values()))
 
-    def bytes(self) -> Share:
+    def bytes(self) -> Progress:
         """Add up the shards, and guess how much all of them will be."""
         written = [receipt for _, receipt in self.receipts.values()]
         done = sum(shard["size"] for receipt in written for shard in receipt["shards"])
         planned = sum(receipt["planned"] for receipt in written)
         every = sum(share.samples for share in self.plan)
-        return Share(done, done * every // planned if planned else None)
+        return Progress(done, done * every // planned if planned else None)
 
     def rate(self) -> tuple[float | None, str]:
         """Give the images a second by the times of the receipts, None where none is recent."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import SourceError
-from tol_luigi.report.forecast import Stock
+from tol_luigi.report.estimate import SourceStats
 from tol_luigi.sources import SOURCES, archives
 from tol_luigi.sources.judging import IMAGE_ENDINGS
 
@@ -40,7 +40,7 @@ class _Look(NamedTuple):
     is_counted: bool
 
 
-def stocks(given: Settings, seconds: float) -> list[Stock]:
+def stocks(given: Settings, seconds: float) -> list[SourceStats]:
     """Tell what each source holds.
 
     Args:
@@ -51,7 +51,7 @@ def stocks(given: Settings, seconds: float) -> list[Stock]:
     return [_stock(given, name, seconds / len(given.used)) for name in given.used]
 
 
-def _stock(given: Settings, name: str, seconds: float) -> Stock:
+def _stock(given: Settings, name: str, seconds: float) -> SourceStats:
     place = given.sources[name].reader.images
     look = _listed(given, name)
     if look is None and given.is_demonstration and not place.exists():
@@ -59,7 +59,7 @@ def _stock(given: Settings, name: str, seconds: float) -> Stock:
     is_archive = place.exists() and bool(_packed(place) or archives.kind(place) != "folder")
     if look is None:
         look = _guessed(place, time.monotonic() + seconds)
-    return Stock(
+    return SourceStats(
         name=name,
         place=str(place),
         images=round(look.images),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.naming import trace
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.explain import Explainer
-from tol_luigi.report.life import life_figures, life_text, unknown_text
+from tol_luigi.report.image_trace import image_trace_figures, image_trace_text, unknown_text
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.settings import settings
 
@@ -32,10 +32,13 @@ def why(given: argparse.Namespace) -> int:
     explainer = Explainer(used.layout, build_inputs(used), traced if given.names else None)
     lives = explainer.explain(given.image)
     if given.json:
-        told = {"images": [life_figures(life) for life in lives], "looked_through": explainer.looked_through}
+        told = {
+            "images": [image_trace_figures(life) for life in lives],
+            "looked_through": explainer.looked_through,
+        }
         sys.stdout.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     elif lives:
-        sys.stdout.write("\n".join(map(life_text, lives)))
+        sys.stdout.write("\n".join(map(image_trace_text, lives)))
     else:
         sys.stdout.write(unknown_text(given.image, explainer.looked_through))
     return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE

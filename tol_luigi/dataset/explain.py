@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
-from tol_luigi.report.life import Life
+from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, ranks_by_label, rows_of
 from tol_luigi.store.mapping import marker
@@ -82,14 +82,14 @@ class Explainer:
     trace: Callable[[str, Key, str], Iterator[str]] | None = None
     looked_through: list[str] = field(default_factory=list)
 
-    def explain(self, text: str) -> list[Life]:
+    def explain(self, text: str) -> list[ImageTrace]:
         """Return what became of every image that a text means: an id, the name of a file, or a natural key."""
         name = text.rpartition("/")[2].removesuffix(".jpg")
         image = name.lower() if is_image_id(name) else ""
         lives = list(self._mapped(text, image))
         return lives or list(self._left_out(text, image))
 
-    def _mapped(self, text: str, image: str) -> Iterator[Life]:
+    def _mapped(self, text: str, image: str) -> Iterator[ImageTrace]:
         """Look through the mapping."""
         mapping = self.layout.mapping
         if not marker(mapping, "mapping"):
@@ -104,7 +104,7 @@ class Explainer:
             for id_, one in zip(ids, found, strict=True):
                 yield self._life(source, id_, one)
 
-    def _left_out(self, text: str, image: str) -> Iterator[Life]:
+    def _left_out(self, text: str, image: str) -> Iterator[ImageTrace]:
         """Look through what never got into the mapping."""
         ledger = self.layout.mapping_ledger
         if not ledger.exists():
@@ -112,15 +112,15 @@ class Explainer:
         self.looked_through.append(str(ledger))
         for row in left_out(ledger, image or text) or left_out(ledger, text):
             known = {key: row[key] for key in ("id", "source", "state", "reason", "partition")}
-            yield Life(**known, place=self.inputs.place(row["source"], "images"), member=row["name"])
+            yield ImageTrace(**known, place=self.inputs.place(row["source"], "images"), member=row["name"])
 
-    def _life(self, source: SourcePlugin[Any], image: str, here: Placed) -> Life:
+    def _life(self, source: SourcePlugin[Any], image: str, here: Placed) -> ImageTrace:
         listed = self._listed(here)
         known = self._named(source, here, image)
         ends = self._ends(here, image)
         state, reason, exclusion = self._state(here, image, ends)
         last = ends[0] if ends else {}
-        return Life(
+        return ImageTrace(
             id=image,
             source=source.name,
             state=state,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tol_luigi.dataset.catalog import Where
     from tol_luigi.dataset.licenses import ImageLicense
     from tol_luigi.dataset.pipeline import ShardPipeline
-    from tol_luigi.report.life import Life
+    from tol_luigi.report.image_trace import ImageTrace
 
 __all__ = ["Dataset"]
 
@@ -259,7 +259,7 @@ class Dataset:
             raise DatasetError(self.path, f"split {split} has no samples", "Choose another split")
         return shard_pipeline(samples, shuffle=shuffle, decode=decode, handler=handler)
 
-    def explain(self, image: str) -> list[Life]:
+    def explain(self, image: str) -> list[ImageTrace]:
         """Return what became of an image, and how: the answer of ``tol why``. Print it to read it.
 
         Args:
@@ -283,7 +283,7 @@ class Dataset:
             raise UnknownImageError(f"{self.path}: {image}", what, remedy)
         return lives
 
-    def _explained(self, image: str) -> list[Life]:
+    def _explained(self, image: str) -> list[ImageTrace]:
         inputs = BuildInputs(self.settings["sources"], self.settings["dataset.seed"], self._places())
         with reading(self.path):
             return Explainer(self._layout, inputs).explain(image)

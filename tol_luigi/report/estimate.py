@@ -1,4 +1,4 @@
-"""What a build will cost, reckoned from what its sources hold and from recorded rates."""
+"""Estimate the cost of a build from the contents of its sources and from measured rates."""
 
 from __future__ import annotations
 
@@ -12,81 +12,81 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "BuildEstimate",
     "Cost",
-    "Forecast",
-    "Left",
-    "Making",
-    "Room",
+    "DiskSpace",
+    "OutputSettings",
+    "RemainingWork",
+    "SourceStats",
     "StagePlan",
-    "Stock",
-    "cost",
-    "forecast_figures",
-    "forecast_text",
-    "whole",
+    "estimate_cost",
+    "estimate_figures",
+    "estimate_text",
+    "full_estimate",
 ]
 
-# Of one core of an AMD EPYC virtual machine; docs/commands.md says how each was measured.
+# Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
 
 _MS_AN_IMAGE, _MS_A_MEGAPIXEL = 1.3, 8.3
-"""Milliseconds to read, decode, resize, encode, pack and check a picture, and for each million pixels of it."""
+"""Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
 
 _SCALED = 3.3
-"""How many times as fast ``resize = scaled`` is on a large picture."""
+"""The speedup of ``resize = scaled`` on large images."""
 
 _LARGE = 0.54
-"""Megapixels from which on that is so: 538 pixels each way at 224 x 224, with some margin for other shapes."""
+"""The minimum megapixels for that speedup: 538 x 538 pixels at 224 x 224, with a margin for other shapes."""
 
 _COPIED_MS = 0.4
-"""Milliseconds to copy a sample into train_small, and to check it."""
+"""Milliseconds to copy a sample into train_small and to check it."""
 
 _SCANNED_BYTES = 450e6
-"""Bytes of an archive listed in a second."""
+"""Bytes of an archive scanned per second."""
 
 _LISTED_MS = 0.03
-"""Milliseconds to list a file of a folder on a local disk; on a network file system it is a matter of that."""
+"""Milliseconds to list a file in a folder on a local disk. Network file systems differ."""
 
 _TABLES_MS = 0.25
-"""Milliseconds an image takes in the stages that go through all of them: mapping, splits, names, catalogs."""
+"""Milliseconds per image in the stages that process all images: mapping, splits, names, catalogs."""
 
 _JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
-"""The mean length of a picture of 224 x 224 at some qualities, in bytes."""
+"""The mean size in bytes of a JPEG of 224 x 224 pixels, as (quality, bytes)."""
 
 _PIXELS = 224 * 224
 
 _MEMBERS_BYTES = 11_264
-"""What a sample has in a shard besides its picture: eleven headers and ten texts, padded."""
+"""The bytes of a sample in a shard without its image: eleven headers and ten texts, padded."""
 
 _TABLE_BYTES = 1_300
-"""What an image has in listing, mapping, names, catalogs and ledgers, in bytes."""
+"""The bytes of an image in listing, mapping, names, catalogs and ledgers."""
 
 _RECORDS = 3
-"""Files about a (split, source, partition) besides its shards: receipt, ledger, verdict."""
+"""The files of a (split, source, partition) other than its shards: receipt, ledger, verdict."""
 
 _SPLITS = 3
 _LISTING_FILES = 2
-"""Files about a listing besides it: its receipt, and what the source looked like. There is one a partition, or fewer."""
+"""The files of a listing: its receipt and the state of the source. A partition has at most one listing."""
 
 _OTHER_FILES = 50
-"""Mapping, names, plan, catalogs, reports, manifest, listings, and the receipts of the stages that make them."""
+"""Mapping, names, plan, catalogs, reports, manifest, listings, and the receipts of their stages."""
 
 _WORKER_BYTES = 200_000_000
-"""The memory of a worker with a catalog of ten million rows, but for the picture that is open."""
+"""The memory of a worker with a catalog of ten million rows, without the open image."""
 
 
 @dataclass(frozen=True)
-class Stock:
-    """What a source holds.
+class SourceStats:
+    """The size of a source.
 
     Attributes:
-        name: The source.
-        place: Where it lies.
-        images: How many images.
-        bytes: How much is read of it, as it lies there.
-        is_archive: Whether it lies in archives.
-        is_counted: Whether images were counted, and not guessed.
-        partitions: How many partitions it is cut into.
-        megapixels: Of a picture on average; None where no finished partition tells.
-        bytes_per_pixel: The size of its files, where the number of pixels is not known.
+        name: The name of the source.
+        place: Its path.
+        images: The number of images.
+        bytes: The bytes to read, as stored.
+        is_archive: Whether it consists of archives.
+        is_counted: Whether the images were counted, not estimated.
+        partitions: The number of partitions.
+        megapixels: The mean megapixels of an image, or None if no partition is finished.
+        bytes_per_pixel: The mean file size per pixel, used if the number of pixels is unknown.
     """
 
     name: str
@@ -101,25 +101,25 @@ class Stock:
 
     @property
     def mean_megapixels(self) -> float:
-        """How large a picture is, by its bytes where nothing better is known."""
+        """The mean megapixels of an image, estimated from the file sizes if unknown."""
         if self.megapixels is not None:
             return self.megapixels
         return self.bytes / max(1, self.images) / self.bytes_per_pixel / 1e6
 
 
 @dataclass(frozen=True)
-class Making:
-    """The settings that determine cost.
+class OutputSettings:
+    """The settings that determine the cost.
 
     Attributes:
-        width: Of a sample's picture, in pixels.
-        height: The same.
-        quality: Of its JPEG, on Pillow's scale.
+        width: The width of the images in samples, in pixels.
+        height: Their height, in pixels.
+        quality: The JPEG quality, on Pillow's scale.
         resize: ``exact`` or ``scaled``.
-        max_samples: The most samples in a shard.
-        val_percent: How much is held out.
-        train_small_percent: How much of train the small set repeats.
-        max_memory_mib: The most memory that a picture may take to open, in MiB.
+        max_samples: The maximum number of samples per shard.
+        val_percent: The percentage of images in val.
+        train_small_percent: The percentage of train that train_small repeats.
+        max_memory_mib: The maximum memory to open an image, in MiB.
     """
 
     width: int
@@ -133,23 +133,23 @@ class Making:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What is still to be written.
+class RemainingWork:
+    """The samples that are still to be written.
 
     Attributes:
-        pictures: Samples of train and val, for which a picture is opened.
-        copies: Samples of train_small.
-        shares: How many (split, source, partition) they are in.
+        images: The number of samples of train and val, for each of which an image is opened.
+        repeats: The number of samples of train_small.
+        work_units: The number of (split, source, partition) that contain them.
     """
 
-    pictures: int
-    copies: int
-    shares: int
+    images: int
+    repeats: int
+    work_units: int
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """How many tasks of one kind there are, and how many of them are complete."""
+    """The number of tasks of a stage, and the number of complete tasks."""
 
     name: str
     tasks: int
@@ -157,15 +157,15 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
-class Room:
-    """What a disk has room for.
+class DiskSpace:
+    """The free space of a disk.
 
     Attributes:
-        place: A folder on it.
-        bytes: How many bytes are free to the user.
-        files: How many more files it takes; None where it tells no bound.
-        quota_bytes: How many bytes the user's quota leaves; None without one.
-        quota_files: The same for files.
+        place: A folder on the disk.
+        bytes: The bytes available to the user.
+        files: The number of free inodes, or None if the file system reports no limit.
+        quota_bytes: The bytes left of the user's quota, or None if there is no quota.
+        quota_files: The files left of the user's quota, or None if there is no quota.
     """
 
     place: str
@@ -177,16 +177,16 @@ class Room:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is still to be spent, all of it estimated.
+    """The estimated remaining cost.
 
     Attributes:
-        samples: Samples to write, those of train_small among them.
-        shard_bytes: Of these shards.
-        table_bytes: Of mapping, names, catalogs and records.
-        files: How many files that makes.
-        core_seconds: Processor time by stage.
-        worker_bytes: Memory of a worker.
-        largest_picture_bytes: What the largest picture that the settings allow takes on top of that.
+        samples: The number of samples to write, including train_small.
+        shard_bytes: The bytes of the shards to write.
+        table_bytes: The bytes of mapping, names, catalogs and records to write.
+        files: The number of files to write.
+        core_seconds: The processor time by stage.
+        worker_bytes: The memory of a worker.
+        largest_picture_bytes: The additional memory for the largest image that the settings allow.
     """
 
     samples: int
@@ -199,183 +199,188 @@ class Cost:
 
     @property
     def bytes(self) -> int:
-        """All that is written."""
+        """All bytes to write."""
         return self.shard_bytes + self.table_bytes
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """A build before it runs.
+class BuildEstimate:
+    """The estimate of a build.
 
     Attributes:
-        dataset: Its folder.
+        dataset: The folder of the dataset.
         stages: The stages, in their order.
         stocks: The sources.
-        cost: What is still to be spent.
-        room: Where it is to go.
-        notes: What else to say, a line each.
-        matches: How many images of the sources have a name, a sentence each.
-        troubles: What else would stop the build, one line each.
+        cost: The remaining cost.
+        room: The free space of the disk for the dataset.
+        notes: Further notes, one per line.
+        matches: How many images of each source have a name, one sentence per source.
+        troubles: Other errors that would stop the build, one per line.
     """
 
     dataset: str
     stages: Sequence[StagePlan]
-    stocks: Sequence[Stock]
+    stocks: Sequence[SourceStats]
     cost: Cost
-    room: Room
+    room: DiskSpace
     notes: Sequence[str] = ()
     matches: Sequence[str] = ()
     troubles: Sequence[str] = ()
 
     @property
     def lacks(self) -> list[str]:
-        """What there is too little room for, a line each."""
-        need, room = self.cost, self.room
+        """The shortages of disk space, one per line."""
+        cost, room = self.cost, self.room
         bounds = [
-            ("free", human_bytes(need.bytes), need.bytes, room.bytes, human_bytes),
-            ("files free", f"{need.files:,}", need.files, room.files, "{:,}".format),
+            ("", human_bytes(cost.bytes), cost.bytes, room.bytes, human_bytes),
+            ("files", f"{cost.files:,}", cost.files, room.files, "{:,}".format),
             (
-                "left of the quota",
-                human_bytes(need.bytes),
-                need.bytes,
+                "of the quota",
+                human_bytes(cost.bytes),
+                cost.bytes,
                 room.quota_bytes,
                 human_bytes,
             ),
-            ("files left of the quota", f"{need.files:,}", need.files, room.quota_files, "{:,}".format),
+            ("files of the quota", f"{cost.files:,}", cost.files, room.quota_files, "{:,}".format),
         ]
         return [
-            f"too little room: {wanted} to be written, {shown(free)} {what}"
+            f"not enough disk space (needed: {' '.join(filter(None, [wanted, what]))}, free: {shown(free)})"
             for what, wanted, count, free, shown in bounds
             if free is not None and count > free
         ]
 
 
-def whole(stock: Stock, making: Making) -> Left:
-    """Give all that a source makes, where no plan tells it."""
-    small = (1 - making.val_percent / 100) * making.train_small_percent / 100
-    return Left(stock.images, round(stock.images * small), 3 * stock.partitions)
+def full_estimate(stock: SourceStats, output: OutputSettings) -> RemainingWork:
+    """Estimate all samples of a source from the settings, before a plan exists."""
+    small = (1 - output.val_percent / 100) * output.train_small_percent / 100
+    return RemainingWork(stock.images, round(stock.images * small), 3 * stock.partitions)
 
 
-def cost(stocks: Sequence[Stock], making: Making, left: Mapping[str, Left], to_do: Sequence[str]) -> Cost:
-    """Reckon what is still to be spent.
+def estimate_cost(
+    stocks: Sequence[SourceStats],
+    output: OutputSettings,
+    remaining: Mapping[str, RemainingWork],
+    to_do: Sequence[str],
+) -> Cost:
+    """Estimate the remaining cost.
 
     Args:
         stocks: The sources.
-        making: The settings.
-        left: What is still to be written of each source.
+        output: The settings.
+        remaining: The samples still to be written, by source.
         to_do: The stages that are not complete.
     """
-    pictures = sum(part.pictures for part in left.values())
-    copies = sum(part.copies for part in left.values())
-    shares = sum(part.shares for part in left.values())
+    images = sum(fraction.images for fraction in remaining.values())
+    repeats = sum(fraction.repeats for fraction in remaining.values())
+    work_units = sum(fraction.work_units for fraction in remaining.values())
     every = sum(stock.images for stock in stocks)
     seconds = {
-        "ScanPartition": sum(map(_scanning, stocks)),
+        "ScanPartition": sum(map(_scanning_seconds, stocks)),
         "WriteShards and CheckShards": sum(
-            left[stock.name].pictures * _packing(stock, making) for stock in stocks
+            remaining[stock.name].images * _packing_seconds(stock, output) for stock in stocks
         )
-        + copies * _COPIED_MS / 1000,
+        + repeats * _COPIED_MS / 1000,
         "all other stages": every * _TABLES_MS / 1000,
     }
     if "ScanPartition" not in to_do:
         del seconds["ScanPartition"]
     if not to_do:
         seconds.clear()
-    is_begun = "PredictCatalog" not in to_do
-    samples = pictures + copies
-    shards = max(shares, math.ceil(samples / making.max_samples))
+    is_predicted = "PredictCatalog" not in to_do
+    samples = images + repeats
+    shards = max(work_units, math.ceil(samples / output.max_samples))
     return Cost(
         samples=samples,
-        shard_bytes=round(samples * _sample_bytes(making)),
-        table_bytes=round((pictures / 2 if is_begun else every) * _TABLE_BYTES) if to_do else 0,
+        shard_bytes=round(samples * _sample_bytes(output)),
+        table_bytes=round((images / 2 if is_predicted else every) * _TABLE_BYTES) if to_do else 0,
         files=shards
-        + shares * _RECORDS
-        + shares // _SPLITS * _LISTING_FILES
+        + work_units * _RECORDS
+        + work_units // _SPLITS * _LISTING_FILES
         + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
-        largest_picture_bytes=making.max_memory_mib * 2**20,
+        largest_picture_bytes=output.max_memory_mib * 2**20,
     )
 
 
-def _scanning(stock: Stock) -> float:
+def _scanning_seconds(stock: SourceStats) -> float:
     return stock.bytes / _SCANNED_BYTES if stock.is_archive else stock.images * _LISTED_MS / 1000
 
 
-def _packing(stock: Stock, making: Making) -> float:
-    """Give the seconds that a picture of a source takes."""
+def _packing_seconds(stock: SourceStats, output: OutputSettings) -> float:
+    """Return the seconds per image of a source."""
     megapixels = stock.mean_megapixels
-    faster = _SCALED if making.resize == "scaled" and megapixels > _LARGE else 1.0
-    return (_MS_AN_IMAGE + _MS_A_MEGAPIXEL * megapixels / faster) / 1000
+    speedup = _SCALED if output.resize == "scaled" and megapixels > _LARGE else 1.0
+    return (_MS_AN_IMAGE + _MS_A_MEGAPIXEL * megapixels / speedup) / 1000
 
 
-def _sample_bytes(making: Making) -> float:
-    lower = max((point for point in _JPEG_BYTES if point[0] <= making.quality), default=_JPEG_BYTES[0])
-    upper = min((point for point in _JPEG_BYTES if point[0] >= making.quality), default=lower)
-    part = (making.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
-    jpeg = lower[1] + part * (upper[1] - lower[1])
-    return _MEMBERS_BYTES + jpeg * making.width * making.height / _PIXELS
+def _sample_bytes(output: OutputSettings) -> float:
+    lower = max((point for point in _JPEG_BYTES if point[0] <= output.quality), default=_JPEG_BYTES[0])
+    upper = min((point for point in _JPEG_BYTES if point[0] >= output.quality), default=lower)
+    fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
+    jpeg = lower[1] + fraction * (upper[1] - lower[1])
+    return _MEMBERS_BYTES + jpeg * output.width * output.height / _PIXELS
 
 
-def forecast_figures(forecast: Forecast) -> dict[str, Any]:
-    """Give everything, for programs."""
-    return {**asdict(forecast), "lacks": forecast.lacks}
+def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:
+    """Return the estimate as JSON."""
+    return {**asdict(estimate), "lacks": estimate.lacks}
 
 
-def forecast_text(forecast: Forecast) -> str:
-    """Write it for people, 80 columns wide but for paths that are longer."""
-    cost_, room = forecast.cost, forecast.room
-    total = sum(cost_.core_seconds.values())
+def estimate_text(estimate: BuildEstimate) -> str:
+    """Return the estimate as text, 80 columns wide except for longer paths."""
+    cost, room = estimate.cost, estimate.room
+    total = sum(cost.core_seconds.values())
     lines = [
-        f"Dataset {forecast.dataset}",
+        f"Dataset {estimate.dataset}",
         "",
-        *_sources(forecast),
-        *_named(forecast),
+        *_sources(estimate),
+        *_names(estimate),
         "",
-        *_stages(forecast),
+        *_stages(estimate),
         "",
     ]
-    if not any(stage.tasks > stage.complete for stage in forecast.stages):
-        return "\n".join([*lines, "It is complete: there is nothing to do."]) + "\n"
-    about = [
-        ("to write", f"{cost_.samples:,} samples, {human_bytes(cost_.shard_bytes)}"),
-        ("", f"{human_bytes(cost_.table_bytes)} of tables; about {cost_.files:,} files in all"),
+    if not any(stage.tasks > stage.complete for stage in estimate.stages):
+        return "\n".join([*lines, "The dataset is complete. There is nothing to do."]) + "\n"
+    rows = [
+        ("to write", f"{cost.samples:,} samples, {human_bytes(cost.shard_bytes)}"),
+        ("", f"{human_bytes(cost.table_bytes)} of tables; about {cost.files:,} files in total"),
         ("core time", f"{human_seconds(total)} of one core ({total / 3600:,.1f} core-hours)"),
-        *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost_.core_seconds.items()),
+        *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost.core_seconds.items()),
         (
             "memory",
-            f"{human_bytes(cost_.worker_bytes)} a worker, and what the picture takes that is open:",
+            f"{human_bytes(cost.worker_bytes)} per worker, plus the memory of the open image:",
         ),
-        ("", f"at most {human_bytes(cost_.largest_picture_bytes)} ([images] max_memory_mib)"),
+        ("", f"at most {human_bytes(cost.largest_picture_bytes)} ([images] max_memory_mib)"),
         ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
         *([("quota", _quota(room))] if _quota(room) else []),
     ]
-    lines += [f"{label:<11}{text}" for label, text in about]
-    lines += ["", *(forecast.lacks or ["There is room."])]
-    for note in (*(f"The build would stop: {trouble}" for trouble in forecast.troubles), *forecast.notes):
+    lines += [f"{label:<11}{text}" for label, text in rows]
+    lines += ["", *(estimate.lacks or ["There is enough disk space."])]
+    for note in (*(f"The build would stop: {trouble}" for trouble in estimate.troubles), *estimate.notes):
         lines += wrapped(note)
     return "\n".join(lines) + "\n"
 
 
-def _sources(forecast: Forecast) -> list[str]:
+def _sources(estimate: BuildEstimate) -> list[str]:
     rows = [["source", "images", "to read", "partitions", "counted"]]
-    for stock in forecast.stocks:
+    for stock in estimate.stocks:
         images = f"{stock.images:,}" if stock.is_counted else f"~{stock.images:,}"
-        counted = "yes" if stock.is_counted else "guessed"
+        counted = "yes" if stock.is_counted else "estimated"
         rows.append([stock.name, images, human_bytes(stock.bytes), f"{stock.partitions:,}", counted])
     return aligned(rows)
 
 
-def _named(forecast: Forecast) -> list[str]:
-    lines = [line for match in forecast.matches for line in wrapped(f"names: {match}")]
+def _names(estimate: BuildEstimate) -> list[str]:
+    lines = [line for match in estimate.matches for line in wrapped(f"names: {match}")]
     return ["", *lines] if lines else []
 
 
-def _stages(forecast: Forecast) -> list[str]:
-    counts = [(stage.tasks, stage.complete, stage.tasks - stage.complete) for stage in forecast.stages]
+def _stages(estimate: BuildEstimate) -> list[str]:
+    counts = [(stage.tasks, stage.complete, stage.tasks - stage.complete) for stage in estimate.stages]
     rows = [
         [stage.name, *(f"{count:,}" for count in three)]
-        for stage, three in zip(forecast.stages, counts, strict=True)
+        for stage, three in zip(estimate.stages, counts, strict=True)
     ]
     return aligned([["stage", "tasks", "complete", "to do"], *rows])
 
@@ -384,7 +389,7 @@ def _files(count: int | None) -> str:
     return "" if count is None else f", {count:,} files"
 
 
-def _quota(room: Room) -> str:
+def _quota(room: DiskSpace) -> str:
     parts = [
         *([human_bytes(room.quota_bytes)] if room.quota_bytes is not None else []),
         *([f"{room.quota_files:,} files"] if room.quota_files is not None else []),

@@ -1,4 +1,4 @@
-"""The life of one image, for people and for programs."""
+"""Format the trace of one image through a build, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Life", "life_figures", "life_text", "unknown_text"]
+__all__ = ["ImageTrace", "image_trace_figures", "image_trace_text", "unknown_text"]
 
 _WIDTH = 80
 _LABEL = 12
 
 
 @dataclass(frozen=True)
-class Life:
-    """All that is known of one image; what is not known, or not yet, is empty or None.
+class ImageTrace:
+    """All recorded facts about one image. Unknown values are empty or None.
 
     Attributes:
-        id: Its id, "" of a file that has got none.
+        id: The image id, or "" if the file has no id.
         source: The name of its source.
-        state: What became of it, as in the ledger; ``waiting`` while it is on its way.
-        reason: Why it is left out, or what it waits for.
-        place: The folder or archive that its source is read from.
-        partition: The partition that it belongs to.
-        member: The file, within the folder or archive.
-        bytes: Length of that file.
-        offset: Where it lies within an archive, in bytes.
+        state: Its state in the ledger, or ``waiting`` if it has not been processed yet.
+        reason: The reason of the state, or the stage that the image waits for.
+        place: The folder or archive of its source.
+        partition: Its partition.
+        member: The path of the file in the folder or archive.
+        bytes: The size of the file.
+        offset: The offset of the file in an archive, in bytes.
         key: Its natural key, by column.
-        id_from: How it has got its id.
+        id_from: The origin of its id.
         split: ``train`` or ``val``.
-        is_train_small: Whether the small training set repeats it.
-        split_from: How it has got into its split.
-        ranks: What it shows, by rank.
+        is_train_small: Whether train_small contains it as well.
+        split_from: The origin of its split.
+        ranks: Its taxon, by rank.
         common: Its common name.
-        name_key: What its name was looked up by.
-        names_from: Where the name comes from, a line each.
-        class_index: Of its lineage.
-        exclusion: The exclusion list that it is on, and why.
-        shards: Where it is: split, path of the shard, position, offset and length (bytes) there.
-        picture: Of the original: width and height (pixels), mode, format, SHA-256 and MD5.
-        flags: What was odd about the original.
+        name_key: The key with which its name was looked up.
+        names_from: The origins of its name, one per line.
+        class_index: The class index of its lineage.
+        exclusion: The exclusion list that contains it, and the reason.
+        shards: Its samples: split, path of the shard, and position, offset and length (bytes) in the shard.
+        picture: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
+        flags: Unusual properties of the original image.
     """
 
     id: str
@@ -70,50 +70,50 @@ class Life:
     flags: Sequence[str] = ()
 
     def __str__(self) -> str:
-        """Write it as ``tol why`` does."""
-        return life_text(self).rstrip("\n")
+        """Return the text that ``tol why`` writes."""
+        return image_trace_text(self).rstrip("\n")
 
 
-def life_figures(life: Life) -> dict[str, Any]:
-    """Give everything, for programs."""
-    return asdict(life)
+def image_trace_figures(trace: ImageTrace) -> dict[str, Any]:
+    """Return the trace as JSON."""
+    return asdict(trace)
 
 
-def life_text(life: Life) -> str:
-    """Write it for people, 80 columns wide but for paths that are longer."""
-    state = f"{life.state}: {life.reason}" if life.reason else life.state
-    lines = [life.id or life.member, *_row("state", state)]
-    for label, text in _rows(life):
+def image_trace_text(trace: ImageTrace) -> str:
+    """Return the trace as text, 80 columns wide except for longer paths."""
+    state = f"{trace.state}: {trace.reason}" if trace.reason else trace.state
+    lines = [trace.id or trace.member, *_row("state", state)]
+    for label, text in _entries(trace):
         if text:
             lines += _row(label, text)
     return "\n".join(lines) + "\n"
 
 
-def _rows(life: Life) -> Iterator[tuple[str, str]]:
-    partition = f"partition {life.partition}" if life.partition else ""
-    yield "source", ", ".join(filter(None, [life.source, life.place, partition]))
-    size = "" if life.bytes is None else f", {life.bytes:,} bytes"
-    yield "file", life.member + size + ("" if life.offset is None else f" at byte {life.offset:,}")
-    yield "key", ", ".join(f"{name} {part}" for name, part in life.key.items())
-    yield "id", life.id_from
-    small = ", repeated in train_small" if life.is_train_small else ""
-    yield "split", f"{life.split}{small}; {life.split_from}" if life.split else ""
-    yield "name", " ".join(life.ranks.values())
-    yield "common name", life.common
-    for text in life.names_from:
+def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
+    partition = f"partition {trace.partition}" if trace.partition else ""
+    yield "source", ", ".join(filter(None, [trace.source, trace.place, partition]))
+    size = "" if trace.bytes is None else f", {trace.bytes:,} bytes"
+    yield "file", trace.member + size + ("" if trace.offset is None else f" at byte {trace.offset:,}")
+    yield "key", ", ".join(f"{name} {part}" for name, part in trace.key.items())
+    yield "id", trace.id_from
+    small = ", repeated in train_small" if trace.is_train_small else ""
+    yield "split", f"{trace.split}{small}; {trace.split_from}" if trace.split else ""
+    yield "name", " ".join(trace.ranks.values())
+    yield "common name", trace.common
+    for text in trace.names_from:
         yield "name from", text
-    yield "exclusion", life.exclusion
-    for shard in life.shards:
-        there = "" if shard["is_there"] else " (the shard is not there)"
+    yield "exclusion", trace.exclusion
+    for shard in trace.shards:
+        missing = "" if shard["is_there"] else " (the shard is missing)"
         yield (
             "shard",
-            f"{shard['path']}{there}, sample {shard['position']:,} from 0, at byte {shard['offset']:,}",
+            f"{shard['path']}{missing}, sample {shard['position']:,} from 0, at byte {shard['offset']:,}",
         )
-    if life.picture.get("width"):
-        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**life.picture)
-    if life.picture.get("sha256"):
-        yield "sha256", life.picture["sha256"]
-    yield "flags", ", ".join(life.flags)
+    if trace.picture.get("width"):
+        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.picture)
+    if trace.picture.get("sha256"):
+        yield "sha256", trace.picture["sha256"]
+    yield "flags", ", ".join(trace.flags)
 
 
 def _row(label: str, text: str) -> list[str]:
@@ -128,6 +128,6 @@ def _row(label: str, text: str) -> list[str]:
 
 
 def unknown_text(text: str, looked_through: Sequence[str]) -> str:
-    """Say that nothing is known of an image, and what was looked through."""
-    places = [*looked_through, *(["nothing: the build has not come so far"] if not looked_through else [])]
-    return "\n".join([f"{text}: not known. Looked through:", *(f"  {place}" for place in places)]) + "\n"
+    """Return a message that an image is unknown, with the places that were searched."""
+    places = [*looked_through, *(["nothing: the build has not started"] if not looked_through else [])]
+    return "\n".join([f"{text}: not found. Searched:", *(f"  {place}" for place in places)]) + "\n"
