@@ -54,7 +54,7 @@ def assert_stopped(finished: Any, folder: Path, *texts: str) -> str:
 
 LIKELY = {
     "a folder in front": (["a.jpg"], ["photos/a.jpg"], "folders in front of names differ", "'photos/a.jpg'"),
-    "a table with a header only": (["a.jpg"], [], "as it has no rows", "'a.jpg'"),
+    "a table with a header only": (["a.jpg"], [], "because it has no rows", "'a.jpg'"),
     "a third that matches": (
         ["a.jpg", "b.jpg", "c.jpg"],
         ["a.jpg", "B.jpg", "C.jpg"],

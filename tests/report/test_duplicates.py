@@ -54,7 +54,7 @@ def test_of_many_groups_some_ids_are_told() -> None:
 def test_the_report_for_people() -> None:
     assert duplicates_text(figures(ROWS)).splitlines() == [
         "5 images are exact duplicates, in 2 groups.",
-        "Labels differ within 1 of these groups.",
+        "The labels differ in 1 of these groups.",
         "",
         "groups by source",
         "  eol and eol: 1",
@@ -62,7 +62,7 @@ def test_the_report_for_people() -> None:
         "  bioscan and folder: 1",
         "",
         "groups in both val and train: 1",
-        "  1 images of val, 2 of train; labels differ within 1 groups",
+        "  1 images of val, 2 of train; labels differ in 1 groups",
         "first groups",
         "  val a1: train a2, a3",
     ]

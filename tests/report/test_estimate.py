@@ -80,8 +80,8 @@ def test_a_lower_quality_takes_less_room(quality: int, smaller: int) -> None:
     [
         pytest.param(DiskSpace("/data", 10**13, 10**9), "", id="enough"),
         pytest.param(DiskSpace("/data", 10**9, 10**9), "free: 1.0 GB", id="no bytes"),
-        pytest.param(DiskSpace("/data", 10**13, 10), "files, free: 10", id="no files"),
-        pytest.param(DiskSpace("/data", 10**13, None, 10**9), "of the quota", id="no quota"),
+        pytest.param(DiskSpace("/data", 10**13, 10), "not enough inodes", id="no files"),
+        pytest.param(DiskSpace("/data", 10**13, None, 10**9), "not enough disk quota", id="no quota"),
     ],
 )
 def test_too_little_room_is_told(room: DiskSpace, lacks: str) -> None:

@@ -179,7 +179,7 @@ class Canvas:
         end: float | None = None,
         alpha: int = _OPAQUE,
     ) -> None:
-        """Draw a curve through points that changes its width from ``width`` to ``end`` (default: ``width``)."""
+        """Draw a curve through points, with its width changing from ``width`` to ``end`` (default: same)."""
         line = [self.to_pixels(p) for p in smooth_curve(_parse_outline(points), closed=False, steps=6)]
         last = width if end is None else end
         unit = abs(self.unit)

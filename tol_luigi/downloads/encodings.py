@@ -25,7 +25,7 @@ class BadEncodingError(Exception):
 
 
 def content_encoding(headers: Mapping[str, str]) -> str:
-    """Return the content codings of a response, lower-case and comma-separated, or "" if there is none."""
+    """Return the content codings of a response, lower-case and comma-separated, or ""."""
     named = (name.strip() for name in headers.get("Content-Encoding", "").lower().split(","))
     return ", ".join(name for name in named if name not in {"", "identity"})
 

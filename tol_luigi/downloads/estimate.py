@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FileEstimate", "estimate", "estimate_text", "require_space"]
 
-_ASKED_AT_ONCE = 8
+_CONCURRENT_REQUESTS = 8
 _GB = 1e9
 
 
@@ -81,7 +81,7 @@ def estimate(remotes: Iterable[Remote], lock: Path, config: FetchConfig) -> list
             trouble = error.what
         return FileEstimate(remote.source, remote.name, url, remote.path, size, False, partly, trouble)
 
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
         return list(pool.map(row, remotes))
 
 

@@ -114,9 +114,8 @@ def _archive_errors(archive: Path) -> Iterator[None]:
     except ArchiveError:
         raise
     except _BROKEN as error:
-        if (
-            isinstance(error, OSError) and error.errno
-        ):  # a disk error; errors of damaged archives have no errno
+        # Errors of the disk have an errno, errors of damaged archives have none.
+        if isinstance(error, OSError) and error.errno:
             raise
         raise ArchiveError(archive, f"is damaged or incomplete ({error})", _REMEDY) from error
 

@@ -54,7 +54,7 @@ class PartialFile:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # no locks on this file system; two writers of the same bytes do no harm
+        except OSError:  # no locks on this file system; two writers of identical bytes do no harm
             return True
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(self._file), self.path.stat())

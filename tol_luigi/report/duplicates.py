@@ -78,7 +78,7 @@ def duplicates_text(figures: Mapping[str, Any]) -> str:
             "The dataset contains the first image of each group. The others have the state duplicate."
         )
     lines += [
-        f"Labels differ within {figures['groups_with_different_labels']:,} of these groups.",
+        f"The labels differ in {figures['groups_with_different_labels']:,} of these groups.",
         "",
         "groups by source",
         *(f"  {pair}: {count:,}" for pair, count in figures["groups_by_sources"].items()),
@@ -87,7 +87,7 @@ def duplicates_text(figures: Mapping[str, Any]) -> str:
     ]
     if shared["groups"]:
         images = f"{shared['images_of_val']:,} images of val, {shared['images_of_train']:,} of train"
-        differing = f"labels differ within {shared['groups_with_different_labels']:,} groups"
+        differing = f"labels differ in {shared['groups_with_different_labels']:,} groups"
         firsts = (
             f"  val {', '.join(group['val'])}: train {', '.join(group['train'])}" for group in shared["first"]
         )

@@ -27,22 +27,22 @@ __all__ = [
 
 # Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
 
-_MS_AN_IMAGE, _MS_A_MEGAPIXEL = 1.3, 8.3
+_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.3, 8.3
 """Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
 
-_SCALED = 3.3
+_SCALED_SPEEDUP = 3.3
 """The speedup of ``resize = scaled`` on large images."""
 
-_LARGE = 0.54
+_LARGE_MEGAPIXELS = 0.54
 """The minimum megapixels for that speedup: 538 x 538 pixels at 224 x 224, with a margin for other shapes."""
 
-_COPIED_MS = 0.4
+_COPY_MS = 0.4
 """Milliseconds to copy a sample into train_small and to check it."""
 
-_SCANNED_BYTES = 450e6
+_SCANNED_BYTES_PER_SECOND = 450e6
 """Bytes of an archive scanned per second."""
 
-_LISTED_MS = 0.03
+_LISTING_MS = 0.03
 """Milliseconds to list a file in a folder on a local disk. Network file systems differ."""
 
 _TABLES_MS = 0.25
@@ -137,7 +137,7 @@ class RemainingWork:
     """The samples that are still to be written.
 
     Attributes:
-        images: The number of samples of train and val, for each of which an image is opened.
+        images: The number of samples of train and val. Each requires opening an image.
         repeats: The number of samples of train_small.
         work_units: The number of (split, source, partition) that contain them.
     """
@@ -232,28 +232,22 @@ class BuildEstimate:
         """The shortages of disk space, one per line."""
         cost, room = self.cost, self.room
         bounds = [
-            ("", human_bytes(cost.bytes), cost.bytes, room.bytes, human_bytes),
-            ("files", f"{cost.files:,}", cost.files, room.files, "{:,}".format),
-            (
-                "of the quota",
-                human_bytes(cost.bytes),
-                cost.bytes,
-                room.quota_bytes,
-                human_bytes,
-            ),
-            ("files of the quota", f"{cost.files:,}", cost.files, room.quota_files, "{:,}".format),
+            ("disk space", human_bytes(cost.bytes), cost.bytes, room.bytes, human_bytes),
+            ("inodes", f"{cost.files:,}", cost.files, room.files, "{:,}".format),
+            ("disk quota", human_bytes(cost.bytes), cost.bytes, room.quota_bytes, human_bytes),
+            ("file quota", f"{cost.files:,}", cost.files, room.quota_files, "{:,}".format),
         ]
         return [
-            f"not enough disk space (needed: {' '.join(filter(None, [wanted, what]))}, free: {shown(free)})"
+            f"not enough {what} (needed: {wanted}, free: {shown(free)})"
             for what, wanted, count, free, shown in bounds
             if free is not None and count > free
         ]
 
 
-def full_estimate(stock: SourceStats, output: OutputSettings) -> RemainingWork:
+def full_estimate(source: SourceStats, output: OutputSettings) -> RemainingWork:
     """Estimate all samples of a source from the settings, before a plan exists."""
     small = (1 - output.val_percent / 100) * output.train_small_percent / 100
-    return RemainingWork(stock.images, round(stock.images * small), 3 * stock.partitions)
+    return RemainingWork(source.images, round(source.images * small), 3 * source.partitions)
 
 
 def estimate_cost(
@@ -270,17 +264,17 @@ def estimate_cost(
         remaining: The samples still to be written, by source.
         to_do: The stages that are not complete.
     """
-    images = sum(fraction.images for fraction in remaining.values())
-    repeats = sum(fraction.repeats for fraction in remaining.values())
-    work_units = sum(fraction.work_units for fraction in remaining.values())
-    every = sum(stock.images for stock in stocks)
+    images = sum(work.images for work in remaining.values())
+    repeats = sum(work.repeats for work in remaining.values())
+    work_units = sum(work.work_units for work in remaining.values())
+    all_images = sum(source.images for source in stocks)
     seconds = {
         "ScanPartition": sum(map(_scanning_seconds, stocks)),
         "WriteShards and CheckShards": sum(
-            remaining[stock.name].images * _packing_seconds(stock, output) for stock in stocks
+            remaining[source.name].images * _packing_seconds(source, output) for source in stocks
         )
-        + repeats * _COPIED_MS / 1000,
-        "all other stages": every * _TABLES_MS / 1000,
+        + repeats * _COPY_MS / 1000,
+        "all other stages": all_images * _TABLES_MS / 1000,
     }
     if "ScanPartition" not in to_do:
         del seconds["ScanPartition"]
@@ -292,7 +286,7 @@ def estimate_cost(
     return Cost(
         samples=samples,
         shard_bytes=round(samples * _sample_bytes(output)),
-        table_bytes=round((images / 2 if is_predicted else every) * _TABLE_BYTES) if to_do else 0,
+        table_bytes=round((images / 2 if is_predicted else all_images) * _TABLE_BYTES) if to_do else 0,
         files=shards
         + work_units * _RECORDS
         + work_units // _SPLITS * _LISTING_FILES
@@ -303,15 +297,17 @@ def estimate_cost(
     )
 
 
-def _scanning_seconds(stock: SourceStats) -> float:
-    return stock.bytes / _SCANNED_BYTES if stock.is_archive else stock.images * _LISTED_MS / 1000
+def _scanning_seconds(source: SourceStats) -> float:
+    return (
+        source.bytes / _SCANNED_BYTES_PER_SECOND if source.is_archive else source.images * _LISTING_MS / 1000
+    )
 
 
-def _packing_seconds(stock: SourceStats, output: OutputSettings) -> float:
+def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
     """Return the seconds per image of a source."""
-    megapixels = stock.mean_megapixels
-    speedup = _SCALED if output.resize == "scaled" and megapixels > _LARGE else 1.0
-    return (_MS_AN_IMAGE + _MS_A_MEGAPIXEL * megapixels / speedup) / 1000
+    megapixels = source.mean_megapixels
+    speedup = _SCALED_SPEEDUP if output.resize == "scaled" and megapixels > _LARGE_MEGAPIXELS else 1.0
+    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup) / 1000
 
 
 def _sample_bytes(output: OutputSettings) -> float:
@@ -364,10 +360,10 @@ def estimate_text(estimate: BuildEstimate) -> str:
 
 def _sources(estimate: BuildEstimate) -> list[str]:
     rows = [["source", "images", "to read", "partitions", "counted"]]
-    for stock in estimate.stocks:
-        images = f"{stock.images:,}" if stock.is_counted else f"~{stock.images:,}"
-        counted = "yes" if stock.is_counted else "estimated"
-        rows.append([stock.name, images, human_bytes(stock.bytes), f"{stock.partitions:,}", counted])
+    for source in estimate.stocks:
+        images = f"{source.images:,}" if source.is_counted else f"~{source.images:,}"
+        counted = "yes" if source.is_counted else "estimated"
+        rows.append([source.name, images, human_bytes(source.bytes), f"{source.partitions:,}", counted])
     return aligned(rows)
 
 
