@@ -134,12 +134,12 @@ def test_what_is_hostile_or_damaged_leaves_nothing(tmp_path: Path, pack: Callabl
 def test_two_members_of_one_name_in_a_zip_are_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         archive = zipped(tmp_path / "a.zip", ("x", b"1"), ("x", b"2"))
-    with pytest.raises(ArchiveError, match="two members have that name"):
+    with pytest.raises(ArchiveError, match="contains two members named"):
         extract(archive, tmp_path / "out", None, ignore)
 
 
 def test_another_number_of_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"holds 3 files, not 1,128,313"):
+    with pytest.raises(ArchiveError, match=r"contains 3 files instead of 1,128,313"):
         extract(zipped(tmp_path / "a.zip", *FILES.items()), tmp_path / "out", 1_128_313, ignore)
 
     assert not (tmp_path / "out").exists()

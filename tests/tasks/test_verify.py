@@ -241,7 +241,7 @@ def test_every_run_verifies_anew_as_closely_as_it_is_told_to(dataset: Dataset) -
     assert str(flipped) in message
     assert "verification-report.txt" in message
     assert "repair" in message
-    assert "files concerned: 2" in verified.stdout
+    assert "files affected: 2" in verified.stdout
     report = dataset.file("verification-report.txt").read_text(encoding="utf-8")
     assert all(f"{path}: {what}\n" in report for path, whats in dataset.found().items() for what in whats)
 

@@ -16,18 +16,18 @@ from tol_luigi.command.source_estimate import source_stats
 from tol_luigi.core.errors import DiskError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
-from tol_luigi.downloads.forecast import forecast_text as downloads_text
-from tol_luigi.downloads.forecast import require_space
-from tol_luigi.report.forecast import (
-    Forecast,
-    Left,
-    Making,
-    Room,
+from tol_luigi.downloads.estimate import estimate_text as downloads_text
+from tol_luigi.downloads.estimate import require_space
+from tol_luigi.report.estimate import (
+    BuildEstimate,
+    DiskSpace,
+    OutputSettings,
+    RemainingWork,
     StagePlan,
-    cost,
-    forecast_figures,
-    forecast_text,
-    whole,
+    estimate_cost,
+    estimate_figures,
+    estimate_text,
+    full_estimate,
 )
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.settings import settings
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from tol_luigi.downloads.forecast import Row
-    from tol_luigi.report.forecast import Stock
+    from tol_luigi.downloads.estimate import FileEstimate
+    from tol_luigi.report.estimate import SourceStats
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["plan", "quota_left"]
@@ -60,13 +60,13 @@ def plan(arguments: argparse.Namespace) -> int:
         return _print_downloads(rows, as_json=arguments.json)
     forecast = _forecast(settings(), arguments.seconds)
     if arguments.json:
-        sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(estimate_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(forecast_text(forecast))
+        sys.stdout.write(estimate_text(forecast))
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
-def _print_downloads(rows: list[Row], *, as_json: bool) -> int:
+def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
     """Print what ``DownloadSources`` would download; the build can be planned afterwards."""
     if as_json:
         downloads = [{**vars(row), "path": str(row.path)} for row in rows]
@@ -81,11 +81,11 @@ def _print_downloads(rows: list[Row], *, as_json: bool) -> int:
     return ExitCode.COMPLETE
 
 
-def _forecast(settings: Settings, seconds: float) -> Forecast:
+def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
     graph, stats = stages(), source_stats(settings, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
     names = expect_matches(settings, seconds, is_checked="CheckMatches" not in to_do)
-    making = Making(
+    making = OutputSettings(
         width=settings.images.width,
         height=settings.images.height,
         quality=settings.images.jpeg_quality,
@@ -95,11 +95,11 @@ def _forecast(settings: Settings, seconds: float) -> Forecast:
         train_small_percent=settings.dataset.train_small_percent,
         max_memory_mib=settings.images.max_memory_mib,
     )
-    return Forecast(
+    return BuildEstimate(
         dataset=str(settings.directory),
         stages=[StagePlan(stage.name, stage.count, len(stage.complete)) for stage in graph],
         stocks=stats,
-        cost=cost(stats, making, _left(settings, stats, making), to_do),
+        cost=estimate_cost(stats, making, _left(settings, stats, making), to_do),
         room=_room(settings.directory),
         notes=[*names.warnings, *_notes(settings)],
         matches=names.lines,
@@ -114,26 +114,26 @@ def _notes(settings: Settings) -> list[str]:
     return notes
 
 
-def _left(settings: Settings, stats: list[Stock], making: Making) -> dict[str, Left]:
+def _left(settings: Settings, stats: list[SourceStats], making: OutputSettings) -> dict[str, RemainingWork]:
     """Return what is left to write of each source: all work units without a receipt."""
     layout = settings.layout
     if not layout.plan.exists():
-        return {each.name: whole(each, making) for each in stats}
+        return {each.name: full_estimate(each, making) for each in stats}
     images, copies, units = Counter[str](), Counter[str](), Counter[str]()
     for unit in read_json(layout.plan):
         source, split = unit["source"], unit["split"]
         if not layout.receipt(split, source, unit["partition"]).exists():
             (copies if split == "train_small" else images)[source] += unit["samples"]
             units[source] += 1
-    return {name: Left(images[name], copies[name], units[name]) for name in settings.used}
+    return {name: RemainingWork(images[name], copies[name], units[name]) for name in settings.used}
 
 
-def _room(directory: Path) -> Room:
+def _room(directory: Path) -> DiskSpace:
     """Return the free space on the disk of a dataset, whether or not its folder exists."""
     existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
     disk = os.statvfs(existing)
     left = _quota(existing)
-    return Room(
+    return DiskSpace(
         place=str(existing),
         bytes=disk.f_bavail * disk.f_frsize,
         files=disk.f_favail if disk.f_files else None,

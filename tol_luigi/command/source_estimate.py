@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import SourceError
-from tol_luigi.report.forecast import Stock
+from tol_luigi.report.estimate import SourceStats
 from tol_luigi.sources import SOURCES, archives
 from tol_luigi.sources.member_filter import IMAGE_ENDINGS
 
@@ -40,7 +40,7 @@ class _Estimate(NamedTuple):
     is_counted: bool
 
 
-def source_stats(settings: Settings, seconds: float) -> list[Stock]:
+def source_stats(settings: Settings, seconds: float) -> list[SourceStats]:
     """Return the number of images and bytes of each source.
 
     Args:
@@ -51,7 +51,7 @@ def source_stats(settings: Settings, seconds: float) -> list[Stock]:
     return [_stats_of(settings, name, seconds / len(settings.used)) for name in settings.used]
 
 
-def _stats_of(settings: Settings, name: str, seconds: float) -> Stock:
+def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
     place = settings.sources[name].reader.images
     estimate = _from_listings(settings, name)
     if estimate is None and settings.is_demonstration and not place.exists():
@@ -59,7 +59,7 @@ def _stats_of(settings: Settings, name: str, seconds: float) -> Stock:
     is_archive = place.exists() and bool(_archives_in(place) or archives.kind(place) != "folder")
     if estimate is None:
         estimate = _from_files(place, time.monotonic() + seconds)
-    return Stock(
+    return SourceStats(
         name=name,
         place=str(place),
         images=round(estimate.images),

@@ -13,10 +13,10 @@ from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
 from tol_luigi.core.plan import WorkUnit as Planned
 from tol_luigi.report.status import (
-    Share,
+    Progress,
+    RunningTask,
     StageStatus,
     Status,
-    Work,
     by_cause,
     status_figures,
     status_line,
@@ -124,10 +124,12 @@ def _stage(stage: Stage, run_status: RunStatus | None) -> StageStatus:
     return StageStatus(stage.name, stage.count, len(stage.complete), counts.get("RUNNING", 0), failed)
 
 
-def _running(run_status: RunStatus | None) -> list[Work]:
+def _running(run_status: RunStatus | None) -> list[RunningTask]:
     now = time.time()
     return [
-        Work(task.label, task.node, now - task.since, task.percentage, task.message, str(task.log or ""))
+        RunningTask(
+            task.label, task.node, now - task.since, task.percentage, task.message, str(task.log or "")
+        )
         for task in (run_status.running if run_status else ())
     ]
 
@@ -180,10 +182,10 @@ class _Written:
             if path.exists():
                 self.receipts[key] = path.stat().st_mtime, read_json(path)
 
-    def images(self, run_status: RunStatus | None) -> Share:
+    def images(self, run_status: RunStatus | None) -> Progress:
         """Count the processed images of train and val, including those of running tasks."""
         if not self.plan:
-            return Share()
+            return Progress()
         planned = {(unit.split, unit.source, unit.partition): unit.samples for unit in self._without_copies()}
         done = float(sum(count for key, count in planned.items() if key in self.receipts))
         for task in run_status.running if run_status else ():
@@ -191,15 +193,15 @@ class _Written:
                 key = (task.parameters["split"], task.parameters["source"], task.parameters["partition"])
                 if key in planned and key not in self.receipts:
                     done += planned[key] * (task.percentage or 0) / 100
-        return Share(int(done), sum(planned.values()))
+        return Progress(int(done), sum(planned.values()))
 
-    def bytes(self) -> Share:
+    def bytes(self) -> Progress:
         """Add up the sizes of the shards, and estimate their total size."""
         written = [receipt for _, receipt in self.receipts.values()]
         done = sum(shard["size"] for receipt in written for shard in receipt["shards"])
         planned = sum(receipt["planned"] for receipt in written)
         samples = sum(unit.samples for unit in self.plan)
-        return Share(done, done * samples // planned if planned else None)
+        return Progress(done, done * samples // planned if planned else None)
 
     def rate(self) -> tuple[float | None, str]:
         """Return the images per second from the times of the receipts; None if no receipt is recent."""

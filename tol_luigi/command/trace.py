@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.naming import naming_steps
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.explain import Explainer
-from tol_luigi.report.life import life_figures, life_text, unknown_text
+from tol_luigi.report.image_trace import image_trace_figures, image_trace_text, unknown_text
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.settings import settings
 
@@ -33,12 +33,12 @@ def trace(arguments: argparse.Namespace) -> int:
     lives = explainer.explain(arguments.image)
     if arguments.json:
         fields = {
-            "images": [life_figures(life) for life in lives],
+            "images": [image_trace_figures(life) for life in lives],
             "looked_through": explainer.looked_through,
         }
         sys.stdout.write(json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
     elif lives:
-        sys.stdout.write("\n".join(map(life_text, lives)))
+        sys.stdout.write("\n".join(map(image_trace_text, lives)))
     else:
         sys.stdout.write(unknown_text(arguments.image, explainer.looked_through))
     return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE

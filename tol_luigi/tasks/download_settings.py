@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.downloads import catalogue
-from tol_luigi.downloads.forecast import Row, forecast
+from tol_luigi.downloads.estimate import FileEstimate, estimate
 from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import archives
@@ -59,13 +59,13 @@ class Downloads:
         return Order(
             remotes=remotes,
             lock=self.lock,
-            means={
+            config={
                 "files": settings.files,
                 "connections": settings.connections,
                 "retries": settings.retries,
                 "pause": settings.pause_seconds,
             },
-            hosts={
+            http={
                 "connections": settings.host_connections,
                 "stall_seconds": settings.stall_seconds,
                 "token_host": settings.token_host,
@@ -73,11 +73,11 @@ class Downloads:
             token_variable=settings.token_variable,
         )
 
-    def forecast(self, remotes: list[Remote]) -> list[Row]:
+    def forecast(self, remotes: list[Remote]) -> list[FileEstimate]:
         """Query the servers for the sizes of files; do not wait for one that does not answer."""
-        means = self.order(remotes).to_means()
-        means.retries = min(means.retries, _ASKING_RETRIES)
-        return forecast(remotes, self.lock, means)
+        config = self.order(remotes).to_config()
+        config.retries = min(config.retries, _ASKING_RETRIES)
+        return estimate(remotes, self.lock, config)
 
     @property
     def lock(self) -> Path:

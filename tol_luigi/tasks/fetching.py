@@ -15,8 +15,8 @@ import luigi
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.downloads.catalogue import GROUPS, unpacked
+from tol_luigi.downloads.estimate import estimate_text, require_space
 from tol_luigi.downloads.extract import extract, extract_member
-from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
 from tol_luigi.tasks.download_settings import Downloads, downloads
@@ -133,7 +133,7 @@ class AskServers(_DownloadTask):
         """Query the servers, print the plan, check the space, and store the answers."""
         plan = self.downloads
         rows = plan.forecast(plan.remotes)
-        sys.stdout.write(forecast_text(rows))
+        sys.stdout.write(estimate_text(rows))
         sys.stdout.flush()
         is_extracted = plan.settings.extract
         due = [row for row in rows if is_extracted and unpacked(plan.folder, row.source, row.what)]
