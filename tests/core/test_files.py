@@ -138,6 +138,26 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.read_bytes().endswith(b"}\n")
 
 
+@pytest.mark.parametrize("first_wins", [False, True], ids=["the last wins", "the first wins"])
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
+    *, first_wins: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flush = tmp_path / "a.txt", os.fsync
+    flushed: list[tuple[str, str | None]] = []
+
+    def noted(descriptor: int) -> None:
+        flushed.append(
+            (os.readlink(f"/proc/self/fd/{descriptor}"), path.read_text() if path.exists() else None)
+        )
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with committed(path, first_wins=first_wins) as scratch:
+        scratch.write_text("whole")
+
+    assert flushed == [(str(scratch), None), (str(tmp_path), "whole")]
+
+
 def test_what_is_no_json_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"a": object()})

@@ -27,6 +27,7 @@ Draw = Callable[..., bytes]
 Content = bytes | OSError
 Packed = tuple[list[Shard], list[Outcome]]
 RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
+SMALL = ImageSpec(width=8, height=8)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +47,14 @@ def packed(
     shuffled: bool = True,
     max_bad_percent: int = 5,
     benchmarks: Benchmarks | None = None,
+    spec: ImageSpec = SMALL,
 ) -> Packed:
     return pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
         enumerate(contents.values()),
         shards,
         where="train/eol/a",
-        spec=ImageSpec(width=8, height=8),
+        spec=spec,
         seed=17,
         shuffled=shuffled,
         max_bad_percent=max_bad_percent,
@@ -161,6 +163,19 @@ def test_too_many_broken_ones(
     with pytest.raises(TooManyBadError, match=text):
         packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_too_large_to_be_opened_counts_as_broken(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    spec = replace(SMALL, max_pixels=20 * 27)  # the pictures are 20 to 29 pixels wide, and 20 high
+    with pytest.raises(
+        TooManyBadError, match=r"^train/eol/a: 2 of 10 images are broken, the first one: more pixels than"
+    ):
+        packed(contents, paths(tmp_path, 1), max_bad_percent=19, spec=spec)
+    _, outcomes = packed(contents, paths(tmp_path, 1), max_bad_percent=20, spec=spec)
+
+    assert [outcome.state for outcome in outcomes] == [State.WRITTEN] * 8 + [State.TOO_LARGE] * 2
 
 
 def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: Draw) -> None:
