@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -25,9 +25,6 @@ from tol_luigi.core.files import (
     sha256_file,
     write_json,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = 2_000_000_000.0
 DAY = 24 * 60 * 60
@@ -146,9 +143,8 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     flushed: list[tuple[str, str | None]] = []
 
     def noted(descriptor: int) -> None:
-        flushed.append(
-            (os.readlink(f"/proc/self/fd/{descriptor}"), path.read_text() if path.exists() else None)
-        )
+        name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flushed.append((name, path.read_text() if path.exists() else None))
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
