@@ -73,6 +73,15 @@ def test_an_image_without_a_file_has_no_place_and_one_without_splits_none_of_the
     assert placed(mapping, EOL, PUBLISHED) == Placed("eol", (3, 10), "", None, None, None)
 
 
+def test_an_image_without_a_split_of_its_own_has_not_that_of_another(world: Any) -> None:
+    with sqlite3.connect(world.mapping) as database:
+        database.execute("DELETE FROM split WHERE evobio10m_id = ?", [THIRD])
+    third = placed(world.mapping, EOL, THIRD)
+
+    assert third is not None
+    assert (third.is_val, third.is_train_small) == (None, None)
+
+
 def test_the_share_of_an_image_is_its_split_source_and_partition(world: Any) -> None:
     for row in rows(world):
         share = find_share(world.mapping, row["treeoflife_id"])
