@@ -243,6 +243,18 @@ class Relevant:
         return {path for path in found if Path(path).parts[1] == own} or found
 
 
+class Timer:
+    """Kills a run if one of its tests takes too much processor time, as in an endless loop; a plugin of pytest."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self.pytest_runtest_logstart()  # what is imported has as much
+
+    def pytest_runtest_logstart(self) -> None:
+        """Start again for the next test."""
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+
+
 class Copy:
     """A copy of the project in which tests are run."""
 
@@ -253,7 +265,7 @@ class Copy:
         self._own = folder / "own"
 
     def test(self, tests: list[str], *, limited: bool = True) -> int:
-        """Run tests; return the end of pytest, less than 0 if it took more time than it may."""
+        """Run tests; return the exit code of pytest, less than 0 if a test took more time than it may."""
         shutil.rmtree(self._own, ignore_errors=True)
         self._own.mkdir()
         child = os.fork()
@@ -277,7 +289,6 @@ class Copy:
             os.chdir(self.root)
             if limited:
                 sys.dont_write_bytecode = True  # what is cached is of the code without a change
-                resource.setrlimit(resource.RLIMIT_CPU, (self.seconds, self.seconds))
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             with (self._own / "output.txt").open("w") as output:
                 for descriptor in (1, 2):
@@ -287,7 +298,7 @@ class Copy:
                 tempfile.tempdir = None
                 import pytest  # noqa: PLC0415 (loaded already)
 
-                code = int(pytest.main([*OPTIONS, *tests]))
+                code = int(pytest.main([*OPTIONS, *tests], [Timer(self.seconds)] if limited else []))
         finally:
             os._exit(code)
 
@@ -332,7 +343,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no mutant after so many")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default: %(default)s)")
     parser.add_argument(
-        "--seconds", type=int, default=30, help="of processor time for a run (default: %(default)s)"
+        "--seconds", type=int, default=15, help="of processor time for a test (default: %(default)s)"
     )
     parser.add_argument(
         "--unchecked", action="store_true", help="do not run all tests without a mutant first"

@@ -180,6 +180,10 @@ def test_distance_is_the_most_bits_that_may_differ(flipped: int, distance: int, 
     assert match == (Match("rare", "a.jpg", flipped) if found else None)
 
 
+def test_the_usual_limits_are_those_that_the_authors_of_pdq_recommend() -> None:
+    assert (USUAL_DISTANCE, LEAST_QUALITY) == (31, 50)
+
+
 @pytest.mark.parametrize(
     ("listed_quality", "quality", "found"),
     [
