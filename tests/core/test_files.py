@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -25,9 +25,6 @@ from tol_luigi.core.files import (
     sha256_file,
     write_json,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = 2_000_000_000.0
 DAY = 24 * 60 * 60
@@ -136,6 +133,25 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_json(path) == content
     assert "Gärtner" in path.read_text(encoding="utf-8")
     assert path.read_bytes().endswith(b"}\n")
+
+
+@pytest.mark.parametrize("first_wins", [False, True], ids=["the last wins", "the first wins"])
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
+    *, first_wins: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flush = tmp_path / "a.txt", os.fsync
+    flushed: list[tuple[str, str | None]] = []
+
+    def noted(descriptor: int) -> None:
+        name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flushed.append((name, path.read_text() if path.exists() else None))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with committed(path, first_wins=first_wins) as scratch:
+        scratch.write_text("whole")
+
+    assert flushed == [(str(scratch), None), (str(tmp_path), "whole")]
 
 
 def test_what_is_no_json_leaves_no_file(tmp_path: Path) -> None:

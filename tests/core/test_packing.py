@@ -16,9 +16,20 @@ from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Outcome, ReusedImage, Sample, SampleRef, copy_samples, pack, shipping_order
+from tol_luigi.core.packing import (
+    Outcome,
+    ReusedImage,
+    Sample,
+    SampleRef,
+    ShardToRebuild,
+    copy_samples,
+    pack,
+    recopy,
+    repack,
+    shipping_order,
+)
 from tol_luigi.core.samples import MEMBERS
-from tol_luigi.core.shards import Shard, ShardReader, shard_name
+from tol_luigi.core.shards import DifferentBytesError, Shard, ShardReader, shard_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +38,7 @@ Draw = Callable[..., bytes]
 Content = bytes | OSError
 Packed = tuple[list[Shard], list[Outcome]]
 RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
+SMALL = ImageSpec(width=8, height=8)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +58,14 @@ def packed(
     shuffled: bool = True,
     max_bad_percent: int = 5,
     benchmarks: Benchmarks | None = None,
+    spec: ImageSpec = SMALL,
 ) -> Packed:
     return pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
         enumerate(contents.values()),
         shards,
         where="train/eol/a",
-        spec=ImageSpec(width=8, height=8),
+        spec=spec,
         seed=17,
         shuffled=shuffled,
         max_bad_percent=max_bad_percent,
@@ -162,6 +175,19 @@ def test_too_many_broken_ones(
     with pytest.raises(TooManyBadError, match=text):
         packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_too_large_to_be_opened_counts_as_broken(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    spec = replace(SMALL, max_pixels=20 * 27)  # the pictures are 20 to 29 pixels wide, and 20 high
+    with pytest.raises(
+        TooManyBadError, match=r"^train/eol/a: 2 of 10 images are broken, the first one: more pixels than"
+    ):
+        packed(contents, paths(tmp_path, 1), max_bad_percent=19, spec=spec)
+    _, outcomes = packed(contents, paths(tmp_path, 1), max_bad_percent=20, spec=spec)
+
+    assert [outcome.state for outcome in outcomes] == [State.WRITTEN] * 8 + [State.TOO_LARGE] * 2
 
 
 def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: Draw) -> None:
@@ -286,3 +312,108 @@ def test_what_comes_last_for_a_sample_counts(tmp_path: Path, contents: dict[str,
     )
 
     assert again.read_bytes() == first.read_bytes()
+
+
+def lost_of(shards: Sequence[Path], entries: Sequence[Shard]) -> list[ShardToRebuild]:
+    """Delete shards, to be made again."""
+    lost = [
+        ShardToRebuild(path, entry.sha256, ids)
+        for path, entry, ids in zip(shards, entries, keys(shards), strict=True)
+    ]
+    for path in shards:
+        path.unlink()
+    return lost
+
+
+def repacked(contents: dict[str, Content], lost: Sequence[ShardToRebuild]) -> list[int]:
+    """Make shards again; returns how far it was told to be."""
+    told: list[int] = []
+    repack(
+        [Sample(image, RANKS, "honey bee") for image in contents],
+        enumerate(contents.values()),
+        lost,
+        spec=SMALL,
+        progress=told.append,
+    )
+    return told
+
+
+def test_lost_shards_are_made_again_of_the_files_of_their_samples_alone(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 3)
+    entries, _ = packed(contents, shards)
+    before = [path.read_bytes() for path in shards]
+    lost = lost_of(shards[::2], entries[::2])
+    needed = {image: contents[image] for image in contents if any(image in shard.ids for shard in lost)}
+
+    assert repacked(needed, lost) == [*range(1, 8)]
+    assert [path.read_bytes() for path in shards] == before
+
+
+@pytest.mark.parametrize("content", [b"no picture", OSError(5, "Input/output error")])
+def test_a_lost_shard_is_not_made_of_a_file_that_gives_no_picture_any_more(
+    tmp_path: Path, contents: dict[str, Content], content: Content
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards[:1], entries[:1])
+    needed = {image: contents[image] for image in lost[0].ids}
+
+    with pytest.raises(DifferentBytesError, match=lost[0].ids[2]):
+        repacked({**needed, lost[0].ids[2]: content}, lost)
+    assert not shards[0].exists()
+
+
+def test_a_lost_shard_is_not_made_of_other_pictures(
+    tmp_path: Path, contents: dict[str, Content], draw: Draw
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards[:1], entries[:1])
+
+    with pytest.raises(DifferentBytesError, match=shards[0].name):
+        repacked({**contents, lost[0].ids[0]: draw((99, 20))}, lost)
+    assert not shards[0].exists()
+
+
+def test_nothing_is_read_if_a_sample_of_a_lost_shard_is_lacking(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards, entries)
+    few = dict(list(contents.items())[1:])
+    asked: list[int] = []
+
+    with pytest.raises(DifferentBytesError):
+        repack(
+            [Sample(image, RANKS, "honey bee") for image in few],
+            ((asked.append(n) or n, content) for n, content in enumerate(few.values())),  # type: ignore[func-returns-value]
+            lost,
+            spec=SMALL,
+            progress=lambda _: None,
+        )
+    assert asked == []
+
+
+def test_lost_copies_are_made_again(tmp_path: Path, contents: dict[str, Content]) -> None:
+    shards = paths(tmp_path / "train", 2)
+    _, outcomes = packed(contents, shards)
+    copies = [
+        SampleRef(image, shards[found.shard], found.offset, found.length)
+        for image, found in zip(contents, outcomes, strict=True)
+    ]
+    copied = paths(tmp_path / "small", 3)
+    entries, _ = copy_samples(copies, copied)
+    before = [path.read_bytes() for path in copied]
+    lost = lost_of(copied[1:], entries[1:])
+    recopy(copies, lost)
+
+    assert [path.read_bytes() for path in copied] == before
+    with pytest.raises(DifferentBytesError):
+        recopy(copies[:5], lost)
+    copied[2].unlink()
+    with pytest.raises(DifferentBytesError, match=copied[2].name):
+        recopy(copies, [replace(lost[1], sha256="0" * 64)])
+    assert not copied[2].exists()

@@ -4,7 +4,7 @@ import hashlib
 import io
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -178,6 +178,40 @@ def test_distance_is_the_most_bits_that_may_differ(flipped: int, distance: int, 
     other = PerceptualHash(np.packbits(bits).tobytes(), 100)
     match = Benchmarks([BenchmarkImage("rare", "a.jpg", "", one)], distance).match_phash(other)
     assert match == (Match("rare", "a.jpg", flipped) if found else None)
+
+
+def test_the_usual_limits_are_those_that_the_authors_of_pdq_recommend() -> None:
+    assert (USUAL_DISTANCE, LEAST_QUALITY) == (31, 50)
+
+
+@pytest.mark.parametrize(
+    ("listed_quality", "quality", "found"),
+    [
+        pytest.param(50, 50, True, id="both have just enough to see"),
+        pytest.param(49, 50, False, id="the listed one is too plain"),
+        pytest.param(50, 49, False, id="the image is too plain"),
+    ],
+)
+def test_pictures_are_compared_from_a_quality_of_50(listed_quality: int, quality: int, found: bool) -> None:
+    picture = BenchmarkImage("rare", "a.jpg", "", PerceptualHash(bytes(32), listed_quality))
+    match = Benchmarks([picture], USUAL_DISTANCE).same_look(PerceptualHash(bytes(32), quality))
+    assert match == (Match("rare", "a.jpg", 0) if found else None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "quality"),
+    [
+        pytest.param([0] * 64, 0, id="plain"),
+        pytest.param(range(64), 0, id="a shade that changes by less than a hundredth at a time"),
+        pytest.param([0] * 32 + [255] * 32, 64 * 100 // 90, id="one step from black to white in each row"),
+        pytest.param([0] * 32 + [127] * 32, 64 * 49 // 90, id="one step half as high"),
+        pytest.param([0, 255] * 32, 100, id="stripes have all that is asked for"),
+    ],
+)
+def test_quality_adds_up_the_steps_between_neighbours(columns: Iterable[int], quality: int) -> None:
+    pixels = np.tile(np.array(list(columns), np.uint8), (64, 1))
+    assert perceptual_hash(Image.fromarray(pixels)).quality == quality
+    assert perceptual_hash(Image.fromarray(np.ascontiguousarray(pixels.T))).quality == quality
 
 
 def test_of_several_the_nearest_counts_and_of_equally_near_ones_the_first() -> None:

@@ -13,6 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member, SourceInfo
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
+from tol_luigi.sources.folder import FOLDER
 from tol_luigi.sources.inat21 import INAT21
 from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
@@ -73,6 +74,34 @@ def test_ids_are_made_of_the_natural_keys(tmp_path: Path, list_images: ListImage
     assert build(path, *sources) == []
     assert read(path, "SELECT * FROM eol") == [(1, 10, image_id("eol", "1/10"))]
     assert read(path, "SELECT * FROM bioscan") == [(1, "x.jpg", image_id("bioscan", "1/x.jpg"))]
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_progress_goes_on_from_source_to_source_up_to_the_number_of_images(
+    *, is_published: bool, tmp_path: Path, published: Path, list_images: ListImages
+) -> None:
+    path, told = tmp_path / "mapping.sqlite", list[int]()
+    ids = [Found(Member(f"{n}.jpg", 1), "a", id=IDS[n]) for n in (1, 2, 3)]
+    sources = [
+        list_images(EOL, {"a": ids if is_published else [(1, 10), (2, 10), (3, 20)]}),
+        list_images(FOLDER, {"a": [("birds", f"{n}.jpg") for n in range(4)]}),
+    ]
+    given = published if is_published else None
+    list(build_mapping(path, sources, published=given, digest="d1", progress=told.append))
+    assert told == [3, 7]
+
+    told.clear()
+    fill_splits(
+        path,
+        [EOL, FOLDER],
+        published=given,
+        seed=17,
+        val_percent=50,
+        train_small_percent=50,
+        digest="d2",
+        progress=told.append,
+    )
+    assert told == [3, 7]
 
 
 def test_the_columns_are_those_of_the_published_file(

@@ -85,6 +85,25 @@ def test_judge(
     assert judged(policy, source, key, taxon) == verdict
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_lists_with_an_image_or_a_species_the_first_counts(names: tuple[str, str]) -> None:
+    content = {"Mobula birostris": ["1_2_eol-copy.jpg"]}
+    guard = ExclusionPolicy({name: Exclusions(name, content, with_species=True) for name in names})
+
+    assert judged(guard, EOL, (1, 2), MOBULA)[1] == f"on the list {names[0]}"
+    assert judged(guard, EOL, (3, 4), MOBULA)[1] == f"Mobula birostris is on the list {names[0]}"
+    assert guard.report()[names[1]]["images_excluded_by_image"] == 0
+    assert guard.report()[names[1]]["images_excluded_by_species"] == 0
+
+
+def test_an_image_on_the_last_list_is_excluded_as_such_though_its_species_is_on_the_first() -> None:
+    lists = {
+        "first": Exclusions("first", {"Mobula birostris": []}, with_species=True),
+        "last": Exclusions("last", {"x": ["1_2_eol-copy.jpg"]}, with_species=False),
+    }
+    assert judged(ExclusionPolicy(lists), EOL, (1, 2), MOBULA) == (State.EXCLUDED_IMAGE, "on the list last")
+
+
 def test_species_of_a_list_of_images_stay() -> None:
     policy = ExclusionPolicy({"seen": Exclusions("seen", SEEN, with_species=False)})
 

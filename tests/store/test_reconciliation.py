@@ -125,6 +125,16 @@ def test_an_image_without_a_name_has_to_be_in_its_ledger(world: Any, account: An
         check(world, ledgers, tmp_path)
 
 
+def test_an_image_without_a_name_that_is_accounted_for_twice_is_found(
+    world: Any, account: Any, tmp_path: Path
+) -> None:
+    ledgers = account()
+    write_ledger(tmp_path / "names", [*world.unnamed, *world.unnamed])
+
+    with pytest.raises(LedgerError, match=r"^eol/b: the mapping has 3 images of it, the ledger 4\. Delete"):
+        check(world, ledgers, tmp_path)
+
+
 def test_the_catalog_has_a_row_for_each_written_sample(world: Any, account: Any, tmp_path: Path) -> None:
     ledgers = account()
     rows = pa.concat_tables(tables(world, ledgers, tmp_path)).to_pylist()

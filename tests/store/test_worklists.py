@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Outcome, SampleRef
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.worklists import copy_list, work_list
+from tol_luigi.store.worklists import WorkList, copy_list, work_list
 
 COPIED = {"offset": 1024, "bytes": 512}
 
@@ -52,6 +53,41 @@ def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
         "reason": "on the list unseen",
     }
     assert image_id("eol", "7/10") not in {sample.id for work in lists for sample in work.samples}
+
+
+def replaced(work: WorkList, **changes: Any) -> WorkList:
+    """Change the first sample, or its file."""
+    samples, members = list(work.samples), list(work.members)
+    for key, value in changes.items():
+        if key in {"id", "ranks", "common"}:
+            samples[0] = replace(samples[0], **{key: value})
+        else:
+            members[0] = replace(members[0], **{key: value})
+    return replace(work, samples=samples, members=members)
+
+
+def test_the_digest_is_of_all_that_shards_are_made_of(world: Any) -> None:
+    works = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
+    work = next(work for work in works if work.left_out)
+    first, member = work.samples[0], work.members[0]
+    others = [
+        replaced(work, id="another"),
+        replaced(work, ranks=(*first.ranks[:-2], "Setophaga coronata", "")),
+        replaced(work, ranks=first.ranks[:-1], common=f"{first.ranks[-1]}{first.common}"),
+        replaced(work, common=""),
+        replaced(work, name=f"{member.name}x"),
+        replaced(work, size=member.size + 1),
+        replaced(work, offset=member.offset + 1),
+        replaced(work, size=member.offset, offset=member.size),
+        replace(work, samples=work.samples[1:], members=work.members[1:]),
+        replace(work, samples=work.samples[::-1], members=work.members[::-1]),
+        replace(work, left_out=[]),
+        replace(work, left_out=[{**work.left_out[0], "reason": "another"}]),
+        replace(work, left_out=work.left_out * 2),
+    ]
+
+    assert replaced(work).digest == work.digest
+    assert len({one.digest for one in [work, *others]}) == 1 + len(others)
 
 
 def test_the_ledger_has_a_row_for_every_image(world: Any) -> None:

@@ -180,6 +180,21 @@ def test_other_settings_under_the_same_tag_are_refused_one_by_one(
     assert (built.parent / "out" / "sample" / "dataset.json").read_bytes() == before
 
 
+def test_a_table_of_another_length_under_the_same_tag_is_refused(
+    built: Path, bioscan_settings: Sections, settings_file: Any, build: Any
+) -> None:
+    table = Path(shutil.copy(bioscan_settings["itis"]["chains"], built.parent / "chains.csv"))
+    table.chmod(0o644)
+    length = table.stat().st_size
+    with table.open("a", encoding="utf-8") as file:
+        file.write("\n")
+    bioscan_settings["itis"]["chains"] = table
+    finished = build(settings_file(bioscan_settings))
+    assert finished.returncode == REFUSED
+    (message,) = finished.messages
+    assert f"other settings: itis.chains was {length} bytes, is {length + 1} bytes. " in message
+
+
 def test_a_partition_added_under_the_same_tag_is_refused_by_its_name(
     built: Path, bioscan_settings: Sections, settings_file: Any, build: Any, tmp_path: Path
 ) -> None:

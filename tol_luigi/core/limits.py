@@ -61,7 +61,7 @@ def _reached(error: BaseException) -> tuple[str, str] | None:
     """Return the limit that caused an error, and what to do; None if no limit did."""
     if isinstance(error, MemoryError):
         return _MEMORY + _limit(resource.RLIMIT_AS, "-v"), f"Allow more, or use fewer --workers, {_AGAIN}"
-    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+    if _is_about_threads(error):
         return _PROCESSES + _limit(
             resource.RLIMIT_NPROC, "-u"
         ), f"Allow more of them or more memory, {_AGAIN}"
