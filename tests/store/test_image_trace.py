@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from tol_luigi.store.life import (
-    Named,
-    Placed,
-    find_ids,
-    find_share,
-    has_split,
-    left_out,
-    named,
-    placed,
-    ranks_by_label,
-    rows_of,
-)
 
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
+from tol_luigi.store.image_trace import (
+    Named,
+    Placement,
+    find_ids,
+    find_work_unit,
+    has_split,
+    named,
+    placed,
+    ranks_by_label,
+    rejected,
+    rows_of,
+)
 from tol_luigi.store.ledger import ledger_row, write_ledger
 from tol_luigi.store.mapping import build_mapping
 
@@ -66,11 +66,11 @@ def test_an_image_without_a_file_has_no_place_and_one_without_splits_none_of_the
     listed = [list_images(EOL, {"a": [(3, 10)]})]
     list(build_mapping(mapping, listed, published=None, digest="d", progress=lambda _: None))
 
-    assert placed(mapping, EOL, THIRD) == Placed("eol", (3, 10), "a", 0, None, None)
-    assert find_share(mapping, THIRD) is None
+    assert placed(mapping, EOL, THIRD) == Placement("eol", (3, 10), "a", 0, None, None)
+    assert find_work_unit(mapping, THIRD) is None
     with sqlite3.connect(mapping) as database:
         database.execute("UPDATE eol SET evobio10m_id = ?", [PUBLISHED])
-    assert placed(mapping, EOL, PUBLISHED) == Placed("eol", (3, 10), "", None, None, None)
+    assert placed(mapping, EOL, PUBLISHED) == Placement("eol", (3, 10), "", None, None, None)
 
 
 def test_an_image_without_a_split_of_its_own_has_not_that_of_another(world: Any) -> None:
@@ -84,10 +84,10 @@ def test_an_image_without_a_split_of_its_own_has_not_that_of_another(world: Any)
 
 def test_the_share_of_an_image_is_its_split_source_and_partition(world: Any) -> None:
     for row in rows(world):
-        share = find_share(world.mapping, row["treeoflife_id"])
+        share = find_work_unit(world.mapping, row["treeoflife_id"])
         assert share == (row["split"], row["source"], row["partition"])
     assert {row["split"] for row in rows(world)} == {"train", "val"}
-    assert find_share(world.mapping, PUBLISHED) is None
+    assert find_work_unit(world.mapping, PUBLISHED) is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_rows_of_a_ledger_are_found_by_id_path_and_name(tmp_path: Path) -> None:
         [ledger_row(f"id-{number}", "eol", "a", name, "missing", "") for number, name in enumerate(names)],
     )
     asked = {
-        text: [row["name"] for row in left_out(path, text)] for text in ("1.jpg", "a/1.jpg", "ID-3", "id")
+        text: [row["name"] for row in rejected(path, text)] for text in ("1.jpg", "a/1.jpg", "ID-3", "id")
     }
 
     assert asked == {"1.jpg": [*names[:3]], "a/1.jpg": ["a/1.jpg"], "ID-3": ["a/11.jpg"], "id": []}
@@ -177,7 +177,7 @@ def test_no_more_rows_of_a_ledger_than_a_person_looks_at(tmp_path: Path) -> None
         tmp_path / "ledger.parquet",
         [ledger_row("", "eol", "a", "x.jpg", "missing", str(number)) for number in range(30)],
     )
-    assert [row["reason"] for row in left_out(tmp_path / "ledger.parquet", "x.jpg")] == [*map(str, range(20))]
+    assert [row["reason"] for row in rejected(tmp_path / "ledger.parquet", "x.jpg")] == [*map(str, range(20))]
 
 
 def test_only_known_ranks_have_a_label() -> None:

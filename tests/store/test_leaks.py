@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.benchmarks import BenchmarkImage
 from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash
 from tol_luigi.store.benchmarks import read_benchmarks, write_benchmarks
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PICTURES = [
-    BenchmarkPicture("rare", "a.jpg", "a" * 64, PerceptualHash(bytes(range(32)), 50)),
-    BenchmarkPicture("rare", "plain.jpg", "b" * 64, PerceptualHash(bytes(32), 49)),
-    BenchmarkPicture("rare", "broken.jpg", "c" * 64, None, "not a picture"),
-    BenchmarkPicture("newt", "set.zip/x.jpg", "", None, "Input/output error"),
+    BenchmarkImage("rare", "a.jpg", "a" * 64, PerceptualHash(bytes(range(32)), 50)),
+    BenchmarkImage("rare", "plain.jpg", "b" * 64, PerceptualHash(bytes(32), 49)),
+    BenchmarkImage("rare", "broken.jpg", "c" * 64, None, "not a picture"),
+    BenchmarkImage("newt", "set.zip/x.jpg", "", None, "Input/output error"),
 ]
 
 

@@ -15,8 +15,8 @@ from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.ledger import ledger_row, write_ledger
 from tol_luigi.store.matches import (
-    Ends,
-    count_ends,
+    OutcomeCounts,
+    count_outcomes,
     known_images,
     missing_names,
     unlisted_names,
@@ -48,12 +48,12 @@ def ledgers(world: Any, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_images_are_counted_by_what_became_of_them(world: Any, ledgers: tuple[Path, Path]) -> None:
-    ends = count_ends(world.predicted, *ledgers, ["eol", "bioscan", "inat21"])
+    ends = count_outcomes(world.predicted, *ledgers, ["eol", "bioscan", "inat21"])
 
     assert ends == {
-        "eol": Ends(unlisted=2, missing=1, unnamed=1, named=22, kept=20),
-        "bioscan": Ends(unlisted=0, missing=1, unnamed=0, named=2, kept=2),
-        "inat21": Ends(0, 0, 0, 0, 0),
+        "eol": OutcomeCounts(unlisted=2, missing=1, unnamed=1, named=22, kept=20),
+        "bioscan": OutcomeCounts(unlisted=0, missing=1, unnamed=0, named=2, kept=2),
+        "inat21": OutcomeCounts(0, 0, 0, 0, 0),
     }
     assert ends["eol"].placed == 23
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tol_luigi.store.older import OlderFiles, taken_contents, unlisted_taken
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.images import ImageSpec
@@ -20,6 +19,7 @@ from tol_luigi.core.source import Found, Key, Member
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.ledger import ledger_row, write_ledger
 from tol_luigi.store.listings import collect_listing, write_listing
+from tol_luigi.store.previous import PreviousFiles, previously_unlisted, reused_contents
 from tol_luigi.store.worklists import WorkList
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Before:
     asked: list[tuple[list[int], list[str]]] = field(default_factory=list)
 
     @property
-    def files(self) -> OlderFiles:
-        return OlderFiles(self.folder / "receipt.json", self.folder / "ledger.parquet", self.folder)
+    def files(self) -> PreviousFiles:
+        return PreviousFiles(self.folder / "receipt.json", self.folder / "ledger.parquet", self.folder)
 
     def build(self, files: Sequence[Found], contents: Mapping[str, bytes | OSError]) -> None:
         """Build it of these files; what has no content is not in the ledger."""
@@ -110,12 +110,12 @@ class Before:
             yield from enumerate(work.members[position].name.encode() for position in positions)
 
         return dict(
-            taken_contents(
+            reused_contents(
                 work,
                 EOL.columns,
                 listing=listing(self.folder / "new.parquet", files),
-                older_listing=self.folder / "listing.parquet",
-                older=[self.files],
+                previous_listing=self.folder / "listing.parquet",
+                previous=[self.files],
                 decode=decode,
                 try_again=try_again,
             )
@@ -281,7 +281,7 @@ def test_what_lay_beside_the_listings_is_told_again(tmp_path: Path) -> None:
     write_ledger(tmp_path / "ledger.parquet", rows)
     listings = [listing(tmp_path / "listing.parquet", [listed, *FOUR])]
 
-    told = list(unlisted_taken(tmp_path / "ledger.parquet", "eol", listings))
+    told = list(previously_unlisted(tmp_path / "ledger.parquet", "eol", listings))
     assert [(found.partition, found.member.name, found.state, found.reason) for found in told] == [
         ("b", "a/listed.txt", State.NO_IMAGE, "of another partition"),
         ("", "b.tar.gz", State.BAD_ARCHIVE, "breaks off"),
