@@ -72,7 +72,7 @@ XZ, BZ2 = lzma.compress(b"x"), bz2.compress(b"x")
             "a pointer of Git LFS, not an archive",
         ),
         (b"\xff\xd8\xff\xe0" + bytes(99), "a JPEG image, not an archive"),
-        (gzip.compress(gzip.compress(b"x"), mtime=0), "gzip around a gzip file, which is not read"),
+        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "gzip around a gzip file, which is not read"),
         (gzip.compress(XZ, mtime=0), "gzip around an xz file, which is not read"),
         (gzip.compress(b"<html>", mtime=0), "gzip around a web page (HTML), not an archive"),
         (b"", "empty"),
