@@ -322,7 +322,9 @@ def test_names_and_splits_are_those_of_the_predicted_catalog(dataset: Dataset) -
     assert dataset.verify().returncode == 30
     found = [what for whats in dataset.found().values() for what in whats]
     assert f"common_name.txt of sample {renamed['treeoflife_id']} differs from the predicted catalog" in found
-    assert any(what.startswith(f"sample {moved['treeoflife_id']} is not in the predicted catalog") for what in found)
+    assert any(
+        what.startswith(f"sample {moved['treeoflife_id']} is not in the predicted catalog") for what in found
+    )
     assert any("lacks 1 images of the predicted catalog" in what for what in found)
 
 
