@@ -201,7 +201,7 @@ def test_incomplete_published_splits_are_refused(
     path = tmp_path / "mapping.sqlite"
     build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     with pytest.raises(
-        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Use"
+        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Set"
     ):
         split(path, published=published)
 
@@ -219,7 +219,7 @@ def test_a_mapping_that_is_none_is_refused(
     tmp_path: Path, published: Path, list_images: ListImages, spoil: Callable[[Path], object]
 ) -> None:
     spoil(published)
-    with pytest.raises(MappingError, match=r"published\.sqlite: .* Use a mapping"):
+    with pytest.raises(MappingError, match=r"published\.sqlite: .* Set \[published\] mapping to"):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()
@@ -297,7 +297,9 @@ def test_a_published_table_with_something_else_in_it_is_refused(
             database.execute("INSERT INTO eol VALUES (9223372036854775808, 10, 'a')")
         else:
             database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
-    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Use a mapping"):
+    with pytest.raises(
+        MappingError, match=r"published\.sqlite: its table eol .* Set \[published\] mapping to"
+    ):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()

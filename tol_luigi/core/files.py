@@ -166,7 +166,7 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
             remedy = f"Mount it for writing, or choose another [dataset] root, {_AGAIN}"
             raise DiskError(path, "its file system is read-only", remedy) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            remedy = f"Allow it, or choose another [dataset] root, {_AGAIN}"
+            remedy = f"Change its permissions, or choose another [dataset] root, {_AGAIN}"
             raise DiskError(path, "its folder is not writable", remedy) from error
         if fault := next(filter(None, (_fault(link, folder) for link in causes(error))), None):
             raise DiskError(path, *fault) from error

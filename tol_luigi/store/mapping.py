@@ -125,7 +125,9 @@ def _validate_database(published: Path) -> None:
             database.get_tables()
     except peewee.DatabaseError as error:
         raise MappingError(
-            published, f"is not an SQLite database ({error})", "Use a mapping in the published format"
+            published,
+            f"is not an SQLite database ({error})",
+            "Set [published] mapping to a file in the published format",
         ) from error
 
 
@@ -140,7 +142,9 @@ def reading_published(published: Path, source: str) -> Iterator[None]:
         yield
     except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
         what = f"its table {source} cannot be read ({' '.join(str(error).split())})"
-        raise MappingError(published, what, "Use a mapping with the published tables") from error
+        raise MappingError(
+            published, what, "Set [published] mapping to a file with the published tables"
+        ) from error
 
 
 def _published_images(source: ScannedSource, published: Path) -> pa.Table:
@@ -151,7 +155,8 @@ def _published_images(source: ScannedSource, published: Path) -> pa.Table:
     images = images.take(pc.sort_indices(images[IMAGE_ID]))
     if images[IMAGE_ID].null_count or not begins_run(images[IMAGE_ID]).all():
         what = f"its table {source.name} has repeated or missing ids"
-        raise MappingError(published, what, "Use a mapping with unique ids, like the published one")
+        remedy = "Set [published] mapping to a file with unique ids, like the published one"
+        raise MappingError(published, what, remedy)
     return images
 
 
@@ -257,5 +262,6 @@ def _copy_splits(database: peewee.SqliteDatabase, model: Any, published: Path | 
     copied = int(database.execute_sql(sql).rowcount)
     if lacking := model.select().count() - copied:
         what = f"its split table lacks {lacking} images of its table {table}"
-        raise MappingError(published, what, "Use a mapping with complete splits, or empty the split table")
+        remedy = "Set [published] mapping to a file with complete splits, or empty its split table"
+        raise MappingError(published, what, remedy)
     return copied

@@ -72,7 +72,7 @@ def reused_contents(
 ) -> Iterator[tuple[int, Content]]:
     """Yield the image of each sample from a previous dataset if it has it, otherwise the file.
 
-    Images are identical if source, natural key (or published id), and file size are equal.
+    Images count as identical if source, natural key (or published id) and file size are equal.
 
     Args:
         work: The images.
