@@ -244,5 +244,5 @@ class Explainer:
         keys = [(source.name, key) for key in source.name_tables]
         if source.is_upgraded:
             keys += [("itis", "chains"), ("resolved", "jsonl")]
-        made = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
-        return [first, f"built from {made}; use --names for the values from each table"]
+        tables = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
+        return [first, f"built from {tables}; use --names for the values from each table"]

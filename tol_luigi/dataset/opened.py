@@ -147,14 +147,14 @@ class Dataset:
         if not is_image_id(image):
             return None
         with reading(self._layout.mapping):
-            share = find_work_unit(self._layout.mapping, image.lower())
-        if share is None:
+            work_unit = find_work_unit(self._layout.mapping, image.lower())
+        if work_unit is None:
             return None
-        ledger = self._layout.ledger(*share)
+        ledger = self._layout.ledger(*work_unit)
         with reading(ledger):
             wanted = {"id": [image.lower()], "state": [State.WRITTEN.value]}
             rows = rows_with(ledger, wanted, ["shard", "offset", "bytes"]).to_pylist()
-        return (share, rows[0]) if rows else None
+        return (work_unit, rows[0]) if rows else None
 
     def _unknown(self, image: str) -> UnknownImageError:
         where, traces = f"{self.path}: {image}", self._explain(image) if is_image_id(image) else []

@@ -51,7 +51,7 @@ class FileEstimate:
     trouble: str = ""
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """The bytes to fetch, or 0 if the size is unknown."""
         return 0 if self.present else max(0, (self.bytes or 0) - self.partly)
 
@@ -92,11 +92,14 @@ def estimate_text(rows: Sequence[FileEstimate]) -> str:
     for row in rows:
         groups[row.source].append(row)
     for name, group in [*groups.items(), ("all", list(rows))]:
-        total, left = sum(row.bytes or 0 for row in group) / _GB, sum(row.left for row in group) / _GB
+        total, remaining = (
+            sum(row.bytes or 0 for row in group) / _GB,
+            sum(row.remaining for row in group) / _GB,
+        )
         present = sum(row.present for row in group)
         unknown = sum(row.bytes is None for row in group)
         note = f"  plus {unknown} of unknown size" if unknown else ""
-        lines.append(f"{name:10} {len(group):6} {present:6} {total:10.3f} {left:10.3f}{note}")
+        lines.append(f"{name:10} {len(group):6} {present:6} {total:10.3f} {remaining:10.3f}{note}")
     lines += [f"{row.what}: {row.url}: {row.trouble}" for row in rows if row.trouble]
     return "\n".join(lines) + "\n"
 
@@ -120,7 +123,7 @@ def require_space(rows: Iterable[FileEstimate], more_bytes: int = 0, more_files:
         device = folder.stat().st_dev
         folders.setdefault(device, folder)
         need = needed.setdefault(device, [0, 0])
-        need[0] += row.left + extra[0]
+        need[0] += row.remaining + extra[0]
         need[1] += (0 if row.present else 2) + extra[1]
         extra = (0, 0)
     for device, (size, files) in needed.items():

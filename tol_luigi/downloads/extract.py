@@ -162,13 +162,13 @@ def _extract_all(archive: Path, folder: Path, done: Callable[[int], None]) -> in
 
 
 def _write(content: IO[bytes], target: Path, size: int, budget: _Budget) -> None:
-    left = size
+    remaining = size
     with target.open("xb") as file:
         while chunk := content.read(_CHUNK):
             budget.spend(len(chunk))
-            left -= len(chunk)
+            remaining -= len(chunk)
             file.write(chunk)
-    if left:
+    if remaining:
         raise EOFError(f"{target.name} does not expand to {size} bytes")
 
 

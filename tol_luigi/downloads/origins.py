@@ -100,8 +100,8 @@ class Host:
     def connection(self, stopped: threading.Event) -> Iterator[None]:
         """Wait for a free connection, and for the end of a pause that the server asked for."""
         with self._slots:
-            while (left := self._quiet_until - time.monotonic()) > 0:
-                if stopped.wait(left):
+            while (remaining := self._quiet_until - time.monotonic()) > 0:
+                if stopped.wait(remaining):
                     break
             yield
 

@@ -112,8 +112,8 @@ class _Retries:
         if failure.pause:
             self._origin.host.back_off(failure.pause)
         end = time.monotonic() + max(pause, failure.pause)
-        while (left := end - time.monotonic()) > 0:
-            if self._config.stopped.wait(min(left, _POLL_SECONDS)) or self._failed.is_set():
+        while (remaining := end - time.monotonic()) > 0:
+            if self._config.stopped.wait(min(remaining, _POLL_SECONDS)) or self._failed.is_set():
                 raise _StoppedError
 
 
@@ -380,9 +380,9 @@ class _Transfer:
         pieces = list(split_ranges(self._partial.missing(size), max_size))
         if not pieces:
             return
-        left = iter(pieces)
+        remaining = iter(pieces)
         with ThreadPoolExecutor(min(self._config.connections, len(pieces))) as pool:
-            futures = [pool.submit(self._work, left, version) for _ in range(self._config.connections)]
+            futures = [pool.submit(self._work, remaining, version) for _ in range(self._config.connections)]
         errors = [error for future in futures if (error := future.exception())]
         if errors:
             raise next((error for error in errors if not isinstance(error, _StoppedError)), errors[0])

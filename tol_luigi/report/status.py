@@ -235,10 +235,10 @@ def _more_line(count: int) -> list[str]:
     return [f"    and {count - _SHOWN:,} more"] if count > _SHOWN else []
 
 
-def _counts(share: Progress) -> str:
-    return f"{share.done:,} of {share.all:,}" if share.all is not None else f"{share.done:,}"
+def _counts(progress: Progress) -> str:
+    return f"{progress.done:,} of {progress.all:,}" if progress.all is not None else f"{progress.done:,}"
 
 
-def _bar(share: Progress) -> str:
-    part = share.done / share.all if share.all else 0
+def _bar(progress: Progress) -> str:
+    part = progress.done / progress.all if progress.all else 0
     return f"[{'#' * int(part * _BAR):-<{_BAR}}] {int(100 * part):3d} %"
