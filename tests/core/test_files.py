@@ -135,6 +135,13 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.read_bytes().endswith(b"}\n")
 
 
+def test_json_is_written_for_people_and_always_as_the_same_bytes(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"ü": [1, {"b": None}]})
+
+    text = '{\n "ü": [\n  1,\n  {\n   "b": null\n  }\n ]\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == text
+
+
 @pytest.mark.parametrize("first_wins", [False, True], ids=["the last wins", "the first wins"])
 def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     *, first_wins: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -130,10 +130,12 @@ def digests_of(world: Any, tmp_path: Path, contents: dict[tuple[str, str], list[
     return path
 
 
-def marked(world: Any, tmp_path: Path, digests: Any) -> list[Row]:
+def marked(world: Any, tmp_path: Path, digests: Any, size: int = 100) -> list[Row]:
+    """Mark the images of a world, which come in tables of up to this size."""
     schema = predicted_schema(SOURCES, ["eol", "bioscan"])
     with pq.ParquetFile(world.predicted) as file:
-        tables = [file.read_row_group(group) for group in range(file.num_row_groups)]
+        groups = [file.read_row_group(group) for group in range(file.num_row_groups)]
+        tables = [group.slice(start, size) for group in groups for start in range(0, group.num_rows, size)]
         beside = tmp_path / "marked"
         made = list(
             mark_duplicates([schema.empty_table(), *tables], schema, beside, digests, ["eol", "bioscan"])
@@ -156,6 +158,14 @@ def test_all_but_the_first_of_a_group_are_left_out_of_the_work_list(world: Any, 
             reason = f"the same bytes as {stay['treeoflife_id']}, which stays"
             was = {**was, "excluded": "duplicate", "exclusion": reason}
         assert row == was
+
+
+def test_a_table_of_a_single_image_is_marked_like_any_other(world: Any, tmp_path: Path) -> None:
+    digests = digests_of(world, tmp_path, {("eol", "a"): ["a"] * 6})
+    rows = marked(world, tmp_path, digests, size=1)
+
+    assert [row["excluded"] for row in rows].count("duplicate") == 5
+    assert rows == marked(world, tmp_path, digests)
 
 
 def test_an_image_left_out_for_another_reason_and_one_without_bytes_take_no_part(
