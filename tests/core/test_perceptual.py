@@ -194,7 +194,7 @@ def test_the_usual_limits_are_those_that_the_authors_of_pdq_recommend() -> None:
 )
 def test_pictures_are_compared_from_a_quality_of_50(listed_quality: int, quality: int, found: bool) -> None:
     picture = BenchmarkImage("rare", "a.jpg", "", PerceptualHash(bytes(32), listed_quality))
-    match = Benchmarks([picture], USUAL_DISTANCE).same_look(PerceptualHash(bytes(32), quality))
+    match = Benchmarks([picture], USUAL_DISTANCE).match_phash(PerceptualHash(bytes(32), quality))
     assert match == (Match("rare", "a.jpg", 0) if found else None)
 
 

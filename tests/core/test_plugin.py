@@ -26,14 +26,14 @@ def key(*columns: Column, spelling: str = "{}/{}", name_column: str = IMAGE_ID) 
     [
         pytest.param({}, "", id="nothing"),
         pytest.param(
-            {"name": "Eol"}, "its name 'Eol' is not one of lower-case letters, digits and _", id="case"
+            {"name": "Eol"}, "its name 'Eol' does not consist of lower-case letters, digits and _", id="case"
         ),
-        pytest.param({"name": "1eol"}, "its name '1eol' is not one of", id="a digit first"),
-        pytest.param({"name": "eol/x"}, "its name 'eol/x' is not one of", id="a letter that is none"),
-        pytest.param({"name": 7}, "its name 7 is not one of", id="a number"),
+        pytest.param({"name": "1eol"}, "its name '1eol' does not consist of", id="a digit first"),
+        pytest.param({"name": "eol/x"}, "its name 'eol/x' does not consist of", id="a letter that is none"),
+        pytest.param({"name": 7}, "its name 7 does not consist of", id="a number"),
         pytest.param({"name": "other"}, "its section is called 'eol', not 'other'", id="another section"),
-        pytest.param({"section": dict}, "its section is no subclass of SourceSection", id="another class"),
-        pytest.param({"section": "eol"}, "its section is no subclass of SourceSection", id="no class"),
+        pytest.param({"section": dict}, "its section is not a subclass of SourceSection", id="another class"),
+        pytest.param({"section": "eol"}, "its section is not a subclass of SourceSection", id="no class"),
         pytest.param({"required_table": "names"}, "its section has no names", id="a required table"),
         pytest.param(
             {"license_tables": ("b", "media_manifests"), "name_tables": ("a",)},
@@ -53,18 +53,18 @@ def key(*columns: Column, spelling: str = "{}/{}", name_column: str = IMAGE_ID) 
         ),
         pytest.param(
             {"key": replace(KEY, name_column="genus")},
-            "names are looked up by genus, which is no part of its natural key",
+            "names are looked up by genus, which is not part of its natural key",
             id="names by something else",
         ),
         pytest.param(
             {"key": replace(KEY, spelling="{}/{}/{}")},
-            "its natural key of 2 parts cannot be spelled as '{}/{}/{}'",
+            "its natural key of 2 parts cannot be formatted with '{}/{}/{}'",
             id="a part too many",
         ),
         pytest.param(
-            {"key": replace(KEY, spelling="{a}")}, "cannot be spelled as '{a}'", id="a part by name"
+            {"key": replace(KEY, spelling="{a}")}, "cannot be formatted with '{a}'", id="a part by name"
         ),
-        pytest.param({"key": replace(KEY, spelling="{")}, "cannot be spelled as '{'", id="a lone brace"),
+        pytest.param({"key": replace(KEY, spelling="{")}, "cannot be formatted with '{'", id="a lone brace"),
         pytest.param({"key": replace(KEY, name_column=IMAGE_ID)}, "", id="names by the id"),
     ],
 )

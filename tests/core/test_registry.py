@@ -62,4 +62,4 @@ def test_a_name_that_is_taken_stays_with_the_one_that_has_it() -> None:
     registry.add_plugins(GROUP, found, check)
 
     assert found == {"01234567": "ours", "0123456789": "plugin 0123456789"}
-    assert registry.FAULTS[0].what == "there is already one called 01234567"
+    assert registry.FAULTS[0].what == "a plugin called 01234567 already exists"

@@ -64,7 +64,7 @@ def test_the_line_of_a_key(path: Path, section: str, key: str, line: int) -> Non
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"[a]\nx = 1\n[a]\n", r"line 3: the section \[a\] is there twice\. Keep one of them"),
+        (b"[a]\nx = 1\n[a]\n", r"line 3: the section \[a\] appears twice\. Keep one of them"),
         (b"[a]\nx = 1\ny = 2\nx = 3\n", r"line 4: \[a\] x: is set twice\. Keep one of the lines"),
         (b"\n x = 1\n[a]\n", r"line 2: 'x = 1' is above the first section\. Put a section above it"),
         (

@@ -161,8 +161,8 @@ def test_what_is_known_of_a_picture_is_taken_with_it(before: Before) -> None:
     assert not isinstance(content, (bytes, OSError))
     assert (content.outcome.state, content.outcome.shard, content.outcome.offset) == (State.WRITTEN, -1, -1)
     assert len(content.outcome.sha256) == 64
-    assert content.outcome.picture is not None
-    assert (content.outcome.picture.width, content.outcome.picture.format) == (20, "PNG")
+    assert content.outcome.image_metadata is not None
+    assert (content.outcome.image_metadata.width, content.outcome.image_metadata.format) == (20, "PNG")
 
 
 def test_a_file_is_known_by_its_key_and_not_by_its_name(before: Before) -> None:

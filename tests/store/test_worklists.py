@@ -68,7 +68,7 @@ def replaced(work: WorkList, **changes: Any) -> WorkList:
 
 def test_the_digest_is_of_all_that_shards_are_made_of(world: Any) -> None:
     works = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
-    work = next(work for work in works if work.left_out)
+    work = next(work for work in works if work.rejected)
     first, member = work.samples[0], work.members[0]
     others = [
         replaced(work, id="another"),
@@ -81,9 +81,9 @@ def test_the_digest_is_of_all_that_shards_are_made_of(world: Any) -> None:
         replaced(work, size=member.offset, offset=member.size),
         replace(work, samples=work.samples[1:], members=work.members[1:]),
         replace(work, samples=work.samples[::-1], members=work.members[::-1]),
-        replace(work, left_out=[]),
-        replace(work, left_out=[{**work.left_out[0], "reason": "another"}]),
-        replace(work, left_out=work.left_out * 2),
+        replace(work, rejected=[]),
+        replace(work, rejected=[{**work.rejected[0], "reason": "another"}]),
+        replace(work, rejected=work.rejected * 2),
     ]
 
     assert replaced(work).digest == work.digest
