@@ -15,7 +15,7 @@ from tol_luigi import __version__
 from tol_luigi.core.batches import BATCH
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plan import Share
+from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.shards import Shard, balanced, shard_name
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.store.ledger import LEDGER
@@ -57,13 +57,13 @@ def write() -> None:
     The shards have the sizes that the receipts say, and nothing in them.
     """
     given = settings()
-    shares = [Share(**share) for share in read_json(given.layout.plan)]
+    shares = [WorkUnit(**share) for share in read_json(given.layout.plan)]
     images = sum(share.samples for share in shares if share.split != "train_small")
     for share in shares:
         _write_share(given, share, max(2, min(_MANY, images // _FEW)), images)
 
 
-def _write_share(given: Settings, share: Share, every: int, images: int) -> None:
+def _write_share(given: Settings, share: WorkUnit, every: int, images: int) -> None:
     layout, about = given.layout, (share.split, share.source, share.partition)
     if share.split == "train_small":
         rows = _repeated(given, share)
@@ -88,7 +88,7 @@ def _write_share(given: Settings, share: Share, every: int, images: int) -> None
     check.write_verdict([], check.inputs())
 
 
-def _repeated(given: Settings, share: Share) -> pa.Table:
+def _repeated(given: Settings, share: WorkUnit) -> pa.Table:
     """Take what train_small repeats of the ledger of train, in the order of the shards there."""
     about = share.source, share.partition
     rows = partition_rows(given.layout.predicted, *about, ["treeoflife_id", "is_train_small"])
@@ -99,7 +99,7 @@ def _repeated(given: Settings, share: Share) -> pa.Table:
     )
 
 
-def _told(given: Settings, share: Share, every: int, images: int) -> pa.Table:
+def _told(given: Settings, share: WorkUnit, every: int, images: int) -> pa.Table:
     """Say of each image of a partition of train or val what became of it, but for its place in the shards."""
     source, partition = share.source, share.partition
     columns = ["split", "treeoflife_id", "position", "excluded", "exclusion"]
@@ -154,7 +154,7 @@ def _alike(numbers: Numbers, every: int, images: int) -> Numbers:
     return np.where(repeats, numbers % np.uint64(groups), numbers)
 
 
-def _placed(rows: pa.Table, share: Share, order: Ints) -> tuple[pa.Table, list[Shard]]:
+def _placed(rows: pa.Table, share: WorkUnit, order: Ints) -> tuple[pa.Table, list[Shard]]:
     """Give every written image its place in the shards.
 
     Args:

@@ -12,8 +12,8 @@ from pathlib import Path
 from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 
 from tol_luigi.downloads.catalogue import Remote
-from tol_luigi.downloads.origins import Hosts
-from tol_luigi.downloads.transfer import Means, fetch
+from tol_luigi.downloads.origins import HttpConfig
+from tol_luigi.downloads.transfer import FetchConfig, fetch
 
 BLOCK = 1 << 23
 
@@ -24,13 +24,13 @@ def child(url: str, folder: str, connections: str) -> None:
     start = time.monotonic()
     path = Path(folder)
     remote = Remote("eol", "file", url, path / "file")
-    means = Means(hosts=Hosts(), connections=int(connections))
+    config = FetchConfig(http=HttpConfig(), connections=int(connections))
     came: list[float] = [0]
 
     def tell(_: int) -> None:
         came[0] = time.monotonic() - start
 
-    fetch(remote, path / "sources.lock", means, tell)
+    fetch(remote, path / "sources.lock", config, tell)
     print(time.monotonic() - start, came[0], peak_mib() - before)
 
 

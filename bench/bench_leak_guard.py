@@ -11,7 +11,7 @@ from _pictures import BIOSCAN, EOL, INAT21, photographs
 from _places import members, packed, stored
 from _table import Row, arguments, measured, show, show_host, spread
 
-from tol_luigi.core.benchmarks import BenchmarkPicture, Benchmarks
+from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE, PerceptualHash
 
@@ -25,7 +25,7 @@ def benchmarks(count: int) -> Benchmarks:
     """Make so many pictures that look like none of a source."""
     looks = np.random.default_rng(17).bytes(32 * count)
     listed = (
-        BenchmarkPicture("rare", str(n), f"{n:064}", PerceptualHash(looks[32 * n : 32 * n + 32], 100))
+        BenchmarkImage("rare", str(n), f"{n:064}", PerceptualHash(looks[32 * n : 32 * n + 32], 100))
         for n in range(count)
     )
     return Benchmarks(listed, USUAL_DISTANCE)

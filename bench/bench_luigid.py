@@ -43,7 +43,7 @@ class Load:
     """
 
     def __init__(self, folder: Path, tasks: int) -> None:
-        from tol_luigi.cluster.client import Follower  # noqa: PLC0415 (after the settings are named)
+        from tol_luigi.cluster.client import RemoteRunScheduler  # noqa: PLC0415 (after the settings are named)
         from tol_luigi.cluster.run import Run  # noqa: PLC0415
 
         config = folder / "bench.cfg"
@@ -55,7 +55,7 @@ class Load:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        self.follower = lambda: Follower(self.run, patience=60)
+        self.follower = lambda: RemoteRunScheduler(self.run, patience=60)
         self.add("Sleep", tasks, [])
 
     def add(self, family: str, tasks: int, deps: list[str]) -> None:

@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pyarrow.parquet as pq
 import pytest
 from selenium import webdriver
@@ -31,6 +32,10 @@ Sections = dict[str, dict[str, Any]]
 
 ON_SLURM = ("test_slurm", "test_submit", "test_download_jobs")
 """The files of tests that need a Slurm. One process runs them all, since one Slurm at a time is enough for a machine."""
+
+# No test is timed: machines are slow at times.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 class OneSlurm(LoadScopeScheduling):

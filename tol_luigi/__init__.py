@@ -1,11 +1,13 @@
-"""Builds TreeOfLife-10M, and datasets like it, as one Luigi graph, and reads them.
+"""Build TreeOfLife-10M and similar datasets as one Luigi graph, and read them.
 
-- :class:`Dataset` opens a finished dataset. It needs no Luigi.
-- The tasks build one: ``luigi --module tol_luigi BuildCatalog``, or ``luigi.build([BuildCatalog()])`` in a program.
+- :class:`Dataset` opens a finished dataset. It does not need Luigi.
+- The tasks build one: ``luigi --module tol_luigi BuildCatalog``, or ``luigi.build([BuildCatalog()])`` in
+  Python.
 
-Importing this package imports nothing else: its names are loaded when they are asked for. The first task to be loaded
-completes Luigi's own settings (:mod:`tol_luigi.tasks.luigi_defaults`). If Luigi itself does the importing, for
-``--module`` or for a task that a scheduler hands out, all tasks are loaded at once, so that Luigi knows them by their names.
+Importing this package imports no other module: its names are loaded on first use. The first task that is
+loaded completes Luigi's own settings (:mod:`tol_luigi.tasks.luigi_defaults`). If Luigi imports this package,
+for ``--module`` or for a task that a scheduler assigns, all tasks are loaded at once, so that Luigi can look
+them up by name.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tol_luigi.dataset import Dataset
-    from tol_luigi.tasks.public import *  # noqa: F403 (what its own list names)
+    from tol_luigi.tasks.public import *  # noqa: F403 (limited by its __all__)
     from tol_luigi.tasks.settings_context import settings_from
 
 __version__ = version("tol_luigi")
@@ -54,30 +56,31 @@ __all__ = [
     "settings_from",
 ]
 
-_ELSEWHERE = {"Dataset": "tol_luigi.dataset", "settings_from": "tol_luigi.tasks.settings_context"}
-"""The modules of the public names that are no tasks."""
+_OTHER_MODULES = {"Dataset": "tol_luigi.dataset", "settings_from": "tol_luigi.tasks.settings_context"}
+"""The modules of the public names that are not tasks."""
 
 _LUIGI_LOADERS = {("luigi.cmdline_parser", "_attempt_load_module"), ("luigi.task_register", "load_task")}
-"""The functions, by module, in which Luigi imports a module for its tasks: for ``--module``, and for a task that a
-scheduler hands out."""
+"""The functions, as (module, name), with which Luigi imports a module for its tasks: for ``--module``, and for
+a task that a scheduler assigns."""
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name."""
+    """Load a public name on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, "tol_luigi.tasks.public")), name)
+    return getattr(importlib.import_module(_OTHER_MODULES.get(name, "tol_luigi.tasks.public")), name)
 
 
 def __dir__() -> list[str]:
-    """List the public names as well, loaded or not."""
+    """List all names, including public names that are not loaded yet."""
     return sorted({*globals(), *__all__})
 
 
 def _is_loaded_by_luigi() -> bool:
-    """Return whether Luigi imports this package for its tasks, directly or through a module of the user's.
+    """Return whether Luigi is importing this package for its tasks, directly or through a module of the user.
 
-    Luigi has no hook for that: ``--module`` is a plain import, after which Luigi looks for the task among those registered.
+    Luigi has no hook for this: ``--module`` is a plain import. Luigi then looks up the task among the
+    registered ones.
     """
     return any(
         (frame.f_globals.get("__name__"), frame.f_code.co_name) in _LUIGI_LOADERS

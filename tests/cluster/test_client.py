@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_run_without_luigid_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="luigid has not said where it listens"):
+    with pytest.raises(ClusterError, match="luigid has not written its address"):
         Scheduler(Run(tmp_path)).status()
 
 
@@ -41,7 +41,7 @@ def test_a_wrong_password_is_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(ClusterError, match="luigid refuses the password"):
             crew.status()
         crew.run.password.chmod(0o644)
-        with pytest.raises(ClusterError, match="others may read or change the password"):
+        with pytest.raises(ClusterError, match="other users can read or change the password"):
             crew.status()
 
 

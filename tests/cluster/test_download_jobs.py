@@ -89,7 +89,7 @@ def test_the_state_of_a_job_that_ends_too_early_is_named(asked: Rig, order: Orde
 
     canceller = threading.Thread(target=cancel)
     canceller.start()
-    with pytest.raises(DownloadError, match=r"^fetch: Slurm job \d+ ended before it was done, as CANCELLED"):
+    with pytest.raises(DownloadError, match=r"^fetch: Slurm job \d+ ended early \(state CANCELLED"):
         run_slurm(order, job, nothing)
     canceller.join()
 

@@ -104,7 +104,7 @@ def test_a_run_that_is_stopped_says_so_and_goes_on_later(tmp_path: Path) -> None
         crew.scheduler.stop()
         assert crew.end_of(foreman) == 25, crew.output()
         assert [crew.end_of(worker), crew.end_of(luigid)] == [0, 0]
-        assert crew.result()["text"] == "it was told to stop"
+        assert crew.result()["text"] == "the run was stopped"
         before = set((tmp_path / "notes").read_text(encoding="utf-8").split())
         assert len(before) < 9
         crew.start("luigid")
@@ -121,7 +121,7 @@ def test_a_run_without_workers_can_be_stopped(tmp_path: Path) -> None:
         crew.wait_for(lambda: crew.run.read_address() and crew.status().counts.get("Root"))
         crew.scheduler.stop()
         assert [crew.end_of(foreman), crew.end_of(luigid)] == [25, 0], crew.output()
-        assert crew.result()["text"] == "it was told to stop"
+        assert crew.result()["text"] == "the run was stopped"
         crew.assert_nobody_is_left()
 
 
@@ -153,5 +153,5 @@ class Weighted(luigi.Task):
 
 def test_a_task_that_a_worker_would_take_for_another_is_refused() -> None:
     check_round_trips(Weighted(weight=2.0))
-    with pytest.raises(SettingsError, match="a worker would make Weighted_1_0_"):
+    with pytest.raises(SettingsError, match="a worker would build Weighted_1_0_"):
         check_round_trips(Weighted(weight=1))

@@ -264,7 +264,7 @@ def test_at_the_limit_of_descriptors_it_serves_on_and_writes_little(tmp_path: Pa
         assert process.poll() is None
         assert "Traceback" not in crew.output()
         assert len(crew.output()) < 30_000
-        assert "No further connection can be taken (Too many open files)" in crew.output()
+        assert "Cannot accept another connection (Too many open files)" in crew.output()
 
 
 def test_errors_that_others_cause_fill_no_log(tmp_path: Path) -> None:
@@ -292,6 +292,6 @@ def test_an_open_door_is_warned_of(tmp_path: Path, cluster: dict[str, str], is_w
         crew.wait_for(crew.run.read_address)
         crew.wait_for(lambda: "luigid listens at" in crew.output())
         warnings = [
-            line for line in crew.output().splitlines() if "whoever reaches luigid there can run" in line
+            line for line in crew.output().splitlines() if "anyone who can reach this address can run" in line
         ]
         assert len(warnings) == is_warned

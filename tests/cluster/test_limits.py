@@ -48,7 +48,7 @@ def test_elements_that_slurm_does_not_take_are_asked_for_later(
     others = [here.sbatch("--hold", "--wrap=true") for _ in range(2)]
     submitted = here.tol("submit")
     assert submitted.returncode == 0, submitted.stderr
-    assert "Slurm takes 1 of 6 elements now; the foreman asks for the others later." in submitted.stdout
+    assert "Slurm accepted 1 of 6 elements; the foreman submits the others later." in submitted.stdout
     here.wait_for_tasks(1)
     only = here.jobs["workers"][0]["id"]
     rig.ask("scontrol", "suspend", only)  # so that there is work left when the others come
@@ -93,7 +93,7 @@ def test_task_that_is_killed_for_its_memory_gets_more(
     given = [array["memory"] for array in here.jobs["workers"]]
     assert given[0] == memory
     assert given[-1] in {"600M", "1200M"}
-    assert "1 tasks were killed, and are tried again with 600M for each worker" in here.said()
+    assert "1 tasks were killed and are retried with 600M per worker" in here.said()
 
 
 def test_workers_that_cannot_have_enough_memory_are_given_up(build: Callable[..., Build]) -> None:
@@ -101,4 +101,4 @@ def test_workers_that_cannot_have_enough_memory_are_given_up(build: Callable[...
     submitted = here.tol("submit")
     assert submitted.returncode == 0, submitted.stderr
     assert here.wait(here.jobs["foreman"], SECONDS) == "FAILED", here.said()
-    assert "have ended soon after their start, and none is left" in here.said()
+    assert "ended soon after their start, and none are left" in here.said()

@@ -17,7 +17,7 @@ from selenium.webdriver.support.expected_conditions import (
 )
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tol_luigi.cluster.client import Follower
+from tol_luigi.cluster.client import RemoteRunScheduler
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ SLOW = {"cluster": {"lost_seconds": 600}}
 
 def say_hostile_things(crew: Crew) -> str:
     """Report tasks that bear HTML wherever there is a text, and a script for a link; gives the id of one that runs."""
-    follower = Follower(crew.run, patience=20)
+    follower = RemoteRunScheduler(crew.run, patience=20)
     worker = f"node:{HOSTILE}"
     follower.add_worker(worker=worker, info={"workers": 1, "first_task": f"Root_{HOSTILE}"})
     for family, name in ((HARMLESS, "Half_1"), (HOSTILE, f"{HOSTILE}_2")):
@@ -140,7 +140,7 @@ def say_hostile_things(crew: Crew) -> str:
 
 def answer(crew: Crew, task_id: str) -> None:
     """Answer the message that the page has sent to a task."""
-    follower = Follower(crew.run, patience=20)
+    follower = RemoteRunScheduler(crew.run, patience=20)
     (message,) = crew.wait_for(lambda: follower.ping(f"node:{HOSTILE}")["rpc_messages"])
     follower.add_scheduler_message_response(
         task_id=task_id, message_id=message["kwargs"]["message_id"], response=HOSTILE
@@ -211,7 +211,7 @@ def test_the_buttons_of_the_page_change_what_they_are_for(tmp_path: Path, chromi
     with Crew(tmp_path, SLOW) as crew:
         crew.start("luigid")
         address = crew.wait_for(crew.run.read_address)
-        follower = Follower(crew.run, patience=20)
+        follower = RemoteRunScheduler(crew.run, patience=20)
         follower.add_task(task_id="Half_1", worker="node:1", status="PENDING", family="Half", params={})
         follower.get_work(worker="node:1", host="node")
         page = f"http://tol:{crew.run.read_password()}@{address.host}:{address.port}/static/visualiser/index.html"

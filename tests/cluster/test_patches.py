@@ -39,7 +39,7 @@ def test_a_luigi_with_another_method_is_refused(
     owner: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, name, lambda *, new: new)
-    with pytest.raises(SettingsError, match=f"{name} is not what it was"):
+    with pytest.raises(SettingsError, match=f"{name} differs from"):
         patches.check()
 
 

@@ -13,7 +13,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 from processes import Crew
 
-from tol_luigi.cluster.scheduler import SECONDS_BETWEEN_LOOKS
+from tol_luigi.cluster.scheduler import PRUNE_SECONDS
 from tol_luigi.tasks.run_sections import ClusterSection
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def answer(crew: Crew, path: str, login: str = "") -> int:
 
 def test_at_the_shipped_settings_a_lost_worker_is_missed_within_three_minutes() -> None:
     given = ClusterSection()
-    missed = given.lost_seconds + SECONDS_BETWEEN_LOOKS
+    missed = given.lost_seconds + PRUNE_SECONDS
     asked_for = 2 * given.poll_seconds
     assert missed + asked_for < 180
     assert given.lost_seconds > 5 * given.ping_seconds  # one ping that is lost is no loss
@@ -148,7 +148,7 @@ def test_a_task_that_kills_its_workers_is_given_up_with_a_clear_reason(tmp_path:
         assert len(set(notes(crew))) == 12
         (failure,) = crew.status().failures
         assert failure.label == "Leaf leaf3"
-        assert failure.cause.startswith("2 workers were lost at it, one after another: ")
+        assert failure.cause.startswith("the task lost 2 workers in a row: ")
         assert failure.final
 
 
@@ -164,7 +164,7 @@ def test_a_node_on_which_everything_fails_costs_no_task_and_is_left(tmp_path: Pa
         assert crew.end_of(bad) == 1
         assert crew.end_of(good) == 0
         assert crew.end_of(luigid) == 0
-        assert "3 tasks have failed on bad in a row, and not elsewhere" in crew.output()
+        assert "3 tasks in a row have failed on node bad, and on no other node" in crew.output()
 
 
 def test_the_only_node_is_never_taken_for_a_bad_one(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_password_of_ones_own_that_others_can_read_is_refused(tmp_path: Path) 
     own.chmod(0o644)
     with Crew(tmp_path, {"cluster": {"password_file": own}}) as crew:
         assert crew.end_of(crew.start("luigid")) == 1
-        assert f"{own}: others may read or change the password. chmod 600 {own}." in crew.output()
+        assert f"{own}: other users can read or change the password. Run: chmod 600 {own}." in crew.output()
         own.chmod(0o600)
         crew.start("luigid")
         crew.wait_for(crew.run.read_address)

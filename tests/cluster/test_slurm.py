@@ -71,7 +71,7 @@ def test_refusal_names_the_command_and_the_reason(asked: Rig, script: Callable[[
 
 def test_without_slurm_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClusterError, match="scontrol: there is no such command here"):
+    with pytest.raises(ClusterError, match="scontrol: command not found"):
         slurm.limits()
 
 

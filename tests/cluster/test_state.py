@@ -14,7 +14,7 @@ from luigi.scheduler import Task, Worker
 from processes import Crew
 
 from tol_luigi.cluster.run import Run
-from tol_luigi.cluster.saved import TASK_FIELDS, WORKER_FIELDS, _digest, _dumped
+from tol_luigi.cluster.saved import TASK_FIELDS, WORKER_FIELDS, _digest, _to_json
 from tol_luigi.cluster.scheduler import RunScheduler
 from tol_luigi.tasks.run_sections import ClusterSection
 
@@ -123,7 +123,7 @@ def signed(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byte
     def made(content: bytes) -> bytes:
         whole = json.loads(content)
         change(whole["state"])
-        whole["sha256"] = _digest(_dumped(whole["state"]))
+        whole["sha256"] = _digest(_to_json(whole["state"]))
         return json.dumps(whole).encode()
 
     return made
@@ -205,7 +205,7 @@ def test_a_run_folder_that_others_may_write_to_is_refused_in_one_line(tmp_path: 
         assert crew.end_of(crew.start(part)) == 1
         where = crew.run.directory
         assert crew.output().splitlines()[1:] == [
-            f"tol_luigi: {where}: other users may write to it (mode 775). chmod -R go-w {where}."
+            f"tol_luigi: {where}: other users can write to it (mode 775). Run: chmod -R go-w {where}."
         ]
 
 

@@ -59,7 +59,7 @@ def test_an_exit_code_is_of_the_last_attempt(luigid: RunScheduler) -> None:
     luigid.retry_failed()
     take(luigid)
     assert luigid.run_status()["running"][0]["parameters"]["partition"] == "image set 01"
-    luigid._state.give_up(luigid._state.get_task("W"), "workers were lost at it", luigid._config)
+    luigid._state.disable(luigid._state.get_task("W"), "the task lost workers", luigid._config)
     (failure,) = luigid.run_status()["failures"]
     assert failure["exit_code"] is None
 

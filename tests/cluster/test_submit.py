@@ -28,7 +28,7 @@ def test_submitted_demonstration_has_the_bytes_of_a_local_one(
     assert submitted.returncode == 0, submitted.stderr
     again = here.tol("submit")
     assert again.returncode == 40
-    assert "its jobs are still there" in again.stderr
+    assert "its jobs are still in Slurm's queue" in again.stderr
     assert "tol stop" in again.stderr
     jobs = here.jobs
     assert here.wait(jobs["foreman"], SECONDS) == "COMPLETED", here.said()
@@ -110,7 +110,10 @@ def test_dry_run_submits_nothing(build: Callable[..., Build]) -> None:
 def test_luigid_that_other_nodes_do_not_reach_is_refused(build: Callable[..., Build]) -> None:
     refused = build().tol("submit")
     assert refused.returncode == 40
-    assert "[cluster] bind = 127.0.0.1: workers on other nodes do not reach luigid there" in refused.stderr
+    assert (
+        "[cluster] bind = 127.0.0.1: workers on other nodes cannot reach luigid at this address"
+        in refused.stderr
+    )
 
 
 def test_what_slurm_refuses_leaves_no_job_behind(build: Callable[..., Build]) -> None:

@@ -12,7 +12,7 @@ import luigi
 import pytest
 from processes import Crew, processes_with
 
-from tol_luigi.cluster.worker import settled
+from tol_luigi.cluster.worker import wait_until_complete
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +148,7 @@ def test_a_worker_waits_for_luigid(tmp_path: Path) -> None:
     with Crew(tmp_path, tasks=TASKS) as crew:
         go(crew)
         worker, foreman = crew.start("worker"), crew.start("foreman")
-        crew.wait_for(lambda: "luigid has not said where it listens" in crew.output())
+        crew.wait_for(lambda: "luigid has not written its address" in crew.output())
         crew.start("luigid")
         assert crew.end_of(foreman) == 0, crew.output()
         assert crew.end_of(worker) == 0
@@ -223,9 +223,9 @@ def test_a_file_that_a_slow_file_system_shows_late_is_waited_for(tmp_path: Path)
     late = tmp_path / "late"
     timer = threading.Timer(1.5, late.touch)
     timer.start()
-    assert settled(Late(path=str(late)), 30)
+    assert wait_until_complete(Late(path=str(late)), 30)
     timer.join()
 
 
 def test_a_file_that_does_not_come_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    assert not settled(Late(path=str(tmp_path / "never")), 0.2)
+    assert not wait_until_complete(Late(path=str(tmp_path / "never")), 0.2)

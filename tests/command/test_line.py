@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tol_luigi.command import why
+from tol_luigi.command import trace
 from tol_luigi.command.line import main, parser
 from tol_luigi.tasks.error_lines import BUG
 
@@ -92,7 +92,9 @@ def test_wrong_settings_are_told_in_one_line(verb: list[str], tol: Tol, tmp_path
 def test_a_settings_file_that_is_not_there_is_told_in_one_line(tol: Tol, tmp_path: Path) -> None:
     done = tol("plan", "--config", "none.cfg", cwd=tmp_path)
     assert done.returncode == 40
-    assert done.stderr == "tol: --config none.cfg: there is no such file. Name a settings file that exists.\n"
+    assert (
+        done.stderr == "tol: --config none.cfg: file not found. Pass the path of an existing settings file.\n"
+    )
 
 
 def test_config_goes_before_the_verb_as_well_and_the_file_in_the_folder_is_read(
@@ -127,7 +129,7 @@ def raising(error: Exception) -> Callable[[Any], int]:
 def test_a_limit_of_the_system_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(why, "why", raising(MemoryError()))
+    monkeypatch.setattr(trace, "trace", raising(MemoryError()))
 
     assert main(["why", "1"]) == 40
     (line,) = capsys.readouterr().err.splitlines()
@@ -137,7 +139,7 @@ def test_a_limit_of_the_system_is_one_line(
 def test_a_fault_of_the_program_keeps_its_traceback_and_is_to_be_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(why, "why", raising(KeyError("x")))
+    monkeypatch.setattr(trace, "trace", raising(KeyError("x")))
 
     assert main(["why", "1"]) == 40
     first, *_, last = capsys.readouterr().err.splitlines()

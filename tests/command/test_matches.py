@@ -54,7 +54,7 @@ def assert_stopped(finished: Any, folder: Path, *texts: str) -> str:
 
 LIKELY = {
     "a folder in front": (["a.jpg"], ["photos/a.jpg"], "folders in front of names differ", "'photos/a.jpg'"),
-    "a table with a header only": (["a.jpg"], [], "as it has no rows", "'a.jpg'"),
+    "a table with a header only": (["a.jpg"], [], "because it has no rows", "'a.jpg'"),
     "a third that matches": (
         ["a.jpg", "b.jpg", "c.jpg"],
         ["a.jpg", "B.jpg", "C.jpg"],
@@ -141,7 +141,7 @@ def test_missing_values_are_warned_of_and_are_empty_if_the_settings_list_them(
     sections = collection(["NA.jpg", "nan.jpg", "x.jpg"], rows)
     settings = settings_file(sections)
     warning = (
-        "4 cells of [folder] labels are taken for names, though they may mean that there is none: 'NA' (2), 'nan' (2). If so, set "
+        "4 cells of [folder] labels are read as names, but may mark missing values: 'NA' (2), 'nan' (2). If so, set "
         "[folder] missing_values = na,nan."
     )
     planned = tol("plan", "--json", "--config", settings, cwd=tmp_path)
@@ -164,7 +164,7 @@ def test_missing_values_are_warned_of_and_are_empty_if_the_settings_list_them(
     assert "folder.missing_values was None, is ['NA', 'nan']" in refused.messages[0]
     sections["dataset"]["tag"] = "empty"
     finished = build(settings_file(sections))
-    assert "taken for names" not in finished.stdout
+    assert "read as names" not in finished.stdout
     with (tmp_path / "out" / "empty" / "224x224" / "catalog.csv").open(encoding="utf-8", newline="") as file:
         genera = {row["folder_file"]: row["genus"] for row in csv.DictReader(file)}
     assert genera == {"NA.jpg": "", "nan.jpg": "", "x.jpg": "X"}

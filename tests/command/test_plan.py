@@ -34,7 +34,7 @@ def test_before_there_is_anything_it_counts_the_sources_and_writes_nothing(
     assert told["eol"][0] == "151"
     assert told["eol"][-1] == "yes"
     assert told["WriteShards"] == ["30", "0", "30"]
-    assert "There is room." in done.stdout
+    assert "There is enough disk space." in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
     assert seen(tmp_path) == before
 
@@ -44,7 +44,7 @@ def test_the_demonstration_is_foretold_before_it_is_drawn(tol: Tol, seen: Seen, 
     done = tol("plan", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(done.stdout)["DrawDemonstration"] == ["1", "0", "1"]
-    assert "its pictures are drawn" in done.stdout
+    assert "its images are generated" in done.stdout
     assert seen(tmp_path) == before
 
 
@@ -54,7 +54,7 @@ def test_of_a_finished_dataset_there_is_nothing_to_do_and_nothing_is_touched(
     before = seen(sample_build)
     done = tol("plan", "--config", sample_build.parents[1] / "settings.cfg", cwd=sample_build)
     assert done.returncode == 0
-    assert done.stdout.endswith("It is complete: there is nothing to do.\n")
+    assert done.stdout.endswith("The dataset is complete. There is nothing to do.\n")
     assert seen(sample_build) == before
 
 
@@ -102,7 +102,7 @@ def test_where_sources_are_to_be_fetched_it_tells_of_that_first(
     before = sorted(tmp_path.rglob("*"))
     told = tol("plan", "--config", settings, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("To be fetched first, by DownloadSources:\n")
+    assert told.stdout.startswith("To download first, with DownloadSources:\n")
     lines = {line.split()[0]: line.split()[1:3] for line in told.stdout.splitlines()[3:]}
     assert lines["eol"] == ["3", "0"]
     assert sorted(tmp_path.rglob("*")) == before
@@ -149,7 +149,7 @@ def test_too_little_room_is_told_and_ends_with_1(
     )
     done = tol("plan", "--config", settings, "--seconds", 0, cwd=tmp_path)
     assert done.returncode == 1
-    assert "too little room: " in done.stdout
+    assert "not enough disk space (needed: " in done.stdout
 
 
 @pytest.mark.parametrize(

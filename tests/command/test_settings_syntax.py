@@ -21,7 +21,7 @@ REFUSED = 40
             b"[dataset]\nroot = a\nroot = b\n", 3, "[dataset] root: is set twice", id="a key set twice"
         ),
         pytest.param(
-            b"[eol]\n[dataset]\n[eol]\n", 3, "the section [eol] is there twice", id="a section twice"
+            b"[eol]\n[dataset]\n[eol]\n", 3, "the section [eol] appears twice", id="a section twice"
         ),
         pytest.param(b"[dataset]\nroot = \xff\xfe\n", 2, "is not UTF-8", id="bytes that are not text"),
         pytest.param(
@@ -55,7 +55,7 @@ def test_a_folder_is_not_a_settings_file(tol: Any, tmp_path: Path) -> None:
     finished = tol("plan", cwd=tmp_path)
     assert (finished.returncode, finished.stderr) == (
         REFUSED,
-        "tol: luigi.cfg: cannot be read (Is a directory). Name a settings file that you may read.\n",
+        "tol: luigi.cfg: cannot be read (Is a directory). Name a readable settings file.\n",
     )
 
 

@@ -168,7 +168,7 @@ def test_after_the_end_of_a_run_its_failures_are_still_told(
     assert done.returncode == 30
     assert "WriteShards train bioscan part1" in done.stdout
     assert "images are broken" in done.stdout
-    assert "The last run has ended" in done.stdout
+    assert "The last run ended" in done.stdout
     retried = tol("retry", "--config", settings, cwd=settings.parent)
     assert retried.returncode == 40
     assert retried.stderr.startswith("tol: ")

@@ -148,7 +148,7 @@ def test_an_unknown_image_ends_with_1_and_says_what_was_looked_through(tol: Tol,
     settings = sample_build.parents[1] / "settings.cfg"
     done = tol("why", "00000000-0000-5000-8000-000000000000", "--config", settings, cwd=sample_build)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "not known. Looked through:" in done.stdout
+    assert "not found. Searched:" in done.stdout
     for source in ("eol", "bioscan", "inat21"):
         assert f"{sample_build}/mapping.sqlite: {source}\n" in done.stdout
     assert f"{sample_build}/ledger/mapping.parquet\n" in done.stdout
@@ -157,7 +157,7 @@ def test_an_unknown_image_ends_with_1_and_says_what_was_looked_through(tol: Tol,
 def test_before_the_mapping_nothing_is_known(tol: Tol, tmp_path: Path) -> None:
     done = tol("why", "12784812/51655800", cwd=tmp_path)
     assert done.returncode == 1
-    assert "nothing: the build has not come so far" in done.stdout
+    assert "nothing: the build has not started" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,7 +174,7 @@ def test_an_image_on_its_way_is_told_what_it_waits_for(
     assert life["reason"].startswith("WriteShards train bioscan part")
     (dataset / "predicted-catalog.parquet").unlink()
     (life,) = asked(dataset, image)
-    assert (life["state"], life["reason"]) == ("waiting", "PredictCatalog is still to run")
+    assert (life["state"], life["reason"]) == ("waiting", "PredictCatalog has not run yet")
 
 
 def test_a_file_that_is_no_image_is_known_by_its_name(

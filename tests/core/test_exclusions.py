@@ -24,7 +24,7 @@ def unseen() -> Exclusions:
 
 def test_counts(unseen: Exclusions) -> None:
     assert (len(unseen.listed_keys(EOL.key)), unseen.files, unseen.species) == (2, 3, 2)
-    assert unseen.unread == ("Animalia-Cnidaria-Anthozoa----",)
+    assert unseen.unparsed == ("Animalia-Cnidaria-Anthozoa----",)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_species_stay_where_the_list_is_of_images() -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (["a.jpg"], "list where an object belongs"),
-        ({"Mobula birostris": "a.jpg"}, "'Mobula birostris' is not a list of texts"),
-        ({"Mobula birostris": [1]}, "'Mobula birostris' is not a list of texts"),
-        (None, "NoneType where an object belongs"),
+        (["a.jpg"], r"is not a JSON object \(found list\)"),
+        ({"Mobula birostris": "a.jpg"}, "'Mobula birostris' is not a list of strings"),
+        ({"Mobula birostris": [1]}, "'Mobula birostris' is not a list of strings"),
+        (None, r"is not a JSON object \(found NoneType\)"),
     ],
 )
 def test_other_content_is_refused(content: object, what: str) -> None:

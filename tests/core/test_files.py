@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -21,13 +21,10 @@ from tol_luigi.core.files import (
     read_json,
     remove,
     remove_leftovers,
-    scratch_beside,
+    scratch_path,
     sha256_file,
     write_json,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = 2_000_000_000.0
 DAY = 24 * 60 * 60
@@ -115,7 +112,7 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_scratch_names_are_never_used_twice(tmp_path: Path) -> None:
-    scratches = {scratch_beside(tmp_path / "a.tar") for _ in range(100)}
+    scratches = {scratch_path(tmp_path / "a.tar") for _ in range(100)}
 
     assert len(scratches) == 100
     assert all(scratch.name.startswith(f".a.tar{ATTEMPT}") for scratch in scratches)
@@ -136,6 +133,32 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_json(path) == content
     assert "Gärtner" in path.read_text(encoding="utf-8")
     assert path.read_bytes().endswith(b"}\n")
+
+
+def test_json_is_written_for_people_and_always_as_the_same_bytes(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"ü": [1, {"b": None}]})
+
+    text = '{\n "ü": [\n  1,\n  {\n   "b": null\n  }\n ]\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("first_wins", [False, True], ids=["the last wins", "the first wins"])
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
+    *, first_wins: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flush = tmp_path / "a.txt", os.fsync
+    flushed: list[tuple[str, str | None]] = []
+
+    def noted(descriptor: int) -> None:
+        name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flushed.append((name, path.read_text() if path.exists() else None))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with committed(path, first_wins=first_wins) as scratch:
+        scratch.write_text("whole")
+
+    assert flushed == [(str(scratch), None), (str(tmp_path), "whole")]
 
 
 def test_what_is_no_json_leaves_no_file(tmp_path: Path) -> None:
@@ -182,7 +205,7 @@ def test_what_a_dead_process_has_left_is_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("age", [0, 10 * DAY], ids=["new", "a process may be suspended for long"])
 def test_what_a_living_process_writes_is_left_alone(tmp_path: Path, age: int) -> None:
-    scratch = scratch_beside(tmp_path / "a.tar")
+    scratch = scratch_path(tmp_path / "a.tar")
     scratch.touch()
     os.utime(scratch, (NOW - age, NOW - age))
     remove_leftovers(tmp_path, NOW)
@@ -191,7 +214,7 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path: Path, age: int) ->
 
 
 def test_a_process_that_has_the_number_of_a_dead_one_keeps_nothing_alive(tmp_path: Path) -> None:
-    before, pid, start, rest = scratch_beside(tmp_path / "a.tar").name.rsplit("-", 3)
+    before, pid, start, rest = scratch_path(tmp_path / "a.tar").name.rsplit("-", 3)
     (tmp_path / f"{before}-{pid}-{int(start) - 1}-{rest}").touch()
     remove_leftovers(tmp_path, time.time())
 
@@ -262,7 +285,7 @@ def wrapped(cause: Exception) -> MappingError:
         pytest.param(OSError(errno.ENOSPC, "No space left"), "the disk is full", id="the system"),
         pytest.param(OSError(errno.EDQUOT, "Quota exceeded"), "the quota is used up", id="a quota"),
         pytest.param(full(sqlite3.SQLITE_FULL), "the disk is full", id="SQLite"),
-        pytest.param(full(sqlite3.SQLITE_IOERR_WRITE), "the disk refuses it", id="SQLite, of a quota"),
+        pytest.param(full(sqlite3.SQLITE_IOERR_WRITE), "the disk refuses the write", id="SQLite, of a quota"),
         pytest.param(
             wrapped(full(sqlite3.SQLITE_FULL)), "the disk is full", id="what a stage has made of it"
         ),
@@ -313,14 +336,14 @@ def test_a_library_that_keeps_the_reason_back_is_seen_through(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    with pytest.raises(DiskError, match="its folder may not be written to"):
+    with pytest.raises(DiskError, match="its folder is not writable"):
         write_json(tmp_path / "deep" / "a.json", {})
 
 
 def test_a_folder_in_the_place_of_a_file_is_named_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a.json" / "mine").mkdir(parents=True)
     for act in (lambda path: write_json(path, 1), remove):
-        with pytest.raises(DamagedError, match=r"a\.json: is a folder, where a file belongs\. Move it away"):
+        with pytest.raises(DamagedError, match=r"a\.json: is a folder, not a file\. Move it away"):
             act(tmp_path / "a.json")
     assert (tmp_path / "a.json" / "mine").is_dir()
 
@@ -328,6 +351,6 @@ def test_a_folder_in_the_place_of_a_file_is_named_and_left_alone(tmp_path: Path)
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "receipts").write_bytes(b"mine")
     for name in ("a.json", "deeper/a.json"):
-        with pytest.raises(DamagedError, match="receipts: is a file, where a folder belongs"):
+        with pytest.raises(DamagedError, match="receipts: is a file, not a folder"):
             write_json(tmp_path / "receipts" / name, 1)
     assert (tmp_path / "receipts").read_bytes() == b"mine"

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from tol_luigi.core.image_formats import FORMATS
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, encode
+from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.judging import IMAGE_ENDINGS, judged
+from tol_luigi.sources.member_filter import IMAGE_ENDINGS, classify_member
 
 Draw = Callable[..., bytes]
 
@@ -32,14 +32,14 @@ def ftyp(main: bytes, *compatible: bytes) -> bytes:
     ],
 )
 def test_formats_that_are_not_read_are_named(data: bytes, name: str) -> None:
-    with pytest.raises(BrokenPictureError, match=f"^.*is {name}, which Pillow does not read") as caught:
+    with pytest.raises(BrokenImageError, match=f"^.*is {name}, which Pillow does not read") as caught:
         encode(data, ImageSpec())
     assert caught.value.state is State.UNREADABLE
 
 
 @pytest.mark.parametrize("data", [ftyp(b"isom", b"mp42"), b"\0\0\0\0ftyp", b"\xff\xff\xff\xffftypheic"])
 def test_films_are_no_images(data: bytes) -> None:
-    with pytest.raises(BrokenPictureError):
+    with pytest.raises(BrokenImageError):
         encode(data, ImageSpec())
 
 
@@ -55,13 +55,13 @@ def test_every_ending_of_a_format_that_is_read_can_be_an_image() -> None:
     ["a.jpe", "a.JFIF", "a.avif", "a.jp2", "a.j2k", "a.JPX", "a.mpo", "a.ico", "a.tga", "a.heic", "a.jxl"],
 )
 def test_images_by_their_endings(name: str) -> None:
-    assert judged(name, 9).state is None
-    assert judged(f"{name}.part", 9).state is State.BAD_NAME
+    assert classify_member(name, 9).state is None
+    assert classify_member(f"{name}.part", 9).state is State.BAD_NAME
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.eps", "a.pdf", "a.mpg", "a.xmp", "a.json", "a.jpg.txt", "jpg"])
 def test_what_is_no_image_by_its_ending(name: str) -> None:
-    assert judged(name, 9).state is State.NO_IMAGE
+    assert classify_member(name, 9).state is State.NO_IMAGE
 
 
 @pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "PNG", "WEBP"])

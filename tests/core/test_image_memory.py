@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi.core.image_memory import bytes_to_open
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, encode
+from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.ledger import State
 
 SIDE = 2000
@@ -80,6 +80,12 @@ def saved(side: int, mode: str, form: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def saved_in(size: tuple[int, int], mode: str, form: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new("L" if mode == "I;16" else "RGB", size).convert(mode).save(file, form, **options)
+    return file.getvalue()
+
+
 def reckoned(data: bytes, *, turned: bool = False) -> int:
     with Image.open(io.BytesIO(data)) as image:
         return bytes_to_open(image, data, 224, turned=turned)
@@ -93,7 +99,7 @@ def claiming(size: tuple[int, int], **options: Any) -> bytes:
 
 
 def refusal(data: bytes, **settings: Any) -> str:
-    with pytest.raises(BrokenPictureError) as caught:
+    with pytest.raises(BrokenImageError) as caught:
         encode(data, ImageSpec(**settings))
     assert caught.value.state is State.TOO_LARGE
     return caught.value.reason
@@ -106,6 +112,61 @@ def test_no_more_memory_is_taken_than_reckoned(kind: str, measured: dict[str, tu
 
     assert taken / SIDE**2 < KINDS[kind][3]
     assert taken <= bound + COUNTER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "stored", "decoding"),
+    [
+        ("L", "PNG", 1, 0),
+        ("1", "PNG", 1, 0),
+        ("P", "PNG", 1, 0),
+        ("P", "GIF", 1, 1),
+        ("RGB", "PNG", 4, 0),
+        ("RGBA", "PNG", 4, 0),
+        ("LA", "PNG", 4, 0),
+        ("I;16", "PNG", 2, 0),
+        ("RGB", "BMP", 4, 2),
+        ("RGB", "DIB", 4, 2),
+        ("RGB", "TGA", 4, 0),
+        ("RGB", "PCX", 4, 0),
+        ("RGB", "PPM", 4, 12),
+        ("RGB", "WEBP", 4, 14),
+        ("RGB", "AVIF", 4, 20),
+        ("L", "JPEG2000", 1, 6),
+        ("RGB", "JPEG2000", 4, 18),
+        ("RGB", "SGI", 4, 64),
+        ("RGB", "JPEG", 4, 0),
+        ("L", "JPEG", 1, 0),
+        ("CMYK", "JPEG", 4, 0),
+    ],
+)
+def test_what_is_reckoned_for_each_format(mode: str, form: str, stored: int, decoding: int) -> None:
+    for width, height in ((300, 200), (2048, 1024)):
+        size = width, height
+        data = saved_in(size, mode, form)
+        pixels = width * height
+        band = 0 if mode == "RGB" else 48 * min(pixels, 1 << 20)
+        expected = len(data) + pixels * (stored + decoding) + band + 4 * 224 * height
+
+        assert reckoned(data) == expected
+        assert reckoned(data, turned=True) == expected + pixels * stored + 4 * 224 * (width - height)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "block"),
+    [
+        pytest.param("RGB", {"tiffinfo": {278: 10}}, 3 * 300 * 10, id="strips of ten rows"),
+        pytest.param("RGB", {"tiffinfo": {278: 9999}}, 3 * 300 * 200, id="one strip"),
+        pytest.param("1", {"tiffinfo": {278: 10}}, 300 * 10 // 8, id="a bit for each pixel"),
+        pytest.param("L", {"tiffinfo": {278: 16}, "compression": "jpeg"}, 3 * 300 * 16, id="strips of JPEG"),
+    ],
+)
+def test_a_strip_of_a_tiff_is_decoded_as_a_whole(mode: str, options: dict[str, Any], block: int) -> None:
+    data = saved_in((300, 200), mode, "TIFF", **options)
+    pixels = 300 * 200
+    stored, band = (4, 0) if mode == "RGB" else (1, 48 * pixels)
+
+    assert reckoned(data) - len(data) - pixels * stored - band - 4 * 224 * 200 == block
 
 
 def test_a_progressive_jpeg_that_would_kill_a_worker_is_refused_by_its_header() -> None:

@@ -5,6 +5,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from tol_luigi.core import image_pixels
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.image_pixels import UnsupportedDepthError, is_deep_grey, to_sample
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.ledger import State
 
 Draw = Callable[..., bytes]
@@ -39,12 +41,12 @@ def sample(data: bytes, spec: ImageSpec = SPEC) -> Image.Image:
     return Image.open(io.BytesIO(encode(data, spec)[0]))
 
 
-def known(data: bytes, spec: ImageSpec = SPEC) -> Picture:
+def known(data: bytes, spec: ImageSpec = SPEC) -> ImageMetadata:
     return encode(data, spec)[1]
 
 
 def refusal(data: bytes, spec: ImageSpec = SPEC) -> str:
-    with pytest.raises(BrokenPictureError) as caught:
+    with pytest.raises(BrokenImageError) as caught:
         encode(data, spec)
     assert caught.value.state is State.UNSUPPORTED_DEPTH
     assert "[images] high_bit_depth" in caught.value.reason
@@ -138,6 +140,24 @@ def test_half_transparent_pixels_are_mixed_with_the_ground() -> None:
     assert sample(data, BLACK).getpixel((9, 9)) == pytest.approx((50, 0, 0), abs=2)
 
 
+def of_one_pixel_size(image: Image.Image, spec: ImageSpec) -> list[int]:
+    """Return the levels of the first channel of a sample of the same size, row by row."""
+    same = replace(spec, width=image.width, height=image.height)
+    made = to_sample(image, same, deep=is_deep_grey(image.mode))
+    assert made.mode == "RGB"
+    return [int(level) for level in np.asarray(made)[..., 0].ravel()]
+
+
+@pytest.mark.parametrize(("spec", "colour"), [(WHITE, (255, 255, 255)), (BLACK, (0, 0, 0))])
+def test_a_transparent_pixel_has_the_very_colour_of_the_ground(
+    spec: ImageSpec, colour: tuple[int, int, int]
+) -> None:
+    image = Image.new("RGBA", (4, 4), (*HIDDEN, 0))
+    made = to_sample(image, replace(spec, width=4, height=4), deep=False)
+
+    assert set(map(tuple, np.asarray(made).reshape(-1, 3).tolist())) == {colour}
+
+
 # --- more than 8 bits per channel
 
 
@@ -220,6 +240,70 @@ def test_values_that_are_no_numbers_do_not_spread() -> None:
     assert abs(levels[112].mean() - 127) < 5
 
 
+def test_stretching_clips_a_thousandth_of_the_values_at_either_end() -> None:
+    values = np.arange(10_000, dtype=np.uint16).reshape(100, 100)
+    expected = ((np.arange(10_000) - 10) * (255 / (9989 - 10)) + 0.5).clip(0, 255).astype(int)
+
+    assert of_one_pixel_size(Image.fromarray(values), STRETCH) == expected.tolist()
+
+
+def test_the_few_values_that_differ_are_stretched_if_nothing_else_does() -> None:
+    values = np.full((100, 100), 7, np.uint16)
+    values[0, 0], values[0, 1] = 8, 9
+
+    assert of_one_pixel_size(Image.fromarray(values), STRETCH) == [128, 255, *[0] * 9998]
+
+
+def test_what_is_no_number_or_off_the_scale_is_black_or_white() -> None:
+    values = np.array([[np.nan, -np.inf, np.inf, -1, 0, 1, 254.9, 255, 300]], np.float32)
+    wide = np.array([[-1, 0, 255, 256, 65_535, 65_536]], np.int32)
+
+    assert of_one_pixel_size(Image.fromarray(values), KEEP) == [0, 0, 255, 0, 0, 1, 254, 255, 255]
+    assert of_one_pixel_size(Image.fromarray(wide), KEEP) == [0, 0, 0, 1, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("count", "level", "refused"),
+    [
+        pytest.param(10, 64, False, id="a thousandth reaches a quarter of the scale"),
+        pytest.param(9, 64, True, id="fewer do"),
+        pytest.param(10, 63, True, id="they reach less"),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_an_image_is_nearly_black_if_less_than_a_thousandth_reaches_a_quarter_of_the_scale(
+    kind: Any, count: int, level: int, refused: bool
+) -> None:
+    values = np.zeros((100, 100), kind)
+    values[0, :count] = level if kind is np.float32 else level << 8
+    image = Image.fromarray(values)
+    if not refused:
+        assert of_one_pixel_size(image, SPEC)[0] == level
+        return
+    with pytest.raises(UnsupportedDepthError, match="nearly black"):
+        of_one_pixel_size(image, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        pytest.param(np.array([[0, 65_535]], np.int32), "", id="up to the end of the scale"),
+        pytest.param(np.array([[0, 65_536]], np.int32), "from 0 to 65536, beyond", id="one more"),
+        pytest.param(np.array([[-1, 65_535]], np.int32), "from -1 to 65535, beyond", id="one less"),
+        pytest.param(np.array([[0, 255]], np.float32), "", id="real numbers to 255"),
+        pytest.param(np.array([[0, 255.5]], np.float32), "from 0 to 255.5, beyond", id="a half more"),
+        pytest.param(np.array([[255, 255]], np.int32), "from 255 to 255, nearly black", id="one dark grey"),
+    ],
+)
+def test_greys_beyond_the_scale_are_refused(values: np.ndarray[Any, Any], reason: str) -> None:
+    image = Image.fromarray(values)
+    if not reason:
+        assert of_one_pixel_size(image, SPEC) == [0, 255]
+        return
+    with pytest.raises(UnsupportedDepthError, match=f"^greys {reason}"):
+        of_one_pixel_size(image, SPEC)
+
+
 def test_one_value_cannot_be_stretched() -> None:
     assert "nearly black" in refusal(of_values(np.full((9, 9), 255, np.uint16)), STRETCH)
     assert sample(of_values(np.full((9, 9), 0xFFFF, np.uint16)), STRETCH).getextrema() == ((255, 255),) * 3
@@ -246,7 +330,7 @@ KINDS = st.sampled_from([np.uint16, np.int32, np.float32])
 @example(np.array([[np.nan]], np.float32))
 def test_no_sample_is_black_without_a_word(values: np.ndarray[Any, Any]) -> None:
     for spec in (SPEC, STRETCH):
-        with contextlib.suppress(BrokenPictureError):  # which says why
+        with contextlib.suppress(BrokenImageError):  # which says why
             assert np.asarray(sample(of_values(values), spec)).max() >= 60 or not values.any()
 
 

@@ -25,7 +25,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode, encoder
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode, encoder
 from tol_luigi.core.ledger import State
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ UPSIDE_DOWN[0x0112] = 3
 IN_A_PROCESS = """
 import contextlib, pathlib, sys
 from tol_luigi.core.images import *
-with contextlib.suppress(BrokenPictureError):
+with contextlib.suppress(BrokenImageError):
     encode(pathlib.Path(sys.argv[1]).read_bytes(), ImageSpec())
 """
 
@@ -60,8 +60,8 @@ def published(image: Image.Image) -> bytes:
     return saved(image.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC), "JPEG", quality=100)
 
 
-def refused(data: bytes, spec: ImageSpec = SPEC) -> BrokenPictureError:
-    with pytest.raises(BrokenPictureError) as caught:
+def refused(data: bytes, spec: ImageSpec = SPEC) -> BrokenImageError:
+    with pytest.raises(BrokenImageError) as caught:
         encode(data, spec)
     return caught.value
 
@@ -147,7 +147,7 @@ def test_greys_of_16_bits_in_the_other_byte_order() -> None:
 
 
 def test_what_is_told_of_an_original(draw: Draw) -> None:
-    assert encode(draw((640, 480), "RGB", "JPEG"), SPEC)[1] == Picture(640, 480, "RGB", "JPEG", ())
+    assert encode(draw((640, 480), "RGB", "JPEG"), SPEC)[1] == ImageMetadata(640, 480, "RGB", "JPEG", ())
     assert encode(draw(), SPEC) == encode(draw(), SPEC)
     assert encode(draw((640, 100), "L", "PNG"), SPEC)[1].flags == (
         "elongated",
@@ -196,7 +196,7 @@ def test_what_is_no_picture(data: bytes, truncated: str) -> None:
 @settings(deadline=None)
 @given(st.sampled_from(HEADS), st.binary())
 def test_no_bytes_do_harm(head: bytes, data: bytes) -> None:
-    with contextlib.suppress(BrokenPictureError):
+    with contextlib.suppress(BrokenImageError):
         encode(head + data, SPEC)
 
 

@@ -11,14 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.benchmarks import BenchmarkPicture, Benchmarks, Match
+from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks, Match
 from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Made, Outcome, Sample, copy_samples, pack, shipping_order
+from tol_luigi.core.packing import (
+    Outcome,
+    ReusedImage,
+    Sample,
+    SampleRef,
+    ShardToRebuild,
+    copy_samples,
+    pack,
+    recopy,
+    repack,
+    shipping_order,
+)
 from tol_luigi.core.samples import MEMBERS
-from tol_luigi.core.shards import Shard, ShardReader, shard_name
+from tol_luigi.core.shards import DifferentBytesError, Shard, ShardReader, shard_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +38,7 @@ Draw = Callable[..., bytes]
 Content = bytes | OSError
 Packed = tuple[list[Shard], list[Outcome]]
 RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
+SMALL = ImageSpec(width=8, height=8)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +58,14 @@ def packed(
     shuffled: bool = True,
     max_bad_percent: int = 5,
     benchmarks: Benchmarks | None = None,
+    spec: ImageSpec = SMALL,
 ) -> Packed:
     return pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
         enumerate(contents.values()),
         shards,
         where="train/eol/a",
-        spec=ImageSpec(width=8, height=8),
+        spec=spec,
         seed=17,
         shuffled=shuffled,
         max_bad_percent=max_bad_percent,
@@ -101,8 +114,8 @@ def test_what_is_told_of_a_sample(tmp_path: Path, contents: dict[str, Content]) 
     assert isinstance(first, bytes)
     assert outcomes[0].sha256 == hashlib.sha256(first).hexdigest()
     assert outcomes[0].md5 == hashlib.md5(first).hexdigest()  # noqa: S324 (as published)
-    assert outcomes[0].picture is not None
-    assert (outcomes[0].picture.width, outcomes[0].picture.height) == (20, 20)
+    assert outcomes[0].image_metadata is not None
+    assert (outcomes[0].image_metadata.width, outcomes[0].image_metadata.height) == (20, 20)
 
 
 def test_the_order_of_files_does_not_count(tmp_path: Path, contents: dict[str, Content]) -> None:
@@ -164,6 +177,19 @@ def test_too_many_broken_ones(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_picture_too_large_to_be_opened_counts_as_broken(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    spec = replace(SMALL, max_pixels=20 * 27)  # the pictures are 20 to 29 pixels wide, and 20 high
+    with pytest.raises(
+        TooManyBadError, match=r"^train/eol/a: 2 of 10 images are broken, the first one: more pixels than"
+    ):
+        packed(contents, paths(tmp_path, 1), max_bad_percent=19, spec=spec)
+    _, outcomes = packed(contents, paths(tmp_path, 1), max_bad_percent=20, spec=spec)
+
+    assert [outcome.state for outcome in outcomes] == [State.WRITTEN] * 8 + [State.TOO_LARGE] * 2
+
+
 def test_a_picture_dropped_by_the_settings_is_not_broken(tmp_path: Path, draw: Draw) -> None:
     cut = {str(n): draw((300, 300 + n), "RGB", "JPEG")[:-500] for n in range(5)}
     _, outcomes = pack(
@@ -185,7 +211,7 @@ def test_pictures_of_a_benchmark_are_left_out_and_are_not_broken(
     tmp_path: Path, contents: dict[str, Content]
 ) -> None:
     listed = [
-        BenchmarkPicture("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
+        BenchmarkImage("rare", f"{n}.png", hashlib.sha256(content).hexdigest(), None)
         for n, content in enumerate(contents.values())
         if isinstance(content, bytes) and n < 4
     ]
@@ -221,7 +247,7 @@ def test_copies_are_the_same_byte_for_byte(tmp_path: Path, contents: dict[str, C
     shards = paths(tmp_path / "train", 3)
     _, outcomes = packed(contents, shards)
     chosen = [
-        (Copy(image, shards[found.shard], found.offset, found.length), found)
+        (SampleRef(image, shards[found.shard], found.offset, found.length), found)
         for image, found in zip(contents, outcomes, strict=True)
     ][::2]
     copied = paths(tmp_path / "small", 2)
@@ -238,7 +264,7 @@ def test_a_copy_that_is_elsewhere_stops_it(tmp_path: Path, contents: dict[str, C
     [shard] = paths(tmp_path / "train", 1)
     packed(contents, [shard])
     with pytest.raises(ShardError, match="sample nobody is not at byte 0"):
-        copy_samples([Copy("nobody", shard, 0, 512)], paths(tmp_path / "small", 1))
+        copy_samples([SampleRef("nobody", shard, 0, 512)], paths(tmp_path / "small", 1))
 
     assert list((tmp_path / "small").iterdir()) == []
 
@@ -262,7 +288,7 @@ def test_a_picture_made_before_is_taken_as_it_is(tmp_path: Path, contents: dict[
     _, outcomes = packed(contents, [first])
     pictures = {key: members["jpg"] for key, members in ShardReader(first)}
     facts = [replace(outcome, shard=-1, position=-1, offset=-1, length=-1) for outcome in outcomes]
-    made = {key: Made(fact, pictures[key]) for key, fact in zip(contents, facts, strict=True)}
+    made = {key: ReusedImage(fact, pictures[key]) for key, fact in zip(contents, facts, strict=True)}
     _, taken = packed(made, [again])  # type: ignore[arg-type]  # what pack takes, too
 
     assert again.read_bytes() == first.read_bytes()
@@ -272,7 +298,7 @@ def test_a_picture_made_before_is_taken_as_it_is(tmp_path: Path, contents: dict[
 def test_what_comes_last_for_a_sample_counts(tmp_path: Path, contents: dict[str, Content]) -> None:
     [first, again] = paths(tmp_path, 2)
     packed(contents, [first])
-    rotten = [(index, Made(Outcome(State.WRITTEN), b"rot")) for index in range(3)]
+    rotten = [(index, ReusedImage(Outcome(State.WRITTEN), b"rot")) for index in range(3)]
     pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
         [*rotten, *enumerate(contents.values())],
@@ -286,3 +312,108 @@ def test_what_comes_last_for_a_sample_counts(tmp_path: Path, contents: dict[str,
     )
 
     assert again.read_bytes() == first.read_bytes()
+
+
+def lost_of(shards: Sequence[Path], entries: Sequence[Shard]) -> list[ShardToRebuild]:
+    """Delete shards, to be made again."""
+    lost = [
+        ShardToRebuild(path, entry.sha256, ids)
+        for path, entry, ids in zip(shards, entries, keys(shards), strict=True)
+    ]
+    for path in shards:
+        path.unlink()
+    return lost
+
+
+def repacked(contents: dict[str, Content], lost: Sequence[ShardToRebuild]) -> list[int]:
+    """Make shards again; returns how far it was told to be."""
+    told: list[int] = []
+    repack(
+        [Sample(image, RANKS, "honey bee") for image in contents],
+        enumerate(contents.values()),
+        lost,
+        spec=SMALL,
+        progress=told.append,
+    )
+    return told
+
+
+def test_lost_shards_are_made_again_of_the_files_of_their_samples_alone(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 3)
+    entries, _ = packed(contents, shards)
+    before = [path.read_bytes() for path in shards]
+    lost = lost_of(shards[::2], entries[::2])
+    needed = {image: contents[image] for image in contents if any(image in shard.ids for shard in lost)}
+
+    assert repacked(needed, lost) == [*range(1, 8)]
+    assert [path.read_bytes() for path in shards] == before
+
+
+@pytest.mark.parametrize("content", [b"no picture", OSError(5, "Input/output error")])
+def test_a_lost_shard_is_not_made_of_a_file_that_gives_no_picture_any_more(
+    tmp_path: Path, contents: dict[str, Content], content: Content
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards[:1], entries[:1])
+    needed = {image: contents[image] for image in lost[0].ids}
+
+    with pytest.raises(DifferentBytesError, match=lost[0].ids[2]):
+        repacked({**needed, lost[0].ids[2]: content}, lost)
+    assert not shards[0].exists()
+
+
+def test_a_lost_shard_is_not_made_of_other_pictures(
+    tmp_path: Path, contents: dict[str, Content], draw: Draw
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards[:1], entries[:1])
+
+    with pytest.raises(DifferentBytesError, match=shards[0].name):
+        repacked({**contents, lost[0].ids[0]: draw((99, 20))}, lost)
+    assert not shards[0].exists()
+
+
+def test_nothing_is_read_if_a_sample_of_a_lost_shard_is_lacking(
+    tmp_path: Path, contents: dict[str, Content]
+) -> None:
+    shards = paths(tmp_path, 2)
+    entries, _ = packed(contents, shards)
+    lost = lost_of(shards, entries)
+    few = dict(list(contents.items())[1:])
+    asked: list[int] = []
+
+    with pytest.raises(DifferentBytesError):
+        repack(
+            [Sample(image, RANKS, "honey bee") for image in few],
+            ((asked.append(n) or n, content) for n, content in enumerate(few.values())),  # type: ignore[func-returns-value]
+            lost,
+            spec=SMALL,
+            progress=lambda _: None,
+        )
+    assert asked == []
+
+
+def test_lost_copies_are_made_again(tmp_path: Path, contents: dict[str, Content]) -> None:
+    shards = paths(tmp_path / "train", 2)
+    _, outcomes = packed(contents, shards)
+    copies = [
+        SampleRef(image, shards[found.shard], found.offset, found.length)
+        for image, found in zip(contents, outcomes, strict=True)
+    ]
+    copied = paths(tmp_path / "small", 3)
+    entries, _ = copy_samples(copies, copied)
+    before = [path.read_bytes() for path in copied]
+    lost = lost_of(copied[1:], entries[1:])
+    recopy(copies, lost)
+
+    assert [path.read_bytes() for path in copied] == before
+    with pytest.raises(DifferentBytesError):
+        recopy(copies[:5], lost)
+    copied[2].unlink()
+    with pytest.raises(DifferentBytesError, match=copied[2].name):
+        recopy(copies, [replace(lost[1], sha256="0" * 64)])
+    assert not copied[2].exists()

@@ -39,6 +39,16 @@ def test_a_receipt_is_read_as_it_was_written(tmp_path: Path) -> None:
             False,
             id="content of a file",
         ),
+        pytest.param(
+            Receipt("Stage x", "settings", {}, {"a/b.txt": FileRecord(30, "0" * 64)}, {"samples": 3}),
+            False,
+            id="length of a file",
+        ),
+        pytest.param(
+            Receipt("Stage x", "settings", {}, {"a/c.txt": FileRecord(3, "0" * 64)}, {"samples": 3}),
+            False,
+            id="name of a file",
+        ),
     ],
 )
 def test_the_digest_is_of_what_was_made(other: Receipt, is_the_same: bool) -> None:

@@ -23,6 +23,9 @@ from tol_luigi.core.setting_kinds import (
 from tol_luigi.tasks.sections import SECTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from tol_luigi.core.sections import Setting
 
 WHOLE = Whole(0, 100)
@@ -144,15 +147,27 @@ def test_fits(tmp_path: Path, form: str, fitting: set[str]) -> None:
     assert {name for name in ("a.csv", "images", "absent") if not place.fault(tmp_path / name)} == fitting
 
 
+@pytest.mark.parametrize("form", ["file", "folder", "either", "new"])
+def test_a_place_in_a_closed_folder_is_named(
+    tmp_path: Path, form: str, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    place = tmp_path / "closed" / "images"
+    place.mkdir(parents=True)
+    place.parent.chmod(0)
+
+    with unprivileged():
+        assert Place(form).fault(place) == f"{place} cannot be read: Permission denied"
+
+
 @pytest.mark.parametrize(
     ("kind", "allowed"),
     [
-        (WHOLE, "a whole number from 0 to 100"),
-        (LIMIT, "a whole number from 0, or nothing for no limit"),
+        (WHOLE, "an integer from 0 to 100"),
+        (LIMIT, "an integer from 0, or empty for no limit"),
         (CHOICE, "exact or scaled"),
         (FLAG, "true or false"),
-        (NAMES, "some of eol, bioscan, inat21, with commas between them, or nothing for all"),
-        (PLACE, "a file or folder that exists"),
+        (NAMES, "some of eol, bioscan, inat21, separated by commas, or empty for all"),
+        (PLACE, "an existing file or folder"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

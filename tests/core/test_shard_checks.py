@@ -55,12 +55,10 @@ def test_an_empty_shard_is_good(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        pytest.param({"com__txt": None}, "has not the members of a sample", id="a member is lacking"),
-        pytest.param({"more__txt": b""}, "has not the members of a sample", id="a member too many"),
-        pytest.param(
-            {"jpg": b""}, "the picture of sample b is not a JPEG of 224 x 224", id="an empty picture"
-        ),
-        pytest.param({"jpg": None}, "has not the members of a sample", id="no picture"),
+        pytest.param({"com__txt": None}, "the members of sample", id="a member is lacking"),
+        pytest.param({"more__txt": b""}, "the members of sample", id="a member too many"),
+        pytest.param({"jpg": b""}, "the image of sample b is not a JPEG of 224 x 224", id="an empty picture"),
+        pytest.param({"jpg": None}, "the members of sample", id="no picture"),
     ],
 )
 def test_a_sample_that_is_wrong(
@@ -85,7 +83,7 @@ def test_a_picture_that_is_wrong(
     wrong = draw(size, "RGB", form)
 
     assert found(tmp_path, shard_of(tmp_path, record("a"), record("b", jpg=wrong), record("c"))) == [
-        "the picture of sample b is not a JPEG of 224 x 224 pixels"
+        "the image of sample b is not a JPEG of 224 x 224 pixels"
     ]
 
 
@@ -101,13 +99,13 @@ def test_a_picture_that_is_wrong(
 def test_samples_that_are_not_those_of_the_ledger(tmp_path: Path, record: Record, ids: list[str]) -> None:
     shard = shard_of(tmp_path, *map(record, IDS))
 
-    assert found(tmp_path, shard, ids) == ["its samples are not those of the ledger, in their order"]
+    assert found(tmp_path, shard, ids) == ["its samples, or their order, differ from the ledger"]
 
 
 def test_another_checksum(tmp_path: Path, record: Record) -> None:
     shard = dataclasses.replace(shard_of(tmp_path, *map(record, IDS)), sha256="0" * 64)
 
-    assert found(tmp_path, shard) == ["its checksum is not that of the receipt"]
+    assert found(tmp_path, shard) == ["its checksum differs from the receipt"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -159,9 +157,7 @@ def test_every_text_is_compared(tmp_path: Path, record: Record, name: str) -> No
     changed = record("b", **{name.replace(".", "__"): b"a photo of Plantae."})
     shard = shard_of(tmp_path, record("a"), changed, record("c"))
 
-    assert found(tmp_path, shard, samples=NAMED) == [
-        f"{name} of sample b is not what the predicted catalog makes it"
-    ]
+    assert found(tmp_path, shard, samples=NAMED) == [f"{name} of sample b differs from the predicted catalog"]
     assert found(tmp_path, shard) == []
 
 
@@ -170,14 +166,14 @@ def test_a_sample_of_another_split_is_found(tmp_path: Path, record: Record) -> N
     others = {image: sample for image, sample in NAMED.items() if image != "c"}
 
     assert found(tmp_path, shard, samples=others) == [
-        "sample c is not one that the predicted catalog has for this split and partition"
+        "sample c is not in the predicted catalog for this split and partition"
     ]
 
 
 @pytest.mark.parametrize(
     ("order", "what"),
     [
-        pytest.param("abcab", ["sample a is there 2 times", "sample b is there 2 times"], id="apart"),
+        pytest.param("abcab", ["sample a appears 2 times", "sample b appears 2 times"], id="apart"),
         pytest.param("abbc", ["sample b has two members com.txt"], id="side by side"),
     ],
 )
@@ -192,7 +188,7 @@ def test_of_many_wrong_samples_the_first_are_told(tmp_path: Path, record: Record
     findings = found(tmp_path, shard_of(tmp_path, *map(record, ids)), ids, samples={})
 
     assert [finding.split()[1] for finding in findings[:-1]] == ids[:20]
-    assert findings[-1] == "as much is wrong with 10 samples more"
+    assert findings[-1] == "10 more samples have such problems"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +206,7 @@ def test_a_picture_is_decoded_where_that_is_asked_for(
 
     assert found(tmp_path, shard) == []
     assert found(tmp_path, shard, level=Level.PIXELS) == [
-        "the picture of sample b is not an RGB JPEG of 224 x 224 pixels, whole"
+        "the image of sample b is not a complete RGB JPEG of 224 x 224 pixels"
     ]
 
 
@@ -252,7 +248,7 @@ def test_the_first_damaged_shard(tmp_path: Path, record: Record) -> None:
         pytest.param(
             4,
             {0: ["a", "b"], 1: ["c"]},
-            {"receipt": "it has 4 samples, and 3 in its shards"},
+            {"receipt": "it has 4 samples, but 3 in its shards"},
             id="the receipt contradicts itself",
         ),
     ],
@@ -273,13 +269,13 @@ def test_receipt_and_ledger(samples: int, ids: dict[int, list[str]], what: dict[
             [0, 3],
             [0, 3],
             {
-                1: "the numbers have a hole here: no receipt names it",
-                2: "the numbers have a hole here: no receipt names it",
+                1: "its number is missing: it is in no receipt",
+                2: "its number is missing: it is in no receipt",
             },
             id="a hole",
         ),
-        pytest.param([0], [0, 1], {1: "no receipt names it"}, id="a foreign one"),
-        pytest.param([0, 1, 1], [0, 1], {1: "two receipts name it"}, id="named twice"),
+        pytest.param([0], [0, 1], {1: "it is in no receipt"}, id="a foreign one"),
+        pytest.param([0, 1, 1], [0, 1], {1: "it is in two receipts"}, id="named twice"),
         pytest.param([0, 1], [0], {}, id="a missing one is found elsewhere"),
     ],
 )

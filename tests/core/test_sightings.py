@@ -7,9 +7,9 @@ import pytest
 
 from tol_luigi.core.sightings import (
     changed_within,
+    file_states,
     find_change,
     folders_of,
-    look,
     read_sightings,
     write_sightings,
 )
@@ -62,12 +62,14 @@ def nothing(_: Path) -> None:
     ("change", "name", "what"),
     [
         pytest.param(nothing, "", "", id="nothing"),
-        pytest.param(grow, "table.csv", "has changed since it was read: 2 bytes, not 1", id="size"),
-        pytest.param(touch, "table.csv", "has changed since it was read, by its time of change", id="time"),
+        pytest.param(grow, "table.csv", "has changed since it was read (2 bytes, not 1)", id="size"),
         pytest.param(
-            add, "images/a", "has changed since it was read, by its time of change", id="a new file"
+            touch, "table.csv", "has changed since it was read (by its modification time)", id="time"
         ),
-        pytest.param(take, "table.csv", "is gone since it was read", id="gone"),
+        pytest.param(
+            add, "images/a", "has changed since it was read (by its modification time)", id="a new file"
+        ),
+        pytest.param(take, "table.csv", "has been removed since it was read", id="gone"),
     ],
 )
 def test_find_change(
@@ -79,7 +81,7 @@ def test_find_change(
 ) -> None:
     for path in (tmp_path / "table.csv", tmp_path / "images", tmp_path / "images" / "a"):
         os.utime(path, ns=(10**18, 10**18))
-    write_sightings(tmp_path / "seen.json", {name: look(*place) for name, place in places.items()})
+    write_sightings(tmp_path / "seen.json", {name: file_states(*place) for name, place in places.items()})
     change(tmp_path)
     seen = read_sightings(tmp_path / "seen.json")
 
@@ -89,7 +91,7 @@ def test_find_change(
 
 
 def test_a_place_that_moves_is_the_same(places: dict[str, tuple[Path, list[str]]], tmp_path: Path) -> None:
-    write_sightings(tmp_path / "seen.json", {name: look(*place) for name, place in places.items()})
+    write_sightings(tmp_path / "seen.json", {name: file_states(*place) for name, place in places.items()})
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     seen = read_sightings(tmp_path / "seen.json")
 
@@ -111,7 +113,7 @@ def test_what_has_changed_within_a_time(places: dict[str, tuple[Path, list[str]]
     place, parts = places["[x] images"]
     os.utime(place, ns=(10, 10))
     os.utime(place / "a", ns=(20, 20))
-    seen = look(place, [*parts, "absent"])
+    seen = file_states(place, [*parts, "absent"])
 
     assert [changed_within(seen, began, 30) for began in (10, 11, 20, 21)] == ["", "a", "a", None]
     assert changed_within(seen, 11, 19) is None

@@ -149,12 +149,12 @@ def test_from_rendered_renders_the_same(taxon: Taxon) -> None:
 
 @given(TAXA)
 def test_again_is_normalising_what_was_rendered(taxon: Taxon) -> None:
-    assert taxon.again() == Taxon.of(*taxon.rendered)
+    assert taxon.renormalised() == Taxon.of(*taxon.rendered)
 
 
 @given(st.builds(Taxon, *[RANK] * 7))
 def test_again_normalises_ranks_that_never_were(taxon: Taxon) -> None:
-    assert taxon.again().rendered == Taxon.of(*taxon.rendered).rendered
+    assert taxon.renormalised().rendered == Taxon.of(*taxon.rendered).rendered
 
 
 @given(TAXA)

@@ -121,7 +121,7 @@ def test_a_damaged_image_is_told_with_its_shard(ask: Ask, copied: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "what"),
     [
-        ("dataset.json", "there is no dataset (no dataset.json in it)"),
+        ("dataset.json", "is not a dataset (dataset.json is missing)"),
         ("manifest.json", "the dataset is not finished (manifest.json is missing)"),
         (CATALOG, f"the dataset is not finished ({CATALOG} is missing)"),
     ],
@@ -143,7 +143,7 @@ def test_settings_that_cannot_be_read_are_told_in_one_line(content: str, copied:
 
 
 def test_a_folder_that_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="there is no dataset"):
+    with pytest.raises(DatasetError, match="is not a dataset"):
         Dataset.open(tmp_path / "no such folder")
 
 

@@ -20,8 +20,8 @@ import pytest
 import trustme
 
 from tol_luigi.downloads.catalogue import Remote
-from tol_luigi.downloads.origins import Hosts
-from tol_luigi.downloads.transfer import Means
+from tol_luigi.downloads.origins import HttpConfig
+from tol_luigi.downloads.transfer import FetchConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -246,9 +246,9 @@ def secure_server(authority: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def means() -> Means:
+def config() -> FetchConfig:
     """Impatient means, for tests."""
-    return Means(hosts=Hosts(stall_seconds=1), retries=3, pause=0)
+    return FetchConfig(http=HttpConfig(stall_seconds=1), retries=3, pause=0)
 
 
 @pytest.fixture

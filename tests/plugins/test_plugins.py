@@ -213,8 +213,11 @@ def test_a_labeler_of_another_package_reads_a_taxonomy(
         (("HERBARIUM = SourcePlugin", "HERBARIUM = dict"), "it is a dict, not a SourcePlugin"),
         (('name="herbarium",', 'name="eol",'), "its section is called 'herbarium', not 'eol'"),
         (('required_table="sheets",', 'required_table="labels",'), "its section has no labels"),
-        (('spelling="{}"', 'spelling="{}/{}"'), "its natural key of 1 parts cannot be spelled as '{}/{}'"),
-        (('name_column="number"', 'name_column="page"'), "names are looked up by page, which is no part"),
+        (
+            ('spelling="{}"', 'spelling="{}/{}"'),
+            "its natural key of 1 parts cannot be formatted with '{}/{}'",
+        ),
+        (('name_column="number"', 'name_column="page"'), "names are looked up by page, which is not part"),
     ],
 )
 def test_a_source_that_cannot_be_used_stops_every_command_with_one_line(

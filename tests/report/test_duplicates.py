@@ -53,24 +53,24 @@ def test_of_many_groups_some_ids_are_told() -> None:
 
 def test_the_report_for_people() -> None:
     assert duplicates_text(figures(ROWS)).splitlines() == [
-        "5 images share their bytes with others, in 2 groups.",
-        "Labels differ in 1 of these groups.",
+        "5 images are exact duplicates, in 2 groups.",
+        "The labels differ in 1 of these groups.",
         "",
-        "groups that hold images of",
+        "groups by source",
         "  eol and eol: 1",
         "  eol and folder: 1",
         "  bioscan and folder: 1",
         "",
         "groups in both val and train: 1",
-        "  1 images of val, 2 of train; labels differ in 1 of the groups",
-        "the first of them",
+        "  1 images of val, 2 of train; labels differ in 1 groups",
+        "first groups",
         "  val a1: train a2, a3",
     ]
-    assert "in state duplicate" in duplicates_text(figures(ROWS, "drop"))
+    assert "have the state duplicate" in duplicates_text(figures(ROWS, "drop"))
 
 
 def test_where_there_are_none_the_report_says_so() -> None:
-    assert duplicates_text(figures([])) == "No two images have the same bytes.\n"
+    assert duplicates_text(figures([])) == "There are no exact duplicates.\n"
     assert leak_note(figures([]), "report") == []
 
 
@@ -82,7 +82,7 @@ def test_a_leak_is_told_of_in_one_line(val: int, says: str) -> None:
         for row in ((f"v{n}", f"v{n}", "val", "eol", ""), (f"v{n}", f"t{n}", "train", "eol", ""))
     ]
     (note,) = leak_note(figures(rows), "some/report.txt")
-    assert note.startswith(f"{says} also in train, byte for byte: see some/report.txt")
+    assert note.startswith(f"{says} also in train (exact duplicates, see some/report.txt)")
     assert "duplicates = drop" in note
     assert leak_note(figures(rows, "drop"), "some/report.txt") == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tol_luigi.report.status import Cause, Share, StageStatus, Status, by_cause, status_line, status_text
+from tol_luigi.report.status import Cause, Progress, StageStatus, Status, by_cause, status_line, status_text
 
 
 def test_failures_that_differ_in_paths_and_numbers_only_are_one_cause() -> None:
@@ -26,8 +26,8 @@ def test_a_status_is_told_in_a_line_and_at_length() -> None:
             StageStatus("ScanPartition", 100, 100),
             StageStatus("WriteShards", 300, 50, running=64, failed=20),
         ],
-        images=Share(1_000_000, 10_000_000),
-        bytes=Share(57_000_000_000, 600_000_000_000),
+        images=Progress(1_000_000, 10_000_000),
+        bytes=Progress(57_000_000_000, 600_000_000_000),
         rate=2000.0,
         rate_over="over the last minute",
         seconds_left=4500.0,
@@ -41,7 +41,7 @@ def test_a_status_is_told_in_a_line_and_at_length() -> None:
         ],
     )
     assert status_line(status) == (
-        "150 of 400 tasks, 1,000,000 of 10,000,000 images, 2,000.0 a second, 1 h 15 min left, 20 failed"
+        "150 of 400 tasks, 1,000,000 of 10,000,000 images, 2,000.0 per second, 1 h 15 min left, 20 failed"
     )
     text = status_text(status)
     assert "WriteShards      300        50       64      20\n" in text

@@ -12,7 +12,7 @@ SUMMARY = Summary(
     catalog=Path("build/dev/catalog.csv"),
     seconds=12.34,
     written={("train", "eol"): 1234, ("train", "bioscan"): 17, ("val", "eol"): 66},
-    left_out={("no_taxon", "eol"): 3, ("unreadable", "inat21"): 1},
+    rejected={("no_taxon", "eol"): 3, ("unreadable", "inat21"): 1},
     shards={"train": 1200, "val": 1},
     size=1_234_567,
     notes=["the first note", "the second note"],
@@ -27,7 +27,7 @@ def test_the_figures_stand_in_tables() -> None:
         "train   1,234       17       0  1,251",
         "val        66        0       0     66",
         "",
-        "left out    eol  bioscan  inat21  all",
+        "rejected    eol  bioscan  inat21  all",
         "no_taxon      3        0       0    3",
         "unreadable    0        0       1    1",
         "",
@@ -39,7 +39,7 @@ def test_the_figures_stand_in_tables() -> None:
 
 
 def test_where_nothing_is_left_out_nothing_is_said_of_it() -> None:
-    assert "left out" not in summary_text(dataclasses.replace(SUMMARY, left_out={}))
+    assert "rejected" not in summary_text(dataclasses.replace(SUMMARY, rejected={}))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_sizes(size: int, text: str) -> None:
 
 
 def test_an_empty_dataset() -> None:
-    text = summary_text(dataclasses.replace(SUMMARY, written={}, left_out={}, shards={}, size=0, notes=[]))
+    text = summary_text(dataclasses.replace(SUMMARY, written={}, rejected={}, shards={}, size=0, notes=[]))
 
     assert "0 shards" in text
     assert text.endswith("catalog: build/dev/catalog.csv\n")

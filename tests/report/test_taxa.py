@@ -17,7 +17,7 @@ def tally(kingdoms: int = 3) -> Tally:
 def test_what_is_as_it_should_be_is_not_told() -> None:
     good = Tally(rows=1, kingdoms=Counter(["Animalia", "Plantae", "Fungi"]))
 
-    assert taxa_text(good, []) == "1 rows looked at (train_small, which repeats rows of train, is not)\n"
+    assert taxa_text(good, []) == "1 rows checked (without train_small, which repeats rows of train)\n"
 
 
 def test_what_is_not_is_told_with_its_details() -> None:
@@ -52,7 +52,7 @@ def test_rules_that_have_touched_a_name_are_told_with_their_images() -> None:
 
     assert taxa_text(made, []).splitlines()[-4:] == [
         "",
-        "Names by rules that are published and can be wrong (docs/reproduce.md):",
+        "Names from published rules that can be wrong (docs/reproduce.md):",
         "1,200 images of scraped pages whose genus is on several pages; the last one is taken  [homonym_genus]",
         "1 images whose higher ranks stay empty because the first row of a name has a blank parent  [blank_parent]",
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.slurm import Job, Request, log_option, more_memory, seconds
+from tol_luigi.slurm import Job, Request, double_memory, log_option, seconds
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_durations_are_read_as_sbatch_reads_them(text: str, expected: int) -> No
     ],
 )
 def test_more_memory(now: str | None, most: str | None, then: str | None) -> None:
-    assert more_memory(now, most) == then
+    assert double_memory(now, most) == then
 
 
 @given(st.integers(1, 100), st.integers(1, 100_000))
@@ -47,7 +47,7 @@ def test_memory_stops_growing_at_the_most(now: int, most: int) -> None:
     steps = []
     while memory:
         steps.append(int(memory[:-1]))
-        memory = more_memory(memory, f"{most}M")
+        memory = double_memory(memory, f"{most}M")
     assert steps[-1] == max(now, most)
 
 

@@ -666,8 +666,8 @@ def test_an_error_of_the_disk_is_not_blamed_on_the_archive(
         ("tar", ""),
     ],
 )
-def test_unended(name: str, stem: str) -> None:
-    assert archives.unended(name) == stem
+def test_strip_ending(name: str, stem: str) -> None:
+    assert archives.strip_ending(name) == stem
 
 
 # --- memory

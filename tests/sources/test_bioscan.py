@@ -129,7 +129,7 @@ def test_a_wrong_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         BioscanReader(tmp_path / "images", 3).partitions()
     (tmp_path / "part04").mkdir()
-    with pytest.raises(SourceError, match="holds no folder part1, part2, …"):
+    with pytest.raises(SourceError, match="contains no folder part1, part2, …"):
         BioscanReader(tmp_path, 3).partitions()
 
 

@@ -188,7 +188,7 @@ def test_nothing_to_read(tmp_path: Path, files: list[str]) -> None:
     for name in files:
         (tmp_path / name).touch()
 
-    with pytest.raises(SourceError, match="holds neither an archive nor an image"):
+    with pytest.raises(SourceError, match="contains neither an archive nor an image"):
         EolReader(tmp_path).partitions()
 
 
@@ -201,7 +201,7 @@ def test_a_wrong_place(tmp_path: Path) -> None:
 
 
 def test_a_partition_that_has_gone(pack: Pack) -> None:
-    with pytest.raises(SourceError, match="partition image_set_99 is no longer there"):
+    with pytest.raises(SourceError, match="partition image_set_99 no longer exists"):
         list(EolReader(pack("tar", {GOOD: b"x"})).scan("image_set_99"))
 
 

@@ -16,7 +16,7 @@ from tol_luigi.core.errors import ArchiveError, ChangedError, DiskError, LimitEr
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shard_checks import check_shards
 from tol_luigi.core.shards import Shard, ShardReader
-from tol_luigi.core.sightings import sight
+from tol_luigi.core.sightings import file_state
 from tol_luigi.sources import archives
 from tol_luigi.sources.bioscan import BioscanReader
 from tol_luigi.sources.faults import can_be_read, system_error
@@ -142,7 +142,7 @@ def test_what_can_be_read(tmp_path: Path, unprivileged: Unprivileged) -> None:
 
     assert all(can_be_read(tmp_path / name) for name in ("file", "folder", "pipe"))
     assert not any(can_be_read(tmp_path / name) for name in ("disk", "nothing"))
-    assert can_be_read(tmp_path / "disk", whole=False)
+    assert can_be_read(tmp_path / "disk", to_the_end=False)
     for name in ("file", "folder"):
         (tmp_path / name).chmod(0)
     with unprivileged():
@@ -195,8 +195,8 @@ def test_a_shard_that_may_not_be_read_has_no_findings(tmp_path: Path, unprivileg
 def test_what_may_not_be_looked_at_has_not_changed(tmp_path: Path, unprivileged: Unprivileged) -> None:
     (tmp_path / "locked").mkdir()
     (tmp_path / "locked" / "x").touch()
-    assert sight(tmp_path / "locked" / "x")
-    assert sight(tmp_path / "nothing") == []
+    assert file_state(tmp_path / "locked" / "x")
+    assert file_state(tmp_path / "nothing") == []
     (tmp_path / "locked").chmod(0)
     with unprivileged(), pytest.raises(SourceError, match="cannot be read: Permission denied"):
-        sight(tmp_path / "locked" / "x")
+        file_state(tmp_path / "locked" / "x")

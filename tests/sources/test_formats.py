@@ -72,9 +72,9 @@ XZ, BZ2 = lzma.compress(b"x"), bz2.compress(b"x")
             "a pointer of Git LFS, not an archive",
         ),
         (b"\xff\xd8\xff\xe0" + bytes(99), "a JPEG image, not an archive"),
-        (gzip.compress(gzip.compress(b"x")), "gzip around a gzip file, which is not read"),
-        (gzip.compress(XZ), "gzip around an xz file, which is not read"),
-        (gzip.compress(b"<html>"), "gzip around a web page (HTML), not an archive"),
+        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "gzip around a gzip file, which is not read"),
+        (gzip.compress(XZ, mtime=0), "gzip around an xz file, which is not read"),
+        (gzip.compress(b"<html>", mtime=0), "gzip around a web page (HTML), not an archive"),
         (b"", "empty"),
     ],
 )
@@ -94,7 +94,7 @@ def test_a_place_of_another_kind_is_named_as_well(tmp_path: Path) -> None:
     (tmp_path / "train.tar.xz").write_bytes(XZ)
 
     with pytest.raises(
-        SourceError, match=r"train\.tar\.xz: is an xz file, which is not read\. Name a folder, or an archive"
+        SourceError, match=r"train\.tar\.xz: is an xz file, which is not read\. Use a folder, or an archive"
     ):
         archives.kind(tmp_path / "train.tar.xz")
 

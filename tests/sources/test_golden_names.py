@@ -51,7 +51,7 @@ class Names:
         ranks = {image_file: ranks for image_file, *ranks in tables.bioscan_rows(metadata)}
         rows = mapping.execute("SELECT evobio10m_id, filename FROM bioscan ORDER BY evobio10m_id")
         higher = ["Animalia", "Arthropoda", "Insecta"]
-        return {key: self.entry(self.lookup.upgrade(Taxon.of(*higher, *ranks[name]))) for key, name in rows}
+        return {key: self.entry(self.lookup.fill(Taxon.of(*higher, *ranks[name]))) for key, name in rows}
 
     def inat21_names(self, mapping: sqlite3.Connection) -> dict[str, list[Any]]:
         names: dict[str, list[Any]] = {}
@@ -66,7 +66,7 @@ class Names:
         for (page,) in mapping.execute("SELECT page_id FROM eol ORDER BY evobio10m_id"):
             taxon = self.hierarchy.taxon(page)
             if taxon is not None and str(page) not in names:
-                names[str(page)] = self.entry(self.lookup.upgrade(taxon))
+                names[str(page)] = self.entry(self.lookup.fill(taxon))
         return names
 
 
@@ -127,4 +127,4 @@ def test_every_key_of_the_exclusion_lists_is_read(
     exclusions = tables.load_exclusions(path, with_species=with_species)
 
     assert (len(exclusions.listed_keys(EOL.key)), exclusions.files, exclusions.species) == counts
-    assert exclusions.unread == ()
+    assert exclusions.unparsed == ()

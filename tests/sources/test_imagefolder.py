@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.imagefolder import IMAGEFOLDER, ImageFolderLabeler, ImageFolderReader
 from tol_luigi.sources.path_names import FolderPattern, PathPattern
@@ -97,7 +97,7 @@ def test_every_file_ends_somewhere(pack: Pack, form: str) -> None:
 
 
 def test_higher_ranks_are_looked_up() -> None:
-    lookup = Lookup()
+    lookup = HigherRankTable()
     lookup.add_chain(Taxon.of(*RAVEN))
     labeler = ImageFolderLabeler(PathPattern("{name}"))
     images = [("mine", f"{folder}/1.jpg", folder) for folder in ("Corvus_corax", "Corvidae", "Unknown_thing")]

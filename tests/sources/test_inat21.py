@@ -126,7 +126,7 @@ def test_a_wrong_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         INat21Reader(tmp_path / "train", 3).partitions()
     (tmp_path / "images").mkdir()
-    with pytest.raises(SourceError, match="holds no class folder"):
+    with pytest.raises(SourceError, match="contains no class folder"):
         INat21Reader(tmp_path, 3).partitions()
 
 

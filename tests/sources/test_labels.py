@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tol_luigi.core.errors import TableError
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import Taxon
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.delimited import DELIMITERS
 from tol_luigi.sources.folder import FolderLabeler, FolderReader
@@ -157,7 +157,7 @@ def test_the_ranks_of_a_scientific_name_are_looked_up(
 ) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(f"file,scientific_name\na.jpg,{name}\n", encoding="utf-8")
-    lookup = Lookup()
+    lookup = HigherRankTable()
     lookup.add_chain(Taxon.of(*RAVEN[:7]))
     [entry] = FolderLabeler(LabelTable(path)).entries([("own", "a.jpg", "id")], lookup, CommonNames())
 

@@ -62,7 +62,7 @@ class Names:
     def page(self, page: int) -> tuple[str, ...] | None:
         """Return the ranks of a page as they are in samples."""
         entry = self.eol([page]).get(str(page))
-        return entry.taxon.again().rendered if entry else None
+        return entry.taxon.renormalised().rendered if entry else None
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_three_word_tautonyms_are_normalised_a_second_time(folder: Path) -> None
     assert names.page(7) == ("", "", "", "", "", "Bison", "bonasus")
     assert names.page(8) == ("", "", "", "", "", "Bison", "athabascae")
     assert names.bioscan(["a.jpg"])["a.jpg"].taxon.species == "athabascae"
-    assert (inat21.species, inat21.again().species) == ("bison bonasus", "bonasus")
+    assert (inat21.species, inat21.renormalised().species) == ("bison bonasus", "bonasus")
 
 
 # 7: spelling of a genus
@@ -328,4 +328,4 @@ def test_any_tables_give_the_names_that_the_rules_give_read_plainly(block: int, 
 
 
 def in_full(entry: Entry) -> Named:
-    return Named(entry.taxon.rendered, entry.taxon.again().rendered, entry.common)
+    return Named(entry.taxon.rendered, entry.taxon.renormalised().rendered, entry.common)

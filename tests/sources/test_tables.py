@@ -77,9 +77,9 @@ def test_load_lookup_lets_itis_go_first(write: Callable[..., Path]) -> None:
     )
     lookup = tables.load_lookup(chains, resolved)
 
-    assert lookup.upgrade(Taxon.of(species="Apis mellifera")) == Taxon.of(*BEE, "mellifera")
-    assert lookup.upgrade(Taxon.of(species="Apis cerana")) == Taxon.of(*BEE, "cerana")
-    assert tables.load_lookup().upgrade(Taxon.of(species="Apis cerana")) == Taxon.of(species="Apis cerana")
+    assert lookup.fill(Taxon.of(species="Apis mellifera")) == Taxon.of(*BEE, "mellifera")
+    assert lookup.fill(Taxon.of(species="Apis cerana")) == Taxon.of(*BEE, "cerana")
+    assert tables.load_lookup().fill(Taxon.of(species="Apis cerana")) == Taxon.of(species="Apis cerana")
 
 
 def test_load_hierarchy_drops_quotes_around_a_cell_and_takes_others_as_letters(
@@ -279,7 +279,7 @@ def exclusions(path: Path) -> object:
         pytest.param(resolved, b"[" * 200_000, "line 1 is not JSON", id="resolved: too deep"),
         pytest.param(exclusions, b"{", "is not JSON", id="exclusions: cut off"),
         pytest.param(exclusions, b"\xff", "is not JSON", id="exclusions: undecodable"),
-        pytest.param(exclusions, b"[]", "list where an object belongs", id="exclusions: a list"),
+        pytest.param(exclusions, b"[]", "is not a JSON object (found list)", id="exclusions: a list"),
     ],
 )
 def test_json_that_cannot_be_read_says_where_and_what(

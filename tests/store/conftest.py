@@ -14,16 +14,16 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import BIOSCAN, BioscanSection
 from tol_luigi.sources.eol import EOL, EolSection
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.listings import collect_listing, write_listing
 from tol_luigi.store.mapping import build_mapping, fill_splits
 from tol_luigi.store.names import write_names
-from tol_luigi.store.predictions import Guard, predicted_tables
+from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ListImages = Callable[..., Listed]
+ListImages = Callable[..., ScannedSource]
 
 
 def nothing(_: int) -> None:
@@ -34,13 +34,13 @@ def nothing(_: int) -> None:
 def list_images(tmp_path: Path) -> ListImages:
     """List the files of a source: by partition, a natural key, an id or a whole ``Found`` for each."""
 
-    def listed(source: SourceInfo, partitions: Mapping[str, Sequence[Key | str | Found]]) -> Listed:
+    def listed(source: SourceInfo, partitions: Mapping[str, Sequence[Key | str | Found]]) -> ScannedSource:
         paths = []
         for partition, images in partitions.items():
             found = [_found(partition, number, image) for number, image in enumerate(images)]
             paths.append(tmp_path / "listings" / source.name / f"{partition}.parquet")
             write_listing(paths[-1], collect_listing(found, source.columns, nothing))
-        return Listed(
+        return ScannedSource(
             source,
             partitions=tuple(partitions),
             listings=tuple(paths),
@@ -67,7 +67,7 @@ class World:
     mapping: Path
     names: Path
     predicted: Path
-    guard: Guard
+    policy: ExclusionPolicy
     unnamed: list[dict[str, Any]]
 
 
@@ -102,7 +102,7 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
     eol = [Entry("10", WARBLER, 'Myrtle "Yellow-Rumped", Warbler'), Entry("20", APPLE, "apple")]
     bioscan = [Entry(image_id("bioscan", f"1/{name}"), FLY, "") for name in ("x.jpg", "y, z.jpg")]
     write_names(names, [(BIOSCAN, bioscan), (EOL, eol)], digest="d", progress=nothing)
-    guard = Guard(
+    policy = ExclusionPolicy(
         {"unseen": Exclusions("unseen", {"Malus domestica": ["7_10_eol-copy.jpg"]}, with_species=True)}
     )
     unnamed: list[dict[str, Any]] = []
@@ -113,10 +113,10 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
         names,
         sources,
         schema=schema,
-        guard=guard,
+        policy=policy,
         listing=lambda _, partition: listings[partition],
         unnamed=unnamed,
     )
     predicted = tmp_path / "predicted.parquet"
     write_catalog(tmp_path / "predicted.csv", predicted, schema, tables, nothing)
-    return World(sources, listings, mapping, names, predicted, guard, unnamed)
+    return World(sources, listings, mapping, names, predicted, policy, unnamed)

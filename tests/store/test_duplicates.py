@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import predicted_schema
 from tol_luigi.store.duplicates import (
-    Firsts,
+    DuplicateIndex,
+    expected_images,
     find_duplicates,
-    foretold_images,
     mark_duplicates,
     with_ranks,
     write_digests,
@@ -100,8 +100,8 @@ def test_the_first_of_a_group_is_no_duplicate_of_anything() -> None:
     images = [image(0, "a", "train", "eol"), image(1, "a", "val", "eol"), image(2, "b", "val", "eol")]
     table = find_duplicates(lambda: [pa.Table.from_pylist(images, schema=SCHEMA)], ORDER)
     ids = pa.chunked_array([["id-00", "id-01", "id-02"]])
-    assert Firsts(table).of("eol", "p", ids).to_pylist() == ["id-01", None, None]
-    assert Firsts(table).of("eol", "elsewhere", ids).to_pylist() == [None, None, None]
+    assert DuplicateIndex(table).of("eol", "p", ids).to_pylist() == ["id-01", None, None]
+    assert DuplicateIndex(table).of("eol", "elsewhere", ids).to_pylist() == [None, None, None]
 
 
 def test_written_images_are_those_of_train_and_val(tmp_path: Path) -> None:
@@ -130,10 +130,12 @@ def digests_of(world: Any, tmp_path: Path, contents: dict[tuple[str, str], list[
     return path
 
 
-def marked(world: Any, tmp_path: Path, digests: Any) -> list[Row]:
+def marked(world: Any, tmp_path: Path, digests: Any, size: int = 100) -> list[Row]:
+    """Mark the images of a world, which come in tables of up to this size."""
     schema = predicted_schema(SOURCES, ["eol", "bioscan"])
     with pq.ParquetFile(world.predicted) as file:
-        tables = [file.read_row_group(group) for group in range(file.num_row_groups)]
+        groups = [file.read_row_group(group) for group in range(file.num_row_groups)]
+        tables = [group.slice(start, size) for group in groups for start in range(0, group.num_rows, size)]
         beside = tmp_path / "marked"
         made = list(
             mark_duplicates([schema.empty_table(), *tables], schema, beside, digests, ["eol", "bioscan"])
@@ -158,6 +160,14 @@ def test_all_but_the_first_of_a_group_are_left_out_of_the_work_list(world: Any, 
         assert row == was
 
 
+def test_a_table_of_a_single_image_is_marked_like_any_other(world: Any, tmp_path: Path) -> None:
+    digests = digests_of(world, tmp_path, {("eol", "a"): ["a"] * 6})
+    rows = marked(world, tmp_path, digests, size=1)
+
+    assert [row["excluded"] for row in rows].count("duplicate") == 5
+    assert rows == marked(world, tmp_path, digests)
+
+
 def test_an_image_left_out_for_another_reason_and_one_without_bytes_take_no_part(
     world: Any, tmp_path: Path
 ) -> None:
@@ -173,7 +183,7 @@ def test_an_image_left_out_for_another_reason_and_one_without_bytes_take_no_part
 def test_what_was_left_out_as_a_duplicate_is_found_again(world: Any, tmp_path: Path) -> None:
     digests = digests_of(world, tmp_path, {("eol", "a"): ["a", "a", "a"], ("bioscan", "part1"): ["b", "b"]})
     sources = ["eol", "bioscan"]
-    before = find_duplicates(lambda: foretold_images(world.predicted, digests), sources)
+    before = find_duplicates(lambda: expected_images(world.predicted, digests), sources)
     schema = predicted_schema(SOURCES, sources)
     pq.write_table(
         pa.Table.from_pylist(marked(world, tmp_path, digests), schema=schema).filter(
@@ -181,14 +191,14 @@ def test_what_was_left_out_as_a_duplicate_is_found_again(world: Any, tmp_path: P
         ),
         tmp_path / "marked",
     )
-    after = find_duplicates(lambda: foretold_images(tmp_path / "marked", digests), sources)
+    after = find_duplicates(lambda: expected_images(tmp_path / "marked", digests), sources)
     assert len(before) == 5
     assert after.to_pylist() == [row for row in before.to_pylist() if row["source"] == "bioscan"]
 
 
 def test_the_ranks_are_those_of_the_predicted_catalog(world: Any, tmp_path: Path) -> None:
     digests = digests_of(world, tmp_path, {("eol", "a"): ["a", "a"], ("bioscan", "part1"): ["a"]})
-    table = find_duplicates(lambda: foretold_images(world.predicted, digests), ["eol", "bioscan"])
+    table = find_duplicates(lambda: expected_images(world.predicted, digests), ["eol", "bioscan"])
     rows = with_ranks(table, world.predicted)
     assert rows.drop_columns(["ranks"]) == table
     assert {row["source"]: row["ranks"] for row in rows.to_pylist()} == {

@@ -15,7 +15,7 @@ from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member
 from tol_luigi.sources.eol import EOL
-from tol_luigi.store.identities import Identities, Listed, identify, image_schema
+from tol_luigi.store.identities import Identities, ScannedSource, identify, image_schema
 from tol_luigi.store.listings import collect_listing, write_listing
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def identified(folder: Path, listings: Sequence[Sequence[Any]], known: dict[str,
         paths.append(folder / f"{number}.parquet")
         write_listing(paths[-1], collect_listing(found, EOL.columns, lambda _: None))
     names = tuple(f"p{number}" for number in range(len(listings)))
-    listed = Listed(EOL, names, tuple(paths))
+    listed = ScannedSource(EOL, names, tuple(paths))
     rows = [(*key, image) for image, key in sorted((known or {}).items())]
     table = pa.table(list(zip(*rows, strict=True)) or [[], [], []], schema=image_schema(EOL.columns))
     return identify(listed, None if known is None else table)
@@ -82,7 +82,7 @@ def one_after_the_other(
 def test_files_are_identified_as_one_after_the_other(listings: list[list[Any]], known: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
         found = identified(Path(name), listings, known)
-        left_out = [row for rows in found.left_out() for row in rows]
+        left_out = [row for rows in found.rejected() for row in rows]
     places = {row["evobio10m_id"]: (row["partition"], row["position"]) for row in found.places.to_pylist()}
     expected, expected_left_out = one_after_the_other(listings, known)
 
@@ -99,4 +99,4 @@ def test_a_source_without_images(tmp_path: Path, known: Any) -> None:
 
     assert len(found.places) == 0
     assert len(found.images) == len(known or {})
-    assert list(found.left_out()) == []
+    assert list(found.rejected()) == []

@@ -13,14 +13,15 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.source import Found, Member, SourceInfo
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
+from tol_luigi.sources.folder import FOLDER
 from tol_luigi.sources.inat21 import INAT21
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ListImages = Callable[..., Listed]
+ListImages = Callable[..., ScannedSource]
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
 PUBLISHED_TABLES = """
 CREATE TABLE eol (content_id INT, page_id INT, evobio10m_id TEXT PRIMARY KEY);
@@ -49,7 +50,7 @@ def published(tmp_path: Path) -> Path:
     return path
 
 
-def build(path: Path, *sources: Listed, published: Path | None = None) -> list[dict[str, Any]]:
+def build(path: Path, *sources: ScannedSource, published: Path | None = None) -> list[dict[str, Any]]:
     return list(build_mapping(path, sources, published=published, digest="d1", progress=lambda _: None))
 
 
@@ -73,6 +74,34 @@ def test_ids_are_made_of_the_natural_keys(tmp_path: Path, list_images: ListImage
     assert build(path, *sources) == []
     assert read(path, "SELECT * FROM eol") == [(1, 10, image_id("eol", "1/10"))]
     assert read(path, "SELECT * FROM bioscan") == [(1, "x.jpg", image_id("bioscan", "1/x.jpg"))]
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_progress_goes_on_from_source_to_source_up_to_the_number_of_images(
+    *, is_published: bool, tmp_path: Path, published: Path, list_images: ListImages
+) -> None:
+    path, told = tmp_path / "mapping.sqlite", list[int]()
+    ids = [Found(Member(f"{n}.jpg", 1), "a", id=IDS[n]) for n in (1, 2, 3)]
+    sources = [
+        list_images(EOL, {"a": ids if is_published else [(1, 10), (2, 10), (3, 20)]}),
+        list_images(FOLDER, {"a": [("birds", f"{n}.jpg") for n in range(4)]}),
+    ]
+    given = published if is_published else None
+    list(build_mapping(path, sources, published=given, digest="d1", progress=told.append))
+    assert told == [3, 7]
+
+    told.clear()
+    fill_splits(
+        path,
+        [EOL, FOLDER],
+        published=given,
+        seed=17,
+        val_percent=50,
+        train_small_percent=50,
+        digest="d2",
+        progress=told.append,
+    )
+    assert told == [3, 7]
 
 
 def test_the_columns_are_those_of_the_published_file(
@@ -102,7 +131,7 @@ def test_what_a_scan_left_out_goes_to_the_ledger(tmp_path: Path, list_images: Li
     litter = Found(Member("README", 1), "a", state=State.NO_IMAGE, reason="no image by its name")
     stray = Found(Member("notes.md", 1), state=State.NO_IMAGE, reason="beside the archives")
     listed = list_images(EOL, {"a": [litter, (1, 10)]})
-    source = Listed(EOL, listed.partitions, listed.listings, [stray])
+    source = ScannedSource(EOL, listed.partitions, listed.listings, [stray])
 
     assert build(tmp_path / "mapping.sqlite", source) == [
         {"id": "", "source": "eol", "partition": "a", "name": "README", "state": "no_image",
@@ -172,7 +201,7 @@ def test_incomplete_published_splits_are_refused(
     path = tmp_path / "mapping.sqlite"
     build(path, list_images(EOL, {"a": [(1, 10)]}), published=published)
     with pytest.raises(
-        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Give"
+        MappingError, match=r"published\.sqlite: its split table lacks 1 images of its table eol\. Set"
     ):
         split(path, published=published)
 
@@ -190,7 +219,7 @@ def test_a_mapping_that_is_none_is_refused(
     tmp_path: Path, published: Path, list_images: ListImages, spoil: Callable[[Path], object]
 ) -> None:
     spoil(published)
-    with pytest.raises(MappingError, match=r"published\.sqlite: .* Give a mapping"):
+    with pytest.raises(MappingError, match=r"published\.sqlite: .* Set \[published\] mapping to"):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()
@@ -268,7 +297,9 @@ def test_a_published_table_with_something_else_in_it_is_refused(
             database.execute("INSERT INTO eol VALUES (9223372036854775808, 10, 'a')")
         else:
             database.executemany("INSERT INTO eol VALUES (?, ?, ?)", rows)
-    with pytest.raises(MappingError, match=r"published\.sqlite: its table eol .* Give a mapping"):
+    with pytest.raises(
+        MappingError, match=r"published\.sqlite: its table eol .* Set \[published\] mapping to"
+    ):
         build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [(1, 10)]}), published=published)
 
     assert not (tmp_path / "mapping.sqlite").exists()

@@ -120,7 +120,8 @@ def test_what_is_no_lookup_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(
-        MappingError, match=r"eol_name_lookup\.json: no name lookup can be read from it .*Give the"
+        MappingError,
+        match=r"eol_name_lookup\.json: cannot be read as a name lookup \(.*\)\. Set \[published\]",
     ):
         list(published_entries(path))
 

@@ -15,7 +15,7 @@ from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.inat21 import INAT21
 from tol_luigi.store.leaks import count_matched
-from tol_luigi.store.predictions import Guard, images_by_id
+from tol_luigi.store.predictions import ExclusionPolicy, images_by_id
 
 if TYPE_CHECKING:
     from tol_luigi.core.source import Source
@@ -33,14 +33,16 @@ UNSEEN = {
 
 
 @pytest.fixture
-def guard() -> Guard:
+def policy() -> ExclusionPolicy:
     seen = Exclusions("seen", SEEN, with_species=False)
-    return Guard({"seen": seen, "unseen": Exclusions("unseen", UNSEEN, with_species=True)})
+    return ExclusionPolicy({"seen": seen, "unseen": Exclusions("unseen", UNSEEN, with_species=True)})
 
 
-def judged(guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon) -> tuple[str, str]:
-    [verdict] = guard.judge(source, [key], np.array([guard.of_taxon(taxon)]))
-    found = guard.verdicts[verdict]
+def judged(
+    policy: ExclusionPolicy, source: Source, key: tuple[int | str, ...], taxon: Taxon
+) -> tuple[str, str]:
+    [verdict] = policy.apply(source, [key], np.array([policy.verdict_on_taxon(taxon)]))
+    found = policy.verdicts[verdict]
     return found.state or "", found.reason
 
 
@@ -74,21 +76,44 @@ def judged(guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxo
     ],
 )  # fmt: skip
 def test_judge(
-    guard: Guard, source: Source, key: tuple[int | str, ...], taxon: Taxon, verdict: tuple[str, str]
+    policy: ExclusionPolicy,
+    source: Source,
+    key: tuple[int | str, ...],
+    taxon: Taxon,
+    verdict: tuple[str, str],
 ) -> None:
-    assert judged(guard, source, key, taxon) == verdict
+    assert judged(policy, source, key, taxon) == verdict
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_lists_with_an_image_or_a_species_the_first_counts(names: tuple[str, str]) -> None:
+    content = {"Mobula birostris": ["1_2_eol-copy.jpg"]}
+    guard = ExclusionPolicy({name: Exclusions(name, content, with_species=True) for name in names})
+
+    assert judged(guard, EOL, (1, 2), MOBULA)[1] == f"on the list {names[0]}"
+    assert judged(guard, EOL, (3, 4), MOBULA)[1] == f"Mobula birostris is on the list {names[0]}"
+    assert guard.report()[names[1]]["images_excluded_by_image"] == 0
+    assert guard.report()[names[1]]["images_excluded_by_species"] == 0
+
+
+def test_an_image_on_the_last_list_is_excluded_as_such_though_its_species_is_on_the_first() -> None:
+    lists = {
+        "first": Exclusions("first", {"Mobula birostris": []}, with_species=True),
+        "last": Exclusions("last", {"x": ["1_2_eol-copy.jpg"]}, with_species=False),
+    }
+    assert judged(ExclusionPolicy(lists), EOL, (1, 2), MOBULA) == (State.EXCLUDED_IMAGE, "on the list last")
 
 
 def test_species_of_a_list_of_images_stay() -> None:
-    guard = Guard({"seen": Exclusions("seen", SEEN, with_species=False)})
+    policy = ExclusionPolicy({"seen": Exclusions("seen", SEEN, with_species=False)})
 
-    assert judged(guard, EOL, (1, 1), MOBULA) == ("", "")
+    assert judged(policy, EOL, (1, 1), MOBULA) == ("", "")
 
 
-def test_the_report_counts_what_was_matched(guard: Guard) -> None:
+def test_the_report_counts_what_was_matched(policy: ExclusionPolicy) -> None:
     for key, taxon in [((10, 20), MOBULA), ((10, 20), MOBULA), ((1, 1), MOBULA), ((2, 2), Taxon())]:
-        judged(guard, EOL, key, taxon)
-    report = guard.report()
+        judged(policy, EOL, key, taxon)
+    report = policy.report()
 
     assert report["seen"]["images_listed"] == 3
     assert report["seen"]["images_excluded_by_image"] == 2
@@ -103,11 +128,11 @@ def test_the_report_counts_what_was_matched(guard: Guard) -> None:
 def test_matches_are_counted_by_list_and_source_whatever_a_species_is_called() -> None:
     lists = {"seen": Exclusions("seen", SEEN, with_species=False)}
     lists["on the list seen"] = Exclusions("unseen", UNSEEN, with_species=True)
-    guard = Guard(lists)
-    judged(guard, EOL, (1, 1), MOBULA)
-    judged(guard, BIOSCAN, (1, "fly.jpg"), MOBULA)
+    policy = ExclusionPolicy(lists)
+    judged(policy, EOL, (1, 1), MOBULA)
+    judged(policy, BIOSCAN, (1, "fly.jpg"), MOBULA)
 
-    assert dict(+count_matched(guard.report(), [])) == {
+    assert dict(+count_matched(policy.report(), [])) == {
         ("on the list seen", "eol", "species"): 1,
         ("seen", "bioscan", "id"): 1,
     }

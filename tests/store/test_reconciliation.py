@@ -76,7 +76,7 @@ def test_what_adds_up_is_let_through(world: Any, account: Any, tmp_path: Path) -
         ),
         pytest.param(
             lambda rows: rows.append({**rows[0], "id": "stranger"}),
-            "1 images are accounted for without being foretold: stranger",
+            "1 images are accounted for but not expected: stranger",
             id="one is foreign",
         ),
         pytest.param(
@@ -122,6 +122,16 @@ def test_an_image_without_a_name_has_to_be_in_its_ledger(world: Any, account: An
     write_ledger(tmp_path / "names", [])
 
     with pytest.raises(LedgerError, match=r"^eol/b: the mapping has 3 images of it, the ledger 2\. Delete"):
+        check(world, ledgers, tmp_path)
+
+
+def test_an_image_without_a_name_that_is_accounted_for_twice_is_found(
+    world: Any, account: Any, tmp_path: Path
+) -> None:
+    ledgers = account()
+    write_ledger(tmp_path / "names", [*world.unnamed, *world.unnamed])
+
+    with pytest.raises(LedgerError, match=r"^eol/b: the mapping has 3 images of it, the ledger 4\. Delete"):
         check(world, ledgers, tmp_path)
 
 

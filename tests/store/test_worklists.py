@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from tol_luigi.core.images import Picture
+from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Outcome
+from tol_luigi.core.packing import Outcome, SampleRef
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.worklists import copy_list, work_list
+from tol_luigi.store.worklists import WorkList, copy_list, work_list
 
 COPIED = {"offset": 1024, "bytes": 512}
 
@@ -22,7 +23,7 @@ def foretold(world: Any, split: str, partition: str = "a") -> set[str]:
 
 def test_train_and_val_together_are_the_partition(world: Any) -> None:
     lists = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
-    ids = [{*(s.id for s in work.samples), *(row["id"] for row in work.left_out)} for work in lists]
+    ids = [{*(s.id for s in work.samples), *(row["id"] for row in work.rejected)} for work in lists]
 
     assert ids == [foretold(world, "train"), foretold(world, "val")]
     assert len(ids[0] | ids[1]) == 20
@@ -41,7 +42,7 @@ def test_samples_come_in_the_order_of_their_source_with_their_place(world: Any) 
 
 def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
     lists = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
-    [left_out] = [row for work in lists for row in work.left_out]
+    [left_out] = [row for work in lists for row in work.rejected]
 
     assert left_out == {
         "id": image_id("eol", "7/10"),
@@ -54,14 +55,49 @@ def test_excluded_images_are_not_written_but_accounted_for(world: Any) -> None:
     assert image_id("eol", "7/10") not in {sample.id for work in lists for sample in work.samples}
 
 
+def replaced(work: WorkList, **changes: Any) -> WorkList:
+    """Change the first sample, or its file."""
+    samples, members = list(work.samples), list(work.members)
+    for key, value in changes.items():
+        if key in {"id", "ranks", "common"}:
+            samples[0] = replace(samples[0], **{key: value})
+        else:
+            members[0] = replace(members[0], **{key: value})
+    return replace(work, samples=samples, members=members)
+
+
+def test_the_digest_is_of_all_that_shards_are_made_of(world: Any) -> None:
+    works = [work_list(world.predicted, world.listings["a"], split, "eol", "a") for split in ("train", "val")]
+    work = next(work for work in works if work.rejected)
+    first, member = work.samples[0], work.members[0]
+    others = [
+        replaced(work, id="another"),
+        replaced(work, ranks=(*first.ranks[:-2], "Setophaga coronata", "")),
+        replaced(work, ranks=first.ranks[:-1], common=f"{first.ranks[-1]}{first.common}"),
+        replaced(work, common=""),
+        replaced(work, name=f"{member.name}x"),
+        replaced(work, size=member.size + 1),
+        replaced(work, offset=member.offset + 1),
+        replaced(work, size=member.offset, offset=member.size),
+        replace(work, samples=work.samples[1:], members=work.members[1:]),
+        replace(work, samples=work.samples[::-1], members=work.members[::-1]),
+        replace(work, rejected=[]),
+        replace(work, rejected=[{**work.rejected[0], "reason": "another"}]),
+        replace(work, rejected=work.rejected * 2),
+    ]
+
+    assert replaced(work).digest == work.digest
+    assert len({one.digest for one in [work, *others]}) == 1 + len(others)
+
+
 def test_the_ledger_has_a_row_for_every_image(world: Any) -> None:
     work = work_list(world.predicted, world.listings["a"], "train", "eol", "a")
-    picture = Picture(90, 60, "L", "PNG", ("grey", "not_jpeg"))
+    picture = ImageMetadata(90, 60, "L", "PNG", ("grey", "not_jpeg"))
     written = Outcome(State.WRITTEN, "", "sha", "md5", picture, shard=1, position=4, offset=1024, length=512)
     broken = Outcome(State.UNREADABLE, "not a picture", "sha", "md5")
     outcomes = [written, *[broken] * (len(work.samples) - 1)]
     rows = list(work.ledger(outcomes, range(7, 9)))
-    first, second = rows[len(work.left_out) :][:2]
+    first, second = rows[len(work.rejected) :][:2]
 
     assert {row["id"] for row in rows} == foretold(world, "train")
     assert (first["state"], first["shard"], first["position"], first["offset"], first["bytes"]) == (
@@ -92,7 +128,7 @@ def test_train_small_is_copied_in_the_order_of_train(world: Any, tmp_path: Path)
 
     assert len(small) > 3
     assert [copy.id for copy in work.copies] == order
-    assert work.copies[-1] == Copy(order[-1], Path("9.tar"), 1024, 512)
+    assert work.copies[-1] == SampleRef(order[-1], Path("9.tar"), 1024, 512)
     assert [row["id"] for row in work.broken] == [small[0]]
 
 

@@ -73,7 +73,7 @@ def serve() -> None:
         task, parameters, checks = json.loads(line)
         luigi.task.Register.clear_instance_cache()
         settings.cache_clear()
-        base.forget_what_is_complete()
+        base.clear_completion_cache()
         base._unchanged_since.clear()
         for key, value in checks.items():
             luigi.configuration.get_config().set("checks", key, value)

@@ -7,11 +7,14 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sessions import Session
+
+from tol_luigi.core.receipts import read_receipt, record_files
 
 Digests = Callable[..., dict[str, str]]
 
@@ -105,6 +108,22 @@ def test_any_damage_to_one_file_is_made_good(
             else:
                 assert built.succeeded, told
             assert parts(dataset, digests) == whole, told
+
+
+@pytest.mark.parametrize(("stage", "which"), [("CheckPredictedTaxa", "predicted"), ("CheckTaxa", "final")])
+def test_a_report_on_the_taxa_of_a_catalog_before_this_one_is_made_again(
+    *, stage: str, which: str, dataset: Path, session: Session, digests: Digests
+) -> None:
+    whole = parts(dataset, digests)
+    report, receipt_path = dataset / f"taxa-report-{which}.json", dataset / "receipts" / f"{stage}.json"
+    report.write_text('{"rows": 1}', encoding="utf-8")
+    receipt = read_receipt(receipt_path)
+    assert receipt
+    files = record_files(dataset, [report, report.with_suffix(".txt")])
+    replace(receipt, inputs=dict.fromkeys(receipt.inputs, "0" * 64), files=files).write(receipt_path)
+
+    assert session.run().succeeded
+    assert parts(dataset, digests) == whole
 
 
 def test_two_shards_that_change_places_are_made_good(

@@ -219,7 +219,7 @@ def test_a_folder_where_an_archive_is_to_go_is_refused(
     done = download(settings_file(sections))
 
     assert done.returncode == 40
-    assert "this is no archive's name" in done.stderr
+    assert "this is not the name of one" in done.stderr
 
 
 def test_sciluigi_is_imported_only_when_it_is_used(tmp_path: Path) -> None:

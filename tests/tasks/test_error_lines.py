@@ -124,7 +124,7 @@ def test_a_task_that_is_killed_is_one_line_that_names_memory(fails: Any) -> None
     assert ended.code == FAILED
     (message,) = ended.messages
     assert message.startswith("Failing run killed: ")
-    assert "exit code -9, most likely as no memory was left. Give it more memory" in message
+    assert "exit code -9, most likely because memory ran out. Use a machine with more memory" in message
 
 
 def test_a_luigid_that_is_not_there_is_one_line(bioscan_settings: Sections, settings_file: Any) -> None:
@@ -228,5 +228,5 @@ def test_a_system_without_semaphores_is_one_line(
         pytest.skip(f"cannot mount: {done.stderr.strip()}")
     assert done.returncode == REFUSED, done.stderr
     (message,) = [line for line in done.stderr.splitlines() if line.startswith("tol_luigi: ")]
-    assert "no semaphore can be made in /dev/shm" in message
+    assert "no semaphore can be created in /dev/shm" in message
     assert "Traceback" not in done.stderr

@@ -330,7 +330,7 @@ def test_a_folder_that_may_not_be_written_to_is_one_clear_line(
     assert finished.returncode == 30
     (message,) = finished.messages
     record = folder / "sample" / "dataset.json"
-    what = "its folder may not be written to. Allow it, "
+    what = "its folder is not writable. Change its permissions, "
     if not os.geteuid():
         what = "its file system is read-only. Mount it for writing, "
     assert message.startswith(f"StoreSettings: {record}: {what}")

@@ -54,13 +54,13 @@ MISS = """
 import json, sys
 from pathlib import Path
 from tol_luigi import BuildCatalog
-from tol_luigi.tasks.base import forget_what_is_complete
+from tol_luigi.tasks.base import clear_completion_cache
 
 root, missed = BuildCatalog(), []
 assert root.complete()
 for path in map(Path, sys.argv[1:]):
     aside = path.rename(path.with_name("aside"))
-    forget_what_is_complete()  # as happens by itself within seconds
+    clear_completion_cache()  # as happens by itself within seconds
     if not root.complete():
         missed.append(str(path))
     aside.rename(path)
@@ -73,7 +73,7 @@ CHANGE = """
 import sys
 from pathlib import Path
 from tol_luigi import BuildCatalog
-from tol_luigi.tasks.base import forget_what_is_complete
+from tol_luigi.tasks.base import clear_completion_cache
 
 root = BuildCatalog()
 shard, receipt = map(Path, sys.argv[1:])
@@ -81,7 +81,7 @@ for path, before, after in ((shard, b"", b"0"), (receipt, b"planned", b"plannec"
     content = path.read_bytes()
     assert root.complete()
     path.write_bytes(content.replace(before, after, 1))
-    forget_what_is_complete()
+    clear_completion_cache()
     assert not root.complete()
     path.write_bytes(content)
     assert root.complete()

@@ -281,10 +281,10 @@ def test_without_a_benchmark_nothing_tells_of_one(sample_build: Path, digests: D
     assert [name for name in names if "benchmark" in name] == []
     report = (sample_build / "224x224" / "leak-report.txt").read_text(encoding="utf-8")
     assert (
-        "seen: 4,000 images, 400 species\n  eol: 1 by id, 0 by species, 0 same bytes, 0 looks the same\n"
-        in report
+        "seen: 4,000 images, 400 species\n"
+        "  eol: 1 by id, 0 by species, 0 exact duplicates, 0 near-duplicates (perceptual hash)\n" in report
     )
-    assert report.endswith("No pictures were compared, since [leak_guard] images names none.\n")
+    assert report.endswith("No images were compared, because [leak_guard] images is empty.\n")
     assert [key for key in read_json(sample_build / "dataset.json") if "leak" in key] == []
     [ledger, *_] = sample_build.glob("224x224/records/train/*/*.ledger.parquet")
     assert "benchmark" not in pq.read_schema(ledger).names
@@ -301,7 +301,7 @@ def test_another_benchmark_is_another_dataset(
     again = build(settings)
     assert again.returncode == 40
     [message] = again.messages
-    assert f"leak_guard.images: gone {before[0]}, new {fingerprint(folder)[0]}" in message
+    assert f"leak_guard.images: removed {before[0]}, added {fingerprint(folder)[0]}" in message
 
 
 def test_what_is_no_picture_is_passed_over_and_what_is_broken_is_told_of(
@@ -350,10 +350,10 @@ def spoil_an_archive(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (spoil_nothing_there, "the list lists has no picture that can be opened"),
-        (spoil_an_empty_list, "the list other has no picture that can be opened"),
-        (spoil_a_list_of_texts, "the list other has no picture that can be opened"),
-        (spoil_a_list_of_broken_pictures, "the list other has no picture that can be opened"),
+        (spoil_nothing_there, "the list lists has no image that can be opened"),
+        (spoil_an_empty_list, "the list other has no image that can be opened"),
+        (spoil_a_list_of_texts, "the list other has no image that can be opened"),
+        (spoil_a_list_of_broken_pictures, "the list other has no image that can be opened"),
         (spoil_an_archive, "other.tar: is text, not an archive"),
     ],
 )

@@ -295,7 +295,7 @@ def test_luigid_tells_why_a_task_failed(failed: Run, luigid: Luigid) -> None:
     assert [task["name"] for task in tasks.values()] == ["PredictCatalog"]
     error = json.loads(luigid.ask("fetch_error", task_id=next(iter(tasks)))["error"])
     assert error in failed.output
-    assert "none of the images and species that it lists is in the dataset" in error
+    assert "none of its images and species is in the dataset" in error
     assert "\n" not in error
     assert "[rare_species] seen = " in error
 

@@ -209,7 +209,7 @@ def rows():
             os.kill(os.getpid(), signal.SIGKILL)
         yield f"{number:04}", number % 2, 0
 fill_schema(
-    Server(sys.argv[1], sys.argv[2]), [(Split, rows())], stage="mapping", digest=sys.argv[4], anew=True,
+    Server(sys.argv[1], sys.argv[2]), [(Split, rows())], stage="mapping", digest=sys.argv[4], recreate=True,
     progress=lambda _: None,
 )
 """
@@ -253,7 +253,7 @@ def test_a_password_in_the_address_is_refused_and_not_shown(
         finished = build(settings_file(bioscan_settings))
         assert finished.returncode == 40
         assert PASSWORD not in finished.stdout + finished.stderr
-        assert "with no password in it" in finished.messages[0]
+        assert "without a password" in finished.messages[0]
 
 
 def test_a_server_that_does_not_answer_is_told_in_one_line(
@@ -267,5 +267,5 @@ def test_a_server_that_does_not_answer_is_told_in_one_line(
     assert finished.returncode in {30, 35}
     (message,) = finished.messages
     assert "[dataset] database = postgresql://tol@127.0.0.1" in message
-    assert "See that it runs" in message
+    assert "Check that it runs" in message
     assert "Traceback" not in finished.stderr

@@ -202,7 +202,7 @@ def test_pictures_are_made_anew_where_an_older_shard_is(
     harm(shard)
     finished = relabelled.relabel(older)
     assert finished.returncode == 0, finished.stderr
-    told = "it is not what its receipt says, so nothing is copied from it"
+    told = "it differs from its receipt, so nothing is copied from it"
     assert finished.messages == [f"WriteShards train eol image_set_01: {shard}: {told}"]
     assert of_the_dataset(digests(relabelled.directory("relabelled"))) == digests(sample_build)
 
@@ -284,7 +284,7 @@ def test_images_that_the_older_dataset_leaves_out_are_read_from_the_source(
     del relabelled.sections["rare_species"]
     without = relabelled.relabel(sample_build, pictures=False)
     assert without.returncode == 30
-    assert any("images have no picture there. Set [eol] images" in message for message in without.messages)
+    assert any("images are missing there. Set [eol] images" in message for message in without.messages)
 
     finished = relabelled.relabel(sample_build)
     assert finished.returncode == 0, finished.stderr
@@ -416,16 +416,16 @@ def refused(relabelled: Relabelled, sample_build: Path) -> Callable[..., str]:
 
 def test_what_is_refused(refused: Callable[..., str], relabelled: Relabelled, sample_build: Path) -> None:
     assert "[dataset] reuse" in refused(older=None)
-    assert "is no dataset" in refused(older=relabelled.folder)
+    assert "is not a dataset" in refused(older=relabelled.folder)
     assert "inat21.partitions was 4, is 5" in refused("--inat21-partitions", "5")
     assert "images.jpeg_quality was 100, is 90" in refused("--images-jpeg-quality", "90")
-    assert "images.duplicates = drop needs the images themselves" in refused("--images-duplicates", "drop")
+    assert "images.duplicates = drop requires the images themselves" in refused("--images-duplicates", "drop")
     itself = relabelled.directory("relabelled")
     itself.parent.mkdir(exist_ok=True)
     shutil.copytree(sample_build, itself)
     finished = relabelled.relabel(itself)
     assert finished.returncode == 40
-    assert "it names no other dataset" in finished.messages[0]
+    assert "empty, or the dataset itself" in finished.messages[0]
 
 
 def test_a_collection_of_ones_own_has_to_be_there_since_its_labels_decide_what_is_listed(
@@ -454,4 +454,4 @@ def test_a_collection_of_ones_own_has_to_be_there_since_its_labels_decide_what_i
 
     refused = build(settings_file({"dataset": {**reuse, "tag": "v4"}, "folder": {"labels": table}}))
     assert refused.returncode == 40
-    assert "what is listed of folder depends on its labels" in refused.messages[0]
+    assert "the listing of folder depends on its labels" in refused.messages[0]

@@ -52,17 +52,17 @@ WRONG = {
     ),
     "a word for a number": (
         changed("dataset", "seed", "lucky"),
-        ["[dataset] seed = lucky", "a whole number"],
+        ["[dataset] seed = lucky", "an integer"],
     ),
-    "nothing for a number": (changed("images", "width", ""), ["[images] width", "a whole number"]),
+    "nothing for a number": (changed("images", "width", ""), ["[images] width", "an integer"]),
     "a file that is missing": (
         changed("itis", "chains", "nowhere/chains.csv"),
-        ["[itis] chains = nowhere/chains.csv", "nowhere/chains.csv is missing", "a file that exists"],
+        ["[itis] chains = nowhere/chains.csv", "nowhere/chains.csv is missing", "an existing file"],
     ),
-    "a folder for a file": (with_empty_folder("itis", "chains"), ["[itis] chains", "a file that exists"]),
+    "a folder for a file": (with_empty_folder("itis", "chains"), ["[itis] chains", "an existing file"]),
     "a folder of images that is missing": (
         changed("bioscan", "images", "nowhere"),
-        ["[bioscan] images = nowhere", "a file or folder that exists"],
+        ["[bioscan] images = nowhere", "an existing file or folder"],
     ),
     "an empty folder of images of bioscan": (with_empty_folder("bioscan", "images"), ["empty", "part1"]),
     "an empty folder of images of inat21": (with_empty_folder("inat21", "images"), ["empty", "class folder"]),
@@ -178,6 +178,21 @@ def test_other_settings_under_the_same_tag_are_refused_one_by_one(
         assert difference in message
     assert message.count("; ") == 3
     assert (built.parent / "out" / "sample" / "dataset.json").read_bytes() == before
+
+
+def test_a_table_of_another_length_under_the_same_tag_is_refused(
+    built: Path, bioscan_settings: Sections, settings_file: Any, build: Any
+) -> None:
+    table = Path(shutil.copy(bioscan_settings["itis"]["chains"], built.parent / "chains.csv"))
+    table.chmod(0o644)
+    length = table.stat().st_size
+    with table.open("a", encoding="utf-8") as file:
+        file.write("\n")
+    bioscan_settings["itis"]["chains"] = table
+    finished = build(settings_file(bioscan_settings))
+    assert finished.returncode == REFUSED
+    (message,) = finished.messages
+    assert f"other settings: itis.chains was {length} bytes, is {length + 1} bytes. " in message
 
 
 def test_a_partition_added_under_the_same_tag_is_refused_by_its_name(

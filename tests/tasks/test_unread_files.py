@@ -25,7 +25,7 @@ Digests = Callable[..., dict[str, str]]
 Rows = list[dict[str, Any]]
 
 COUNT = 18
-MEND = "See that you may read it and that its disk is well, and run the same command again"
+MEND = "Check its permissions and its disk, and run the same command again"
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_file_that_may_not_be_read_stops_the_build_until_it_may(
     assert not ended.succeeded
     (message,) = {error.partition("000: ")[2] for error in ended.errors if "tol_luigi: " in error}
     assert message == (
-        f"{images}/a/02.jpg: cannot be read: Permission denied (and 2 more of {COUNT} files). {MEND}; "
+        f"[folder] images: {images}/a/02.jpg: cannot be read: Permission denied (and 2 more of {COUNT} files). {MEND}; "
         "or set [checks] unreadable_file = skip to build without such files until they can be read."
     )
     for path in images.rglob("*.jpg"):

@@ -1,1 +1,1 @@
-"""Many nodes, one build: a luigid of our own, the workers it hands tasks to, and the foreman who knows the graph."""
+"""Builds on several nodes: luigid assigns tasks, workers run them, and the foreman schedules the graph."""

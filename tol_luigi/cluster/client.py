@@ -1,4 +1,4 @@
-"""What people and programs ask a run's luigid."""
+"""Clients of the luigid of a run."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from tol_luigi.cluster.logs import log_of
+from tol_luigi.cluster.logs import log_path
 from tol_luigi.cluster.run import USER, Address, Run
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["AwayError", "Failure", "Follower", "RunStatus", "Running", "Scheduler"]
+__all__ = ["Failure", "RemoteRunScheduler", "RunStatus", "RunningTask", "Scheduler", "UnreachableError"]
 
 _LOG = logging.getLogger("luigi-interface")
 
 
 @dataclass(frozen=True)
-class Running:
-    """A task at work.
+class RunningTask:
+    """A running task.
 
     Attributes:
-        task_id: As Luigi makes it.
-        label: In a few words, such as ``WriteShards train eol image_set_01``.
+        task_id: Luigi's task id.
+        label: A short description, such as ``WriteShards train eol image_set_01``.
         family: The stage.
-        parameters: Its parameters by name, but for the dataset.
-        node: Where it runs.
-        worker: Who runs it.
-        since: When it was handed out, in seconds since 1970.
-        percentage: How far it is, if it has said so.
-        message: What it has said last, or "".
-        log: What it writes, if it has said where.
+        parameters: The parameters by name, without the dataset.
+        node: The node that runs the task.
+        worker: The worker that runs the task.
+        since: When the task was assigned, in seconds since 1970.
+        percentage: The progress, if the task has reported it.
+        message: The last message of the task, or "".
+        log: The log of the task, if the task has reported its path.
     """
 
     task_id: str
@@ -65,18 +65,18 @@ class Running:
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that has failed.
+    """A failed task.
 
     Attributes:
-        task_id: As Luigi makes it.
-        label: In a few words.
+        task_id: Luigi's task id.
+        label: A short description.
         family: The stage.
-        parameters: Its parameters by name, but for the dataset.
-        cause: Why, in one line.
-        log: What the last attempt has written, if it has come so far.
-        attempts: How often it has failed.
-        final: Whether it will not be tried again, unless :meth:`Scheduler.retry_failed` says so.
-        exit_code: That of the process of the last attempt, negative for a signal; None if it is not known.
+        parameters: The parameters by name, without the dataset.
+        cause: The cause, in one line.
+        log: The log of the last attempt, if it was created.
+        attempts: How often the task has failed.
+        final: Whether the task is retried only by :meth:`Scheduler.retry_failed`.
+        exit_code: The exit code of the process of the last attempt, negative for a signal; None if unknown.
     """
 
     task_id: str
@@ -91,28 +91,29 @@ class Failure:
 
     @property
     def was_killed(self) -> bool:
-        """Whether the kernel has killed the task's process, mostly for lack of memory."""
+        """Whether the kernel killed the process of the task, usually for lack of memory."""
         return self.exit_code == -signal.SIGKILL
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How a run is doing.
+    """The status of a run.
 
     Attributes:
-        counts: How many tasks by family, then by state: PENDING, RUNNING, DONE, FAILED, DISABLED, UNKNOWN.
-        running: The tasks at work, the longest running first.
-        failures: The tasks that have failed, the earliest first.
-        workers: How many workers there are; the foreman is none.
-        images: How many images have been worked on, by family.
-        images_per_second: At what rate in the last minute, by family.
-        bad_nodes: The nodes that get no tasks, as everything has failed there.
-        unfinished: How many tasks may still get done, failed ones that will be tried again among them.
-        leaving: Why workers and luigid are about to leave, "" if they are not.
+        counts: The number of tasks by family, then by state: PENDING, RUNNING, DONE, FAILED, DISABLED,
+            UNKNOWN.
+        running: The running tasks, the longest running first.
+        failures: The failed tasks, the earliest failure first.
+        workers: The number of workers, without the foreman.
+        images: The number of processed images by family.
+        images_per_second: The rate during the last minute by family.
+        bad_nodes: The nodes that get no more tasks because every task failed there.
+        unfinished: The number of tasks that can still complete, including failed tasks that will be retried.
+        leaving: Why workers and luigid are stopping, "" if they are not.
     """
 
     counts: dict[str, dict[str, int]]
-    running: list[Running]
+    running: list[RunningTask]
     failures: list[Failure]
     workers: int
     images: dict[str, int] = field(default_factory=dict)
@@ -122,62 +123,63 @@ class RunStatus:
     leaving: str = ""
 
 
-class AwayError(ClusterError):
-    """Luigid does not answer; it may be on its way to another node."""
+class UnreachableError(ClusterError):
+    """luigid does not answer; it may be restarting on another node."""
 
 
-class Follower(RemoteScheduler):
-    """Luigi's way to ask luigid, which follows it wherever it goes.
+class RemoteRunScheduler(RemoteScheduler):
+    """Luigi's client for luigid, which reads the address of luigid again after each failed request.
 
     Args:
         run: The run.
-        patience: For how many seconds luigid may be away.
+        patience: For how many seconds a request is repeated while luigid is unreachable.
 
     Attributes:
-        at_work: The tasks that this worker has in hand, which each ping tells: luigid may have forgotten.
-        told_to_leave: Why luigid wants this worker to leave, "" if it does not.
-        is_on_bad_node: Whether that is because everything fails on its node.
+        task_ids: The running tasks of this worker. Each ping reports them, since luigid may have lost them in
+            a restart.
+        leave_reason: Why luigid asks this worker to stop, "" if it does not.
+        is_on_bad_node: Whether luigid asks it because every task fails on this node.
     """
 
     def __init__(self, run: Run, patience: float) -> None:
-        super().__init__(url="http://luigid")  # stands for wherever it is
+        super().__init__(url="http://luigid")  # a placeholder for the current address
         self.run, self.patience = run, patience
-        self.at_work: list[str] = []
-        self.told_to_leave, self.is_on_bad_node = "", False
+        self.task_ids: list[str] = []
+        self.leave_reason, self.is_on_bad_node = "", False
         self._address: Address | None = None
 
     def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 (JSON is any)
-        """Call one of the methods that luigi's own luigid has not."""
+        """Call a method that Luigi's own luigid lacks."""
         return self._request(f"/api/{method}", arguments)
 
     def ping(self, worker: str) -> Any:  # noqa: ANN401 (as above)
-        """Say that a worker is there, and what it is at."""
-        return self._request("/api/ping", {"worker": worker, "tasks": self.at_work}, attempts=1)
+        """Report that a worker is alive, and its running tasks."""
+        return self._request("/api/ping", {"worker": worker, "tasks": self.task_ids}, attempts=1)
 
     def get_work(self, **arguments: Any) -> Any:  # noqa: ANN401 (as above)
-        """Ask for a task."""
+        """Request a task."""
         answer = self._request("/api/get_work", arguments, allow_null=False)
-        self.told_to_leave, self.is_on_bad_node = answer.get("leave", ""), answer.get("is_bad_node", False)
+        self.leave_reason, self.is_on_bad_node = answer.get("leave", ""), answer.get("is_bad_node", False)
         return answer
 
     def _fetch(self, url_suffix: str, body: dict[str, str]) -> str:
-        """Ask, and ask again while luigid is away; a ping is not worth waiting."""
+        """Send a request, and repeat it while luigid is unreachable; pings are not repeated."""
         patience = 0 if url_suffix == "/api/ping" else self.patience
-        again = Retrying(
-            retry=retry_if_exception_type(AwayError),
+        retrying = Retrying(
+            retry=retry_if_exception_type(UnreachableError),
             stop=stop_after_delay(patience),
             wait=wait_random_exponential(max=_LONGEST_WAIT),
-            before_sleep=_say_once,
+            before_sleep=_log_first_retry,
             reraise=True,
         )
-        return str(again(self._ask, url_suffix, urlencode(body).encode()))
+        return str(retrying(self._send, url_suffix, urlencode(body).encode()))
 
-    def _ask(self, url_suffix: str, body: bytes) -> str:
+    def _send(self, url_suffix: str, body: bytes) -> str:
         address = self._address or self.run.read_address()
         if address is None:
-            what = "luigid has not said where it listens"
-            raise AwayError(self.run.address, what, "Start it: tol luigid")
-        request = Request(address.url + url_suffix, body)  # noqa: S310 (an address of ours)
+            what = "luigid has not written its address"
+            raise UnreachableError(self.run.address, what, "Start it: tol luigid")
+        request = Request(address.url + url_suffix, body)  # noqa: S310 (our own address)
         if password := self.run.read_password():
             login = base64.b64encode(f"{USER}:{password}".encode()).decode()
             request.add_header("Authorization", f"Basic {login}")
@@ -188,30 +190,34 @@ class Follower(RemoteScheduler):
         except HTTPError as error:
             self._address = None
             with error:
-                raise _refused(address, error.code) from error
+                raise _status_error(address, error.code) from error
         except (OSError, HTTPException) as error:
             self._address = None
-            remedy = f"See its log; {self.run.address} says where it was last"
-            raise AwayError(address.url, f"luigid does not answer ({error})", remedy) from error
+            remedy = f"See its log; {self.run.address} contains its last address"
+            raise UnreachableError(address.url, f"luigid does not answer ({error})", remedy) from error
 
 
-_OPENER = build_opener(ProxyHandler({}))  # what a proxy is for is elsewhere
+_OPENER = build_opener(ProxyHandler({}))  # luigid is on the local network: no proxy
 _TIMEOUT = 30.0
 _LONGEST_WAIT = 5.0
 
 
-def _refused(address: Address, code: int) -> ClusterError:
-    """Say what an answer means; where luigid has moved on, another program may listen at its old place."""
+def _status_error(address: Address, code: int) -> ClusterError:
+    """Return the error for an HTTP status; another program may listen at an old address of luigid."""
     if code == HTTPStatus.UNAUTHORIZED:
-        return AwayError(address.url, "luigid refuses the password", "Take that of its run/password")
+        return UnreachableError(
+            address.url, "luigid refuses the password", "Use the password in its run/password"
+        )
     if code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return ClusterError(address.url, "luigid answers with an error", "See its log")
-    return AwayError(address.url, f"something else answers ({code})", "See the log of luigid")
+    return UnreachableError(
+        address.url, f"another program answers (HTTP status {code})", "See the log of luigid"
+    )
 
 
-def _say_once(state: RetryCallState) -> None:
+def _log_first_retry(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
-        _LOG.warning("%s It is asked again.", state.outcome.exception())
+        _LOG.warning("%s The request is repeated.", state.outcome.exception())
 
 
 class Scheduler:
@@ -219,38 +225,42 @@ class Scheduler:
 
     Args:
         run: The run.
-        patience: For how many seconds it may be away.
+        patience: For how many seconds a request is repeated while luigid is unreachable.
 
-    Every method raises :class:`~tol_luigi.core.errors.ClusterError` where it cannot be reached.
+    Every method raises :class:`~tol_luigi.core.errors.ClusterError` if luigid cannot be reached.
     """
 
     def __init__(self, run: Run, patience: float = 0) -> None:
         self.run = run
-        self._follower = Follower(run, patience)
+        self._remote = RemoteRunScheduler(run, patience)
 
     def status(self) -> RunStatus:
-        """Ask how the run is doing."""
-        said = self._follower.call("run_status")
+        """Return the status of the run."""
+        report = self._remote.call("run_status")
         return RunStatus(
-            counts=said["counts"],
-            running=[Running(**{**task, "log": log_of(self.run, task["log"])}) for task in said["running"]],
-            failures=[Failure(**{**task, "log": log_of(self.run, task["log"])}) for task in said["failures"]],
-            workers=said["workers"],
-            images=said["images"],
-            images_per_second=said["images_per_second"],
-            bad_nodes=said["bad_nodes"],
-            unfinished=said["unfinished"],
-            leaving=said["leaving"],
+            counts=report["counts"],
+            running=[
+                RunningTask(**{**task, "log": log_path(self.run, task["log"])}) for task in report["running"]
+            ],
+            failures=[
+                Failure(**{**task, "log": log_path(self.run, task["log"])}) for task in report["failures"]
+            ],
+            workers=report["workers"],
+            images=report["images"],
+            images_per_second=report["images_per_second"],
+            bad_nodes=report["bad_nodes"],
+            unfinished=report["unfinished"],
+            leaving=report["leaving"],
         )
 
     def retry_failed(self) -> list[str]:
-        """Have every failed task tried again, with all its tries; gives their ids."""
-        return list(self._follower.call("retry_failed"))
+        """Retry every failed task with its full number of attempts; return the task ids."""
+        return list(self._remote.call("retry_failed"))
 
     def stop(self) -> None:
-        """Have workers and luigid leave, what is being worked on first finished; a later run goes on from there."""
-        self._follower.call("finish", reason="it was told to stop")
+        """Stop workers and luigid after the running tasks; a later run resumes from there."""
+        self._remote.call("finish", reason="the run was stopped")
 
     def finish(self) -> None:
-        """Have workers and luigid leave for good."""
-        self._follower.call("finish", reason="the run is over", forget=True)
+        """Stop workers and luigid at the end of the run, and delete the state of luigid."""
+        self._remote.call("finish", reason="the run has ended", forget=True)

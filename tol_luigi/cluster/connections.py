@@ -1,4 +1,4 @@
-"""The connections of luigid: bounded in number, time and memory, with room for the next one whoever holds the others."""
+"""The connections of luigid, limited in number, time and memory, so that no client can block the others."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-__all__ = ["LARGEST_BODIES", "LARGEST_BODY", "LARGEST_HEADERS", "Connections", "Listener", "Stage"]
+__all__ = ["MAX_BODIES_BYTES", "MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Connections", "Listener", "Stage"]
 
 _LOG = logging.getLogger("luigi.scheduler")
 
-LARGEST_HEADERS = 32 * 2**10
-LARGEST_BODY = 16 * 2**20
-"""In bytes. The largest request reports a task with all that it requires: some 100 bytes for each."""
-LARGEST_BODIES = 128 * 2**20
-"""In bytes, of all connections together."""
+MAX_HEADER_BYTES = 32 * 2**10
+MAX_BODY_BYTES = 16 * 2**20
+"""The largest request reports a task and its requirements, at about 100 bytes per requirement."""
+MAX_BODIES_BYTES = 128 * 2**20
+"""For all connections together."""
 _SMALL_BODY = 64 * 2**10
-"""In bytes. So much is there for each, whatever others have announced."""
+"""A body of up to this many bytes is always admitted, whatever other connections have announced."""
 
-_MOST = 256
-_FEWEST = 8
-_SPARE = 8
-_BUFFER = 2**20
+_MAX_CONNECTIONS = 256
+_MIN_CONNECTIONS = 8
+_SPARE_CONNECTIONS = 8
+_MAX_BUFFER = 2**20
 _PAUSE_SECONDS = 0.1
-_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Stage(Enum):
-    """What a connection waits for, and for how many seconds it may."""
+    """What a connection waits for, with the time limit in seconds."""
 
     HEADERS = 10.0
     BODY = 15.0
-    ANSWER = 600.0  # a log is as long as it is, and a way through ssh slow
+    ANSWER = 600.0  # logs may be long, and ssh tunnels slow
     REFUSED = 2.0
 
 
@@ -59,61 +59,63 @@ class _Connection:
 
 
 class Connections:
-    """The connections that are open, and what each of them waits for.
+    """The open connections, and what each of them waits for.
 
     Args:
-        most: How many there may be. Half of the descriptors that the process may have, if None: logs, pages and
-            the state need some, too.
+        limit: The maximum number. If None, half of the file descriptors that the process may open: logs,
+            pages and the state need some as well.
     """
 
-    def __init__(self, most: int | None = None) -> None:
-        self._most = most or _most_connections()
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit or _default_limit()
         self._open: dict[IOStream, _Connection] = {}
 
     def admit(self, stream: IOStream, address: str) -> None:
-        """Take a new connection; if there are too many, the one that is most likely to be idle is closed for it."""
+        """Register a new connection; at the limit, close the connection that is most likely idle."""
         self._forget_closed()
-        while len(self._open) >= self._most:
+        while len(self._open) >= self._limit:
             self._close_one()
         self._open[stream] = _Connection(address, Stage.HEADERS, time.monotonic())
 
     def enter(self, stream: IOStream, stage: Stage, size: int | None = None) -> None:
-        """Note that a connection has come to a stage.
+        """Record the stage of a connection.
 
         Args:
             stream: The connection.
             stage: What it waits for now.
-            size: How many bytes its request has announced; as before if None.
+            size: The size of the body in bytes, as announced by the request; unchanged if None.
         """
         if connection := self._open.get(stream):
             connection.stage, connection.since = stage, time.monotonic()
             connection.size = connection.size if size is None else size
 
     def has_room_for(self, size: int) -> bool:
-        """Return whether there is memory for a body of that many bytes, next to those of other connections."""
+        """Return whether a body of ``size`` bytes fits in memory, next to the bodies of other connections."""
         self._forget_closed()
-        return size <= _SMALL_BODY or sum(each.size for each in self._open.values()) + size <= LARGEST_BODIES
+        return (
+            size <= _SMALL_BODY or sum(each.size for each in self._open.values()) + size <= MAX_BODIES_BYTES
+        )
 
     def close_overdue(self) -> None:
-        """Close the connections that have waited for too long."""
+        """Close the connections that are past their time limit."""
         now = time.monotonic()
         for stream, connection in list(self._open.items()):
             if connection.is_overdue(now):
                 stream.close()
         self._forget_closed()
 
-    def make_do_with_fewer(self) -> None:
-        """Take fewer connections from now on, so that descriptors are left for files."""
+    def reduce_limit(self) -> None:
+        """Accept fewer connections from now on, to keep file descriptors for files."""
         self._forget_closed()
-        self._most = max(_FEWEST, len(self._open) - _SPARE)
-        while len(self._open) > self._most:
+        self._limit = max(_MIN_CONNECTIONS, len(self._open) - _SPARE_CONNECTIONS)
+        while len(self._open) > self._limit:
             self._close_one()
 
     def _close_one(self) -> None:
-        """Close the connection that can best be spared.
+        """Close the least important connection.
 
-        First those whose requests are not complete; of these, one of the address with the most; of these, the oldest.
-        So half-sent requests, however many, make room for a complete one.
+        Connections with incomplete requests come first. Among them, the address with the most incomplete
+        requests comes first, then the oldest connection. So half-sent requests cannot block a complete one.
         """
         incomplete = Counter(each.address for each in self._open.values() if each.stage is not Stage.ANSWER)
 
@@ -121,30 +123,30 @@ class Connections:
             each = self._open[stream]
             return each.stage is Stage.ANSWER, -incomplete[each.address], each.since
 
-        spared = min(self._open, key=order)
-        spared.close()
-        del self._open[spared]
+        stream = min(self._open, key=order)
+        stream.close()
+        del self._open[stream]
 
     def _forget_closed(self) -> None:
         self._open = {stream: each for stream, each in self._open.items() if not stream.closed()}
 
 
-def _most_connections() -> int:
+def _default_limit() -> int:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
-        return _MOST
-    return min(_MOST, max(_FEWEST, descriptors // 2))
+        return _MAX_CONNECTIONS
+    return min(_MAX_CONNECTIONS, max(_MIN_CONNECTIONS, descriptors // 2))
 
 
 class Listener:
-    """Takes connections, one at a time, so that each is counted before the next one.
+    """Accepts connections one at a time, so that each is counted before the next one.
 
-    Tornado's own way to take them raises at the limit of descriptors, again and again.
+    Tornado's own loop raises repeatedly at the limit of file descriptors.
 
     Args:
-        sockets: Where to listen.
-        connections: Those that are open.
-        serve: What to do with a connection, and the address that it comes from.
+        sockets: The listening sockets.
+        connections: The open connections.
+        serve: Called with each new connection and its remote address.
     """
 
     def __init__(
@@ -157,29 +159,29 @@ class Listener:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Take connections from now on."""
+        """Start accepting connections."""
         for listening in self._sockets:
             self._loop.add_reader(listening, self._accept, listening)
 
     def stop(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
 
     def _accept(self, listening: socket.socket) -> None:
         try:
-            taken, address = listening.accept()
-        except (BlockingIOError, InterruptedError, ConnectionError):  # it has gone again
+            accepted, address = listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):  # the client has disconnected
             return
         except OSError as error:
-            if error.errno not in _NONE_LEFT:
+            if error.errno not in _OUT_OF_RESOURCES:
                 raise
-            self._connections.make_do_with_fewer()
-            _LOG.warning("No further connection can be taken (%s)", error.strerror)
+            self._connections.reduce_limit()
+            _LOG.warning("Cannot accept another connection (%s)", error.strerror)
             self._pause(listening)
             return
-        stream = IOStream(taken, max_buffer_size=_BUFFER)
+        stream = IOStream(accepted, max_buffer_size=_MAX_BUFFER)
         self._connections.admit(stream, address[0])
         self._serve(stream, address)
 

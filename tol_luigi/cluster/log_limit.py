@@ -1,4 +1,4 @@
-"""A limit on how much luigid writes to its log, whatever is asked of it."""
+"""A limit on how much luigid writes to its log, whatever clients send."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from dataclasses import dataclass
 __all__ = ["LogLimit"]
 
 _SECONDS = 60.0
-_MOST_LINES = 100
-_MOST_TRACES = 5
+_MAX_LINES = 100
+_MAX_TRACEBACKS = 5
 
 
 @dataclass
-class _Place:
-    began: float
-    passed: int = 0
-    left_out: int = 0
+class _CallSite:
+    since: float
+    written: int = 0
+    suppressed: int = 0
 
 
 class LogLimit(logging.Filter):
-    """Lets through so many lines a minute of each place in the code, fewer if they bear a traceback; counts the others."""
+    """Writes at most 100 lines, or 5 tracebacks, per minute and line of code; counts the others."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._places: dict[tuple[str, int], _Place] = {}
+        self._sites: dict[tuple[str, int], _CallSite] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a line is to be written; one that follows others that were not says how many they were."""
+        """Return whether to write a line; after suppressed lines, append their number to it."""
         now = time.monotonic()
-        place = self._places.setdefault((record.pathname, record.lineno), _Place(now))
-        if now - place.began > _SECONDS:
-            if place.left_out:
-                record.msg = f"{record.getMessage()} ({place.left_out:,} more like this were left out)"
+        site = self._sites.setdefault((record.pathname, record.lineno), _CallSite(now))
+        if now - site.since > _SECONDS:
+            if site.suppressed:
+                record.msg = f"{record.getMessage()} ({site.suppressed:,} similar lines were suppressed)"
                 record.args = ()
-            place.began, place.passed, place.left_out = now, 0, 0
-        if place.passed >= (_MOST_TRACES if record.exc_info else _MOST_LINES):
-            place.left_out += 1
+            site.since, site.written, site.suppressed = now, 0, 0
+        if site.written >= (_MAX_TRACEBACKS if record.exc_info else _MAX_LINES):
+            site.suppressed += 1
             return False
-        place.passed += 1
+        site.written += 1
         return True

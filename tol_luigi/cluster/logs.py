@@ -1,4 +1,4 @@
-"""What tasks say: one file for each task and attempt."""
+"""Logs of tasks: one file per task and attempt."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from tol_luigi.cluster.run import Run
 
-__all__ = ["LINK", "log_of", "redirect"]
+__all__ = ["LINK", "log_path", "redirect_output"]
 
 LINK = "/logs/"
-"""Where luigid serves the logs; what follows is the name of the file."""
+"""The URL path of the logs at luigid; the file name follows."""
 
 
-def redirect(run: Run, task_id: str) -> Path:
-    """Send what this process writes to a new log, and give its path.
+def redirect_output(run: Run, task_id: str) -> Path:
+    """Redirect the output of this process to a new log; return its path.
 
     Args:
         run: The run.
-        task_id: The task, whose attempts are counted from 1.
+        task_id: The task. Its attempts are counted from 1.
     """
     run.make_folders()
     for attempt in count(1):
@@ -39,6 +39,6 @@ def redirect(run: Run, task_id: str) -> Path:
     return path
 
 
-def log_of(run: Run, link: str | None) -> Path | None:
-    """Give the log that a link of luigid's page leads to."""
+def log_path(run: Run, link: str | None) -> Path | None:
+    """Return the path of the log that a link on luigid's page points to."""
     return run.logs / link.removeprefix(LINK) if link and link.startswith(LINK) else None

@@ -1,4 +1,4 @@
-"""Figures of luigid for Prometheus: Luigi's own, and those that tell how a run is doing."""
+"""Prometheus metrics of luigid: Luigi's own, and the status of the run."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ __all__ = ["Metrics"]
 
 
 class Metrics(PrometheusMetricsCollector):
-    """Luigi's counters by stage; and tasks by state, workers, and images with their rate, as they are when asked.
+    """Luigi's counters by stage, plus tasks by state, workers, and images with their current rate.
 
     Args:
-        report: Tells how the run is doing.
+        report: Returns the status of the run.
     """
 
     def __init__(self, report: Callable[[], Report]) -> None:
         super().__init__()
         self._report = report
-        of, every = self.registry, ["family"]
-        self._tasks = Gauge("tol_tasks", "tasks by stage and state", [*every, "state"], registry=of)
-        self._workers = Gauge("tol_workers", "workers that luigid has heard of", registry=of)
-        self._images = Gauge("tol_images", "images worked on, by stage", every, registry=of)
-        self._rate = Gauge("tol_images_per_second", "images a second in the last minute", every, registry=of)
+        registry, labels = self.registry, ["family"]
+        self._tasks = Gauge("tol_tasks", "tasks by stage and state", [*labels, "state"], registry=registry)
+        self._workers = Gauge("tol_workers", "workers known to luigid", registry=registry)
+        self._images = Gauge("tol_images", "processed images, by stage", labels, registry=registry)
+        self._rate = Gauge(
+            "tol_images_per_second", "images per second in the last minute", labels, registry=registry
+        )
 
     def generate_latest(self) -> bytes:
-        """Give the figures as they are now."""
-        now = self._report()
+        """Return the current metrics."""
+        report = self._report()
         self._tasks.clear()
-        for family, states in now["counts"].items():
+        for family, states in report["counts"].items():
             for state, count in states.items():
                 self._tasks.labels(family, state).set(count)
-        self._workers.set(now["workers"])
-        for family, images in now["images"].items():
+        self._workers.set(report["workers"])
+        for family, images in report["images"].items():
             self._images.labels(family).set(images)
-            self._rate.labels(family).set(now["images_per_second"].get(family, 0))
+            self._rate.labels(family).set(report["images_per_second"].get(family, 0))
         return bytes(super().generate_latest())

@@ -1,15 +1,15 @@
-"""What is done to Luigi's insides, and that it is there to be done to: nothing else of Luigi that is private is used.
+"""The private parts of Luigi that are overridden, and a check that they are unchanged; no others are used.
 
-Luigi calls its worker private, and says that it may change with any release. So the parts of a run refuse to
-start with a release that the tests have not seen, or that lacks something they stand on. What is overridden:
+Luigi documents its worker as private: it may change in any release. So the parts of a run refuse to start
+with an untested release, or if an overridden method differs. These classes override parts of Luigi:
 
-- ``RunState`` (:mod:`.scheduler`): how luigid keeps what it knows, and what becomes of the task of a lost worker;
-- ``RunScheduler`` (:mod:`.scheduler`): who gets which task;
-- ``Follower`` (:mod:`.client`): how luigid is asked, and that it may move;
-- the scripts of luigid's page (:mod:`.page`): that data on it is text, and that what changes something is posted;
-- ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker leaves, and what surrounds a task;
-- the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`), which is the one thing that is
-  replaced in place, also where there is no run.
+- ``RunState`` (:mod:`.state`): how luigid saves its state, and how it handles the task of a lost worker;
+- ``RunScheduler`` (:mod:`.scheduler`): which worker gets which task;
+- ``RemoteRunScheduler`` (:mod:`.client`): how requests reach a luigid whose address may change;
+- the scripts of luigid's page (:mod:`.page`): data is shown as text, and changes are sent with POST;
+- ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker stops, and how it runs a task;
+- the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`): the only replacement in
+  place, which also applies outside a run.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from tol_luigi.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OVERRIDDEN", "check", "refuse"]
+__all__ = ["OVERRIDDEN", "check", "raise_unsupported"]
 
 TESTED = ("3.8.1", "3.9")
-"""From which release of Luigi on, and before which one."""
+"""The first tested release of Luigi, and the first untested one after it."""
 
 OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
     luigi.scheduler.SimpleTaskState: {
@@ -68,33 +68,33 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
     },
     luigi.execution_summary: {"_summary_dict": "worker"},
 }
-"""The methods that are overridden, with the parameters that they have."""
+"""The overridden methods with their parameters."""
 
 
 def check() -> None:
-    """Look whether this Luigi is one that the tests have seen.
+    """Check that this release of Luigi is supported.
 
     Raises:
-        SettingsError: It is not, or something that is overridden is not what it was.
+        SettingsError: The release is untested, or an overridden method differs.
     """
     if not _numbers(TESTED[0]) <= _numbers(version("luigi")) < _numbers(TESTED[1]):
-        refuse("a run on several nodes is tested only")
+        raise_unsupported("a run on several nodes is tested only with")
     for owner, methods in OVERRIDDEN.items():
         for name, parameters in methods.items():
-            there = getattr(owner, name, None)
-            if there is None or list(signature(there).parameters) != parameters.split():
-                refuse(f"{getattr(owner, '__name__', owner)}.{name} is not what it was")
+            method = getattr(owner, name, None)
+            if method is None or list(signature(method).parameters) != parameters.split():
+                raise_unsupported(f"{getattr(owner, '__name__', owner)}.{name} differs from")
 
 
 def _numbers(release: str) -> list[int]:
     return [int(part) for part in release.split(".") if part.isdigit()]
 
 
-def refuse(what: str) -> NoReturn:
-    """Raise that this Luigi cannot be used.
+def raise_unsupported(what: str) -> NoReturn:
+    """Raise that this release of Luigi is not supported.
 
     Raises:
         SettingsError: Always.
     """
-    wanted = f"luigi>={TESTED[0]},<{TESTED[1]}"
-    raise SettingsError(f"luigi {version('luigi')}", f"{what} with {wanted}", f"pip install '{wanted}'")
+    tested = f"luigi>={TESTED[0]},<{TESTED[1]}"
+    raise SettingsError(f"luigi {version('luigi')}", f"{what} {tested}", f"Run: pip install '{tested}'")

@@ -1,4 +1,4 @@
-"""The state of luigid as a JSON file: reading it runs nothing, whoever wrote it."""
+"""The state of luigid as a JSON file: unlike a pickle, reading it cannot run code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from luigi.scheduler import OrderedSet, RetryPolicy, Task, Worker
 from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, SUSPENDED, UNKNOWN
 
-from tol_luigi.cluster.run import require_own
+from tol_luigi.cluster.run import validate_owner
 from tol_luigi.core.files import committed, read_json
 
 if TYPE_CHECKING:
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["TASK_FIELDS", "WORKER_FIELDS", "State", "read", "write"]
 
 State = tuple[dict[str, Task], dict[str, Worker], dict[str, dict[str, Any]]]
-"""Tasks and workers by id, and the batchers of each worker: what Luigi keeps."""
+"""Luigi's state: tasks and workers by id, and the batchers of each worker."""
 
-_Thing = TypeVar("_Thing", Task, Worker)
+_Item = TypeVar("_Item", Task, Worker)
 _FORMAT = 1
-_NOTHING: tuple[type, ...] = (type(None),)
+_NONE: tuple[type, ...] = (type(None),)
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What JSON an attribute is saved as, and how the attribute is made of it.
+class _Field:
+    """The JSON type of an attribute, and the conversion from JSON.
 
     Attributes:
-        types: What the JSON may be.
-        items: If it is a list, what its items must be.
-        make: Makes the attribute.
+        types: The allowed types of the JSON value.
+        items: The allowed types of the items, if the value is a list.
+        make: Converts the JSON value to the attribute.
     """
 
     types: tuple[type, ...]
@@ -47,12 +47,12 @@ class _Kind:
         """Return the attribute.
 
         Raises:
-            ValueError: The JSON is not what it must be.
+            ValueError: The JSON value has another type.
         """
-        is_right = isinstance(value, self.types)
-        if is_right and isinstance(value, list):
-            is_right = all(isinstance(item, self.items) for item in value)
-        if not is_right:
+        is_valid = isinstance(value, self.types)
+        if is_valid and isinstance(value, list):
+            is_valid = all(isinstance(item, self.items) for item in value)
+        if not is_valid:
             raise ValueError(f"{name} is {value!r:.40}")
         return self.make(value)
 
@@ -69,20 +69,20 @@ def _retry_policy(values: list[Any]) -> RetryPolicy:
     return RetryPolicy(*values)
 
 
-_ANY = _Kind((object,))
-_TEXT = _Kind((str,))
-_TEXT_OR_NONE = _Kind((str, *_NOTHING))
-_NUMBER = _Kind((int, float))
-_NUMBER_OR_NONE = _Kind((int, float, *_NOTHING))
-_TABLE = _Kind((dict,))
-_NAMES = _Kind((list,), (str,), set)
+_ANY = _Field((object,))
+_TEXT = _Field((str,))
+_TEXT_OR_NONE = _Field((str, *_NONE))
+_NUMBER = _Field((int, float))
+_NUMBER_OR_NONE = _Field((int, float, *_NONE))
+_TABLE = _Field((dict,))
+_NAMES = _Field((list,), (str,), set)
 
-TASK_FIELDS: Mapping[str, _Kind] = {
+TASK_FIELDS: Mapping[str, _Field] = {
     "id": _TEXT,
     "stakeholders": _NAMES,
-    "workers": _Kind((list,), (str,), OrderedSet),
+    "workers": _Field((list,), (str,), OrderedSet),
     "deps": _NAMES,
-    "status": _Kind((str,), make=_status),
+    "status": _Field((str,), make=_status),
     "time": _NUMBER,
     "updated": _NUMBER,
     "retry": _NUMBER_OR_NONE,
@@ -99,8 +99,8 @@ TASK_FIELDS: Mapping[str, _Kind] = {
     "public_params": _TABLE,
     "hidden_params": _TABLE,
     "accepts_messages": _ANY,
-    "retry_policy": _Kind((list,), (int, float, *_NOTHING), _retry_policy),
-    "failures": _Kind((list,), (int, float), deque),
+    "retry_policy": _Field((list,), (int, float, *_NONE), _retry_policy),
+    "failures": _Field((list,), (int, float), deque),
     "first_failure_time": _NUMBER_OR_NONE,
     "tracking_url": _TEXT_OR_NONE,
     "status_message": _ANY,
@@ -110,34 +110,34 @@ TASK_FIELDS: Mapping[str, _Kind] = {
     "runnable": _ANY,
     "batchable": _ANY,
     "batch_id": _TEXT_OR_NONE,
-    # set only where a task has been handed out, has told how far it is, has failed, or has lost a worker
+    # set only if the task was assigned, reported progress, failed, or lost its worker
     "resources_running": _TABLE,
     "failed_on": _NAMES,
-    "lost": _Kind((list,), (str,)),
+    "lost": _Field((list,), (str,)),
     "exit_code": _NUMBER_OR_NONE,
     "images_done": _NUMBER,
 }
-"""The attributes of a task: Luigi's own, and those of :class:`~tol_luigi.cluster.scheduler.RunScheduler`."""
+"""The attributes of a task: Luigi's, and those :class:`~tol_luigi.cluster.scheduler.RunScheduler` adds."""
 
-WORKER_FIELDS: Mapping[str, _Kind] = {
+WORKER_FIELDS: Mapping[str, _Field] = {
     "id": _TEXT,
-    "reference": _Kind((dict, *_NOTHING)),
+    "reference": _Field((dict, *_NONE)),
     "last_active": _NUMBER,
     "last_get_work": _NUMBER_OR_NONE,
     "started": _NUMBER,
     "tasks": _NAMES,
     "info": _TABLE,
-    "disabled": _Kind((bool,)),
-    "rpc_messages": _Kind((list,), (dict,)),
+    "disabled": _Field((bool,)),
+    "rpc_messages": _Field((list,), (dict,)),
 }
 """The attributes of a worker; its tasks are saved as their ids."""
 
 
 def write(path: Path, state: State) -> None:
-    """Write a state, complete or not at all, for its owner alone to read and write.
+    """Write a state atomically, readable and writable by its owner only.
 
     Raises:
-        DiskError: The disk is full, or may not be written to.
+        DiskError: The disk is full or not writable.
     """
     tasks, workers, batchers = state
     content = {
@@ -145,41 +145,41 @@ def write(path: Path, state: State) -> None:
         "workers": [{**vars(each), "tasks": [task.id for task in each.tasks]} for each in workers.values()],
         "batchers": batchers,
     }
-    text = _dumped(content)
-    whole = {"format": _FORMAT, "luigi": version("luigi"), "sha256": _digest(text), "state": content}
+    text = _to_json(content)
+    document = {"format": _FORMAT, "luigi": version("luigi"), "sha256": _digest(text), "state": content}
     with committed(path) as scratch:
         scratch.touch(mode=0o600)
-        scratch.write_text(_dumped(whole), encoding="utf-8")
+        scratch.write_text(_to_json(document), encoding="utf-8")
 
 
 def read(path: Path) -> State:
     """Read a state.
 
     Raises:
-        ClusterError: Others may have written the file.
+        ClusterError: Other users can write to the file.
         OSError: The file cannot be read.
-        RecursionError: It is JSON of endless depth.
-        ValueError: It is no state, is damaged, or is of another release.
+        RecursionError: The JSON is nested too deeply.
+        ValueError: The file is not a state, is damaged, or is from another release.
     """
-    require_own(path)
+    validate_owner(path)
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError("it is not in the format of this release")
     if content.get("luigi") != version("luigi"):
-        raise ValueError(f"it is of luigi {content.get('luigi')!r:.20}")
+        raise ValueError(f"it was written by luigi {content.get('luigi')!r:.20}")
     state = content.get("state")
-    if content.get("sha256") != _digest(_dumped(state)):
+    if content.get("sha256") != _digest(_to_json(state)):
         raise ValueError("its checksum is wrong")
     if not isinstance(state, dict) or set(state) != {"tasks", "workers", "batchers"}:
         raise ValueError("it lacks tasks, workers or batchers")
-    tasks = {task.id: task for task in map(_task, _Kind((list,), (dict,)).read("tasks", state["tasks"]))}
-    found = _Kind((list,), (dict,)).read("workers", state["workers"])
+    tasks = {task.id: task for task in map(_task, _Field((list,), (dict,)).read("tasks", state["tasks"]))}
+    found = _Field((list,), (dict,)).read("workers", state["workers"])
     workers = {worker.id: worker for worker in (_worker(fields, tasks) for fields in found)}
     return tasks, workers, _TABLE.read("batchers", state["batchers"])
 
 
-def _dumped(content: object) -> str:
-    return json.dumps(content, default=list)  # sets and queues
+def _to_json(content: object) -> str:
+    return json.dumps(content, default=list)  # for sets and deques
 
 
 def _digest(text: str) -> str:
@@ -187,20 +187,20 @@ def _digest(text: str) -> str:
 
 
 def _task(fields: dict[str, Any]) -> Task:
-    return _filled(Task(task_id="", status=PENDING, deps=None), fields, TASK_FIELDS)
+    return _fill(Task(task_id="", status=PENDING, deps=None), fields, TASK_FIELDS)
 
 
 def _worker(fields: dict[str, Any], tasks: Mapping[str, Task]) -> Worker:
-    worker = _filled(Worker(worker_id=""), fields, WORKER_FIELDS)
+    worker = _fill(Worker(worker_id=""), fields, WORKER_FIELDS)
     worker.tasks = {tasks[name] for name in worker.tasks if name in tasks}
     return worker
 
 
-def _filled(thing: _Thing, fields: dict[str, Any], kinds: Mapping[str, _Kind]) -> _Thing:
-    """Return a task or worker with all of its attributes replaced."""
-    if missing := vars(thing).keys() - fields.keys():
+def _fill(item: _Item, fields: dict[str, Any], kinds: Mapping[str, _Field]) -> _Item:
+    """Replace all attributes of a task or worker, and return it."""
+    if missing := vars(item).keys() - fields.keys():
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     if unknown := fields.keys() - kinds.keys():
         raise ValueError(f"it has unknown attributes: {', '.join(sorted(unknown))}")
-    vars(thing).update({name: kinds[name].read(name, value) for name, value in fields.items()})
-    return thing
+    vars(item).update({name: kinds[name].read(name, value) for name, value in fields.items()})
+    return item

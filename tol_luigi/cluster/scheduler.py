@@ -1,4 +1,4 @@
-"""What luigid does with the tasks and workers of a run: as Luigi does, but that nothing that is lost on a cluster confuses it."""
+"""The scheduler of a run: Luigi's, made robust against lost workers, lost nodes and restarts."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
     from tol_luigi.tasks.run_sections import ClusterSection
 
-__all__ = ["SECONDS_BETWEEN_LOOKS", "Report", "RunScheduler"]
+__all__ = ["PRUNE_SECONDS", "Report", "RunScheduler"]
 
 _LOG = logging.getLogger("luigi.scheduler")
 
-SECONDS_BETWEEN_LOOKS = 10
-"""How often luigid looks for lost workers, at most."""
+PRUNE_SECONDS = 10
+"""The shortest interval between two checks for lost workers."""
 
 _WEEK = 7 * 24 * 60 * 60
 _RATE_SECONDS = 60.0
-_POLLS_TO_HEAR = 3
-"""So many times the foreman may ask before luigid leaves, where it is not the foreman who ends the run."""
+_FOREMAN_POLLS = 3
+"""How many polls of the foreman luigid waits for before it stops, if another client ends the run."""
 
 
 class Report(TypedDict):
-    """How a run is doing, as :class:`~tol_luigi.cluster.client.RunStatus` explains."""
+    """The status of a run; see :class:`~tol_luigi.cluster.client.RunStatus` for the fields."""
 
     counts: dict[str, dict[str, int]]
     running: list[dict[str, Any]]
@@ -47,27 +47,27 @@ class Report(TypedDict):
 
 
 class RunScheduler(luigi.scheduler.Scheduler):
-    """Who gets which task.
+    """Luigi's scheduler, which also avoids bad nodes.
 
-    A task that has failed on a node is tried on another one, as long as there is one that has not tried it: so a
-    node on which everything fails cannot use up the tries of a task. And where tasks fail one after another that
-    have failed on no other node, while another node does well, it is the node: its failures are forgiven, and its
-    workers told to leave. The last node is never told so.
+    A failed task is retried on another node, as long as a node exists that has not tried it. So a node where
+    every task fails cannot use up the retries of a task. A node is bad if several tasks fail there in a row,
+    have failed on no other node, and another node has no such failures. The failures on a bad node are not
+    counted, and its workers are asked to stop. The last node is never bad.
 
     Args:
         run: The run.
-        given: The settings.
+        section: The settings.
     """
 
-    def __init__(self, run: Run, given: ClusterSection) -> None:
+    def __init__(self, run: Run, section: ClusterSection) -> None:
         super().__init__(
             luigi.scheduler.scheduler(
                 state_path=str(run.state),
-                retry_count=given.retries,
-                retry_delay=given.retry_seconds,
+                retry_count=section.retries,
+                retry_delay=section.retry_seconds,
                 disable_window=_WEEK,
                 disable_persist=52 * _WEEK,
-                worker_disconnect_delay=given.lost_seconds,
+                worker_disconnect_delay=section.lost_seconds,
                 remove_delay=_WEEK,
                 stable_done_cooldown_secs=600,
                 max_shown_tasks=2000,
@@ -77,41 +77,41 @@ class RunScheduler(luigi.scheduler.Scheduler):
             )
         )
         collector = (
-            _metrics(self.run_status) if given.metrics else MetricsCollectors.get(MetricsCollectors.none)
+            _metrics(self.run_status) if section.metrics else MetricsCollectors.get(MetricsCollectors.none)
         )
-        self._state: RunState = RunState(run.state, given.losses, collector)
-        self.run, self.given = run, given
-        self.leaving, self.forgets = "", False
-        self._leaves_at = 0.0
-        self._streaks: dict[str, set[str]] = defaultdict(set)
-        self._gone: set[str] = set()
-        self._asking = ""
-        self._nothing_for: dict[str, tuple[int, bool]] = {}
+        self._state: RunState = RunState(run.state, section.losses, collector)
+        self.run, self.section = run, section
+        self.leaving, self.discards_state = "", False
+        self._stop_time = 0.0
+        self._failed_in_a_row: dict[str, set[str]] = defaultdict(set)
+        self._stopped: set[str] = set()
+        self._asking_node = ""
+        self._no_work_at: dict[str, tuple[int, bool]] = {}
         self._no_work_before = 0.0
         self._samples: deque[tuple[float, dict[str, int]]] = deque()
 
-    # What luigid does by itself.
+    # Called by luigid itself.
 
     def load(self) -> None:
-        """Go on from what was saved; workers first tell what they have in hand, which may be newer."""
+        """Load the saved state; assign no tasks until workers have reported theirs, which may be newer."""
         self._state.load()
         if self._state.get_active_task_count_for_status(""):
-            self._no_work_before = time.time() + 2 * self.given.ping_seconds
+            self._no_work_before = time.time() + 2 * self.section.ping_seconds
 
     def sample(self) -> None:
-        """Note how many images are done, for their rate."""
+        """Record the number of processed images, for the rate."""
         now = time.monotonic()
         self._samples.append((now, self._images()))
         while now - self._samples[0][0] > _RATE_SECONDS:
             self._samples.popleft()
 
     @property
-    def may_leave(self) -> bool:
-        """Whether all workers have left, and the foreman has had the time to hear of it."""
+    def can_stop(self) -> bool:
+        """Whether all workers have stopped, and the foreman has had time to read the status."""
         is_alone = not any(True for _ in self._state.get_assistants())
-        return bool(self.leaving) and is_alone and time.monotonic() >= self._leaves_at
+        return bool(self.leaving) and is_alone and time.monotonic() >= self._stop_time
 
-    # What workers ask, and tell.
+    # Called by workers.
 
     def get_work(
         self,
@@ -120,36 +120,37 @@ class RunScheduler(luigi.scheduler.Scheduler):
         worker: str = "",
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """Hand out a task, or tell a worker to leave."""
-        self._asking = host
+        """Assign a task, or ask a worker to stop."""
+        self._asking_node = host
         if not assistant:
             plain: dict[str, Any] = super().get_work(host=host, worker=worker, **kwargs)
             return plain
         self._update_worker(worker, {"host": host}, get_work=True)
         self.add_worker(worker, {"assistant": True})
-        if reason := self._reason_to_leave(host):
-            why = {"leave": reason, "is_bad_node": host in self._bad_nodes()}
-            return {**_NOTHING, "worker_state": "disabled", "task_id": None, **why}
-        if self._nothing_for.get(host) == self._moment and not self._has_a_task(worker):
-            return {**_NOTHING, "task_id": None}
+        if reason := self._leave_reason(host):
+            request = {"leave": reason, "is_bad_node": host in self._bad_nodes()}
+            return {**_NO_WORK, "worker_state": "disabled", "task_id": None, **request}
+        if self._no_work_at.get(host) == self._version and not self._has_task(worker):
+            return {**_NO_WORK, "task_id": None}
         answer: dict[str, Any] = super().get_work(host=host, assistant=True, worker=worker, **kwargs)
         if answer["task_id"] is not None:
             self._state.get_task(answer["task_id"]).exit_code = None  # of an earlier attempt
         elif time.time() >= self._no_work_before:
-            self._nothing_for[host] = self._moment
+            self._no_work_at[host] = self._version
         return answer
 
-    def _reason_to_leave(self, node: str) -> str:
+    def _leave_reason(self, node: str) -> str:
         if node in self._bad_nodes():
-            return f"{self.given.bad_node_failures} tasks have failed on {node} in a row, and not elsewhere"
+            failures = self.section.bad_node_failures
+            return f"{failures} tasks in a row have failed on node {node}, and on no other node"
         return self.leaving
 
     @property
-    def _moment(self) -> tuple[int, bool]:
-        """What tells whether anything can have come to be free: idle workers ask often, and looking takes long."""
+    def _version(self) -> tuple[int, bool]:
+        """The version of the state: the slow search for idle workers is repeated only after a change."""
         return self._state.changes, self._paused
 
-    def _has_a_task(self, worker: str) -> bool:
+    def _has_task(self, worker: str) -> bool:
         running = self._state.get_active_tasks_by_status(RUNNING)
         return any(task.worker_running == worker for task in running)
 
@@ -160,18 +161,18 @@ class RunScheduler(luigi.scheduler.Scheduler):
 
     def _is_for_another_node(self, task: Any) -> bool:  # noqa: ANN401
         tried: set[str] = getattr(task, "failed_on", set())
-        return self._asking in tried and bool(self._nodes() - tried - self._bad_nodes())
+        return self._asking_node in tried and bool(self._nodes() - tried - self._bad_nodes())
 
     def count_pending(self, worker: str) -> dict[str, Any]:
-        """Count nothing for a worker that adds no tasks: it has no use for it, and there are many of them."""
+        """Count pending tasks; skip the slow count for workers that add no tasks, which do not use it."""
         if self._state.get_worker(worker).assistant:
-            return {**_NOTHING, "worker_state": self._state.get_worker(worker).state}
+            return {**_NO_WORK, "worker_state": self._state.get_worker(worker).state}
         counts: dict[str, Any] = super().count_pending(worker)
         return counts
 
     def ping(self, worker: str = "", tasks: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Hear that a worker is there; tasks that it has in hand may have been handed out after the last save."""
-        if worker in self._gone:
+        """Record that a worker is alive, and its running tasks, which luigid may have lost in a restart."""
+        if worker in self._stopped:
             return {"rpc_messages": []}
         answer: dict[str, Any] = super().ping(worker=worker, **kwargs)
         for task in map(self._state.get_task, tasks or []):
@@ -182,24 +183,25 @@ class RunScheduler(luigi.scheduler.Scheduler):
                 task.resources_running = task.resources.copy()
         return answer
 
-    def add_task(self, exit_code: int | None = None, **given: Any) -> None:  # noqa: ANN401
-        """Take what a worker reports of a task, with the exit code of its process; if it has run it, judge the node."""
+    def add_task(self, exit_code: int | None = None, **fields: Any) -> None:  # noqa: ANN401
+        """Add or update a task; if the worker has run it, record exit code and outcome on the node."""
         self._state.changes += 1
-        task, worker, status = self._state.get_task(given["task_id"]), given["worker"], given.get("status")
+        task, worker, status = self._state.get_task(fields["task_id"]), fields["worker"], fields.get("status")
         has_run_it = task is not None and task.worker_running == worker and task.status == RUNNING
         link = task.tracking_url if task is not None else None
-        super().add_task(**given)
-        if task is not None and given.get("tracking_url") is None:
+        super().add_task(**fields)
+        if task is not None and fields.get("tracking_url") is None:
             task.tracking_url = link
         if has_run_it and status in {DONE, FAILED}:
             task.exit_code = exit_code
-            self._judge(task, (self._state.get_worker(worker).reference or {}).get("host", worker), status)
+            node = (self._state.get_worker(worker).reference or {}).get("host", worker)
+            self._record_outcome(task, node, status)
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def report_progress(
         self, task_id: str, message: str, percentage: int | None = None, images: int | None = None
     ) -> None:
-        """Take how far a task is, all in one request: there are hundreds of tasks to listen to."""
+        """Record the progress of a task in one request, since hundreds of tasks report it."""
         task = self._state.get_task(task_id)
         if task is not None:
             task.status_message = message
@@ -208,7 +210,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def give_back(self, task_id: str, worker: str) -> None:
-        """Take a task back that a worker cannot finish, as its time is up; it is free at once, and has not failed."""
+        """Make a task pending again that its worker cannot finish in time; this is not a failure."""
         task = self._state.get_task(task_id)
         if task is not None and task.status == RUNNING and task.worker_running == worker:
             task.worker_running = None
@@ -216,12 +218,12 @@ class RunScheduler(luigi.scheduler.Scheduler):
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def leave(self, worker: str) -> None:
-        """See a worker off."""
+        """Remove a worker that stops, and make its tasks pending again."""
         for task in list(self._state.get_active_tasks_by_status(RUNNING)):
             self.give_back(task.id, worker)
         if worker in self._state.get_worker_ids():
             self._state.inactivate_workers([worker])
-        self._gone.add(worker)
+        self._stopped.add(worker)
 
     # Bad nodes.
 
@@ -229,61 +231,60 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return {(worker.reference or {}).get("host", "") for worker in self._state.get_assistants()} - {""}
 
     def _bad_nodes(self) -> set[str]:
-        suspects = {
-            node for node, streak in self._streaks.items() if len(streak) >= self.given.bad_node_failures
-        }
-        well = {node for node in self._nodes() if not self._streaks.get(node)}
-        return suspects if well else set()
+        limit = self.section.bad_node_failures
+        suspects = {node for node, failed in self._failed_in_a_row.items() if len(failed) >= limit}
+        healthy = {node for node in self._nodes() if not self._failed_in_a_row.get(node)}
+        return suspects if healthy else set()
 
-    def _judge(self, task: Any, node: str, status: str) -> None:  # noqa: ANN401
+    def _record_outcome(self, task: Any, node: str, status: str) -> None:  # noqa: ANN401
         if status == DONE:
-            self._streaks.pop(node, None)
+            self._failed_in_a_row.pop(node, None)
             return
         task.failed_on = {*getattr(task, "failed_on", set()), node}
-        if len(task.failed_on) > 1:  # so it is the task
-            for streak in self._streaks.values():
-                streak.discard(task.id)
+        if len(task.failed_on) > 1:  # the task is broken, not the node
+            for failed in self._failed_in_a_row.values():
+                failed.discard(task.id)
             return
         before = self._bad_nodes()
-        self._streaks[node].add(task.id)
+        self._failed_in_a_row[node].add(task.id)
         if node in self._bad_nodes() - before:
-            _LOG.warning("Everything fails on %s: it gets no more tasks", node)
-            for failed in map(self._state.get_task, self._streaks[node]):
-                self._forgive(failed)
+            _LOG.warning("Every task fails on %s: it gets no more tasks", node)
+            for failed_task in map(self._state.get_task, self._failed_in_a_row[node]):
+                self._discount_failure(failed_task)
 
-    def _forgive(self, task: Any) -> None:  # noqa: ANN401
+    def _discount_failure(self, task: Any) -> None:  # noqa: ANN401
         if task is not None and task.status in {FAILED, DISABLED}:
             if task.failures:
                 task.failures.pop()
-            self._state.give_another_try(task, self._config)
+            self._state.retry(task, self._config)
 
-    # What people and the foreman ask.
+    # Called by `tol` and the foreman.
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def retry_failed(self) -> list[str]:
-        """Have every failed task tried again, on any node, with all its tries; gives their ids."""
+        """Retry every failed task on any node, with its full number of attempts; return the task ids."""
         failed = list(self._state.get_active_tasks_by_status(FAILED, DISABLED))
         for task in failed:
             task.clear_failures()
             task.failed_on, task.lost = set(), []
-            self._state.give_another_try(task, self._config)
-        self._streaks.clear()
+            self._state.retry(task, self._config)
+        self._failed_in_a_row.clear()
         return [task.id for task in failed]
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def serves(self) -> str:
-        """Tell which run this is."""
+        """Return the folder of the run."""
         return str(self.run.directory)
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def finish(self, reason: str, forget: bool = False) -> None:
-        """Have all workers leave, then luigid; forget what it knows, where nobody is to go on from that."""
-        self.leaving, self.forgets = reason, forget
-        self._leaves_at = time.monotonic() + (0 if forget else _POLLS_TO_HEAR * self.given.poll_seconds)
+        """Stop all workers, then luigid; if ``forget``, delete the state instead of saving it."""
+        self.leaving, self.discards_state = reason, forget
+        self._stop_time = time.monotonic() + (0 if forget else _FOREMAN_POLLS * self.section.poll_seconds)
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def run_status(self) -> Report:
-        """Tell how the run is doing."""
+        """Return the status of the run."""
         counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for task in self._state.get_active_tasks():
             counts[task.family or task.id.partition("_")[0]][task.status] += 1
@@ -307,7 +308,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
     def _running(self, task: Any) -> dict[str, Any]:  # noqa: ANN401
         worker = self._state.get_worker(task.worker_running) if task.worker_running else None
         return {
-            **_about(task),
+            **_task_fields(task),
             "node": (worker.reference or {}).get("host", "") if worker else "",
             "worker": task.worker_running or "",
             "since": task.time_running,
@@ -316,7 +317,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         }
 
     def _unfinished(self) -> int:
-        """Count what runs, and what can still be run."""
+        """Count the tasks that run or can still run."""
         blocked: dict[str, bool] = {}
         waiting = self._state.get_active_tasks_by_status(PENDING, FAILED)
         possible = sum(not self._is_blocked(task.id, blocked) for task in waiting)
@@ -324,7 +325,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return possible + running
 
     def _is_blocked(self, task_id: str, known: dict[str, bool]) -> bool:
-        """Tell whether a task stands behind one that is given up, or that luigid could not be told of."""
+        """Return whether a task depends on a disabled task, or on one that luigid does not know."""
         if task_id not in known:
             task = self._state.get_task(task_id)
             status = task.status if task is not None else UNKNOWN
@@ -334,7 +335,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return known[task_id]
 
     def _images(self) -> dict[str, int]:
-        """Add up the images that tasks have reported as done."""
+        """Add up the processed images that tasks have reported."""
         images: dict[str, int] = defaultdict(int)
         for task in self._state.get_active_tasks():
             if done := getattr(task, "images_done", 0):
@@ -349,7 +350,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return {family: (count - before.get(family, 0)) / seconds for family, count in self._images().items()}
 
 
-_NOTHING = {
+_NO_WORK = {
     "n_pending_tasks": 0,
     "n_unique_pending": 0,
     "n_pending_last_scheduled": 0,
@@ -358,13 +359,13 @@ _NOTHING = {
 }
 
 
-def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is asked for only where it is wanted)
+def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is imported only if metrics are on)
     from tol_luigi.cluster.metrics import Metrics  # noqa: PLC0415
 
     return Metrics(report)
 
 
-def _about(task: Any) -> dict[str, Any]:  # noqa: ANN401
+def _task_fields(task: Any) -> dict[str, Any]:  # noqa: ANN401
     parameters = {key: value for key, value in task.params.items() if key != "dataset"}
     return {
         "task_id": task.id,
@@ -377,7 +378,7 @@ def _about(task: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _failure(task: Any) -> dict[str, Any]:  # noqa: ANN401
     return {
-        **_about(task),
+        **_task_fields(task),
         "cause": _cause(task.expl),
         "attempts": len(task.failures),
         "final": task.status == DISABLED,
@@ -385,11 +386,11 @@ def _failure(task: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def _cause(told: str | None) -> str:
-    """Give the line of a message or a trace that says what has happened: the last."""
+def _cause(explanation: str | None) -> str:
+    """Return the last line of a message or traceback, which names the error."""
     try:
-        text = json.loads(told or '""')
+        text = json.loads(explanation or '""')
     except ValueError:
-        text = told
+        text = explanation
     lines = [line.strip() for line in str(text).splitlines() if line.strip()]
     return lines[-1] if lines else "unknown"

@@ -1,4 +1,4 @@
-"""What luigid knows of a run: on disk as well, and safe against the loss of workers."""
+"""The state of luigid: saved to disk, and robust against the loss of workers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _LOG = logging.getLogger("luigi.scheduler")
 
 
 class RunState(SimpleTaskState):
-    """What luigid knows, on disk as well; and what becomes of the tasks of lost workers.
+    """Luigi's state, saved to disk, with another treatment of the tasks of lost workers.
 
     Args:
-        path: Where it is saved.
-        losses: How many workers may be lost at a task before it is given up.
-        collector: Where figures go.
+        path: The file that the state is saved to.
+        losses: How many workers a task may lose before it is disabled.
+        collector: Receives the metrics.
 
     Attributes:
-        changes: How often something has changed.
+        changes: The number of changes so far.
     """
 
     def __init__(self, path: Path, losses: int, collector: MetricsCollector) -> None:
@@ -43,21 +43,21 @@ class RunState(SimpleTaskState):
 
     @property
     def is_saved(self) -> bool:
-        """Whether nothing has changed since it was saved."""
+        """Whether nothing has changed since the last save."""
         return self.changes == self._saved
 
     def dump(self) -> None:
-        """Save everything, complete or not at all; luigid goes on without if it cannot."""
+        """Save the state atomically; log a warning and continue if that fails."""
         try:
             saved.write(Path(self._state_path), self.get_state())
         except (TolError, OSError, RecursionError, TypeError, ValueError) as error:
-            _LOG.warning("The state of luigid is not saved: %s", error)
+            _LOG.warning("Cannot save the state of luigid: %s", error)
         self._saved = self.changes
 
     def load(self) -> None:
-        """Resume from what was saved, if it can be trusted; every worker gets time to be heard of again.
+        """Load the saved state if it can be trusted, and restart the timeout of every worker.
 
-        Anything else is moved aside: luigid begins again, and the foreman reports all tasks once more.
+        Any other file is renamed. Then luigid starts without a state, and the foreman adds all tasks again.
         """
         path = Path(self._state_path)
         try:
@@ -69,7 +69,10 @@ class RunState(SimpleTaskState):
             with contextlib.suppress(OSError):
                 path.replace(aside)
             _LOG.warning(
-                "%s cannot be used (%s): luigid begins again, and keeps it as %s", path, error, aside
+                "%s cannot be used (%s). luigid starts without a state, and keeps the file as %s.",
+                path,
+                error,
+                aside,
             )
             return
         for task in self._tasks.values():
@@ -78,42 +81,41 @@ class RunState(SimpleTaskState):
             worker.last_active = time.time()
 
     def set_status(self, task: Any, new_status: str, config: Any = None) -> None:  # noqa: ANN401 (luigi's, untyped)
-        """Note that something has changed."""
+        """Set the status of a task, and count the change."""
         self.changes += 1
         super().set_status(task, new_status, config)
 
     def inactivate_workers(self, delete_workers: list[str]) -> None:
-        """Note that something has changed."""
+        """Remove workers, and count the changes."""
         self.changes += len(delete_workers)
         super().inactivate_workers(delete_workers)
 
     def fail_dead_worker_task(self, task: Any, config: Any, assistants: set[str]) -> None:  # noqa: ANN401
-        """Free the task of a worker that is lost, at once, and without counting it as a failure: nodes come and go.
+        """Make the task of a lost worker pending again at once, without counting a failure: nodes may fail.
 
-        Luigi counts it, and waits. But a task at which worker after worker is lost is itself the reason.
+        Luigi counts a failure and waits. A task that loses several workers in a row is disabled: it is the
+        likely cause.
         """
         if task.status != RUNNING or task.worker_running in task.stakeholders | assistants:
             return
         task.lost = [*getattr(task, "lost", []), task.worker_running]
-        _LOG.info("Worker %s is lost, so %s is free again", task.worker_running, task.id)
+        _LOG.info("Worker %s is lost, so %s is pending again", task.worker_running, task.id)
         task.worker_running = None
         if len(task.lost) < self.losses:
             self.set_status(task, PENDING, config)
         else:
             workers = ", ".join(task.lost)
-            self.give_up(
-                task, f"{len(task.lost)} workers were lost at it, one after another: {workers}", config
-            )
+            self.disable(task, f"the task lost {len(task.lost)} workers in a row: {workers}", config)
 
-    def give_up(self, task: Any, reason: str, config: Any) -> None:  # noqa: ANN401
-        """Have a task failed for good."""
+    def disable(self, task: Any, reason: str, config: Any) -> None:  # noqa: ANN401
+        """Mark a task as failed without retries."""
         task.expl = json.dumps(reason)
         while task.num_failures() < task.retry_policy.retry_count - 1:
             task.add_failure()
         self.set_status(task, FAILED, config)
 
-    def give_another_try(self, task: Any, config: Any) -> None:  # noqa: ANN401
-        """Make a failed task one that can be run, at once."""
+    def retry(self, task: Any, config: Any) -> None:  # noqa: ANN401
+        """Make a failed task pending at once."""
         if task.status == DISABLED:
             task.scheduler_disable_time = None
             self._status_tasks[DISABLED].pop(task.id)

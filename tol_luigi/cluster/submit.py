@@ -1,4 +1,4 @@
-"""A build on several nodes, submitted to Slurm: luigid, the foreman, and arrays of workers."""
+"""Submission of a build to Slurm: luigid, the foreman, and arrays of workers."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Array:
     """An array of workers.
 
     Attributes:
-        id: Its number.
-        elements: How many elements it has.
-        memory: The memory of each worker, None for the cluster's default.
+        id: The job id.
+        elements: The number of elements.
+        memory: The memory per worker, None for the cluster's default.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a run; "" for one that is not submitted yet."""
+    """The job ids of a run; "" for a job that is not submitted yet."""
 
     luigid: str = ""
     foreman: str = ""
@@ -54,41 +54,39 @@ class Jobs:
 
     @property
     def ids(self) -> list[str]:
-        """The numbers of all of them."""
-        return [
-            number for number in (self.foreman, *(array.id for array in self.workers), self.luigid) if number
-        ]
+        """The ids of all submitted jobs."""
+        return [id_ for id_ in (self.foreman, *(array.id for array in self.workers), self.luigid) if id_]
 
     @classmethod
     def read(cls, run: Run) -> Jobs:
-        """Read what was submitted for a run."""
+        """Read the submitted jobs of a run."""
         try:
-            said = read_json(run.jobs)
+            saved = read_json(run.jobs)
         except FileNotFoundError:
             return cls()
-        return cls(said["luigid"], said["foreman"], tuple(Array(**each) for each in said["workers"]))
+        return cls(saved["luigid"], saved["foreman"], tuple(Array(**each) for each in saved["workers"]))
 
     def write(self, run: Run) -> None:
-        """Keep what was submitted."""
+        """Write the submitted jobs of a run."""
         run.write(run.jobs, asdict(self))
 
 
 def jobs(run: Run) -> dict[str, list[slurm.Job]]:
-    """Give what Slurm knows of the jobs of a run, by what they are: luigid, foreman, workers."""
-    known = Jobs.read(run)
+    """Return the jobs of a run that Slurm knows, by part: luigid, foreman, workers."""
+    submitted = Jobs.read(run)
     found: dict[str, list[slurm.Job]] = {"luigid": [], "foreman": [], "workers": []}
-    for job in slurm.queue(known.ids):
-        what = {known.luigid: "luigid", known.foreman: "foreman"}.get(job.id, "workers")
-        found[what].append(job)
+    for job in slurm.queue(submitted.ids):
+        part = {submitted.luigid: "luigid", submitted.foreman: "foreman"}.get(job.id, "workers")
+        found[part].append(job)
     return found
 
 
 def cancel(run: Run, *, waiting_only: bool = False) -> list[str]:
-    """Cancel the jobs of a run; gives their names.
+    """Cancel the jobs of a run; return their names.
 
     Args:
         run: The run.
-        waiting_only: Leave alone those that run: they leave by themselves when luigid says so.
+        waiting_only: Cancel pending jobs only: running jobs end when luigid asks them to stop.
     """
     live = [job for group in jobs(run).values() for job in group if job.is_live]
     names = [job.name for job in live if job.is_waiting or not waiting_only]
@@ -97,32 +95,31 @@ def cancel(run: Run, *, waiting_only: bool = False) -> list[str]:
 
 
 def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
-    """Submit what is left to do of a build.
+    """Submit the remaining tasks of a build.
 
     Args:
         settings: The settings of the build.
         dry_run: Submit nothing.
 
     Returns:
-        What was done, or would be, a line each.
+        Lines that describe what was submitted, or the commands that would submit it.
 
     Raises:
-        SettingsError: Luigid would listen where workers on other nodes do not reach it.
-        ClusterError: The build runs already, or Slurm refuses it.
+        SettingsError: Workers on other nodes could not reach luigid.
+        ClusterError: The build is already running, or Slurm refuses it.
     """
     run = Run.of(settings.layout)
-    _require_reachable(settings)
-    width = _widest(BuildCatalog())
-    if not width:
-        return [f"{settings.directory} is whole: there is nothing to do."]
-    elements = elements_for(settings, width)
+    _validate_bind(settings)
+    tasks = _max_tasks_left(BuildCatalog())
+    if not tasks:
+        return [f"{settings.directory} is complete: there is nothing to do."]
+    elements = elements_for(settings, tasks)
     if dry_run:
-        return [_shown(settings, part, options) for part, options in _plan(settings, elements)]
-    _refuse_second(run)
+        return [_command_line(settings, part, options) for part, options in _plan(settings, elements)]
+    _validate_not_running(run)
     run.make_folders()
-    remove(
-        run.state
-    )  # what a killed luigid knew: the files tell what is done, and the rest has all its tries again
+    # the state of a killed luigid: files show what is complete, and the rest gets all its retries again
+    remove(run.state)
     submitted = Jobs()
     submitted.write(run)
     try:
@@ -135,68 +132,68 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
     except ClusterError:
         slurm.cancel(Jobs.read(run).ids)
         raise
-    return _told(run, Jobs.read(run), elements)
+    return _summary(run, Jobs.read(run), elements)
 
 
 def add_workers(settings: Settings, run: Run, elements: int, memory: str | None, *options: str) -> int:
-    """Submit elements, as few arrays as Slurm allows, and keep their numbers.
+    """Submit elements in as few arrays as Slurm accepts, and record the job ids.
 
-    Where Slurm says that it would be too many, it is asked to take half as many, and so on: nothing else tells
-    how many a user may have, where there is no accounting database.
+    If Slurm refuses a number of elements, half of it is submitted, and so on: without an accounting database,
+    Slurm does not report the limits of a user.
 
     Returns:
-        How many Slurm has taken.
+        The number of elements that Slurm accepted.
 
     Raises:
-        RefusedError: It takes none at all.
+        RefusedError: Slurm accepts no element.
     """
-    known, bears = Jobs.read(run), slurm.limits()
-    most = min(bears.array, max(1, bears.jobs - slurm.count()))
+    submitted, limits = Jobs.read(run), slurm.limits()
+    largest = min(limits.array, max(1, limits.jobs - slurm.count()))
     left = elements
     while left:
-        size = min(left, most)
+        size = min(left, largest)
         try:
-            number = _sbatch(settings, "workers", *_array(settings, size, memory), *options)
+            job_id = _sbatch(settings, "workers", *_array(settings, size, memory), *options)
         except slurm.RefusedError:
-            most = size // 2
-            if most:
+            largest = size // 2
+            if largest:
                 continue
             if left == elements:
                 raise
             break
         left -= size
-        known = replace(known, workers=(*known.workers, Array(number, size, memory)))
-        known.write(run)
+        submitted = replace(submitted, workers=(*submitted.workers, Array(job_id, size, memory)))
+        submitted.write(run)
     return elements - left
 
 
-def elements_for(settings: Settings, width: int) -> int:
-    """Tell how many elements find work where so many tasks can run at once."""
-    return min(settings.slurm.array, -(-width // settings.slurm.cpus))
+def elements_for(settings: Settings, tasks: int) -> int:
+    """Return the number of elements needed to run this many tasks at once, up to ``[slurm] array``."""
+    return min(settings.slurm.array, -(-tasks // settings.slurm.cpus))
 
 
-def _widest(root: luigi.Task) -> int:
-    """Count the tasks that are left of the stage that has the most: more can hardly run at once."""
+def _max_tasks_left(root: luigi.Task) -> int:
+    """Return the largest number of incomplete tasks in one stage: hardly more can run at once."""
     left = in_order(root, lambda task: not task.complete())
     return max(Counter(task.task_family for task in left).values(), default=0)
 
 
-def _require_reachable(settings: Settings) -> None:
+def _validate_bind(settings: Settings) -> None:
     bind = settings.cluster.bind
     try:
         is_loopback = ip_address(bind).is_loopback
-    except ValueError:  # a name
+    except ValueError:  # a host name
         is_loopback = bind == "localhost"
     if is_loopback:
-        what = "workers on other nodes do not reach luigid there"
-        raise SettingsError(f"[cluster] bind = {bind}", what, "Set it to 0.0.0.0; luigid asks for a password")
+        what = "workers on other nodes cannot reach luigid at this address"
+        raise SettingsError(f"[cluster] bind = {bind}", what, "Set it to 0.0.0.0; luigid requires a password")
 
 
-def _refuse_second(run: Run) -> None:
+def _validate_not_running(run: Run) -> None:
     live = [job for group in jobs(run).values() for job in group if job.is_live]
     if live:
         names = ", ".join(sorted({job.id for job in live}, key=int))
-        what = f"its jobs are still there ({names})"
+        what = f"its jobs are still in Slurm's queue ({names})"
         raise ClusterError(run.directory.parent, what, "See `tol status`, or stop them with `tol stop` first")
 
 
@@ -208,41 +205,41 @@ def _plan(settings: Settings, elements: int) -> Iterator[tuple[str, Sequence[str
 
 
 def _array(settings: Settings, elements: int, memory: str | None) -> list[str]:
-    given = settings.slurm
-    at_once = f"%{given.limit}" if given.limit else ""
+    section = settings.slurm
+    running_limit = f"%{section.limit}" if section.limit else ""
     return [
-        f"--array=0-{elements - 1}{at_once}",
-        f"--ntasks={given.cpus}",
-        f"--signal=USR1@{given.warning_seconds}",
+        f"--array=0-{elements - 1}{running_limit}",
+        f"--ntasks={section.cpus}",
+        f"--signal=USR1@{section.warning_seconds}",
         *([f"--mem-per-cpu={memory}"] if memory else []),
     ]
 
 
 def _options(settings: Settings, part: str) -> list[str]:
-    """Give the options that a part has with any submission; what the user adds comes last, and wins."""
+    """Return the options of every submission of a part; the user's options come last and take precedence."""
     name = f"{part}-%A_%a.log" if part == "workers" else f"{part}-%j.log"
     log = slurm.log_option(Run.of(settings.layout).logs / "slurm", name)
     return settings.slurm.request().options("--export=ALL", log)
 
 
 def _sbatch(settings: Settings, part: str, *options: str) -> str:
-    """Submit one of the scripts, for the settings and the Python of this process."""
+    """Submit a script with the settings file and the Python of this process; return the job id."""
     (Run.of(settings.layout).logs / "slurm").mkdir(mode=0o755, exist_ok=True)
     environment = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
-    if named := os.environ.get("LUIGI_CONFIG_PATH"):
-        environment["LUIGI_CONFIG_PATH"] = str(Path(named).absolute())
+    if config := os.environ.get("LUIGI_CONFIG_PATH"):
+        environment["LUIGI_CONFIG_PATH"] = str(Path(config).absolute())
     if settings.slurm.before:
         environment["TOL_BEFORE"] = settings.slurm.before
     with as_file(files(__package__) / "sbatch" / f"{part}.sbatch") as script:
         return slurm.submit(script, [*options, *_options(settings, part)], environment)
 
 
-def _shown(settings: Settings, part: str, options: Sequence[str]) -> str:
+def _command_line(settings: Settings, part: str, options: Sequence[str]) -> str:
     return shlex.join(["sbatch", *options, *_options(settings, part), f"{part}.sbatch"])
 
 
-def _told(run: Run, submitted: Jobs, wanted: int) -> list[str]:
-    taken = sum(array.elements for array in submitted.workers)
+def _summary(run: Run, submitted: Jobs, wanted: int) -> list[str]:
+    accepted = sum(array.elements for array in submitted.workers)
     arrays = ", ".join(f"{array.id} ({array.elements} elements)" for array in submitted.workers)
     lines = [
         f"luigid   {submitted.luigid}",
@@ -250,6 +247,6 @@ def _told(run: Run, submitted: Jobs, wanted: int) -> list[str]:
         f"workers  {arrays}",
         f"logs     {run.logs / 'slurm'}",
     ]
-    if taken < wanted:
-        lines.append(f"Slurm takes {taken} of {wanted} elements now; the foreman asks for the others later.")
-    return [*lines, "See `tol status` for how far it is, and `tol stop` to stop it."]
+    if accepted < wanted:
+        lines.append(f"Slurm accepted {accepted} of {wanted} elements; the foreman submits the others later.")
+    return [*lines, "Use `tol status` to see the progress, and `tol stop` to stop the build."]

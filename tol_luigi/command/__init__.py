@@ -1,1 +1,1 @@
-"""The command ``tol``: what would run, how far it is, what became of an image, and a build on a cluster."""
+"""The command ``tol``: plan a build, run it on a cluster, follow its progress, and trace an image."""

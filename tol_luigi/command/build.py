@@ -17,7 +17,7 @@ from tol_luigi.command.live import Live
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.text import counted
 from tol_luigi.tasks import luigi_command as luigi_command  # noqa: PLC0414 (imported for exit codes and errors of tasks)
-from tol_luigi.tasks.base import DatasetTask, forget_what_is_complete
+from tol_luigi.tasks.base import DatasetTask, clear_completion_cache
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.messages import listen, send_event
 from tol_luigi.tasks.verify import VerifyDataset
@@ -67,7 +67,7 @@ def _run(root: DatasetTask, given: argparse.Namespace) -> int:
             result = _run_tasks(root, given.jobs)
     finally:
         listen(None)
-    forget_what_is_complete()
+    clear_completion_cache()
     code = _CODES[result.status]
     if code != ExitCode.COMPLETE:
         _write_failures(live, log, code)

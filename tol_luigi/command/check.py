@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tol_luigi.command.expected_matches import Outlook, outlook
+from tol_luigi.command.expected_matches import ExpectedMatches, expect_matches
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.text import counted
@@ -35,7 +35,7 @@ def check(given: argparse.Namespace) -> int:
         return ExitCode.COMPLETE
     troubles = list(dict.fromkeys(str(error) for read in _readers(current) for error in _errors(read)))
     # Names are compared with images only if all tables can be read.
-    expected = Outlook() if troubles else outlook(current, math.inf, is_checked=False)
+    expected = ExpectedMatches() if troubles else expect_matches(current, math.inf, is_checked=False)
     troubles += expected.troubles
     sys.stdout.writelines(f"{line}\n" for line in (*expected.lines, *expected.warnings))
     sys.stderr.writelines(f"tol: {trouble}\n" for trouble in troubles)

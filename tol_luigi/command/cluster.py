@@ -1,4 +1,4 @@
-"""The verbs for a build on several nodes."""
+"""The subcommands for builds on several nodes."""
 
 from __future__ import annotations
 
@@ -14,86 +14,83 @@ if TYPE_CHECKING:
 
     from tol_luigi.cluster.run import Run
 
-# Each verb imports its own part only: a worker needs nothing of Slurm, and luigid nothing of a worker.
+# Each subcommand imports only its own part: a worker does not need Slurm, and luigid does not need a worker.
 # ruff: noqa: PLC0415
 
 __all__ = ["foreman", "luigid", "retry", "stop", "submit", "worker"]
 
 
-def luigid(given: argparse.Namespace) -> int:
-    """Be the luigid."""
+def luigid(arguments: argparse.Namespace) -> int:
+    """Run luigid."""
     from tol_luigi.cluster.luigid import serve
 
-    del given
+    del arguments
     return serve(settings())
 
 
-def worker(given: argparse.Namespace) -> int:
-    """Be a worker."""
+def worker(arguments: argparse.Namespace) -> int:
+    """Run a worker."""
     from tol_luigi.cluster.worker import work
 
-    return work(settings(), given.idle_seconds)
+    return work(settings(), arguments.idle_seconds)
 
 
-def foreman(given: argparse.Namespace) -> int:
-    """Be the foreman."""
+def foreman(arguments: argparse.Namespace) -> int:
+    """Run the foreman."""
     from tol_luigi.cluster.pool import lead
 
-    del given
+    del arguments
     return lead(settings())
 
 
-def submit(given: argparse.Namespace) -> int:
+def submit(arguments: argparse.Namespace) -> int:
     """Submit the build to Slurm."""
     from tol_luigi.cluster.submit import submit as submit_build
 
-    return _say(submit_build(settings(), dry_run=given.dry_run))
+    return _print(submit_build(settings(), dry_run=arguments.dry_run))
 
 
-def retry(given: argparse.Namespace) -> int:
-    """Have failed tasks tried again: by luigid, or where it has gone, by submitting what is left to do."""
-    from tol_luigi.cluster.client import AwayError, Scheduler
+def retry(arguments: argparse.Namespace) -> int:
+    """Retry failed tasks; if luigid is not running, submit the remaining tasks instead."""
+    from tol_luigi.cluster.client import Scheduler, UnreachableError
     from tol_luigi.cluster.run import Run
 
-    del given
+    del arguments
     run = Run.of(settings().layout)
     scheduler = Scheduler(run)
     try:
         labels = {task.task_id: task.label for task in scheduler.status().failures}
-        again = scheduler.retry_failed()
-    except AwayError as error:
+        retried = scheduler.retry_failed()
+    except UnreachableError as error:
         if not run.jobs.exists():
-            remedy = "Run the build again, with all its tries: a new run begins where this one has ended"
+            remedy = "Run the build again: a new run continues where this one ended, with all retries"
             raise ClusterError(error.where, error.what, remedy) from error
         from tol_luigi.cluster.submit import submit as submit_build
 
-        return _say(
-            ["luigid has gone; what is left to do is submitted once more:", *submit_build(settings())]
-        )
-    if not again:
-        return _say(["No task has failed"])
-    return _say(["To be tried again:", *(f"  {labels.get(task, task)}" for task in again)])
+        return _print(["luigid is not running. Submitting the remaining tasks:", *submit_build(settings())])
+    if not retried:
+        return _print(["No task has failed"])
+    return _print(["Tasks to retry:", *(f"  {labels.get(task, task)}" for task in retried)])
 
 
-def stop(given: argparse.Namespace) -> int:
-    """Stop the run: luigid sends everybody home; where it has gone, what Slurm still has of the run is cancelled."""
-    from tol_luigi.cluster.client import AwayError, Scheduler
+def stop(arguments: argparse.Namespace) -> int:
+    """Stop the run through luigid; if luigid is not running, cancel the remaining Slurm jobs of the run."""
+    from tol_luigi.cluster.client import Scheduler, UnreachableError
     from tol_luigi.cluster.run import Run
 
-    del given
+    del arguments
     run = Run.of(settings().layout)
     try:
         Scheduler(run).stop()
-    except AwayError as error:
-        lines = [f"{error.where}: {error.what}", *_cancelled(run, waiting_only=False)]
-        return _say(lines if len(lines) > 1 else [*lines, "There is nothing to stop"])
-    return _say(
-        ["Workers finish what they are at, and leave; luigid after them", *_cancelled(run, waiting_only=True)]
-    )
+    except UnreachableError as error:
+        lines = [f"{error.where}: {error.what}", *_cancel(run, waiting_only=False)]
+        return _print(lines if len(lines) > 1 else [*lines, "There is nothing to stop"])
+    lines = ["Workers stop after their current tasks, then luigid stops", *_cancel(run, waiting_only=True)]
+    return _print(lines)
 
 
-def _cancelled(run: Run, *, waiting_only: bool) -> list[str]:
-    """Cancel jobs of a run in Slurm, where it was submitted there; gives a line about them, or none."""
+def _cancel(run: Run, *, waiting_only: bool) -> list[str]:
+    """Cancel the Slurm jobs of a run, if it was submitted; return a line about them, or no line."""
     if not run.jobs.exists():
         return []
     from tol_luigi.cluster.submit import cancel
@@ -102,6 +99,6 @@ def _cancelled(run: Run, *, waiting_only: bool) -> list[str]:
     return [f"cancelled in Slurm: {' '.join(names)}"] if names else []
 
 
-def _say(lines: Iterable[str]) -> int:
+def _print(lines: Iterable[str]) -> int:
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0

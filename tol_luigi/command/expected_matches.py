@@ -1,4 +1,4 @@
-"""How many images of each source will match the table that names them, before anything is built."""
+"""The expected number of images per source that match the table that names them, before the build."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Key, Source
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["Outlook", "outlook"]
+__all__ = ["ExpectedMatches", "expect_matches"]
 
-_ASKED = 1_000
-"""The most images that a published mapping is asked for, of which it has no index by natural key."""
+_MAX_QUERIES = 1_000
+"""The maximum number of images looked up in a published mapping, which has no index on natural keys."""
 
-_HELD = 1_000_000
-"""The most files of a source that are held in memory, at about 200 bytes each."""
+_MAX_FILES = 1_000_000
+"""The maximum number of files of a source that are held in memory, at about 200 bytes each."""
 
 
 @dataclass
-class Outlook:
-    """What the names of images will come to.
+class ExpectedMatches:
+    """The expected matches of images and tables.
 
     Attributes:
-        lines: How many images match, a sentence for each source and table.
-        troubles: What would stop the build, one line each.
-        warnings: What would not, one line each.
+        lines: How many images match, one sentence per source and table.
+        troubles: Errors that would stop the build, one line per error.
+        warnings: Problems that would not stop it, one line per problem.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -50,13 +50,13 @@ class Outlook:
 
 @dataclass
 class _Files:
-    """Files of a source that can be images.
+    """The image files of a source.
 
     Attributes:
-        keys: Their natural keys.
-        ids: Ids of those that are named by their ids.
-        unlisted: Paths of those that the labels do not name.
-        is_complete: Whether these are all.
+        keys: The natural keys of the files.
+        ids: The ids of the files that are named by id.
+        unlisted: The paths of the files that the labels do not list.
+        is_complete: Whether every file of the source was read.
     """
 
     keys: list[Key] = field(default_factory=list)
@@ -66,68 +66,69 @@ class _Files:
 
     @property
     def count(self) -> int:
-        """How many files there are."""
+        """The number of files."""
         return len(self.keys) + len(self.ids) + len(self.unlisted)
 
 
-def outlook(given: Settings, seconds: float, *, is_checked: bool) -> Outlook:
+def expect_matches(settings: Settings, seconds: float, *, is_checked: bool) -> ExpectedMatches:
     """Compare the images of each source with the tables that name them.
 
     Args:
-        given: The settings.
-        seconds: For how long to look at sources and tables that no listing or report tells of.
-        is_checked: Whether the build has compared them; then its report counts.
+        settings: The settings.
+        seconds: The time limit for reading sources and tables without a listing or report.
+        is_checked: Whether the build has compared them already; then its report is used.
     """
-    found = Outlook()
+    found = ExpectedMatches()
     if is_checked:
-        figures = read_json(given.layout.matches_report)
+        figures = read_json(settings.layout.matches_report)
         found.lines = [match_line(match) for match in matches_of(figures)]
         found.warnings = missing_value_lines(figures)
-    elif not given.is_demonstration:
-        sources = [source for name, source in given.sources.items() if name not in given.taken]
+    elif not settings.is_demonstration:
+        sources = [source for name, source in settings.sources.items() if name not in settings.reused]
         for source in sources:
-            _look(given, source, time.monotonic() + seconds / len(sources), found)
+            _match_source(settings, source, time.monotonic() + seconds / len(sources), found)
     return found
 
 
-def _look(given: Settings, source: Source, until: float, found: Outlook) -> None:
-    """Look at one source, and add what is found."""
+def _match_source(settings: Settings, source: Source, deadline: float, found: ExpectedMatches) -> None:
+    """Match the images of one source, and add the results to ``found``."""
     try:
-        files = _files(given, source, until)
-        for match, is_certain in _matches(given, source, files, until):
+        files = _files(settings, source, deadline)
+        for match, is_certain in _matches(settings, source, files, deadline):
             is_sample = not files.is_complete or match.files < files.count
-            found.lines.append(f"{match_line(match)}{', of those looked at' if is_sample else ''}")
+            suffix = ", among the files that were read" if is_sample else ""
+            found.lines.append(f"{match_line(match)}{suffix}")
             try:
-                require_matches([match], max(1, given.checks.min_matched_percent))
+                require_matches([match], max(1, settings.checks.min_matched_percent))
             except MatchError as error:
                 (found.troubles if is_certain else found.warnings).append(str(error))
         missing = {source.name: source.labeler.likely_missing()}
         found.warnings += missing_value_lines(matches_figures([], 0, missing))
     except TolError as error:
-        if not isinstance(error, ArchiveError) or given.checks.unreadable_archive == "stop":
+        if not isinstance(error, ArchiveError) or settings.checks.unreadable_archive == "stop":
             found.troubles.append(str(error))
 
 
-def _files(given: Settings, source: Source, until: float) -> _Files:
-    """List files by the listings if all exist, else by a look at the source, until the time is over or there are too many."""
+def _files(settings: Settings, source: Source, deadline: float) -> _Files:
+    """Read the files from the listings if all exist, else from the source, within the limits."""
     files = _Files()
-    for key, image, member, state in _listed(given, source):
+    for key, image_id, member, state in _listed(settings, source):
         if state == State.NOT_IN_MAPPING:
             files.unlisted.append(member)
-        elif not state and image:
-            files.ids.append(image)
+        elif not state and image_id:
+            files.ids.append(image_id)
         elif not state and key is not None:
             files.keys.append(key)
-        if files.count >= _HELD or time.monotonic() > until:
+        if files.count >= _MAX_FILES or time.monotonic() > deadline:
             files.is_complete = False
             break
     return files
 
 
-def _listed(given: Settings, source: Source) -> Iterator[tuple[Key | None, str, str, str]]:
-    """Yield natural key, id, path and state of each file."""
-    names = given.listings(source.name)
-    paths = [given.layout.listing(source.name, name) for name in names]
+def _listed(settings: Settings, source: Source) -> Iterator[tuple[Key | None, str, str, str]]:
+    """Yield the natural key, id, path and state of each file."""
+    names = settings.listings(source.name)
+    paths = [settings.layout.listing(source.name, name) for name in names]
     if all(path.exists() for path in paths):
         keys = [column.name for column in source.columns]
         for rows in itertools.chain.from_iterable(read_listing(path) for path in paths):
@@ -139,31 +140,38 @@ def _listed(given: Settings, source: Source) -> Iterator[tuple[Key | None, str, 
         yield file.key, file.id, file.member.name, file.state or ""
 
 
-def _matches(given: Settings, source: Source, files: _Files, until: float) -> Iterator[tuple[Match, bool]]:
-    """Yield the matches of a source with what tells its images and with what names them, and whether the build would find the same."""
+def _matches(
+    settings: Settings, source: Source, files: _Files, deadline: float
+) -> Iterator[tuple[Match, bool]]:
+    """Yield the matches of a source with the tables that list and name its images.
+
+    Each comes with whether the build is certain to find the same.
+    """
     keys, is_certain = files.keys, files.is_complete
-    table = listing_table(given, source)
+    table = listing_table(settings, source)
     if source.plugin.listing_tables and table:
         yield _with_labels(source, files, *map(str, table)), is_certain
         return
     if table:
         setting, published = table
-        ids = files.ids[:_ASKED]
-        asked = len(keys[:_ASKED]) + len(ids)
-        keys = known_images(published, source.name, source.columns, keys[:_ASKED], ids)
-        unlisted = ["/".join(map(str, key)) for key in files.keys[:_ASKED] if key not in keys][:EXAMPLES]
-        match = Match(source.name, setting, str(published), asked, len(keys), unmatched_files=unlisted)
-        is_certain = is_certain and asked == files.count
-        yield match, is_certain and not keys  # otherwise all that it lists may have a file
-    setting, path = names_table(given, source)
+        ids = files.ids[:_MAX_QUERIES]
+        queried = len(keys[:_MAX_QUERIES]) + len(ids)
+        keys = known_images(published, source.name, source.columns, keys[:_MAX_QUERIES], ids)
+        unlisted = ["/".join(map(str, key)) for key in files.keys[:_MAX_QUERIES] if key not in keys][
+            :EXAMPLES
+        ]
+        match = Match(source.name, setting, str(published), queried, len(keys), unmatched_files=unlisted)
+        is_certain = is_certain and queried == files.count
+        yield match, is_certain and not keys  # with some matches, every image that it lists may have a file
+    setting, path = names_table(settings, source)
     if source.plugin.required_table and setting.endswith(source.plugin.required_table) and keys:
-        named = _named(source, keys, setting, str(path), until)
+        named = _named(source, keys, setting, str(path), deadline)
         if named:
             yield named, is_certain
 
 
 def _with_labels(source: Source, files: _Files, setting: str, path: str) -> Match:
-    """Compare files with labels that tell which of them are images."""
+    """Compare the files with labels that list the images among them."""
     matched = {source.labeler.label(key) for key in files.keys}
     labels = list(source.labeler.labels())
     missing = [label for label in labels if label not in matched]
@@ -181,8 +189,8 @@ def _with_labels(source: Source, files: _Files, setting: str, path: str) -> Matc
     )
 
 
-def _named(source: Source, keys: Iterable[Key], setting: str, path: str, until: float) -> Match | None:
-    """Compare images with the table that tells what they show; None if it is too long to be read in time."""
+def _named(source: Source, keys: Iterable[Key], setting: str, path: str, deadline: float) -> Match | None:
+    """Compare images with the table of their names; return None if the time limit is too short to read it."""
     images = Counter(source.labeler.label(key) for key in keys)
     named, others = set[str](), list[str]()
     for label in source.labeler.labels():
@@ -190,7 +198,7 @@ def _named(source: Source, keys: Iterable[Key], setting: str, path: str, until: 
             named.add(label)
         elif len(others) < EXAMPLES:
             others.append(label)
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return None
     unnamed = [label for label in images if label not in named]
     matched = sum(images[label] for label in named)

@@ -1,4 +1,4 @@
-"""The graph as it stands: which tasks there are, and which of them are complete."""
+"""The task graph by stage, and which tasks are complete."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Stage", "stages"]
 
 @dataclass(frozen=True)
 class Stage:
-    """The tasks of one kind.
+    """The tasks of one family.
 
     Attributes:
-        name: Their family, as luigi's page calls it.
-        complete: Those that are complete.
-        to_do: The others.
+        name: The family, as shown on luigi's page.
+        complete: The complete tasks.
+        to_do: The incomplete tasks.
     """
 
     name: str
@@ -32,22 +32,22 @@ class Stage:
 
     @property
     def count(self) -> int:
-        """How many tasks it has."""
+        """The number of tasks."""
         return len(self.complete) + len(self.to_do)
 
 
 def stages(root: DatasetTask | None = None) -> list[Stage]:
-    """Check of every task whether it is complete, as Luigi does. Write nothing.
+    """Check every task of a graph for completeness, as Luigi does; write nothing.
 
     Args:
         root: The task that requires all others; by default ``BuildCatalog`` of the settings' dataset.
 
     Returns:
-        The stages in the order in which they run. The root, which only waits for the others, is none.
+        The stages in the order in which they run. Wrapper tasks such as the root are not stages.
     """
-    made: dict[str, Stage] = {}
+    found: dict[str, Stage] = {}
     for task in in_order(root or BuildCatalog()):
         if not isinstance(task, luigi.WrapperTask):
-            stage = made.setdefault(task.task_family, Stage(task.task_family, [], []))
+            stage = found.setdefault(task.task_family, Stage(task.task_family, [], []))
             (stage.complete if task.complete() else stage.to_do).append(task)
-    return list(made.values())
+    return list(found.values())

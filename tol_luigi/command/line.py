@@ -1,7 +1,7 @@
-"""The command line: its verbs and what each of them takes.
+"""The command line: its subcommands and their options.
 
-A verb's work is imported when it is called for, so that ``tol --help`` is quick, and so that one verb
-works whatever another one needs.
+The module of a subcommand is imported only when the subcommand runs. So ``tol --help`` is fast, and a
+subcommand works even if another one lacks a dependency.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ from tol_luigi.tasks.error_lines import BUG, clear_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (it has no public name)
+    Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
 
 __all__ = ["main", "parser"]
 
 _CONFIG = "LUIGI_CONFIG_PATH"
-_ABOUT = """\
-Plans, submits and follows the build of a dataset, and tells what became of each image.
+_DESCRIPTION = """\
+Plan, submit and follow the build of a dataset, and trace what happened to an image.
 
-Settings are read where luigi reads them: luigi.cfg in the current folder, then the
-file that LUIGI_CONFIG_PATH, or --config, names."""
+Settings are read from luigi.cfg in the current folder, then from the file in
+LUIGI_CONFIG_PATH or --config, as luigi does."""
 
-_CODES = """\
-exit codes: 0 all is well, 1 the answer is no, 2 wrong usage, 40 wrong settings or another error;
-those of a verb are told by its --help."""
+_EXIT_CODES = """\
+exit codes: 0 success, 1 negative answer, 2 wrong usage, 40 wrong settings or another error;
+see the --help of a subcommand for its other exit codes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: Without the command's name; by itself those that the process was given.
+        arguments: The arguments without the name of the command; the arguments of the process if None.
 
     Returns:
         The exit code.
     """
-    given = parser().parse_args(arguments)
-    module, _, function = given.does.partition(":")
+    parsed = parser().parse_args(arguments)
+    module, _, function = parsed.function.partition(":")
     try:
-        if given.config:
-            _read_settings_from(given.config)
-        if settings := getattr(given, "set", None):
+        if parsed.config:
+            _read_settings_from(parsed.config)
+        if settings := getattr(parsed, "set", None):
             importlib.import_module("tol_luigi.tasks.settings_files").override(settings)
-        return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(given))
-    except BrokenPipeError:  # as of `tol status | head`
+        return int(getattr(importlib.import_module(f"tol_luigi.command.{module}"), function)(parsed))
+    except BrokenPipeError:  # for example in `tol status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COMPLETE
-    except Exception as error:  # noqa: BLE001 (whatever it is, the user is told whether to fix or to report it)
-        known = clear_error(error)
-        sys.stderr.write(f"tol: {known}\n" if known else f"{traceback.format_exc()}tol: {BUG}.\n")
+    except Exception as error:  # noqa: BLE001 (each error says whether to fix or to report it)
+        message = clear_error(error)
+        sys.stderr.write(f"tol: {message}\n" if message else f"{traceback.format_exc()}tol: {BUG}.\n")
         return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
         sys.stderr.write("tol: interrupted. Nothing finished is lost: run the same command to resume.\n")
@@ -68,27 +68,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read_settings_from(path: Path) -> None:
-    """Begin again with the environment variable set: luigi reads it once, while it is being imported."""
-    named = str(path.absolute())
+    """Set the environment variable and run the command again: luigi reads it only once, at import."""
+    config = str(path.absolute())
     if not path.is_file():
-        raise SettingsError(f"--config {path}", "there is no such file", "Name a settings file that exists")
-    if os.environ.get(_CONFIG) != named:
-        os.environ[_CONFIG] = named
+        raise SettingsError(
+            f"--config {path}", "file not found", "Pass the path of an existing settings file"
+        )
+    if os.environ.get(_CONFIG) != config:
+        os.environ[_CONFIG] = config
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (this very command)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (this command)
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe all verbs."""
-    made = argparse.ArgumentParser(
+    """Build the parser of all subcommands."""
+    result = argparse.ArgumentParser(
         prog="tol",
-        description=_ABOUT,
-        epilog=_CODES,
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
-    _add_config(made, default=None)
-    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    result.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
+    _add_config(result, default=None)
+    subcommands = result.add_subparsers(title="subcommands", metavar="COMMAND", required=True)
     for add in (
         _add_init,
         _add_build,
@@ -103,42 +105,42 @@ def parser() -> argparse.ArgumentParser:
         _add_why,
         _add_parts,
     ):
-        add(verbs)
-    return made
+        add(subcommands)
+    return result
 
 
 def _add_config(to: argparse.ArgumentParser, default: str | None) -> None:
-    """Take ``--config`` before the verb and after it; after it, nothing given changes nothing."""
+    """Add ``--config``, which is accepted before and after the subcommand."""
     to.add_argument(
         "--config",
         metavar="FILE",
         type=Path,
         default=default,
-        help="the settings file, in place of LUIGI_CONFIG_PATH",
+        help="settings file to read instead of LUIGI_CONFIG_PATH",
     )
 
 
-def _verb(
-    verbs: Verbs, name: str, does: str, *, brief: str, text: str, example: str
+def _add_subcommand(
+    subcommands: Subcommands, name: str, function: str, *, brief: str, text: str, example: str
 ) -> argparse.ArgumentParser:
-    made = verbs.add_parser(
+    result = subcommands.add_parser(
         name,
         help=brief,
         description=text,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.set_defaults(does=does)
-    _add_config(made, default=argparse.SUPPRESS)
-    return made
+    result.set_defaults(function=function)
+    _add_config(result, default=argparse.SUPPRESS)  # if absent, it keeps a value given before the subcommand
+    return result
 
 
 def _add_json(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--json", action="store_true", help="the same as JSON, for programs")
+    to.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def _add_run(to: argparse.ArgumentParser, verb: str) -> None:
-    """Add what all verbs take that run tasks."""
+    """Add what all subcommands take that run tasks."""
     to.set_defaults(verb=verb)
     to.add_argument(
         "-j",
@@ -168,9 +170,9 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _add_init(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_init(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "init",
         "init:init",
         brief="write a settings file for a folder of images of your own",
@@ -180,15 +182,15 @@ def _add_init(verbs: Verbs) -> None:
         "exit codes: 0 written, 40 nothing names the images",
         example="tol init photos\n  tol init photos --tag pond-v1 --yes",
     )
-    made.add_argument("place", metavar="FOLDER", help="a folder or archive of images")
-    made.add_argument("--tag", help="the name of the dataset (default: asked for, or the folder's name)")
-    made.add_argument("--output", metavar="FILE", help="the settings file (default: <tag>.cfg)")
-    made.add_argument("--yes", action="store_true", help="ask nothing")
+    result.add_argument("place", metavar="FOLDER", help="a folder or archive of images")
+    result.add_argument("--tag", help="the name of the dataset (default: asked for, or the folder's name)")
+    result.add_argument("--output", metavar="FILE", help="the settings file (default: <tag>.cfg)")
+    result.add_argument("--yes", action="store_true", help="ask nothing")
 
 
-def _add_build(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_build(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "build",
         "build:build",
         brief="build the dataset",
@@ -198,12 +200,12 @@ def _add_build(verbs: Verbs) -> None:
         "exit codes: 0 the dataset is complete, 30 a task has failed, 130 interrupted",
         example="tol build --config my.cfg -j 8 --set dataset.tag=v2",
     )
-    _add_run(made, "build")
+    _add_run(result, "build")
 
 
-def _add_verify(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_verify(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "verify",
         "build:verify",
         brief="verify a finished dataset, and repair it",
@@ -211,20 +213,20 @@ def _add_verify(verbs: Verbs) -> None:
         "exit codes: 0 all is well, 30 something is not",
         example="tol verify --level pixels --repair",
     )
-    made.add_argument(
+    result.add_argument(
         "--level",
         choices=("receipt", "members", "pixels", "sources"),
         default="members",
         help="receipt: file sizes; members: every byte (default); pixels: decode every image, too; "
         "sources: compare with the source files, too",
     )
-    made.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
-    _add_run(made, "verify")
+    result.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
+    _add_run(result, "verify")
 
 
-def _add_settings(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_settings(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "config",
         "config:config",
         brief="the settings in force, and where each comes from",
@@ -233,14 +235,14 @@ def _add_settings(verbs: Verbs) -> None:
         "exit codes: 0 they are right, 40 they are not",
         example="tol config --changed",
     )
-    made.add_argument("--changed", action="store_true", help="only what is not a default")
-    _add_overrides(made)
-    _add_json(made)
+    result.add_argument("--changed", action="store_true", help="only what is not a default")
+    _add_overrides(result)
+    _add_json(result)
 
 
-def _add_check(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_check(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "check",
         "check:check",
         brief="read settings, tables and names of images before a build",
@@ -249,138 +251,141 @@ def _add_check(verbs: Verbs) -> None:
         "exit codes: 0 a build can begin, 40 something has to be corrected",
         example="tol check --config my.cfg",
     )
-    _add_overrides(made)
+    _add_overrides(result)
 
 
-def _add_plan(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_plan(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "plan",
         "plan:plan",
-        brief="what would run, and what it costs",
-        text="Tell what would run, how much it reads and writes, how long the processors\n"
-        "have to work for it, and whether disk and quota have room. Writes nothing.\n"
-        "exit codes: 0 there is room, 1 there is not",
+        brief="show what would run, and its cost",
+        text="Show what would run, how much it reads and writes, how much processor time it\n"
+        "takes, and whether disk and quota have enough space. Write nothing.\n"
+        "exit codes: 0 the build can run, 1 there is too little space or an error\n"
+        "would stop the build",
         example="tol plan --config my.cfg",
     )
-    made.add_argument(
+    result.add_argument(
         "--seconds",
         type=float,
         default=20.0,
         metavar="N",
-        help="how long to look through folders of images before guessing (default: 20)",
+        help="how long to read unlisted sources before estimating the rest (default: 20)",
     )
-    _add_json(made)
+    _add_json(result)
 
 
-def _add_submit(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_submit(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "submit",
         "cluster:submit",
-        brief="submit the whole build to Slurm",
-        text="Submit luigid, the workers and the foreman, as [slurm] of the settings says.",
+        brief="submit the build to Slurm",
+        text="Submit luigid, the foreman and the workers to Slurm with the options in\n"
+        "[slurm] of the settings file.",
         example="tol submit --dry-run",
     )
-    made.add_argument("--dry-run", action="store_true", help="show what would be submitted")
+    result.add_argument("--dry-run", action="store_true", help="print the sbatch commands only")
 
 
-def _add_status(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_status(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "status",
         "status:status",
-        brief="how far the build is",
-        text="Tell how far the build is, what is being worked on, and what has failed and why.\n"
-        "Asks luigid where one is up; what the dataset's files tell, it tells without.\n"
-        "exit codes: 0 the dataset is complete, 25 it is not yet, 30 a task has failed",
+        brief="show the progress of the build",
+        text="Show the progress of the build, the running tasks, and the failed tasks with\n"
+        "their causes. Running tasks are shown only while luigid is running; the rest is\n"
+        "read from the files of the dataset.\n"
+        "exit codes: 0 the dataset is complete, 25 it is incomplete, 30 a task has failed",
         example="tol status --follow",
     )
-    made.add_argument("--follow", action="store_true", help="tell it again and again, until the build ends")
-    made.add_argument(
-        "--every", type=float, default=10.0, metavar="SECONDS", help="how often, with --follow (default: 10)"
+    result.add_argument("--follow", action="store_true", help="repeat until the build ends")
+    result.add_argument(
+        "--every", type=float, default=10.0, metavar="SECONDS", help="interval of --follow (default: 10)"
     )
-    _add_json(made)
+    _add_json(result)
 
 
-def _add_retry(verbs: Verbs) -> None:
-    _verb(
-        verbs,
+def _add_retry(subcommands: Subcommands) -> None:
+    _add_subcommand(
+        subcommands,
         "retry",
         "cluster:retry",
-        brief="have failed tasks tried again, after a repair",
-        text="Have every failed task of the run tried again, with all its tries.",
+        brief="retry failed tasks",
+        text="Retry every failed task of the run, with its full number of attempts.",
         example="tol retry",
     )
 
 
-def _add_stop(verbs: Verbs) -> None:
-    _verb(
-        verbs,
+def _add_stop(subcommands: Subcommands) -> None:
+    _add_subcommand(
+        subcommands,
         "stop",
         "cluster:stop",
-        brief="stop the build; it can be gone on with",
-        text="Stop the run: workers finish what they are at, and leave, and luigid after them.\n"
-        "Jobs that wait in Slurm's queue are cancelled. `tol submit` goes on from there.",
+        brief="stop the build, to resume it later",
+        text="Stop the run: workers stop after their current tasks, then luigid stops.\n"
+        "Pending Slurm jobs are cancelled. `tol submit` resumes the build.",
         example="tol stop",
     )
 
 
-def _add_why(verbs: Verbs) -> None:
-    made = _verb(
-        verbs,
+def _add_why(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
         "why",
-        "why:why",
-        brief="the life of one image",
-        text="Tell where an image comes from, how it has got its id and its name, which split\n"
-        "it is in, and in which shard it is, or why in none.\n"
-        "exit codes: 0 it is known, 1 it is not",
+        "trace:trace",
+        brief="trace one image",
+        text="Show where an image comes from, how it got its id and its name, its split, and\n"
+        "its shard or the reason why it is in none.\n"
+        "exit codes: 0 the image is known, 1 it is not",
         example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812/51655800",
     )
-    made.add_argument(
+    result.add_argument(
         "image",
         metavar="IMAGE_ID",
-        help="its id, the name of its file, or its natural key, such as 12784812/51655800",
+        help="id, file name or natural key of the image, such as 12784812/51655800",
     )
-    made.add_argument(
+    result.add_argument(
         "--names",
         action="store_true",
-        help="name it once more, and tell what each table gave; reads the tables",
+        help="apply the naming rule again, and show the result of each table; reads the tables",
     )
-    _add_json(made)
+    _add_json(result)
 
 
-def _add_parts(verbs: Verbs) -> None:
-    """Add what the scripts in ``sbatch/`` run."""
-    _verb(
-        verbs,
+def _add_parts(subcommands: Subcommands) -> None:
+    """Add the subcommands that the scripts in ``sbatch/`` run."""
+    _add_subcommand(
+        subcommands,
         "luigid",
         "cluster:luigid",
-        brief="be the scheduler of the build",
-        text="Be the luigid of the build, until it is over; where it listens stands in\n<dataset>/run/address.json.",
+        brief="run the scheduler of the build",
+        text="Run luigid until the build ends. Its address is written to\n<dataset>/run/address.json.",
         example="tol luigid --config my.cfg",
     )
-    worker = _verb(
-        verbs,
+    worker = _add_subcommand(
+        subcommands,
         "worker",
         "cluster:worker",
-        brief="be one of the workers of the build",
-        text="Run tasks that luigid hands out. SIGTERM hands the task back and leaves; SIGUSR1\n"
-        "finishes it and leaves.",
+        brief="run a worker of the build",
+        text="Run the tasks that luigid assigns. SIGTERM returns the task to luigid and stops\n"
+        "the worker; SIGUSR1 stops it after the task.",
         example="tol worker --idle-seconds 60",
     )
     worker.add_argument(
         "--idle-seconds",
         type=float,
         metavar="N",
-        help="leave after so long without a task, not as [cluster] says",
+        help="stop after N seconds without a task, instead of [cluster] idle_seconds",
     )
-    _verb(
-        verbs,
+    _add_subcommand(
+        subcommands,
         "foreman",
         "cluster:foreman",
-        brief="give the build to luigid, and wait for its end",
-        text="Tell luigid what is to be done, and wait for the end. The exit code is that of\n"
-        "the build: 0 the dataset is complete, 30 a task has failed.",
+        brief="schedule the build, and wait for its end",
+        text="Schedule the build with luigid, and wait for its end.\n"
+        "exit codes: 0 the dataset is complete, 25 it is incomplete, 30 a task has failed",
         example="tol foreman",
     )

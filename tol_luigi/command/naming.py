@@ -1,12 +1,12 @@
-"""How one image has got its name: the naming rule applied once more, table by table."""
+"""How one image got its name: the naming rule applied again, table by table."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources import SOURCES, by_precedence
 from tol_luigi.sources.tables import load_common_names, load_lookup
@@ -19,64 +19,64 @@ if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["trace"]
+__all__ = ["naming_steps"]
 
 
-def _tables_of(given: Settings, name: str, keys: Sequence[str]) -> list[Path]:
-    """Return the tables that keys of a source's section name, in their order."""
-    return [table for key in keys if (table := getattr(given.source_sections[name], key))]
+def _tables_of(settings: Settings, name: str, keys: Sequence[str]) -> list[Path]:
+    """Return the tables in some keys of a source's section, in the order of the keys."""
+    return [table for key in keys if (table := getattr(settings.source_sections[name], key))]
 
 
-def trace(given: Settings, source: Source, key: Key, image: str) -> Iterator[str]:
-    """Name an image once more; the tables are read, which at their full size takes minutes.
+def naming_steps(settings: Settings, source: Source, key: Key, image_id: str) -> Iterator[str]:
+    """Name an image again; this reads the tables, which takes minutes at full size.
 
     Args:
-        given: The settings.
-        source: The image's source.
-        key: Its natural key.
-        image: Its id.
+        settings: The settings.
+        source: The source of the image.
+        key: The natural key of the image.
+        image_id: The id of the image.
 
     Yields:
-        What each table has given, a line each, in the order in which they are asked.
+        One line per table with its result, in the order of the naming rule.
     """
-    for table, labeler in _labelers(given, source):
-        kept = _Kept()
-        entry = next(labeler.entries([(*key, image)], kept, CommonNames()), None)
+    for table, labeler in _labelers(settings, source):
+        recorder = _RecordTaxon()
+        entry = next(labeler.entries([(*key, image_id)], recorder, CommonNames()), None)
         if entry is not None:
-            yield from _steps(given, table, entry, kept.taxon, is_published=source.is_published)
+            yield from _steps(settings, table, entry, recorder.taxon, is_published=source.is_published)
             return
-    yield "no table knows it"
+    yield "no table lists it"
 
 
 def _steps(
-    given: Settings, table: Path | str, entry: Entry, as_it_was: Taxon | None, *, is_published: bool
+    settings: Settings, table: Path | str, entry: Entry, before_upgrade: Taxon | None, *, is_published: bool
 ) -> Iterator[str]:
-    """Tell what came of an entry; of a taxon that is upgraded also how."""
-    taxon = as_it_was or entry.taxon
+    """Yield the result of an entry, and the steps of the upgrade if its taxon is upgraded."""
+    taxon = before_upgrade or entry.taxon
     yield f"{table}: {taxon.taxonomic}"
-    for higher, lookup in _lookups(given) if as_it_was else ():
-        upgraded = lookup.upgrade(as_it_was or taxon)
+    for higher, lookup in _lookups(settings) if before_upgrade else ():
+        upgraded = lookup.fill(before_upgrade or taxon)
         if upgraded != taxon:
             yield f"{higher}: {_difference(taxon, upgraded)}"
         taxon = upgraded
-    if is_published and (read_back := taxon.again()) != taxon:
-        yield f"normalised once more, for samples: {_difference(taxon, read_back)}"
-    yield _common(given, str(table), taxon, entry.common)
+    if is_published and (read_back := taxon.renormalised()) != taxon:
+        yield f"normalised again, for samples: {_difference(taxon, read_back)}"
+    yield _common_name(settings, str(table), taxon, entry.common)
 
 
-class _Kept(Lookup):
-    """Keeps the taxon that it should upgrade, as it is."""
+class _RecordTaxon(HigherRankTable):
+    """Records the taxon to upgrade, and returns it unchanged."""
 
     taxon: Taxon | None = None
 
-    def upgrade(self, taxon: Taxon) -> Taxon:
+    def fill(self, taxon: Taxon) -> Taxon:
         self.taxon = taxon
         return taxon
 
 
-def _labelers(given: Settings, source: Source) -> Iterator[tuple[Path | str, Labeler]]:
-    """Yield the tables of a source, each with what reads it and those before it."""
-    plugin, section = SOURCES[source.name], given.source_sections[source.name]
+def _labelers(settings: Settings, source: Source) -> Iterator[tuple[Path | str, Labeler]]:
+    """Yield each table of a source, with a labeler that reads this table and the tables before it."""
+    plugin, section = SOURCES[source.name], settings.source_sections[source.name]
     keys = [key for key in plugin.name_tables if getattr(section, key)]
     for number, key in enumerate(keys, 1):
         later = dict.fromkeys(keys[number:])
@@ -85,10 +85,10 @@ def _labelers(given: Settings, source: Source) -> Iterator[tuple[Path | str, Lab
         yield plugin.named_by, source.labeler
 
 
-def _lookups(given: Settings) -> Iterator[tuple[Path | str, Lookup]]:
-    """Give the tables of higher ranks, each together with those before it."""
-    chains, resolved = given.itis.chains, given.resolved.jsonl
-    yield "the fixed entries", Lookup()
+def _lookups(settings: Settings) -> Iterator[tuple[Path | str, HigherRankTable]]:
+    """Yield each table of higher ranks, with a lookup of this table and the tables before it."""
+    chains, resolved = settings.itis.chains, settings.resolved.jsonl
+    yield "the built-in entries", HigherRankTable()
     if chains:
         yield chains, load_lookup(chains)
     if resolved:
@@ -97,24 +97,24 @@ def _lookups(given: Settings) -> Iterator[tuple[Path | str, Lookup]]:
 
 def _difference(before: Taxon, after: Taxon) -> str:
     changed = [
-        f"{label} {new}" + (f" in place of {old}" if old else "")
+        f"{label} {new}" + (f" instead of {old}" if old else "")
         for label, old, new in zip(RANK_LABELS, before.ranks, after.ranks, strict=True)
         if old != new
     ]
     return ", ".join(changed)
 
 
-def _common(given: Settings, table: str, taxon: Taxon, own: str) -> str:
-    """Tell which table gives the common name."""
+def _common_name(settings: Settings, table: str, taxon: Taxon, own: str) -> str:
+    """Return the common name, with the table that contains it."""
     if own:
         return f"{table}: {own}"
-    if given.itis.chains and (common := load_common_names(given.itis.chains).of(taxon)):
-        return f"{given.itis.chains}: {common}"
+    if settings.itis.chains and (common := load_common_names(settings.itis.chains).of(taxon)):
+        return f"{settings.itis.chains}: {common}"
     for plugin in by_precedence():
-        tables = _tables_of(given, plugin.name, plugin.common_name_tables)
+        tables = _tables_of(settings, plugin.name, plugin.common_name_tables)
         if plugin.add_common_names and tables:
             names = CommonNames()
-            plugin.add_common_names(given.source_sections[plugin.name], names)
+            plugin.add_common_names(settings.source_sections[plugin.name], names)
             if common := names.of(taxon):
                 return f"{tables[-1]}: {common}"
-    return "no table has a common name, so the scientific one stands in"
+    return "no table contains a common name, so the scientific name is used"

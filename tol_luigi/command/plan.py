@@ -1,4 +1,4 @@
-"""``tol plan``: what would run, and what it would cost."""
+"""``tol plan``: show what would run, and its estimated cost."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tol_luigi.command.expected_matches import outlook
+from tol_luigi.command.expected_matches import expect_matches
 from tol_luigi.command.graph import stages
-from tol_luigi.command.survey import stocks
+from tol_luigi.command.source_estimate import source_stats
 from tol_luigi.core.errors import DiskError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json
-from tol_luigi.downloads.forecast import forecast_text as downloads_text
-from tol_luigi.downloads.forecast import require_space
-from tol_luigi.report.forecast import (
-    Forecast,
-    Left,
-    Making,
-    Room,
+from tol_luigi.downloads.estimate import estimate_text as downloads_text
+from tol_luigi.downloads.estimate import require_space
+from tol_luigi.report.estimate import (
+    BuildEstimate,
+    DiskSpace,
+    OutputSettings,
+    RemainingWork,
     StagePlan,
-    cost,
-    forecast_figures,
-    forecast_text,
-    whole,
+    estimate_cost,
+    estimate_figures,
+    estimate_text,
+    full_estimate,
 )
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.settings import settings
@@ -36,15 +36,16 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from tol_luigi.downloads.forecast import Row
-    from tol_luigi.report.forecast import Stock
+    from tol_luigi.downloads.estimate import FileEstimate
+    from tol_luigi.report.estimate import SourceStats
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["plan", "quota_left"]
 
 _RATES = (
-    "Core time is reckoned with the rates of docs/commands.md, of one core of an AMD EPYC; divided by the workers "
-    "it is the least time that the build takes. What is written is reckoned by the mean picture."
+    "Core time is estimated with the rates in docs/commands.md, measured on one core of an AMD EPYC. "
+    "Divided by the number of workers, it is the shortest possible time of the build. "
+    "Sizes are estimated from the mean image."
 )
 
 _KIB = 1024
@@ -52,26 +53,26 @@ _QUOTA_FIELDS = 8
 _QUOTA_SECONDS = 10
 
 
-def plan(given: argparse.Namespace) -> int:
-    """Tell what would run; nothing is written. Where sources are still to be fetched, tell of that."""
+def plan(arguments: argparse.Namespace) -> int:
+    """Print what would run, or the downloads if sources are still to be downloaded; write no files."""
     wanted = wanted_downloads()
     if wanted and (rows := wanted.forecast(wanted.remotes)) and not all(row.present for row in rows):
-        return _fetching(rows, as_json=given.json)
-    forecast = _forecast(settings(), given.seconds)
-    if given.json:
-        sys.stdout.write(json.dumps(forecast_figures(forecast), indent=1, ensure_ascii=False) + "\n")
+        return _print_downloads(rows, as_json=arguments.json)
+    forecast = _forecast(settings(), arguments.seconds)
+    if arguments.json:
+        sys.stdout.write(json.dumps(estimate_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(forecast_text(forecast))
+        sys.stdout.write(estimate_text(forecast))
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
-def _fetching(rows: list[Row], *, as_json: bool) -> int:
-    """Tell what ``DownloadSources`` would fetch: the build can be planned when that is there."""
+def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
+    """Print what ``DownloadSources`` would download; the build can be planned afterwards."""
     if as_json:
-        told = [{**vars(row), "path": str(row.path)} for row in rows]
-        sys.stdout.write(json.dumps({"downloads": told}, indent=1, ensure_ascii=False) + "\n")
+        downloads = [{**vars(row), "path": str(row.path)} for row in rows]
+        sys.stdout.write(json.dumps({"downloads": downloads}, indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(f"To be fetched first, by DownloadSources:\n\n{downloads_text(rows)}")
+        sys.stdout.write(f"To download first, with DownloadSources:\n\n{downloads_text(rows)}")
     try:
         require_space(rows)
     except DiskError as error:
@@ -80,60 +81,60 @@ def _fetching(rows: list[Row], *, as_json: bool) -> int:
     return ExitCode.COMPLETE
 
 
-def _forecast(given: Settings, seconds: float) -> Forecast:
-    graph, held = stages(), stocks(given, seconds)
+def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
+    graph, stats = stages(), source_stats(settings, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
-    names = outlook(given, seconds, is_checked="CheckMatches" not in to_do)
-    making = Making(
-        width=given.images.width,
-        height=given.images.height,
-        quality=given.images.jpeg_quality,
-        resize=given.images.resize,
-        max_samples=given.shards.max_samples,
-        val_percent=given.dataset.val_percent,
-        train_small_percent=given.dataset.train_small_percent,
-        max_memory_mib=given.images.max_memory_mib,
+    names = expect_matches(settings, seconds, is_checked="CheckMatches" not in to_do)
+    making = OutputSettings(
+        width=settings.images.width,
+        height=settings.images.height,
+        quality=settings.images.jpeg_quality,
+        resize=settings.images.resize,
+        max_samples=settings.shards.max_samples,
+        val_percent=settings.dataset.val_percent,
+        train_small_percent=settings.dataset.train_small_percent,
+        max_memory_mib=settings.images.max_memory_mib,
     )
-    return Forecast(
-        dataset=str(given.directory),
+    return BuildEstimate(
+        dataset=str(settings.directory),
         stages=[StagePlan(stage.name, stage.count, len(stage.complete)) for stage in graph],
-        stocks=held,
-        cost=cost(held, making, _left(given, held, making), to_do),
-        room=_room(given.directory),
-        notes=[*names.warnings, *_notes(given)],
+        stocks=stats,
+        cost=estimate_cost(stats, making, _left(settings, stats, making), to_do),
+        room=_room(settings.directory),
+        notes=[*names.warnings, *_notes(settings)],
         matches=names.lines,
         troubles=names.troubles,
     )
 
 
-def _notes(given: Settings) -> list[str]:
+def _notes(settings: Settings) -> list[str]:
     notes = [_RATES]
-    if given.is_demonstration:
-        notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
+    if settings.is_demonstration:
+        notes.append("No source is configured, so this is the demonstration: its images are generated.")
     return notes
 
 
-def _left(given: Settings, held: list[Stock], making: Making) -> dict[str, Left]:
-    """Tell what is still to be written of each source: all that has no receipt."""
-    layout = given.layout
+def _left(settings: Settings, stats: list[SourceStats], making: OutputSettings) -> dict[str, RemainingWork]:
+    """Return what is left to write of each source: all work units without a receipt."""
+    layout = settings.layout
     if not layout.plan.exists():
-        return {stock.name: whole(stock, making) for stock in held}
-    pictures, copies, shares = Counter[str](), Counter[str](), Counter[str]()
-    for share in read_json(layout.plan):
-        source, split = share["source"], share["split"]
-        if not layout.receipt(split, source, share["partition"]).exists():
-            (copies if split == "train_small" else pictures)[source] += share["samples"]
-            shares[source] += 1
-    return {name: Left(pictures[name], copies[name], shares[name]) for name in given.used}
+        return {each.name: full_estimate(each, making) for each in stats}
+    images, copies, units = Counter[str](), Counter[str](), Counter[str]()
+    for unit in read_json(layout.plan):
+        source, split = unit["source"], unit["split"]
+        if not layout.receipt(split, source, unit["partition"]).exists():
+            (copies if split == "train_small" else images)[source] += unit["samples"]
+            units[source] += 1
+    return {name: RemainingWork(images[name], copies[name], units[name]) for name in settings.used}
 
 
-def _room(directory: Path) -> Room:
-    """Ask the disk that a dataset is to lie on, whether or not its folder is there."""
-    there = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    disk = os.statvfs(there)
-    left = _quota(there)
-    return Room(
-        place=str(there),
+def _room(directory: Path) -> DiskSpace:
+    """Return the free space on the disk of a dataset, whether or not its folder exists."""
+    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    disk = os.statvfs(existing)
+    left = _quota(existing)
+    return DiskSpace(
+        place=str(existing),
         bytes=disk.f_bavail * disk.f_frsize,
         files=disk.f_favail if disk.f_files else None,
         quota_bytes=left[0],
@@ -142,39 +143,39 @@ def _room(directory: Path) -> Room:
 
 
 def _quota(folder: Path) -> tuple[int | None, int | None]:
-    """Ask what the user's quota leaves on the disk of a folder; None where there is none, or nobody knows."""
+    """Return the bytes and files left in the user's quota for a folder; None if unlimited or unknown."""
     command = shutil.which("quota")
     mount = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.is_mount())
     if command is None:
         return None, None
     options = ["--raw-grace", "--no-wrap", "--hide-device", "--show-mntpoint", f"--filesystem={mount}"]
     try:
-        told = subprocess.run(  # noqa: S603 (the system's own command)
+        done = subprocess.run(  # noqa: S603 (a system command)
             [command, *options], capture_output=True, text=True, check=False, timeout=_QUOTA_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired):
         return None, None
-    return quota_left(told.stdout, str(mount))
+    return quota_left(done.stdout, str(mount))
 
 
-def quota_left(told: str, mount: str) -> tuple[int | None, int | None]:
-    """Read the answer of ``quota --raw-grace --no-wrap --show-mntpoint --hide-device``.
+def quota_left(output: str, mount: str) -> tuple[int | None, int | None]:
+    """Parse the output of ``quota --raw-grace --no-wrap --show-mntpoint --hide-device``.
 
     Args:
-        told: What it has written.
-        mount: Where the disk is mounted.
+        output: The output of the command.
+        mount: The mount point of the disk.
 
     Returns:
-        How many bytes and how many files are left up to the hard limit, or the soft one where there is no other; None
-        for what has no limit.
+        The bytes and files left up to the hard limit, or up to the soft limit if there is no hard one; None
+        if there is no limit.
     """
-    for line in told.splitlines():
+    for line in output.splitlines():
         place, *numbers = line.strip().rsplit(None, _QUOTA_FIELDS)
         if place == mount and len(numbers) == _QUOTA_FIELDS:
             blocks, soft, hard, _, files, soft_files, hard_files, _ = (int(n.rstrip("*")) for n in numbers)
-            return _up_to(blocks, hard or soft, _KIB), _up_to(files, hard_files or soft_files, 1)
+            return _remaining(blocks, hard or soft, _KIB), _remaining(files, hard_files or soft_files, 1)
     return None, None
 
 
-def _up_to(used: int, limit: int, unit: int) -> int | None:
+def _remaining(used: int, limit: int, unit: int) -> int | None:
     return max(0, limit - used) * unit if limit else None

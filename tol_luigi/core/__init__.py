@@ -1,1 +1,1 @@
-"""The dataset's ideas, pure: no luigi, no peewee, no environment, no clock, no printing."""
+"""Pure domain logic: no luigi, no peewee, no environment, no clock, no printing."""

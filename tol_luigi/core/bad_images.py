@@ -1,4 +1,4 @@
-"""How many bad images are too many."""
+"""The limit on bad images."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ __all__ = ["check_bad_count"]
 
 
 def check_bad_count(bad: int, total: int, max_percent: int, *, where: str, what: str, remedy: str) -> None:
-    """Check that no more images are bad than the settings allow; a single one never stops anything.
+    """Check that no more images are bad than the settings allow; one bad image is always allowed.
 
     Args:
-        bad: How many are bad.
-        total: Of how many.
-        max_percent: How many may be.
+        bad: The number of bad images.
+        total: The number of images.
+        max_percent: The highest percentage of bad images.
         where: The source and partition, for the message.
-        what: What is wrong with them, for the message, after their number.
-        remedy: What to do besides raising the limit.
+        what: The problem, for the message, where it follows the number of images.
+        remedy: What to do apart from raising the limit.
 
     Raises:
-        TooManyBadError: There are more.
+        TooManyBadError: More images are bad.
     """
     if bad > max(1, total * max_percent // 100):
         raised = f"{remedy}, or raise [checks] max_bad_percent = {max_percent}"

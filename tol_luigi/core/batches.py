@@ -1,4 +1,4 @@
-"""Working through many rows, some at a time."""
+"""Processing many rows in batches."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "batched"]
 
 BATCH = 20_000
-"""Rows handled at one go: enough to spread the cost of a call, few enough to be nothing in memory."""
+"""Rows per batch: enough to spread the cost of a call, few enough to take little memory."""
 
 T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
-    """Cut a stream into lists of ``size`` items; only the last may be shorter, and none is empty."""
+    """Yield the items of a stream in lists of ``size``; only the last may be shorter, and none is empty."""
     stream = iter(items)
     while batch := list(itertools.islice(stream, size)):
         yield batch

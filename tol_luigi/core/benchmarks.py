@@ -1,4 +1,4 @@
-"""Pictures of benchmarks, and which images of a source are the same."""
+"""Benchmark images, and the images of a source that duplicate them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BenchmarkPicture", "Benchmarks", "Match"]
+__all__ = ["BenchmarkImage", "Benchmarks", "Match"]
 
 
-class BenchmarkPicture(NamedTuple):
-    """A picture of a benchmark.
+class BenchmarkImage(NamedTuple):
+    """An image of a benchmark.
 
     Attributes:
-        benchmark: The list it is on.
-        name: Its path below the folder of all lists; within an archive, after that of the archive.
-        sha256: Of its bytes, "" where they could not be read.
-        look: What it looks like, None where it cannot be opened.
-        problem: Why not, else "".
+        benchmark: The list that contains it.
+        name: Its path below the folder of all lists; for an image in an archive, the path of the archive
+            comes first.
+        sha256: The SHA-256 of the file, "" if it could not be read.
+        phash: The perceptual hash, None if the image cannot be opened.
+        problem: Why it cannot be read or opened, else "".
     """
 
     benchmark: str
     name: str
     sha256: str
-    look: PerceptualHash | None
+    phash: PerceptualHash | None
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The picture of a benchmark that an image is the same as.
+    """The benchmark image that an image duplicates.
 
     Attributes:
-        benchmark: The list it is on.
-        name: The picture's name.
-        bits: In how many bits the perceptual hashes differ; None where the bytes are the same.
+        benchmark: The list that contains the benchmark image.
+        name: The name of the benchmark image.
+        bits: The number of bits in which the perceptual hashes differ; None for an exact duplicate.
     """
 
     benchmark: str
@@ -51,48 +52,49 @@ class Match:
 
     @property
     def reason(self) -> str:
-        """Say it in words."""
+        """The reason for the ledger."""
         how = "same bytes as" if self.bits is None else "looks the same as"
         differing = "" if self.bits is None else f", {self.bits} of {BITS} bits differ"
         return f"on the list {self.benchmark}: {how} {self.name}{differing}"
 
 
 class Benchmarks:
-    """The pictures of all benchmarks, to be asked whether an image is one of them.
+    """An index of all benchmark images, by checksum and by perceptual hash.
 
-    They take some hundred bytes a picture, and each question a few nanoseconds a picture.
+    It takes about 100 bytes per image, and a search takes a few nanoseconds per image.
 
     Args:
-        pictures: The pictures; of several that are equally near, the first counts.
-        distance: The most bits in which the hashes of two pictures differ that look the same; -1 to compare bytes only.
+        images: The benchmark images; of several at the same distance, the first one is the match.
+        distance: The greatest Hamming distance, in bits, between the hashes of near-duplicates; -1 to find
+            exact duplicates only.
     """
 
-    def __init__(self, pictures: Iterable[BenchmarkPicture], distance: int) -> None:
+    def __init__(self, images: Iterable[BenchmarkImage], distance: int) -> None:
         self._distance = distance
-        self._by_bytes: dict[str, Match] = {}
-        self._looking: list[BenchmarkPicture] = []
-        for picture in pictures:
-            if picture.sha256:
-                self._by_bytes.setdefault(picture.sha256, Match(picture.benchmark, picture.name))
-            if picture.look and picture.look.tells:
-                self._looking.append(picture)
-        self._words = _words(b"".join(picture.look.bits for picture in self._looking if picture.look))
+        self._by_sha256: dict[str, Match] = {}
+        self._hashed: list[BenchmarkImage] = []
+        for image in images:
+            if image.sha256:
+                self._by_sha256.setdefault(image.sha256, Match(image.benchmark, image.name))
+            if image.phash and image.phash.is_informative:
+                self._hashed.append(image)
+        self._words = _words(b"".join(image.phash.bits for image in self._hashed if image.phash))
 
-    def same_bytes(self, sha256: str) -> Match | None:
-        """Look for a picture of the same bytes."""
-        return self._by_bytes.get(sha256)
+    def match_bytes(self, sha256: str) -> Match | None:
+        """Return the benchmark image with this checksum, if any."""
+        return self._by_sha256.get(sha256)
 
-    def same_look(self, look: PerceptualHash) -> Match | None:
-        """Look for the picture that looks the most like this one; a plain picture looks like no other."""
-        if not look.tells or not self._looking:
+    def match_phash(self, phash: PerceptualHash) -> Match | None:
+        """Return the nearest benchmark image within the distance, if any; a plain image matches none."""
+        if not phash.is_informative or not self._hashed:
             return None
-        distances = np.bitwise_count(self._words ^ _words(look.bits)).sum(axis=0, dtype=np.int16)
+        distances = np.bitwise_count(self._words ^ _words(phash.bits)).sum(axis=0, dtype=np.int16)
         nearest = int(distances.argmin())
         if distances[nearest] > self._distance:
             return None
-        return Match(self._looking[nearest].benchmark, self._looking[nearest].name, int(distances[nearest]))
+        return Match(self._hashed[nearest].benchmark, self._hashed[nearest].name, int(distances[nearest]))
 
 
-def _words(looks: bytes) -> NDArray[np.uint64]:
-    """Lay hashes out as four rows of words, a column each: that is the fastest to add up."""
-    return np.ascontiguousarray(np.frombuffer(looks, np.uint64).reshape(-1, BITS // 64).T)
+def _words(bits: bytes) -> NDArray[np.uint64]:
+    """Return hashes as four rows of 64-bit words, one column per hash, the fastest layout to sum."""
+    return np.ascontiguousarray(np.frombuffer(bits, np.uint64).reshape(-1, BITS // 64).T)

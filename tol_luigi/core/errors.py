@@ -1,29 +1,29 @@
-"""The one exception tree.
+"""The exception hierarchy.
 
-    TolError                  anything a user can mend
+    TolError                  any error that a user can fix
     ├── SettingsError         a settings file, or what it asks for
     ├── SourceError           a folder, archive or table of a source
-    │   ├── ArchiveError      an archive that is not whole
-    │   ├── ChangedError      a source that is not as it was when it was read before
+    │   ├── ArchiveError      an incomplete archive
+    │   ├── ChangedError      a source that has changed since it was read
     │   └── TableError        a metadata table that cannot be read
     ├── ExclusionError        an exclusion list that excludes nothing
     ├── MappingError          a mapping that does not fit the sources
-    ├── MatchError            images that the table of their names does not name
+    ├── MatchError            images without a name in their table
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
-    ├── DownloadError         a file that cannot be fetched, or is not what it should be
-    ├── DatasetError          a folder that is no complete dataset, or a question that it cannot answer
+    ├── DownloadError         a file that cannot be fetched, or has unexpected content
+    ├── DatasetError          a folder that is not a complete dataset, or a query that it cannot answer
     │   └── UnknownImageError an image that is not among the samples of a dataset
-    ├── DamagedError          a file of the dataset that is not as it was written
-    ├── DiskError             a disk that is full, may not be written to, or does not give a file of the dataset
-    ├── LimitError            a limit of the system: memory, open files, processes
-    ├── ServerError           a database server that cannot be reached, or refuses
-    ├── ShardError            a shard that is not what its receipt says
+    ├── DamagedError          a file of the dataset that has changed since it was written
+    ├── DiskError             a full or unwritable disk, or a file of the dataset that cannot be read
+    ├── LimitError            a system limit: memory, open files, processes
+    ├── ServerError           a database server that cannot be reached, or rejects a query
+    ├── ShardError            a shard that differs from its receipt
     ├── LedgerError           images that are accounted for twice, or not at all
-    └── ClusterError          a run whose parts do not find each other
+    └── ClusterError          a run whose parts cannot find each other
 
-Every error says where, what, and what to do. Its arguments are the facts, in that order and
-positional, so that it travels between processes (pickles) unchanged.
+Every error reports where it occurred, what is wrong, and what to do. These are its positional
+arguments, in this order, so that it can be pickled between processes.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ __all__ = [
 
 
 class TolError(Exception):
-    """Something is wrong that the user can mend; the text is one clear line.
+    """An error that the user can fix; its text is one line.
 
     Args:
-        where: The file, setting or task concerned.
-        what: What is wrong with it.
+        where: The file, setting or task.
+        what: The problem with it.
         remedy: What to do.
     """
 
@@ -67,25 +67,25 @@ class TolError(Exception):
         self.where, self.what, self.remedy = str(where), what, remedy
 
     def __str__(self) -> str:
-        """Join the three parts: ``where: what. remedy.``, on one line, whatever a library's message in it looks like."""
+        """Return ``where: what. remedy.`` in one line, even with a multi-line message of a library."""
         lines = f"{self.where}: {self.what}. {self.remedy}.".splitlines()
         return " ".join(filter(None, map(str.strip, lines)))
 
 
 class SettingsError(TolError):
-    """A setting is unknown, out of range, missing, or contradicts the dataset that is there."""
+    """A setting is unknown, out of range, missing, or contradicts the existing dataset."""
 
 
 class SourceError(TolError):
-    """A source cannot be read as it stands."""
+    """A source cannot be read."""
 
 
 class ArchiveError(SourceError):
-    """An archive is not whole: empty, cut off, or its checksum disagrees."""
+    """An archive is empty or truncated, or its checksum does not match."""
 
 
 class ChangedError(SourceError):
-    """A source is not as it was when it was read before."""
+    """A source has changed since it was read."""
 
     def __init__(self, where: object, what: str, remedy: str = "") -> None:
         usual = (
@@ -95,11 +95,11 @@ class ChangedError(SourceError):
 
 
 class TableError(SourceError):
-    """A metadata table lacks a column, or holds what cannot be read."""
+    """A metadata table lacks a column, or its content cannot be read."""
 
 
 class ExclusionError(TolError):
-    """An exclusion list matches nothing, so it is probably not the list it is meant to be."""
+    """An exclusion list matches nothing, so it is probably the wrong list."""
 
 
 class MappingError(TolError):
@@ -107,7 +107,7 @@ class MappingError(TolError):
 
 
 class MatchError(TolError):
-    """Fewer images have a name than the settings allow, or none at all."""
+    """Fewer images have a name than the settings require, or none at all."""
 
 
 class TooManyBadError(TolError):
@@ -115,15 +115,15 @@ class TooManyBadError(TolError):
 
 
 class TaxaError(TolError):
-    """Taxa are wrong beyond the limits of the settings."""
+    """The problems with taxa exceed the limits of the settings."""
 
 
 class DownloadError(TolError):
-    """A file cannot be fetched, or what came is not what it should be."""
+    """A file cannot be fetched, or the fetched content is wrong."""
 
 
 class DatasetError(TolError):
-    """A folder is no complete dataset, or a dataset cannot answer what it is asked."""
+    """A folder is not a complete dataset, or a dataset cannot answer a query."""
 
 
 class UnknownImageError(DatasetError, KeyError):
@@ -131,11 +131,11 @@ class UnknownImageError(DatasetError, KeyError):
 
 
 class DamagedError(TolError):
-    """A file of the dataset is not as the stage that made it has left it."""
+    """A file of the dataset has changed since its stage wrote it."""
 
 
 class DiskError(TolError):
-    """A file cannot be written, as its disk is full or its folder is not ours to write to; or it cannot be read just now."""
+    """A file cannot be written (full disk or missing permission), or cannot be read at the moment."""
 
 
 class LimitError(TolError):
@@ -143,16 +143,16 @@ class LimitError(TolError):
 
 
 class ServerError(TolError):
-    """A database server cannot be reached, or refuses what it is asked for."""
+    """A database server cannot be reached, or rejects a query."""
 
 
 class ShardError(TolError):
-    """A shard differs from its receipt, or is no shard at all."""
+    """A shard differs from its receipt, or is not a shard."""
 
 
 class LedgerError(TolError):
-    """The ledger does not add up to the mapping."""
+    """The ledger does not match the mapping."""
 
 
 class ClusterError(TolError):
-    """A part of a run on several nodes is missing, cannot be reached, or refuses."""
+    """A part of a run on several nodes is missing, cannot be reached, or rejects a request."""

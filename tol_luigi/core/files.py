@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Atomic writes: a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -32,82 +32,85 @@ __all__ = [
     "read_object",
     "remove",
     "remove_leftovers",
-    "scratch_beside",
+    "scratch_path",
     "sha256_file",
     "write_json",
 ]
 
 ATTEMPT = ".attempt-"
-"""What marks a scratch name. Whatever bears it belongs to a process at work, or is a dead one's leftover."""
+"""The mark of scratch names. A file with it belongs to a running process, or a dead process left it
+behind."""
 
-_MARK = re.compile(r"-(?P<place>[0-9a-f]{8})-(?P<pid>\d{1,9})-(?P<start>\d+)-[0-9a-f]{8}(?:-|$)")
+_MARK = re.compile(r"-(?P<scope>[0-9a-f]{8})-(?P<pid>\d{1,9})-(?P<start>\d+)-[0-9a-f]{8}(?:-|$)")
 _DAY = 24 * 60 * 60
 _MOST_ENTRIES = 100_000
-"""A dataset of ten million images has some five thousand files. Whoever keeps far more in its folder is not kept waiting."""
+"""The most files to search for leftovers. A dataset of ten million images has about five thousand files."""
 
 
-def scratch_beside(path: Path) -> Path:
-    """Name a scratch file or folder in the folder of ``path``, so that a rename is enough to commit it.
+def scratch_path(path: Path) -> Path:
+    """Return a path for a new scratch file or folder next to ``path``, where a rename can commit it.
 
-    The name is hidden, tells host and process, and is never used twice: two processes that
-    make the same file do not meet.
+    The name is hidden, contains host and process, and is unique, so two processes that write the same file
+    do not collide.
     """
     pid = os.getpid()
-    mark = f"{socket.gethostname()}-{_place()}-{pid}-{_start(pid)}-{secrets.token_hex(4)}"
+    mark = f"{socket.gethostname()}-{_pid_scope()}-{pid}-{_start_time(pid)}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}{ATTEMPT}{mark}")
 
 
 @functools.cache
-def _place() -> str:
-    """Name the boot of this machine and the container, if any: process numbers tell something within one of them.
+def _pid_scope() -> str:
+    """Return a digest of boot id and PID namespace, within which process ids are unique; "" if unknown.
 
-    Host names do not: containers may bear that of their host, and machines of a cluster the same.
+    Host names are no substitute: a container may have the name of its host, and machines of a cluster may
+    share one.
     """
     boot = boot_id()
     try:
-        numbers = Path("/proc/self/ns/pid").readlink()
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return ""
     if not boot:
         return ""
-    return hashlib.sha256(f"{boot}\n{numbers}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{boot}\n{namespace}".encode()).hexdigest()[:8]
 
 
-def _start(pid: int) -> str:
-    """Tell when a process began, as the kernel counts; "" if it has ended, or cannot be seen."""
+def _start_time(pid: int) -> str:
+    """Return the start time of a process in clock ticks; "" if it has ended or is not visible."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    fields = status.rpartition(")")[2].split()  # before that stands the program's name, whatever is in it
+    fields = status.rpartition(")")[2].split()  # skip the program's name, which may contain anything
     return "" if fields[0] in {"Z", "X"} else fields[19]
 
 
-def _is_at_work(pid: int, start: str) -> bool:
-    """Tell whether a process goes on, and is not another one that has got its number."""
+def _is_running(pid: int, start: str) -> bool:
+    """Return whether a process is running and is not a later one with the same id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # of another user, who may be hidden
-        return _start(pid) in {start, ""}
-    return _start(pid) == start
+    except PermissionError:  # a process of another user may be hidden
+        return _start_time(pid) in {start, ""}
+    return _start_time(pid) == start
 
 
 def remove_leftovers(directory: Path, now: float) -> None:
-    """Remove the scratch files and folders that killed processes have left in a folder, or anywhere below it.
+    """Remove scratch files and folders that killed processes left in a folder or anywhere below it.
 
-    One goes if surely nobody writes it any more: its process ran on this machine and has ended; or, as
-    other machines cannot be asked, it has not been written to for a day. What cannot be removed stays.
+    A scratch file is removed if its process ran on this machine and has ended. If it comes from another
+    machine, it is removed once it has not been written to for a day. Files that cannot be removed are
+    skipped.
 
-    Every folder is listed once; nothing but what has a scratch name is looked at more closely.
+    Each folder is listed once, and only paths with a scratch name are examined further.
 
     Args:
         directory: The folder.
         now: The time, in seconds since 1970.
     """
     for scratch in _scratch_below(directory):
-        with contextlib.suppress(OSError):  # another process may be at it, too
+        with contextlib.suppress(OSError):  # another process may be removing it, too
             if not _is_leftover(scratch, now):
                 continue
             if scratch.is_dir() and not scratch.is_symlink():
@@ -129,8 +132,8 @@ def _scratch_below(directory: Path) -> Iterator[Path]:
 
 def _is_leftover(scratch: Path, now: float) -> bool:
     mark = _MARK.search(scratch.name)
-    if mark and mark["place"] == _place():
-        return not _is_at_work(int(mark["pid"]), mark["start"])
+    if mark and mark["scope"] == _pid_scope():
+        return not _is_running(int(mark["pid"]), mark["start"])
     return now - scratch.lstat().st_mtime > _DAY
 
 
@@ -140,13 +143,14 @@ _MIB = 1 << 20
 
 @contextlib.contextmanager
 def clear_disk_errors(path: Path) -> Iterator[None]:
-    """Raise an error of one clear line where a disk is full, read-only or out of inodes, or a file may not grow.
+    """Raise a one-line error if a disk is full, read-only or out of inodes, or a file exceeds the size limit.
 
     Args:
-        path: What is being written.
+        path: The file that is being written.
 
     Raises:
-        DiskError: That is so, whatever SQLite, a library or a stage has made of what the system said.
+        DiskError: One of these errors occurred, even if SQLite, a library or a stage raised another error
+            because of it.
     """
     try:
         yield
@@ -154,23 +158,23 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         for link in causes(error):
-            if isinstance(link, DiskError):  # what was being closed after it has failed for the same reason
+            if isinstance(link, DiskError):  # closing the file has failed for the same reason
                 raise DiskError(*link.args) from error
-        # the nearest folder that is there; a file in its place is none
+        # the nearest existing folder; the suffix excludes files
         folder = next(folder for folder in path.parents if os.access(f"{folder}/.", os.F_OK))
         if os.statvfs(folder).f_flag & os.ST_RDONLY:
             remedy = f"Mount it for writing, or choose another [dataset] root, {_AGAIN}"
             raise DiskError(path, "its file system is read-only", remedy) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            remedy = f"Allow it, or choose another [dataset] root, {_AGAIN}"
-            raise DiskError(path, "its folder may not be written to", remedy) from error
+            remedy = f"Change its permissions, or choose another [dataset] root, {_AGAIN}"
+            raise DiskError(path, "its folder is not writable", remedy) from error
         if fault := next(filter(None, (_fault(link, folder) for link in causes(error))), None):
             raise DiskError(path, *fault) from error
         raise
 
 
 def _fault(error: BaseException, folder: Path) -> tuple[str, str] | None:
-    """Return which limit of a disk an error comes of, and what to do; None if of none."""
+    """Return the limit of the disk that caused an error, and what to do; None if no limit did."""
     disk, space = os.statvfs(folder), shutil.disk_usage(folder)
     largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     free = f"({space.free / _MIB:,.1f} of {space.total / _MIB:,.1f} MiB are free)"
@@ -188,14 +192,14 @@ def _fault(error: BaseException, folder: Path) -> tuple[str, str] | None:
         case errno.EDQUOT:
             what = f"the quota is used up {free}"
         case sqlite3.SQLITE_IOERR_WRITE:
-            what = f"the disk refuses it, perhaps as a quota is used up {free}"
+            what = f"the disk refuses the write, perhaps because a quota is used up {free}"
         case _:
             return None
     return what, f"Make space {_AGAIN}"
 
 
 def _number(error: BaseException, *, is_full: bool, is_limited: bool) -> int:
-    """Return the number of the system's error, as far as a library passes it on; 0 if it is not one of the system.
+    """Return the errno of an error, if a library passes it on; 0 if it is not a system error.
 
     Args:
         error: The error.
@@ -223,91 +227,90 @@ def flush_to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def committed(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
-    """Give a scratch path to write; on a clean exit flush it and rename it to ``path``.
+    """Yield a scratch path to write; on a clean exit, flush the file and rename it to ``path``.
 
-    After an exception nothing is left under either name. A process killed in between leaves
-    the scratch file only. The folder of ``path`` is made where it is missing. That a disk is full
-    is told as :func:`clear_disk_errors` does.
+    An exception leaves no file under either name. A killed process leaves only the scratch file. The folder
+    of ``path`` is created if it is missing. Disk errors are raised as by :func:`clear_disk_errors`.
 
     Args:
-        path: The file to make.
-        first_wins: Leave a file alone that has come to be there meanwhile, instead of replacing it.
+        path: The file to write.
+        first_wins: Keep a file that another process has written meanwhile, instead of replacing it.
 
     Yields:
-        The scratch path: a file to create, in the folder of ``path``.
+        The path of a scratch file to create, in the folder of ``path``.
     """
-    scratch = scratch_beside(path)
+    scratch = scratch_path(path)
     try:
         with clear_disk_errors(path):
-            _refuse_folder(path)
+            _validate_no_folder(path)
             _make_folder(path.parent)
             yield scratch
             flush_to_disk(scratch)
             if first_wins:
-                _rename_unless_there(scratch, path)
+                _rename_unless_exists(scratch, path)
             else:
                 os.replace(scratch, path)
             flush_to_disk(path.parent)
     finally:
-        with contextlib.suppress(OSError):  # renamed, or never made, or on a disk that nobody may write to
+        with contextlib.suppress(OSError):  # it is renamed, was never created, or the disk is not writable
             scratch.unlink()
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there.
+    """Remove a file if it exists.
 
     Raises:
         DamagedError: It is a folder.
-        DiskError: It may not be removed.
+        DiskError: It cannot be removed.
     """
     with clear_disk_errors(path):
-        _refuse_folder(path)
+        _validate_no_folder(path)
         path.unlink(missing_ok=True)
 
 
 _MOVE = "Move it away and run the same command again"
 
 
-def _refuse_folder(path: Path) -> None:
-    """Raise if a folder is where a file belongs: whatever is in it, nobody here has put it there."""
+def _validate_no_folder(path: Path) -> None:
+    """Raise an error if the path of a file is a folder, whose content is not ours to remove."""
     if path.is_dir() and not path.is_symlink():
-        raise DamagedError(path, "is a folder, where a file belongs", _MOVE)
+        raise DamagedError(path, "is a folder, not a file", _MOVE)
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder where it is missing."""
+    """Create a folder if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         file = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        raise DamagedError(file, "is a file, where a folder belongs", _MOVE) from error
+        raise DamagedError(file, "is a file, not a folder", _MOVE) from error
 
 
-def _rename_unless_there(scratch: Path, path: Path) -> None:
-    """Give a file its name unless another has it."""
+def _rename_unless_exists(scratch: Path, path: Path) -> None:
+    """Rename a file unless the new name exists."""
     try:
         path.hardlink_to(scratch)
     except FileExistsError:
         pass
-    except OSError:  # a file system without hard links: the moment between look and rename is short
+    except OSError:  # the file system has no hard links; the time between check and rename is short
         if not path.exists():
             os.replace(scratch, path)
 
 
 def sha256_file(path: Path) -> str:
-    """Hash a file's content, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, content: Any, *, first_wins: bool = False, mode: int = 0o666) -> None:  # noqa: ANN401 (JSON is any)
-    """Write a value as JSON that people can read, whole or not at all; equal values give equal bytes.
+    """Write a value as indented JSON, atomically; equal values give equal bytes.
 
     Args:
         path: The file to write.
         content: The value.
         first_wins: See :func:`committed`.
-        mode: Who may read and write it, unless the umask forbids it.
+        mode: The permissions of the file, before the umask.
     """
     with committed(path, first_wins=first_wins) as scratch:
         scratch.touch(mode)
@@ -320,7 +323,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 (JSON is any)
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if there is no file, or none that holds an object."""
+    """Return the object in a JSON file; an empty dictionary if the file is missing or contains no object."""
     try:
         content = read_json(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The EOL Dynamic Hierarchy: from a page to its taxon."""
+"""The EOL Dynamic Hierarchy, which maps pages to taxa."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ _HOMONYM = frozenset({NameRule.HOMONYM_GENUS})
 _CODES = {name: code for names in (RANK_LABELS, RANKS) for code, name in enumerate(names)}
 
 _CORRECTIONS = ((331434, "latouchii", 42333), (52338888, "lateralis", 42333))
-"""Species that the hierarchy misplaces: page, name, parent page."""
+"""Species with a wrong parent in the hierarchy: page, name, correct parent page."""
 
 _GENUS_AND_EPITHET = 2
-"""The words of a species name with its genus."""
+"""The number of words in a species name that includes the genus."""
 
 
 class Hierarchy:
     """Pages of EOL, each with a rank, a name and a parent page.
 
-    Rows come first, in the order of the table, then the scraped names. The first to describe a
-    page wins, the last to bear a ``taxonID`` is what it stands for, and the last page of a genus is
-    that of scraped names. Made for three million rows: an entry is a slot in flat arrays, not an object.
+    Add the rows first, in the order of the table, then the scraped names. The first row that describes a page
+    wins. The last row with a ``taxonID`` defines the page of that id, and the last page of a genus is the
+    parent of scraped names. The class holds three million rows, so an entry is a slot in flat arrays, not an
+    object.
 
-    Source: the published reading of ``taxon.tab`` and ``scraped_page_ids.csv``.
+    Source: the published code that reads ``taxon.tab`` and ``scraped_page_ids.csv``.
     """
 
     def __init__(self) -> None:
         self._slots: dict[int, int] = {}
         self._ranks = bytearray()
         self._names: list[str] = []
-        self._halved = bytearray()  # of each slot, whether the genus was dropped from a name of two words
-        self._parents = array("q")  # of each slot, a place in _pages: it may be filled later
+        self._halved = bytearray()  # per slot: whether the genus was dropped from a two-word name
+        self._parents = array("q")  # per slot: an index of _pages, which may be filled later
         self._pages = array("q")
         self._places: dict[str, int] = {}
         self._genera: dict[str, int] = {}
@@ -53,7 +54,7 @@ class Hierarchy:
             self._enter(page, _SPECIES, name, self._place(parent))
 
     def __len__(self) -> int:
-        """Return how many pages are described."""
+        """Return the number of described pages."""
         return len(self._slots)
 
     def __contains__(self, page_id: int) -> bool:
@@ -62,7 +63,7 @@ class Hierarchy:
 
     @property
     def cycles(self) -> tuple[int, ...]:
-        """The pages at which a walk up the parents came round again, in the order of the walks."""
+        """The pages at which a walk up the parents met a cycle, in the order of the walks."""
         return tuple(self._cycles)
 
     def add_row(self, taxon_id: str, parent_id: str, rank: str, canonical_name: str, page_id: int) -> None:
@@ -72,7 +73,7 @@ class Hierarchy:
             taxon_id: ``taxonID``.
             parent_id: ``parentNameUsageID``, "" at the root. The parent's row may come later; a
                 parent without a page ends the walk.
-            rank: ``taxonRank``; ranks other than the seven are passed through on the walk.
+            rank: ``taxonRank``; the walk skips ranks other than the seven.
             canonical_name: ``canonicalName``.
             page_id: ``eolID``.
         """
@@ -88,10 +89,10 @@ class Hierarchy:
         self._enter(page_id, code, canonical_name.lower(), parent)
 
     def add_scraped(self, page_id: int, scientific_name: str) -> None:
-        """Describe a page by the name on it, where nothing does.
+        """Describe a page by its scraped name, unless the page is already described.
 
-        A name of two words is a species below the genus of the first word, or alone if no row
-        has that genus; any other is a species as it stands. A name that cleans to nothing describes its page as well.
+        A two-word name is a species below the genus of the first word, or without a parent if no row
+        has that genus. Any other name is used unchanged as the species, even if cleaning leaves it empty.
         """
         if page_id in self._slots:
             return
@@ -106,15 +107,15 @@ class Hierarchy:
         self._enter(page_id, _SPECIES, words[1], genus, is_halved=True)
 
     def taxon(self, page_id: int) -> Taxon | None:
-        """Return the taxon of a page, or None for a page without any name: see :meth:`entry`."""
+        """Return the taxon of a page, or None if it has no name at any rank; see :meth:`entry`."""
         entry = self.entry(page_id)
         return entry[0] if entry else None
 
     def entry(self, page_id: int) -> tuple[Taxon, frozenset[NameRule]] | None:
-        """Return the taxon of a page, read from itself up through its parents, with the rules that have touched it.
+        """Return the taxon of a page, from the page and its parents, and the naming rules that applied.
 
-        A rank met twice keeps what was met last. A walk that comes round again stops there, and
-        the page is listed in ``cycles``.
+        If a rank occurs twice, the last one wins. A walk stops at a cycle, and the page is added to
+        ``cycles``.
         """
         slots = [_NONE] * (_OTHER + 1)
         walked: set[int] = set()
@@ -135,13 +136,13 @@ class Hierarchy:
         return taxon, rules
 
     def _had_genus(self, species: int) -> bool:
-        """Return whether the name in the slot of a species had two words when it came."""
+        """Return whether the name in a species slot was added with two words."""
         if species == _NONE:
             return False
         return bool(self._halved[species]) or len(self._names[species].split()) == _GENUS_AND_EPITHET
 
     def _place_of(self, taxon_id: str) -> int:
-        """Return the place in ``_pages`` for the page of a ``taxonID``, known already or not."""
+        """Return the index in ``_pages`` for the page of a ``taxonID``, which is added if it is new."""
         next_place = len(self._pages)
         place = self._places.setdefault(taxon_id, next_place)
         if place == next_place:
@@ -149,14 +150,14 @@ class Hierarchy:
         return place
 
     def _place(self, page: int) -> int:
-        """Return a place in ``_pages`` for a page that no ``taxonID`` leads to."""
+        """Return an index in ``_pages`` for a page without a ``taxonID``."""
         self._pages.append(page)
         return len(self._pages) - 1
 
     def _enter(self, page: int, code: int, name: str, parent: int, *, is_halved: bool = False) -> None:
         self._slots[page] = len(self._ranks)
         self._ranks.append(code)
-        # Epithets come again and again; a name at none of the seven ranks is never read.
+        # Epithets repeat often; a name at none of the seven ranks is never read.
         self._names.append("" if code == _OTHER else sys.intern(name))
         self._halved.append(is_halved)
         self._parents.append(parent)

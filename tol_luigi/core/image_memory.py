@@ -1,6 +1,6 @@
-"""How much memory it takes to open an image, as its header tells.
+"""The memory that it takes to open an image, estimated from its header.
 
-The figures are upper bounds of what ``bench/bench_image_memory.py`` measures.
+The figures are upper bounds of the measurements of ``bench/bench_image_memory.py``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["BAND_PIXELS", "EMBEDDING_FORMATS", "UNKNOWN_FORMAT_BYTES", "bytes_to_open"]
 
 BAND_PIXELS = 1 << 20
-"""Images that are not RGB are converted in bands of rows of about this many pixels, so that no full-size copy is made."""
+"""Images that are not RGB are converted in bands of rows of about this many pixels, to avoid a full-size
+copy."""
 
 _BAND_BYTES = 48
-"""Of each pixel of a band: the rows themselves, as RGBA and RGB, and as the numbers that deep greys are computed with."""
+"""Bytes per pixel of a band: the rows, their RGBA and RGB copies, and the numbers that deep greys are
+computed with."""
 
 _CHANNEL_BYTES = {"1": 1, "L": 1, "P": 1}
 _PIXEL_BYTES = 4
-"""Of each pixel in Pillow's memory, but for those modes and for greys of 16 bits."""
+"""Bytes per pixel in Pillow's memory, except for those modes and for 16-bit greys."""
 
 _DECODER_BYTES = {
     "PNG": 0,
@@ -36,37 +38,38 @@ _DECODER_BYTES = {
     "WEBP": 14,
     "AVIF": 20,
 }
-"""What decoders hold for each pixel, beyond the image and the file, if that depends on the format alone."""
+"""Bytes per pixel that decoders hold beyond the image and the file, if that depends on the format alone."""
 
 _JPEG2000_BYTES = 6
-"""The same, for each channel."""
+"""The same, per channel."""
 
 UNKNOWN_FORMAT_BYTES = 64
-"""Of each pixel in all other formats: some decoders are written in Python, some formats hold images in another format."""
+"""The same for all other formats: some decoders are written in Python, and some formats embed other
+formats."""
 
 EMBEDDING_FORMATS = {"BLP", "CUR", "ICNS", "ICO"}
-"""Formats that hold an image in another format, whose size Pillow learns only when it decodes it."""
+"""Formats that embed an image in another format, whose size Pillow learns only by decoding it."""
 
 _RATIO_OF_JPEG_IN_TIFF = 3
-"""What a block of a TIFF takes that is a JPEG by itself, which may be progressive, over its pixels."""
+"""The memory for a JPEG-compressed TIFF block, which may be progressive, as a multiple of its pixels."""
 
 _COMPRESSION, _WIDTHS, _STRIP_ROWS, _TILE_WIDTH, _TILE_ROWS = 259, 258, 278, 322, 323
 _JPEG_COMPRESSIONS = {6, 7}
 
 
 def bytes_to_open(image: ImageFile, content: bytes, width: int, *, turned: bool) -> int:
-    """Return an upper bound of the memory that it takes to make a sample of an image.
+    """Return an upper bound, in bytes, of the memory that it takes to make a sample from an image.
 
     Args:
-        image: An image of which only the header has been read.
-        content: Its file.
-        width: Of the sample, in pixels.
-        turned: Whether the image is to be turned upright first, which takes a copy.
+        image: An image whose header has been read, but not its pixels.
+        content: The file.
+        width: The width of the sample, in pixels.
+        turned: Whether the image is first rotated upright, which takes a copy.
     """
     pixels = image.width * image.height
     stored = 2 if image.mode.startswith("I;16") else _CHANNEL_BYTES.get(image.mode, _PIXEL_BYTES)
     band = 0 if image.mode == "RGB" and not image.has_transparency_data else max(BAND_PIXELS, image.width)
-    # resizing is done in width first: what it leaves is as high as the original
+    # resizing starts with the width: the intermediate image is as high as the original
     narrow = width * max(image.size if turned else (image.height,))
     decoding = round(pixels * _decoder_bytes(image, content)) + _block_bytes(image)
     return (
@@ -93,7 +96,7 @@ def _decoder_bytes(image: ImageFile, content: bytes) -> float:
 
 
 def _coefficient_bytes(image: JpegImageFile, content: bytes) -> float:
-    """Return the bytes per pixel of the coefficients, which libjpeg holds if they come in several scans."""
+    """Return the bytes per pixel of the coefficients, which libjpeg holds for images with several scans."""
     channels = [(across, down) for _, across, down, _ in image.layer]
     if not channels or _has_one_scan(image, content, len(channels)):
         return 0
@@ -102,14 +105,14 @@ def _coefficient_bytes(image: JpegImageFile, content: bytes) -> float:
 
 
 def _has_one_scan(image: JpegImageFile, content: bytes, channels: int) -> bool:
-    """Return whether the first scan, whose header Pillow has just read, has all channels in full."""
+    """Return whether the first scan, whose header Pillow has just read, contains all channels completely."""
     header = 6 + 2 * channels
     start = image.fp.tell() - header if image.fp else 0
     return "progressive" not in image.info and content[start : start + 3] == bytes([0, header, channels])
 
 
 def _block_bytes(image: ImageFile) -> int:
-    """Return the bytes of a strip or tile of a TIFF, which is decoded as a whole."""
+    """Return the bytes of one strip or tile of a TIFF, which is decoded in one step."""
     if not isinstance(image, TiffImageFile):
         return 0
     tags = image.tag_v2

@@ -1,6 +1,7 @@
-"""From an opened image to the RGB pixels of a sample.
+"""Conversion of an opened image to the RGB pixels of a sample.
 
-What is not RGB is converted in bands of rows: a full-size copy would take up to eight times the memory of the image.
+Images that are not RGB are converted in bands of rows: a full-size copy would take up to eight times the
+memory of the image.
 """
 
 from __future__ import annotations
@@ -26,36 +27,39 @@ _Array = np.ndarray[Any, Any]
 
 _WHITE, _WHITE_OF_16_BITS = 0xFF, 0xFFFF
 
-_GROUNDS = {"white": (255, 255, 255, 255), "black": (0, 0, 0, 255)}
-"""What shows through, by the words of ``[images] transparency``; with ``published`` the colours under it do."""
+_BACKGROUNDS = {"white": (255, 255, 255, 255), "black": (0, 0, 0, 255)}
+"""Backgrounds by the values of ``[images] transparency``; with ``published`` the hidden colours become
+visible."""
 
 _SHOWS, _LEAST_SHOWN = 64, 0.001
-"""A sample is nearly black if less than this part of its pixels reaches this level, a quarter of the scale.
+"""A sample is nearly black if less than this fraction of its pixels reach this level, a quarter of the scale.
 
-So is what 14 bits or fewer leave of a scale of 16, as most cameras and microscopes have them.
+This is so for values of 14 bits or fewer, as of most cameras and microscopes, on a 16-bit scale.
 """
 
 _STRETCHED = 0.001
-"""The part of the values at both ends that stretching may clip: a single hot pixel would leave the rest black."""
+"""The fraction of values at each end that stretching may clip; otherwise one hot pixel would leave the rest
+black."""
 
 _MOST_COMPARED = 1 << 20
-"""Values that the limits of stretching are taken from, at regular distances, so that memory is bounded."""
+"""The number of values, at regular distances, from which the limits of stretching are computed; it bounds the
+memory."""
 
 
 class UnsupportedDepthError(Exception):
-    """An image of more than 8 bits per channel of which 8 bits show nearly nothing."""
+    """An image with more than 8 bits per channel is nearly black in 8 bits."""
 
 
 def is_deep_grey(mode: str) -> bool:
-    """Return whether Pillow's mode is one for greys of more than 8 bits."""
+    """Return whether a Pillow mode holds greys of more than 8 bits."""
     return mode == "F" or mode.startswith("I")
 
 
 def has_deep_channels(image: Image.Image) -> bool:
     """Return whether the channels of an image that is not yet decoded have more than 8 bits.
 
-    Of colours Pillow keeps the upper 8 bits of 16. Formats that scale to 8 bits what they were made with, such as AVIF
-    and JPEG 2000, lose nothing that could be seen.
+    Pillow keeps the upper 8 of 16 bits of colours. Formats that are scaled to 8 bits, such as AVIF and JPEG
+    2000, lose nothing visible.
     """
     tiles = getattr(image, "tile", [])
     of_16_bits = image.format in {"PNG", "TIFF"} and bool(tiles) and ";16" in str(tiles[0][3])
@@ -80,7 +84,7 @@ def _alpha(band: Image.Image) -> Image.Image:
 
 
 def to_sample(image: Image.Image, spec: ImageSpec, *, deep: bool) -> Image.Image:
-    """Return the pixels of a sample: RGB, in the wanted size, by Pillow's bicubic filter.
+    """Return the RGB pixels of a sample, resized with Pillow's bicubic filter.
 
     Args:
         image: A decoded image.
@@ -88,25 +92,25 @@ def to_sample(image: Image.Image, spec: ImageSpec, *, deep: bool) -> Image.Image
         deep: Whether the channels of the image have more than 8 bits.
 
     Raises:
-        UnsupportedDepthError: The sample would be nearly black, or values lie outside of the scale, and the settings say
-            to refuse such images.
+        UnsupportedDepthError: The sample would be nearly black, or values are outside the scale, and the
+            settings do not allow such images.
     """
     size = spec.width, spec.height
     limits = _stretch_limits(image) if spec.high_bit_depth == "stretch" and is_deep_grey(image.mode) else None
-    ground = _GROUNDS.get(spec.transparency) if image.has_transparency_data else None
-    if image.mode == "RGB" and ground is None:
+    background = _BACKGROUNDS.get(spec.transparency) if image.has_transparency_data else None
+    if image.mode == "RGB" and background is None:
         sample = image.resize(size, Image.Resampling.BICUBIC)
     else:
-        sample = _resized(image, size, lambda band: _over(band, _to_rgb(band, limits), ground))
+        sample = _resized(image, size, lambda band: _over(band, _to_rgb(band, limits), background))
     if deep and limits is None and spec.high_bit_depth != "keep":
-        _refuse_invisible(image, sample)
+        _validate_visible(image, sample)
     return sample
 
 
 def _resized(image: Image.Image, size: _Size, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert and resize band by band; the same pixels as converting and resizing the complete image.
+    """Convert and resize an image in bands, with the same result as for the complete image.
 
-    Pillow resizes in width first, each row by itself, and rounds in between.
+    Pillow resizes the width first, row by row, and rounds before it resizes the height.
     """
     if image.width * image.height <= BAND_PIXELS:
         return to_rgb(image).resize(size, Image.Resampling.BICUBIC)
@@ -117,7 +121,7 @@ def _resized(image: Image.Image, size: _Size, to_rgb: Callable[[Image.Image], Im
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Yield an image in bands of rows, each with the row that it starts at."""
+    """Yield an image in bands of rows, each with the number of its first row."""
     rows = max(1, BAND_PIXELS // image.width)
     if rows >= image.height:
         yield 0, image
@@ -127,7 +131,7 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _to_rgb(band: Image.Image, limits: _Limits | None) -> Image.Image:
-    """Convert any mode to RGB; greys of 16 bits keep their upper eight bits, where Pillow would clip."""
+    """Convert any mode to RGB; greys of 16 bits keep their upper eight bits, whereas Pillow would clip."""
     if is_deep_grey(band.mode):
         values = np.asarray(band)
         levels = _upper_bits(values) if limits is None else _stretched(values, *limits)
@@ -136,7 +140,7 @@ def _to_rgb(band: Image.Image, limits: _Limits | None) -> Image.Image:
 
 
 def _upper_bits(values: _Array) -> _Array:
-    """Return greys on a scale of 8 bits; real numbers are on it already. What lies outside is clipped."""
+    """Return greys on an 8-bit scale, which floats already use. Values outside the scale are clipped."""
     if values.dtype.kind == "f":
         return np.nan_to_num(values, nan=0, posinf=_WHITE, neginf=0).clip(0, _WHITE)
     return (values.astype(np.int64) >> 8).clip(0, _WHITE)
@@ -148,7 +152,7 @@ def _stretched(values: _Array, low: float, high: float) -> _Array:
 
 
 def _stretch_limits(image: Image.Image) -> _Limits | None:
-    """Return the values that become black and white, None if all values are the same."""
+    """Return the values that become black and white, None if all values are equal."""
     step = math.ceil(math.sqrt(image.width * image.height / _MOST_COMPARED))
     chosen = np.concatenate([np.asarray(band)[::step, ::step].ravel() for _, band in _bands(image)])
     ordered = np.sort(chosen[np.isfinite(chosen)]).astype(np.float64)
@@ -161,7 +165,7 @@ def _stretch_limits(image: Image.Image) -> _Limits | None:
     return None
 
 
-def _refuse_invisible(image: Image.Image, sample: Image.Image) -> None:
+def _validate_visible(image: Image.Image, sample: Image.Image) -> None:
     if not is_deep_grey(image.mode):
         if _is_nearly_black(sample):
             what = "colours of 16 bits per channel, of which the upper 8 are nearly black"
@@ -171,8 +175,8 @@ def _refuse_invisible(image: Image.Image, sample: Image.Image) -> None:
     low, high = np.min(extents), np.max(extents)
     scale = _WHITE if image.mode == "F" else _WHITE_OF_16_BITS
     if low == high == 0:
-        return  # it is black
-    if not 0 <= low <= high <= scale:  # or some are not numbers
+        return  # the original is black
+    if not 0 <= low <= high <= scale:  # also true for NaN
         what = f"greys from {low:g} to {high:g}, beyond the scale from 0 to {scale}"
     elif _is_nearly_black(sample):
         what = f"greys from {low:g} to {high:g}, nearly black on a scale from 0 to {scale}"
@@ -186,12 +190,12 @@ def _is_nearly_black(sample: Image.Image) -> bool:
     return bool(counts[:, _SHOWS:].sum(axis=1).max() < _LEAST_SHOWN * sample.width * sample.height)
 
 
-def _over(band: Image.Image, rgb: Image.Image, ground: tuple[int, int, int, int] | None) -> Image.Image:
-    """Lay a band over a ground that shows where it is transparent."""
-    if ground is None:
+def _over(band: Image.Image, rgb: Image.Image, background: tuple[int, int, int, int] | None) -> Image.Image:
+    """Composite a band over a background."""
+    if background is None:
         return rgb
-    laid = Image.new("RGBA", band.size, ground)
+    composed = Image.new("RGBA", band.size, background)
     rgba = rgb.convert("RGBA")
     rgba.putalpha(_alpha(band))
-    laid.alpha_composite(rgba)
-    return laid.convert("RGB")
+    composed.alpha_composite(rgba)
+    return composed.convert("RGB")

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to the JPEG of a sample."""
+"""Conversion of an image file to the JPEG of a sample."""
 
 from __future__ import annotations
 
@@ -27,45 +27,46 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 from tol_luigi.core.png_chunks import without_bad_metadata
 
-with contextlib.suppress(ImportError):  # not on every machine: see setup.cfg, and encoder
+with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
     import cykooz_resizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BrokenPictureError", "ImageSpec", "Picture", "encode", "encoder"]
+__all__ = ["BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder"]
 
 _SCALED_MARGIN = 3
-"""With ``resize=scaled`` the JPEG decoder may shrink a picture to no less than this many times the wanted size.
+"""With ``resize=scaled`` the JPEG decoder shrinks an image to at least this multiple of the sample's size.
 
-Measured (docs/performance.md): nearer to the wanted size, the finished pictures are on average less than 50 dB
-from those of ``exact``; with more, fewer photographs would be shrunk.
+Measured (docs/performance.md): with a smaller margin, the PSNR of the samples against those of ``exact`` is
+below 50 dB on average; with a larger one, fewer photographs are shrunk.
 """
 
 _EXIF_ORIENTATION = 0x0112
 
 _ELONGATED = 2
-"""A picture is elongated if its longer side is more than this many times the shorter one."""
+"""An image is elongated if its longer side is more than this many times the shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How pictures are made; every field but the last determines bytes.
+    """How samples are made; every field except the last one determines their bytes.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
-        resize: ``exact`` (decode whole, then bicubic: the published pixels) or ``scaled`` (large
-            photographs are shrunk by the JPEG decoder first, and resized by a faster program).
+        width: The width in pixels.
+        height: The height in pixels.
+        resize: ``exact`` (decode at full size, then resize with the bicubic filter: the published pixels) or
+            ``scaled`` (the JPEG decoder shrinks large photographs first, and a faster library resizes them).
         jpeg_quality: Pillow's scale, 1 to 100.
-        truncated: ``keep`` or ``drop`` pictures that break off.
-        exif: ``ignore`` or ``apply`` the orientation a camera noted.
-        max_pixels: A picture of more pixels is not opened.
-        max_memory_mib: Nor one that takes more memory to open than this, in MiB.
-        transparency: ``published`` (the colours under transparent pixels show), ``white`` or ``black``.
-        high_bit_depth: ``refuse`` pictures of more than 8 bits per channel of which 8 bits show nearly nothing,
+        truncated: ``keep`` or ``drop`` truncated images.
+        exif: ``ignore`` or ``apply`` the EXIF orientation.
+        max_pixels: The most pixels of an image to open.
+        max_memory_mib: The most memory to open an image with, in MiB.
+        transparency: ``published`` (the colours of transparent pixels become visible), ``white`` or
+            ``black``.
+        high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
-        hashed: Whether what a picture looks like is told, too; its JPEG is the same.
+        hashed: Whether to compute the perceptual hash, too; it does not change the JPEG.
     """
 
     width: int = 224
@@ -82,16 +83,16 @@ class ImageSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """What is known of an original.
+class ImageMetadata:
+    """Metadata of an original image.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
+        width: The width in pixels.
+        height: The height in pixels.
         mode: Pillow's mode, such as ``RGB``, ``L`` or ``CMYK``.
         format: Pillow's format, such as ``JPEG``.
-        flags: What is unusual about it, in alphabetical order.
-        look: What the finished picture looks like, None unless asked for.
+        flags: Unusual properties, in alphabetical order.
+        phash: The perceptual hash of the sample, None unless ``ImageSpec.hashed`` is set.
     """
 
     width: int
@@ -99,15 +100,15 @@ class Picture:
     mode: str
     format: str
     flags: tuple[str, ...]
-    look: PerceptualHash | None = None
+    phash: PerceptualHash | None = None
 
 
-class BrokenPictureError(Exception):
-    """A file that no sample is made of.
+class BrokenImageError(Exception):
+    """No sample can be made from a file.
 
     Args:
         state: ``UNREADABLE``, ``TRUNCATED``, ``TOO_LARGE`` or ``UNSUPPORTED_DEPTH``.
-        reason: Why, in words.
+        reason: The reason for the ledger.
     """
 
     def __init__(self, state: State, reason: str) -> None:
@@ -119,10 +120,10 @@ _PUBLISHED = ImageSpec()
 
 
 def encoder(spec: ImageSpec = _PUBLISHED) -> str:
-    """Name the programs whose bytes these are: another release of one may give others.
+    """Return names and versions of the encoding libraries; other releases may produce other bytes.
 
     Raises:
-        SettingsError: One of them is not installed.
+        SettingsError: A library is not installed.
     """
     names = f"Pillow {features.version('pil')}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     names += "".join(
@@ -134,62 +135,61 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
         return f"{names}, cykooz-resizer {importlib.metadata.version('cykooz-resizer')}"
     except importlib.metadata.PackageNotFoundError as error:
         what = "the package cykooz-resizer is not installed"
-        remedy = "Install it (where there is no wheel for the machine, it needs Rust), or set resize = exact"
+        remedy = "Install it (without a wheel for this machine, it needs Rust), or set resize = exact"
         raise SettingsError("[images] resize = scaled", what, remedy) from error
 
 
-def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, Picture]:
-    """Make the JPEG of a sample.
+def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
+    """Return the JPEG of a sample and the metadata of the original.
 
-    All modes become RGB, the size is reached in one step by Pillow's bicubic filter (but for large
-    photographs with ``resize=scaled``), and the aspect ratio is not kept. Of an animation the first
-    frame counts.
+    All modes are converted to RGB. Pillow's bicubic filter resizes in one step (except for large photographs
+    with ``resize=scaled``), without keeping the aspect ratio. The first frame of an animation is used.
 
     Raises:
-        BrokenPictureError: The bytes are no picture, too large a one, or (as the settings say) half of one, or one
-            of more than 8 bits per channel that would be nearly black.
+        BrokenImageError: The file is not an image, is too large or (depending on the settings) truncated, or
+            has more than 8 bits per channel and would be nearly black.
 
-    Source: the ``make_wds`` step of TreeOfLife-10M; there, modes other than RGB, RGBA and P stay as they are.
+    Source: the ``make_wds`` step of TreeOfLife-10M, which leaves modes other than RGB, RGBA and P unchanged.
     """
-    made = _attempt(data, spec, lenient=False)
-    if isinstance(made, str) and (shorter := without_bad_metadata(data)) is not None:
-        again = _attempt(shorter, spec, lenient=False)
-        made = made if isinstance(again, str) else again
-    if not isinstance(made, str):
-        return made
-    reason = made
-    made = _attempt(data, spec, lenient=True)
-    if isinstance(made, str):
-        raise BrokenPictureError(State.UNREADABLE, reason)
+    result = _attempt(data, spec, lenient=False)
+    if isinstance(result, str) and (shorter := without_bad_metadata(data)) is not None:
+        second = _attempt(shorter, spec, lenient=False)
+        result = result if isinstance(second, str) else second
+    if not isinstance(result, str):
+        return result
+    reason = result
+    result = _attempt(data, spec, lenient=True)
+    if isinstance(result, str):
+        raise BrokenImageError(State.UNREADABLE, reason)
     if spec.truncated == "drop":
-        raise BrokenPictureError(State.TRUNCATED, reason)
-    return made
+        raise BrokenImageError(State.TRUNCATED, reason)
+    return result
 
 
-def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, Picture] | str:
-    """Return the JPEG of a sample and what is known of the original, or why Pillow cannot make one.
+def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, ImageMetadata] | str:
+    """Return the JPEG of a sample and the metadata of the original, or the reason why Pillow fails.
 
     Args:
-        data: A file.
-        spec: How pictures are made.
-        lenient: Whether a picture that breaks off is made of what there is of it.
+        data: The content of a file.
+        spec: How samples are made.
+        lenient: Whether to accept a truncated image.
 
     Raises:
-        BrokenPictureError: It is too large, or of an unsupported depth.
+        BrokenImageError: The image is too large, or its bit depth is not supported.
     """
     with _pillow(max_pixels=spec.max_pixels, lenient=lenient):
         try:
             return _make(data, spec, truncated=lenient)
         except Image.DecompressionBombError as error:
             limits = f"[images] max_pixels = {spec.max_pixels} or max_memory_mib = {spec.max_memory_mib}"
-            raise BrokenPictureError(State.TOO_LARGE, f"more pixels than {limits} allows") from error
+            raise BrokenImageError(State.TOO_LARGE, f"more pixels than {limits} allows") from error
         except UnsupportedDepthError as error:
-            raise BrokenPictureError(
+            raise BrokenImageError(
                 State.UNSUPPORTED_DEPTH, f"{error} (see [images] high_bit_depth)"
             ) from error
-        except (BrokenPictureError, MemoryError):
-            raise  # lack of memory is the machine's fault, not the picture's: with more of it, it can be read
-        except Exception as error:  # noqa: BLE001 (a hostile file can raise anything out of a decoder)
+        except (BrokenImageError, MemoryError):
+            raise  # on a machine with more memory, the image can be read
+        except Exception as error:  # noqa: BLE001 (with a hostile file, a decoder can raise anything)
             return _one_line(error, data)
 
 
@@ -198,10 +198,10 @@ _SWITCHES = threading.RLock()
 
 @contextlib.contextmanager
 def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
-    """Set Pillow's two global switches for one picture, and put them back; other threads wait meanwhile."""
+    """Set Pillow's two global switches for one image and restore them afterwards; other threads wait."""
     with _SWITCHES:
         before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        # Pillow refuses what has more than twice this, and looks at each frame of an animation, too.
+        # Pillow rejects images with more than twice this number, and checks each frame of an animation.
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = -(-max_pixels // 2), lenient
         try:
             with warnings.catch_warnings():
@@ -211,9 +211,9 @@ def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Picture]:
+def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, ImageMetadata]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _refuse_too_large(image, data, spec)
+        _validate_size(image, data, spec)
         width, height = image.size
         mode, kind = image.mode, image.format or ""
         flags = _header_flags(image, spec, truncated=truncated)
@@ -228,12 +228,12 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Pict
     encoded = io.BytesIO()
     sample.save(encoded, "JPEG", quality=spec.jpeg_quality)
     raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
-    look = perceptual_hash(sample) if spec.hashed else None
-    return encoded.getvalue(), Picture(width, height, mode, kind, raised, look)
+    phash = perceptual_hash(sample) if spec.hashed else None
+    return encoded.getvalue(), ImageMetadata(width, height, mode, kind, raised, phash)
 
 
 def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: bool) -> dict[str, bool]:
-    """Return what is unusual about a picture, as far as its header tells; its pixels are not decoded for it."""
+    """Return the flags of an image that follow from its header, without decoding its pixels."""
     (width, height), mode = image.size, image.mode
     return {
         "high_bit_depth": has_deep_channels(image),
@@ -247,8 +247,8 @@ def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: boo
     }
 
 
-def _refuse_too_large(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> None:
-    """Refuse a picture by its header, before memory is taken for its pixels."""
+def _validate_size(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> None:
+    """Raise an error if the header shows that an image is too large, before its pixels are allocated."""
     if image.width * image.height > spec.max_pixels:
         raise Image.DecompressionBombError
     most = spec.max_memory_mib << 20
@@ -256,14 +256,14 @@ def _refuse_too_large(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) 
     if needed > most:
         what = f"{image.width} x {image.height} pixels of {image.format} in mode {image.mode}"
         limit = f"more than [images] max_memory_mib = {spec.max_memory_mib}"
-        raise BrokenPictureError(State.TOO_LARGE, f"{what} take {needed >> 20} MiB to open, {limit}")
-    if image.format in EMBEDDING_FORMATS:  # the picture in it may be larger than its header says
+        raise BrokenImageError(State.TOO_LARGE, f"{what} take {needed >> 20} MiB to open, {limit}")
+    if image.format in EMBEDDING_FORMATS:  # the embedded image may be larger than the header specifies
         embedded = most // UNKNOWN_FORMAT_BYTES
         Image.MAX_IMAGE_PIXELS = min(spec.max_pixels, embedded) // 2
 
 
 def _is_large_photograph(image: Image.Image, spec: ImageSpec) -> bool:
-    """Tell whether a picture is one that ``resize=scaled`` is for; those to be turned first are not."""
+    """Return whether ``resize=scaled`` applies to an image; it does not if the image is rotated first."""
     turned = spec.exif == "apply" and image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1}
     enough = all(has >= least for has, least in zip(image.size, _least_size(spec), strict=True))
     return isinstance(image, JpegImageFile) and image.mode == "RGB" and enough and not turned
@@ -274,11 +274,11 @@ def _least_size(spec: ImageSpec) -> tuple[int, int]:
 
 
 def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Reach the size by way of the JPEG decoder, and with Pillow's filter from a faster program.
+    """Shrink an image in the JPEG decoder, then resize it with a faster implementation of Pillow's filter.
 
-    The decoder gives 1/2, 1/4 or 1/8 of the pixels each way; where that is no whole number, the last row
-    and column lie partly outside the picture. Width first, then height, rounded in between, is what
-    Pillow does: without the decoder's help the pixels would be Pillow's but for a few roundings.
+    The decoder reduces each side to 1/2, 1/4 or 1/8; if the result is not an integer, the last row and column
+    are partly outside the image. Like Pillow, this resizes the width first, rounds, and then resizes the
+    height, so without the decoder's reduction the pixels would equal Pillow's except for a few roundings.
     """
     drafted = image.draft("RGB", _least_size(spec))
     right, bottom = drafted[1][2:] if drafted else image.size
@@ -292,7 +292,7 @@ def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
 
 
 def _bicubic_of(width: float, height: float) -> cykooz_resizer.ResizeOptions:
-    """Ask for Pillow's bicubic filter, which others call Catmull-Rom, over this part of a picture."""
+    """Return the options for Pillow's bicubic filter (elsewhere: Catmull-Rom) on this part of an image."""
     return cykooz_resizer.ResizeOptions(
         resize_alg=cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.catmull_rom),
         crop_box=cykooz_resizer.CropBox(0, 0, width, height),
@@ -300,7 +300,7 @@ def _bicubic_of(width: float, height: float) -> cykooz_resizer.ResizeOptions:
 
 
 def _one_line(error: Exception, data: bytes) -> str:
-    """Describe an exception in one line, without addresses of objects, so that it is always the same."""
+    """Describe an exception in one line, without object addresses, so that the text is reproducible."""
     text = " ".join(str(error).split())
     if isinstance(error, UnidentifiedImageError):
         known = unread_format(data)

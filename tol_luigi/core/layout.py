@@ -1,4 +1,4 @@
-"""Where everything of a dataset lies: all its paths, in one place."""
+"""All paths of a dataset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Layout", "record_of"]
 
 
 def record_of(directory: Path) -> Path:
-    """Return the path of the settings of a dataset, which is the same for images of all sizes."""
+    """Return the path of the settings of a dataset, which does not depend on the image size."""
     return directory / "dataset.json"
 
 
@@ -25,7 +25,7 @@ class Layout:
 
     Attributes:
         directory: Its folder, ``<root>/<tag>``.
-        size: The folder of its shards, named after the size of the pictures, such as ``224x224``.
+        size: The folder of its shards, named after the image size, such as ``224x224``.
     """
 
     directory: Path
@@ -33,35 +33,35 @@ class Layout:
 
     @classmethod
     def of(cls, directory: Path, width: int, height: int) -> Self:
-        """Return the paths of a dataset with images of a size in pixels."""
+        """Return the paths of a dataset with images of this size in pixels."""
         return cls(directory, f"{width}x{height}")
 
     @classmethod
     def of_record(cls, directory: Path, record: Mapping[str, Any]) -> Self:
-        """Return the paths of a dataset whose ``dataset.json`` has been read.
+        """Return the paths of a dataset from the content of its ``dataset.json``.
 
         Raises:
-            KeyError: It lacks the size of the images.
+            KeyError: The content lacks the image size.
         """
         return cls.of(directory, record["images.width"], record["images.height"])
 
     @property
     def record(self) -> Path:
-        """The settings it was built with."""
+        """The settings of the build."""
         return record_of(self.directory)
 
     @property
     def manifest(self) -> Path:
-        """Every file of the dataset, with the task that made it and from what."""
+        """The list of all files of the dataset, each with the task that wrote it and its inputs."""
         return self.directory / "manifest.json"
 
     @property
     def checksums(self) -> Path:
-        """The checksum of every file, as ``sha256sum -c`` takes them."""
+        """The checksums of all files, for ``sha256sum -c``."""
         return self.directory / "SHA256SUMS"
 
     def stage_receipt(self, family: str, *values: str) -> Path:
-        """Return the path of the receipt of a task that has no folder of records for it."""
+        """Return the path of the receipt of a task that has no folder of records."""
         *folders, name = (family, *values)
         return self.directory.joinpath("receipts", *folders, f"{name}.json")
 
@@ -76,18 +76,18 @@ class Layout:
         return self.logs / "tasks"
 
     def sightings(self, family: str, *values: str) -> Path:
-        """Return the path of what a task's sources looked like when it read them; no part of the dataset."""
+        """Return the path of the recorded state of a task's source files; it is not part of the dataset."""
         *folders, name = (family, *values)
         return self.directory.joinpath("sightings", *folders, f"{name}.json")
 
     @property
     def inputs(self) -> Path:
-        """The places of the files and folders that the dataset was built from; no part of the dataset."""
+        """The paths of the input files and folders; not part of the dataset."""
         return self.directory / "sightings" / "inputs.json"
 
     @property
     def mapping(self) -> Path:
-        """The database of ids, splits and places."""
+        """The database of ids, splits and locations."""
         return self.directory / "mapping.sqlite"
 
     @property
@@ -102,32 +102,32 @@ class Layout:
 
     @property
     def common_names(self) -> Path:
-        """Scientific name to common name."""
+        """The map from scientific names to common names."""
         return self.metadata / "scientific_to_common.json"
 
     @property
     def name_problems(self) -> Path:
-        """Contradictions and circles in the tables of names, a line each."""
+        """Contradictions and cycles in the tables of names, one per line."""
         return self.metadata / "problems.txt"
 
     @property
     def predicted_csv(self) -> Path:
-        """The catalog as it will be if no image is broken."""
+        """The catalog that results if no image is broken."""
         return self.directory / "predicted-catalog.csv"
 
     @property
     def predicted(self) -> Path:
-        """The same, with what the stages after it need: the work list of the shards."""
+        """The same as Parquet, with additional columns for later stages: the work list of the shards."""
         return self.directory / "predicted-catalog.parquet"
 
     @property
     def exclusions(self) -> Path:
-        """What each exclusion list matched."""
+        """The matches of each exclusion list."""
         return self.directory / "exclusions.json"
 
     @property
     def benchmarks(self) -> Path:
-        """The hashes of the pictures of benchmarks."""
+        """The hashes of the benchmark images."""
         return self.directory / "benchmark-hashes.parquet"
 
     @property
@@ -137,7 +137,7 @@ class Layout:
 
     @property
     def mapping_ledger(self) -> Path:
-        """The images that the mapping leaves out."""
+        """The images that the mapping excludes."""
         return self.directory / "ledger" / "mapping.parquet"
 
     @property
@@ -146,95 +146,95 @@ class Layout:
         return self.directory / "ledger" / "names.parquet"
 
     def listing(self, source: str, name: str) -> Path:
-        """Give the path of what the scan of one listing found."""
+        """Return the path of a listing, the result of one scan."""
         return self.directory / "listings" / source / f"{name}.parquet"
 
     def index(self, source: str) -> Path:
-        """Give the path of the index of a source's one ``.tar.gz``."""
+        """Return the path of the index of a source in a single ``.tar.gz``."""
         return self.directory / "listings" / source / "archive.gzindex"
 
     def digests(self, source: str, partition: str) -> Path:
-        """Give the path of the hashes of a partition's files, where duplicates are dropped."""
+        """Return the path of the hashes of a partition's files, which exists if duplicates are dropped."""
         return self.directory / "hashes" / source / f"{partition}.parquet"
 
     def taxa_report(self, which: str) -> Path:
-        """Give the path of the figures on the taxa of a catalog; the text lies beside it."""
+        """Return the path of the figures on the taxa of a catalog; the text report is next to it."""
         return self.directory / f"taxa-report-{which}.json"
 
     @property
     def matches_report(self) -> Path:
-        """How many images of each source match the table that names them; the text is next to it."""
+        """The numbers of images that match their table of names, by source; the text report is next to it."""
         return self.directory / "matches-report.json"
 
     @property
     def relabel_report(self) -> Path:
-        """The figures on what has changed from an older dataset; the text lies beside it."""
+        """The figures on changes from the previous dataset; the text report is next to it."""
         return self.directory / "relabel-report.json"
 
     @property
     def shards(self) -> Path:
-        """The folder of the shards, the final catalog and what is recorded about them."""
+        """The folder of the shards, the final catalog and their records."""
         return self.directory / self.size
 
     def shard(self, split: str, number: int) -> Path:
-        """Give the path of a shard."""
+        """Return the path of a shard."""
         return self.shards / split / shard_name(number)
 
     def receipts(self, split: str) -> list[Path]:
-        """Return the paths of the receipts of a split that exist, in order."""
+        """Return the paths of the existing receipts of a split, in order."""
         return sorted((self.shards / "records" / split).glob("*/*.receipt.json"))
 
     def receipt(self, split: str, source: str, partition: str) -> Path:
-        """Give the path of what was written, shard by shard."""
-        return self._about(split, source, partition, "receipt.json")
+        """Return the path of the receipt of a work unit, which lists its shards."""
+        return self._record(split, source, partition, "receipt.json")
 
     def ledger(self, split: str, source: str, partition: str) -> Path:
-        """Give the path of what became of each image."""
-        return self._about(split, source, partition, "ledger.parquet")
+        """Return the path of the ledger of a work unit, with the state of each image."""
+        return self._record(split, source, partition, "ledger.parquet")
 
     def verdict(self, split: str, source: str, partition: str) -> Path:
-        """Give the path of what the check of the shards found."""
-        return self._about(split, source, partition, "verdict.json")
+        """Return the path of the findings of a shard check."""
+        return self._record(split, source, partition, "verdict.json")
 
-    def _about(self, split: str, source: str, partition: str, what: str) -> Path:
-        # In one step, as a look at a whole dataset asks for thousands of them, and each step makes a path.
+    def _record(self, split: str, source: str, partition: str, what: str) -> Path:
+        # In one step, because a status query needs thousands of paths and each step creates an object.
         return self.directory.joinpath(self.size, "records", split, source, f"{partition}.{what}")
 
     def table(self, stage: str, split: str, source: str, partition: str) -> Path:
-        """Return the path of the table that a stage makes of a partition."""
+        """Return the path of the table that a stage writes for a partition."""
         return self.shards.joinpath("tables", stage, split, source, f"{partition}.parquet")
 
     @property
     def bad_shards(self) -> Path:
-        """The shards that failed their check, a path a line."""
+        """The shards that failed their check, one path per line."""
         return self.shards / "bad-shards.txt"
 
     @property
     def catalog_csv(self) -> Path:
-        """The catalog of what is in the shards."""
+        """The catalog of the shards."""
         return self.shards / "catalog.csv"
 
     @property
     def catalog(self) -> Path:
-        """The same, with what is known of each picture."""
+        """The same as Parquet, with the metadata of each image."""
         return self.shards / "catalog.parquet"
 
     @property
     def leak_report(self) -> Path:
-        """How many images of each benchmark were kept out, and how they were known; the text lies beside it."""
+        """The numbers of excluded benchmark images by matching method; the text report is next to it."""
         return self.shards / "leak-report.json"
 
     @property
     def licenses(self) -> Path:
-        """Licence and owner of the images of EOL."""
+        """Licences and owners of the images of EOL."""
         return self.shards / "licenses.csv"
 
     @property
     def duplicates(self) -> Path:
-        """The images that share their bytes with others."""
+        """The images that are exact duplicates of others."""
         return self.shards / "duplicates.parquet"
 
     @property
     def duplicates_report(self) -> Path:
-        """The figures on them; the text lies beside it."""
+        """The figures on duplicates; the text report is next to it."""
         return self.shards / "duplicates-report.json"

@@ -1,4 +1,4 @@
-"""Class indexes: numbers for the distinct lineages down to each rank."""
+"""Class indexes: numbers of the distinct lineages down to each rank."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["Lineages"]
 
 
 class Lineages:
-    """Numbers lineages in the order of first sight, each rank from 0.
+    """Numbers of lineages in order of first occurrence, from 0 for each rank.
 
-    A lineage down to a rank is that rank's name and all above it, unknown ones included: two
-    genera of one name in different families are two classes.
+    A lineage down to a rank consists of the name at that rank and all names above it, including unknown ones:
+    two genera of the same name in different families are two classes.
 
     Source: the class indexes of the published name lookups.
     """
 
     def __init__(self) -> None:
-        # The index of the lineage above stands for all the names above: one short key a lineage.
+        # The index of the parent lineage represents all names above, which keeps the keys short.
         self._seen: tuple[dict[tuple[int, str], int], ...] = tuple({} for _ in RANKS)
 
     def index(self, taxon: Taxon) -> tuple[int, ...]:
-        """Give the seven class indexes of a taxon, highest rank first, and remember its lineages."""
+        """Return the seven class indexes of a taxon, highest rank first; new lineages are added."""
         indexes: list[int] = []
         above = 0
         for seen, name in zip(self._seen, taxon.ranks, strict=True):
@@ -36,5 +36,5 @@ class Lineages:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many lineages were seen down to each rank."""
+        """The number of lineages down to each rank."""
         return tuple(map(len, self._seen))

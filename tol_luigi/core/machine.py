@@ -1,4 +1,4 @@
-"""Which machine this is."""
+"""The identity of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["boot_id"]
 
 @functools.cache
 def boot_id() -> str:
-    """Return what tells this start of this machine from all others; "" if the system does not say."""
+    """Return the boot id of this machine; "" if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""How many images of a source match the table that names them."""
+"""Figures on the match between the images of a source and the table of their names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "Cause", "Match"]
 
 EXAMPLES = 3
-"""The most names of each side that are shown."""
+"""The most example names per side."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Cause:
     """The difference that explains most names without a match.
 
     Attributes:
-        differences: What differs, in words.
-        matched: How many names of files would match without it.
+        differences: The differences as text.
+        matched: The number of file names that would match without them.
         label: A name in the table that would match.
         file: The file that it would match.
     """
@@ -37,15 +37,16 @@ class Match:
 
     Attributes:
         source: The source.
-        table: The section and key that name the table, such as ``[folder] labels``.
-        path: The table, as the settings name it.
-        files: How many files there are that can be images.
-        matched_files: How many of them the table names.
-        labels: How many images the table names; None if it names more than there are files for, as a taxonomy does.
-        matched_labels: How many of these have a file.
+        table: The section and key of the table, such as ``[folder] labels``.
+        path: The path of the table in the settings.
+        files: The number of files that can be images.
+        matched_files: The number of these that the table lists.
+        labels: The number of images in the table; None for a table such as a taxonomy, which lists more than
+            the files.
+        matched_labels: The number of these that have a file.
         unmatched_files: The first files without a match.
         unmatched_labels: The first names in the table without a match.
-        cause: Why they do not match, if that is known.
+        cause: Why they do not match, if known.
     """
 
     source: str
@@ -61,8 +62,8 @@ class Match:
 
     @property
     def percent(self) -> float:
-        """The percentage that matches, on the side where it is higher: there may be files for some labels only, or the reverse."""
-        shares = [(self.matched_files, self.files)]
+        """The percentage of matches of files or labels, whichever is higher: either may be a subset."""
+        sides = [(self.matched_files, self.files)]
         if self.labels is not None:
-            shares.append((self.matched_labels, self.labels))
-        return max((100 * matched / total for matched, total in shares if total), default=100.0)
+            sides.append((self.matched_labels, self.labels))
+        return max((100 * matched / total for matched, total in sides if total), default=100.0)

@@ -1,4 +1,4 @@
-"""The rules of published naming that are known to give wrong names, so that reports can count what they touch."""
+"""The rules of published naming that are known to produce wrong names, for counts in reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["RULE_TEXTS", "NameRule", "joined_rules", "split_rules"]
 
 
 class NameRule(enum.StrEnum):
-    """A rule that :mod:`tol_luigi` follows because the published names do, though its answer can be wrong."""
+    """A rule that is applied because the published names follow it, although its result can be wrong."""
 
     COMMON_CLEANED = "common_cleaned"
     HOMONYM_GENUS = "homonym_genus"
@@ -23,15 +23,15 @@ RULE_TEXTS = {
     NameRule.BLANK_PARENT: "images whose higher ranks stay empty because the first row of a name has a blank parent",
     NameRule.GENUS_SPELLING: "images of two-word species without a genus above; their spelling decides whether it is kept",
 }
-"""What each rule does, after the number of images that it touches."""
+"""Descriptions of the rules, for reports, where they follow the number of affected images."""
 
 
 @functools.cache
 def joined_rules(rules: frozenset[NameRule]) -> str:
-    """Return rules as one text, in the order of :class:`NameRule` and separated by commas; "" for none."""
+    """Return rules as one string, in the order of :class:`NameRule` and separated by commas; "" for none."""
     return ",".join(rule for rule in NameRule if rule in rules)
 
 
 def split_rules(joined: str) -> list[NameRule]:
-    """Return the rules that :func:`joined_rules` joined: a catalog has them as one text, and nothing else reads it."""
+    """Return the rules that :func:`joined_rules` has joined for a catalog."""
     return [NameRule(rule) for rule in joined.split(",") if rule]

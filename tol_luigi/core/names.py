@@ -1,7 +1,7 @@
-"""Cleaning names: markup, authors, years and infraspecific parts go, the name stays.
+"""Cleaning of names: markup, authors, years and infraspecific parts are removed.
 
-Every function takes time proportional to the length of its text, whatever the text is: names come
-from web pages and from tables with quoting gone wrong.
+Every function takes linear time for any text, because names come from web pages and from tables with broken
+quoting.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 __all__ = ["clean_scientific_name", "strip_html"]
 
 _MAY_BE_CUT = re.compile(r"[(.&<\d]")
-"""A name with none of these characters matches none of ``_CUTS``: most names are done at once."""
+"""A name with none of these characters matches none of ``_CUTS``; most names need no further check."""
 
-# A word is entered at its start only and never given back (\b, ++): the same matches as a plain \w+
-# finds, without trying every tail of a long word. The order is the published one, and so is the
-# range A-z, which holds six marks besides the letters.
+# Words match from their start only, without backtracking (\b, ++): the matches are those of a plain \w+
+# in linear time. The order is the published one, and so is the range A-z, which includes six characters
+# that are not letters.
 _CUTS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -35,7 +35,7 @@ _CUTS = tuple(
 
 
 def _drop_pairs(line: str) -> str:
-    """Drop each opening tag and the first closing tag after it, whatever both are called."""
+    """Remove each opening tag and the first closing tag after it, regardless of their names."""
     kept: list[str] = []
     position = 0
     while (
@@ -51,16 +51,16 @@ def _drop_pairs(line: str) -> str:
 
 
 def strip_html(text: str) -> str:
-    """Return a text without the HTML tags that come in pairs on a line; letters keep their case.
+    """Return a text without the HTML tags that form pairs on a line; letters keep their case.
 
-    A pair is any tag and the first closing tag after it: names of tags are not compared. Tags
-    without a partner stay (``<br>`` means something to :func:`clean_scientific_name`). The result
-    has no pair left: stripping it again changes nothing.
+    A pair is any tag and the first closing tag after it; tag names are not compared. Unpaired
+    tags stay (:func:`clean_scientific_name` interprets ``<br>``). The result contains no pair, so
+    stripping it again changes nothing.
 
     Source: the constructor of the published process's taxon.
     """
     while "</" in text:
-        # Three rounds at most: what the first one leaves of closing tags stands behind its last pair.
+        # Three rounds at most: closing tags left by the first round follow its last pair.
         stripped = "\n".join(map(_drop_pairs, text.split("\n")))
         if stripped == text:
             break
@@ -71,11 +71,10 @@ def strip_html(text: str) -> str:
 def clean_scientific_name(text: str) -> str:
     """Return the words of a scientific name: lower-case, trimmed, without markup, author and year.
 
-    Infraspecific parts (``ssp.``, ``var.``, ``f.``) go with all that follows them. Nothing is
-    added, so cleaning a clean name changes nothing; a name that starts with a part to be cut
-    becomes "".
+    Infraspecific parts (``ssp.``, ``var.``, ``f.``) are removed with everything after them. Nothing is
+    added, so cleaning a clean name changes nothing. A name that starts with a part to remove becomes "".
 
-    Source: the published process's name cleaning, which also sets the order of the cuts.
+    Source: the published process's name cleaning, which also defines the order of the cuts.
     """
     name = strip_html(text.lower()).strip()
     if not _MAY_BE_CUT.search(name):

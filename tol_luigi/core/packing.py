@@ -1,8 +1,8 @@
-"""From the files of a partition to its shards: read in the source's order, written in the dataset's.
+"""Packing of files into shards: read in the source's order, written in the dataset's order.
 
-Pictures are read once, front to back, as an archive on a slow file system wants it; their JPEGs wait in an
-unnamed file on disk until it is known how many there are. Memory is bounded by the number of
-samples, not by their size.
+Images are read once and sequentially, which suits archives on a slow file system. Their JPEGs are spooled to
+an unnamed file on disk until the number of samples is known. Memory depends on the number of samples, not on
+their size.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tol_luigi.core.bad_images import check_bad_count
-from tol_luigi.core.files import clear_disk_errors, scratch_beside
-from tol_luigi.core.images import BrokenPictureError, ImageSpec, Picture, encode
+from tol_luigi.core.files import clear_disk_errors, scratch_path
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import State
 from tol_luigi.core.samples import IMAGE, texts
 from tol_luigi.core.shards import (
-    OtherBytesError,
+    DifferentBytesError,
     Shard,
     balanced,
     copy_record,
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Content",
-    "Copy",
-    "Lost",
-    "Made",
     "Outcome",
+    "ReusedImage",
     "Sample",
+    "SampleRef",
+    "ShardToRebuild",
     "copy_samples",
     "pack",
     "recopy",
@@ -53,12 +53,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image to be written.
+    """An image to write.
 
     Attributes:
         id: The image id.
-        ranks: The seven ranks, as rendered.
-        common: The common name, or what stands in for it.
+        ranks: The seven rendered ranks.
+        common: The common name, or its replacement.
     """
 
     id: str
@@ -68,27 +68,27 @@ class Sample:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a sample.
+    """The outcome of a sample.
 
     Attributes:
-        state: ``WRITTEN``, or why not.
-        reason: The same in words, "" for a written one.
-        sha256: Of the source's bytes, "" where they could not be read.
-        md5: The same; it is what the published licence table has.
-        picture: What is known of the original.
-        shard: Position in the list of shards written.
-        position: Place within the shard, from 0.
-        offset: Where it starts in the shard, in bytes.
-        length: Its length there, in bytes.
-        match: The picture of a benchmark that it is the same as, if it is one.
-        is_unread: Whether the file could not be read, and may be another time.
+        state: ``WRITTEN``, or why it was not written.
+        reason: The reason as text, "" for a written sample.
+        sha256: The SHA-256 of the source file, "" if it could not be read.
+        md5: The MD5 of the source file, which the published licence table contains.
+        image_metadata: The metadata of the original.
+        shard: The position in the list of written shards.
+        position: The position within the shard, from 0.
+        offset: The offset in the shard, in bytes.
+        length: The length in the shard, in bytes.
+        match: The benchmark image that it duplicates, if any.
+        is_unread: Whether the file could not be read, which may succeed at another time.
     """
 
     state: State
     reason: str = ""
     sha256: str = ""
     md5: str = ""
-    picture: Picture | None = None
+    image_metadata: ImageMetadata | None = None
     shard: int = -1
     position: int = -1
     offset: int = -1
@@ -98,31 +98,32 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A picture that an older dataset holds, to be taken as it is there.
+class ReusedImage:
+    """An image of the previous dataset that is reused unchanged.
 
     Attributes:
-        outcome: What became of the file there, and what is known of it; its place is still to be settled.
-        jpeg: The picture, b"" where none could be made.
+        outcome: The outcome of the file in the previous dataset; its location in the new shards is not yet
+            set.
+        jpeg: The JPEG of the sample, b"" if the file was rejected.
     """
 
     outcome: Outcome
     jpeg: bytes
 
 
-Content = FileContent | Made
-"""What a sample's picture is made of: the file, or why there is none, or the picture itself."""
+Content = FileContent | ReusedImage
+"""The input for a sample: the file, or the error that prevents its use, or a reused image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A sample to be taken out of a shard that is there already.
+class SampleRef:
+    """The location of a sample in an existing shard.
 
     Attributes:
         id: The image id.
         shard: The shard's path.
-        offset: Where it starts there, in bytes.
-        length: Its length in bytes.
+        offset: The offset in the shard, in bytes.
+        length: The length in bytes.
     """
 
     id: str
@@ -132,13 +133,13 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A shard to be made again, as it was.
+class ShardToRebuild:
+    """A shard to write again with identical bytes.
 
     Attributes:
-        path: Where it goes.
-        sha256: What it was: 64 hexadecimal digits.
-        ids: Its samples, in order.
+        path: The shard's path.
+        sha256: The expected SHA-256, 64 hexadecimal digits.
+        ids: The ids of its samples, in order.
     """
 
     path: Path
@@ -147,12 +148,12 @@ class Lost:
 
 
 def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int]:
-    """Give the order in which samples are written.
+    """Return the order in which samples are written.
 
     Args:
         ids: The samples' ids, in the order of their source.
         seed: The dataset's seed.
-        shuffled: By a keyed hash of the id; otherwise as they come.
+        shuffled: Whether to sort by a keyed hash of the id; otherwise the order is kept.
 
     Returns:
         Positions in ``ids``.
@@ -179,28 +180,28 @@ def pack(
 
     Args:
         samples: The samples, in the order of their source.
-        contents: For each position in ``samples`` its file, or why there is none, or a picture made of it
-            before. What comes last for a position counts.
-        paths: Where the shards go; samples are spread evenly over them.
-        where: What messages call the partition.
-        spec: How pictures are made.
+        contents: Pairs of a position in ``samples`` and its content. The last pair of a position wins.
+        paths: The paths of the shards; samples are distributed evenly over them.
+        where: The name of the partition in messages.
+        spec: How samples are made.
         seed: The dataset's seed.
         shuffled: See :func:`shipping_order`.
-        max_bad_percent: More broken samples than this stop it; a single one never does.
-        progress: Told the number of samples read so far.
-        benchmarks: The pictures to leave out, where there are any; for those that look the same, ``spec`` has to ask for hashes.
+        max_bad_percent: The highest percentage of broken samples; one is always allowed.
+        progress: Called with the number of samples read so far.
+        benchmarks: The benchmark images to exclude, if any; to find near-duplicates, ``spec.hashed`` must be
+            set.
 
     Returns:
         The shards, and the outcome of each sample.
 
     Raises:
-        TooManyBadError: Too many samples are broken; then nothing has been written.
+        TooManyBadError: Too many samples are broken; then nothing is written.
     """
     opened: dict[int, Outcome] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)))
         for index, content in contents:
-            opened[index] = _opened(content, spec, spool, benchmarks)
+            opened[index] = _process(content, spec, spool, benchmarks)
             progress(len(opened))
         outcomes = [opened[index] for index in range(len(samples))]
         _check_broken(outcomes, max_bad_percent, where)
@@ -218,11 +219,11 @@ def pack(
     return shards, outcomes
 
 
-def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Shard], list[Outcome]]:
-    """Write shards of samples that other shards hold, byte for byte and in the order given.
+def copy_samples(copies: Sequence[SampleRef], paths: Sequence[Path]) -> tuple[list[Shard], list[Outcome]]:
+    """Write shards with byte-identical copies of samples of other shards, in the given order.
 
     Raises:
-        ShardError: A sample is not where it should be.
+        ShardError: A sample is not at its location.
     """
     shards: list[Shard] = []
     outcomes: list[Outcome] = []
@@ -240,62 +241,62 @@ def copy_samples(copies: Sequence[Copy], paths: Sequence[Path]) -> tuple[list[Sh
 def repack(
     samples: Sequence[Sample],
     contents: Iterable[tuple[int, Content]],
-    lost: Sequence[Lost],
+    damaged: Sequence[ShardToRebuild],
     *,
     spec: ImageSpec,
     progress: Callable[[int], None],
 ) -> None:
-    """Make some shards of a partition again, out of the files of their samples and no others.
+    """Write some shards of a partition again, from the files of their samples only.
 
     Args:
         samples: The samples of these shards, in the order of their source.
-        contents: As :func:`pack` takes them.
-        lost: The shards.
-        spec: How pictures are made.
-        progress: Told the number of samples read so far.
+        contents: See :func:`pack`.
+        damaged: The shards.
+        spec: How samples are made.
+        progress: Called with the number of samples read so far.
 
     Raises:
-        OtherBytesError: A shard would not be what it was. Those before it in ``lost`` are there.
+        DifferentBytesError: A shard would have other bytes. The shards before it in ``damaged`` are written.
     """
-    _refuse_lacking(lost, {sample.id for sample in samples})
+    _validate_complete(damaged, {sample.id for sample in samples})
     outcomes: dict[str, tuple[Sample, Outcome]] = {}
     with contextlib.ExitStack() as stack:
-        spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in lost])))
+        spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in damaged])))
         for index, content in contents:
-            outcome = _opened(content, spec, spool)
-            if outcome.state is not State.WRITTEN:  # once it was, and what is left of it is another shard
-                raise OtherBytesError(samples[index].id)
+            outcome = _process(content, spec, spool)
+            if outcome.state is not State.WRITTEN:  # it was written before, so the shard would differ
+                raise DifferentBytesError(samples[index].id)
             outcomes[samples[index].id] = samples[index], outcome
             progress(len(outcomes))
-        for shard in lost:
+        for shard in damaged:
             write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
 
 
-def recopy(copies: Sequence[Copy], lost: Sequence[Lost]) -> None:
-    """Make some shards again that repeat samples of other shards.
+def recopy(copies: Sequence[SampleRef], damaged: Sequence[ShardToRebuild]) -> None:
+    """Write some shards again that repeat samples of other shards.
 
     Args:
-        copies: Where the samples are; others may be among them.
-        lost: The shards.
+        copies: The locations of the samples; additional ones are ignored.
+        damaged: The shards.
 
     Raises:
-        OtherBytesError: A shard would not be what it was. Those before it in ``lost`` are there.
-        ShardError: A sample is not where it should be.
+        DifferentBytesError: A shard would have other bytes. The shards before it in ``damaged`` are written.
+        ShardError: A sample is not at its location.
     """
     by_id = {copy.id: copy for copy in copies}
-    _refuse_lacking(lost, set(by_id))
-    for shard in lost:
+    _validate_complete(damaged, set(by_id))
+    for shard in damaged:
         write_shard(shard.path, _records([by_id[image] for image in shard.ids]), shard.sha256)
 
 
-def _refuse_lacking(lost: Sequence[Lost], ids: set[str]) -> None:
-    """Refuse shards with samples that are no longer there, before anything is read."""
-    for shard in lost:
+def _validate_complete(damaged: Sequence[ShardToRebuild], ids: set[str]) -> None:
+    """Raise an error if samples of a shard no longer exist, before anything is read."""
+    for shard in damaged:
         if not ids >= set(shard.ids):
-            raise OtherBytesError(shard.path)
+            raise DifferentBytesError(shard.path)
 
 
-def _records(copies: Sequence[Copy]) -> Iterator[bytes]:
+def _records(copies: Sequence[SampleRef]) -> Iterator[bytes]:
     with contextlib.ExitStack() as stack:
         opened: dict[Path, IO[bytes]] = {}
         for copy in copies:
@@ -306,16 +307,16 @@ def _records(copies: Sequence[Copy]) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _unnamed_file(paths: Sequence[Path]) -> Iterator[IO[bytes]]:
-    """Open a file beside the shards that has no name, so that it goes with the process, however that ends."""
-    if not paths:  # then nothing will be written to it
+    """Open an unnamed file in the folder of the shards, which disappears with the process."""
+    if not paths:  # nothing will be written to it
         with tempfile.TemporaryFile() as file:
             yield file
         return
-    folder, name = paths[0].parent, scratch_beside(paths[0]).name
+    folder, name = paths[0].parent, scratch_path(paths[0]).name
     with clear_disk_errors(paths[0]):
         folder.mkdir(parents=True, exist_ok=True)
-        # Where a file system knows no unnamed files, it has a name for a moment. A full disk is told
-        # of while the file is there, and not when it has given back its space.
+        # Without support for unnamed files, the file has a name for a moment. The inner context reports a
+        # full disk before the file is closed and frees its space.
         with (
             tempfile.TemporaryFile(dir=folder, prefix=f"{name}-") as file,
             clear_disk_errors(paths[0]),
@@ -332,13 +333,13 @@ class _Spool:
         self.end = 0
 
     def put(self, outcome: Outcome, jpeg: bytes) -> None:
-        """Take the JPEG of a sample."""
+        """Append the JPEG of a sample."""
         self.file.write(jpeg)
         self.places[id(outcome)] = self.end, len(jpeg)
         self.end += len(jpeg)
 
     def record(self, sample: Sample, outcome: Outcome) -> bytes:
-        """Lay a sample out as it stands in a shard."""
+        """Return the bytes of a sample in a shard."""
         offset, length = self.places[id(outcome)]
         self.file.seek(offset)
         taxon = Taxon.from_rendered(sample.ranks)
@@ -348,31 +349,31 @@ class _Spool:
         return record
 
 
-def _opened(
+def _process(
     content: Content, spec: ImageSpec, spool: _Spool, benchmarks: Benchmarks | None = None
 ) -> Outcome:
-    """Make the picture of one file and put it by, or say why there is none; put by one that is made already."""
-    if isinstance(content, Made):
+    """Decode one file and spool its JPEG, or spool a reused image; return the outcome."""
+    if isinstance(content, ReusedImage):
         if content.outcome.state is State.WRITTEN:
             spool.put(content.outcome, content.jpeg)
         return content.outcome
     if isinstance(content, (MemberError, OSError)):
-        return _without_picture(content)
+        return _failure(content)
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if benchmarks and (match := benchmarks.same_bytes(digests[0])):
+    if benchmarks and (match := benchmarks.match_bytes(digests[0])):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
     try:
-        jpeg, picture = encode(content, spec)
-    except BrokenPictureError as error:
+        jpeg, metadata = encode(content, spec)
+    except BrokenImageError as error:
         return Outcome(error.state, error.reason, *digests)
-    if benchmarks and picture.look and (match := benchmarks.same_look(picture.look)):
-        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, picture, match=match)
-    outcome = Outcome(State.WRITTEN, "", *digests, picture)
+    if benchmarks and metadata.phash and (match := benchmarks.match_phash(metadata.phash)):
+        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match)
+    outcome = Outcome(State.WRITTEN, "", *digests, metadata)
     spool.put(outcome, jpeg)
     return outcome
 
 
-def _without_picture(error: MemberError | OSError) -> Outcome:
+def _failure(error: MemberError | OSError) -> Outcome:
     if isinstance(error, MemberError):
         return Outcome(State.UNREADABLE, str(error))
     return Outcome(State.UNREADABLE, f"could not be read ({error.strerror})", is_unread=True)
@@ -381,5 +382,5 @@ def _without_picture(error: MemberError | OSError) -> Outcome:
 def _check_broken(outcomes: Sequence[Outcome], max_bad_percent: int, where: str) -> None:
     broken = [outcome for outcome in outcomes if outcome.state in {State.UNREADABLE, State.TOO_LARGE}]
     what = f"images are broken, the first one: {broken[0].reason}" if broken else ""
-    remedy = "See that the source is whole"
+    remedy = "Check that the source is complete"
     check_bad_count(len(broken), len(outcomes), max_bad_percent, where=where, what=what, remedy=remedy)

@@ -1,4 +1,4 @@
-"""Which shard numbers each (split, partition) writes, settled before the first shard is written."""
+"""The shard numbers of each work unit, assigned before the first shard is written."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tol_luigi.core.shards import shards_for
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Share", "number"]
+__all__ = ["WorkUnit", "number"]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What one (split, partition) contributes to the dataset.
+class WorkUnit:
+    """One (split, source, partition), whose shards one task writes.
 
     Attributes:
         split: ``train``, ``val`` or ``train_small``.
         source: The source's name.
         partition: The partition's name within the source.
-        samples: How many images are to be written, if none turns out broken.
+        samples: The number of images to write, if none is broken.
         first: The number of its first shard within the split.
-        shards: How many shards it writes, numbered from ``first`` without a hole.
+        shards: The number of its shards, which are numbered consecutively from ``first``.
     """
 
     split: str
@@ -39,18 +39,18 @@ class Share:
         return range(self.first, self.first + self.shards)
 
 
-def number(counts: Iterable[tuple[str, str, str, int]], max_samples: int) -> list[Share]:
-    """Number the shards of every split from 0 without a hole.
+def number(counts: Iterable[tuple[str, str, str, int]], max_samples: int) -> list[WorkUnit]:
+    """Number the shards of each split consecutively from 0.
 
     Args:
-        counts: (split, source, partition, samples), in the order in which shards are numbered.
-        max_samples: A shard holds no more samples than this.
+        counts: (split, source, partition, samples), in the order of the shard numbers.
+        max_samples: The most samples per shard.
     """
-    shares: list[Share] = []
+    units: list[WorkUnit] = []
     used: dict[str, int] = {}
     for split, source, partition, samples in counts:
         shards = shards_for(samples, max_samples)
         first = used.get(split, 0)
-        shares.append(Share(split, source, partition, samples, first, shards))
+        units.append(WorkUnit(split, source, partition, samples, first, shards))
         used[split] = first + shards
-    return shares
+    return units

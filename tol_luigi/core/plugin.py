@@ -1,7 +1,7 @@
-"""What a source of images brings: everything that the rest of the program knows of it.
+"""The interface of a source of images: everything that the rest of the program knows about it.
 
-A source is one module with one :class:`SourcePlugin`. ``tol_luigi.sources`` lists our own; another package brings one
-through an entry point of the group ``tol_luigi.sources`` (docs/architecture.md).
+A source is one module with one :class:`SourcePlugin`. ``tol_luigi.sources`` lists the built-in ones; another
+package adds one through an entry point of the group ``tol_luigi.sources`` (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -48,27 +48,29 @@ class SourcePlugin(Generic[S]):
     """A source of images.
 
     Attributes:
-        name: How settings, mapping and catalogs call it: lower-case letters, digits and ``_``. Ids are made from it.
-        section: Its section of the settings file, which is called as the source is.
+        name: Its name in settings, mapping and catalogs: lower-case letters, digits and ``_``. Image ids
+            depend on it.
+        section: Its section of the settings file, which has the name of the source.
         key: The natural key of its images.
-        reader: Returns what reads its files, of its settings, the place of its images, and the path where the scan of
-            a ``.tar.gz`` may leave an index.
-        labeler: Returns what names its images.
-        licenses: Yields the rights in its images.
-        add_common_names: Adds the common names of its tables, which serve all sources.
-        listing_tables: Keys of its section: the tables from which follows what is listed.
-        name_tables: The same: the tables that name its images, in the order in which they are asked.
+        reader: Returns the reader of its files, given its settings, the path of its images, and the path
+            where the scan of a ``.tar.gz`` may store an index.
+        labeler: Returns the labeler of its images.
+        licenses: Yields the licences of its images.
+        add_common_names: Adds the common names of its tables, which all sources use.
+        listing_tables: Keys of its section: the tables that determine which files are listed.
+        name_tables: The same: the tables that name its images, in the order of their precedence.
         common_name_tables: The same: the tables of common names.
-        license_tables: The same: the tables or folders of tables that contain the rights.
+        license_tables: The same: the tables, or folders of tables, with the licences.
         required_table: The key without which its images have no names, or "".
         named_by: What names its images if no table does.
-        precedence: Sources with a lower number are named first: class indexes count in this order, and of two common
-            names the first counts.
+        precedence: Sources with a lower number are named first: class indexes follow this order, and the
+            first of two common names is used.
         is_upgraded: Whether missing higher ranks of its images are filled in from other tables.
-        is_published: Whether the published dataset has it: then its mapping and its lookups can be taken over.
+        is_published: Whether it is part of the published dataset, so that the published mapping and lookups
+            can be used.
         bytes_per_pixel: The size of its files, for estimates.
-        downloads: What ``DownloadSources`` can fetch of it.
-        suggest: Returns settings for images that nobody has described yet, of their place and the paths of some of them;
+        downloads: The files that ``DownloadSources`` can fetch.
+        suggest: Returns settings for undescribed images, given their folder or archive and the paths of some of them;
             None if the source cannot name them.
     """
 
@@ -109,12 +111,12 @@ class SourcePlugin(Generic[S]):
         return tuple(dict.fromkeys(every))
 
     def open(self, section: S, images: Path, index: Path | None = None) -> Source:
-        """Return the source as a section of the settings names it.
+        """Return the source with the given settings.
 
         Args:
             section: Its settings.
-            images: Where its images are, which may be elsewhere than the section names.
-            index: Where the scan of a ``.tar.gz`` may leave an index.
+            images: The path of its images, which may differ from the path in the section.
+            index: The path where the scan of a ``.tar.gz`` may store an index.
         """
         licenses = self.licenses
         own = {} if licenses is None else {"licenses": lambda: licenses(section)}
@@ -123,11 +125,11 @@ class SourcePlugin(Generic[S]):
         return Source(self, reader, self.labeler(section), **own)
 
     def fault(self) -> str:
-        """Return what is wrong with the plugin, "" if nothing is."""
+        """Return what is wrong with the plugin, "" if it is valid."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            return f"its name {self.name!r} is not one of lower-case letters, digits and _"
+            return f"its name {self.name!r} does not consist of lower-case letters, digits and _"
         if not isinstance(self.section, type) or not issubclass(self.section, SourceSection):
-            return "its section is no subclass of SourceSection"
+            return "its section is not a subclass of SourceSection"
         if getattr(self.section, "section", None) != self.name:
             return f"its section is called {getattr(self.section, 'section', None)!r}, not {self.name!r}"
         keys = set(self.section.settings())
@@ -141,10 +143,10 @@ class SourcePlugin(Generic[S]):
         if not columns or len(set(columns)) < len(columns) or IMAGE_ID in columns:
             return f"its natural key has the columns {', '.join(columns) or 'none'}"
         if self.key.name_column not in {*columns, IMAGE_ID}:
-            return f"names are looked up by {self.key.name_column}, which is no part of its natural key"
+            return f"names are looked up by {self.key.name_column}, which is not part of its natural key"
         parts = [column.type() for column in self.key.columns]
         try:
             self.key.spell(parts)
         except (IndexError, KeyError, ValueError):
-            return f"its natural key of {len(columns)} parts cannot be spelled as {self.key.spelling!r}"
+            return f"its natural key of {len(columns)} parts cannot be formatted with {self.key.spelling!r}"
         return ""

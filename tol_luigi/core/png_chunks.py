@@ -1,4 +1,4 @@
-"""The chunks of a PNG file: those that hold the image, and those that say something about it."""
+"""The chunks of a PNG file: image data and metadata."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _FRAME = struct.Struct(">I4s")  # length and name; the body and its CRC follow
 _CRC_LENGTH = 4
 _OF_PIXELS = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
-"""Chunks without which pixels would differ, although the format calls them ancillary."""
+"""Chunks that affect pixels, although the format calls them ancillary."""
 
 
 def without_bad_metadata(content: bytes) -> bytes | None:
-    """Return a PNG file without those texts, profiles and other notes that Pillow cannot take.
+    """Return a PNG file without the texts, profiles and other metadata that Pillow rejects.
 
-    Pillow refuses the complete image if a text or a colour profile unpacks to more than a mebibyte, or if a note is
-    damaged. Pixels do not depend on them.
+    Pillow rejects the image if a text or a colour profile decompresses to more than one mebibyte, or if a
+    metadata chunk is damaged. The pixels do not depend on these chunks.
 
     Returns:
-        The file, or None if it is no PNG file or there is nothing to leave out.
+        The file, or None if it is not a PNG file or has no such chunk.
     """
     if not content.startswith(_SIGNATURE):
         return None
@@ -39,7 +39,7 @@ def without_bad_metadata(content: bytes) -> bytes | None:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name of each chunk and all of its bytes; the last one may break off."""
+    """Yield the name and the complete bytes of each chunk; the last one may be truncated."""
     start = len(_SIGNATURE)
     while start + _FRAME.size <= len(content):
         length, name = _FRAME.unpack_from(content, start)
@@ -53,7 +53,7 @@ def _holds_pixels(name: bytes) -> bool:
 
 
 def _is_readable(chunk: bytes, stream: PngStream) -> bool:
-    """Return whether Pillow takes a chunk; the stream counts how much all texts unpack to."""
+    """Return whether Pillow accepts a chunk; the stream sums the decompressed sizes of all texts."""
     length, name = _FRAME.unpack_from(chunk)
     body, crc = chunk[_FRAME.size : -_CRC_LENGTH], chunk[-_CRC_LENGTH:]
     if len(body) != length or zlib.crc32(name + body).to_bytes(_CRC_LENGTH) != crc:
@@ -61,7 +61,7 @@ def _is_readable(chunk: bytes, stream: PngStream) -> bool:
     stream.fp = io.BytesIO(body)
     try:
         stream.call(name, 0, length)
-    except AttributeError:  # a chunk that Pillow does not know, and skips
+    except AttributeError:  # Pillow skips unknown chunks
         return True
     except (ValueError, SyntaxError, LookupError, OSError, struct.error):
         return False

@@ -1,7 +1,7 @@
-"""Receipts: what a stage has written, and what it was made from.
+"""Receipts: records of the files that a stage has written, and of its inputs.
 
-A receipt is written last, so files without one belong to a stage that has not ended. It ends with a checksum of all that
-stands before it: one that has changed, be it by a blank, is no receipt.
+A receipt is written last, so files without one belong to an unfinished stage. It ends with a checksum of its
+content, so a receipt with any change, even in whitespace, is invalid.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["FileRecord", "Receipt", "read_receipt", "read_receipt_once", "record_file", "record_files"]
 
 _CHECKSUM = ',\n "checksum": "'
-"""What stands between the rest of a receipt and its checksum."""
+"""The text between the content of a receipt and its checksum."""
 
 _END = '"\n}\n'
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is known of a file.
+    """Size and checksum of a file.
 
     Attributes:
-        bytes: Its size.
-        sha256: 64 hexadecimal digits.
+        bytes: The size in bytes.
+        sha256: The SHA-256, 64 hexadecimal digits.
     """
 
     bytes: int
@@ -52,22 +52,22 @@ def record_file(path: Path) -> FileRecord:
 
 
 def record_files(directory: Path, paths: Iterable[Path]) -> dict[str, FileRecord]:
-    """Return the records of files by their paths below a directory, with ``/`` between the parts."""
+    """Return the records of files by their paths relative to a directory, with ``/`` as the separator."""
     return {path.relative_to(directory).as_posix(): record_file(path) for path in paths}
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a task has written, and what it was made from.
+    """The outputs and inputs of a task.
 
     Attributes:
         task: The task in a few words, such as ``ScanPartition eol image_set_01``.
-        settings: Digest of the settings that determine the dataset.
-        inputs: Digest of what each task before it has made, by that task.
-        files: What it has written, by path below the dataset's folder.
-        more: What else the stage records; it belongs to what the task has made.
-        notes: The same, if it does not, such as the version of the program.
-        checksum: Of all this, as the file has it; "" for a receipt that was not read from one.
+        settings: The digest of the settings that determine the dataset.
+        inputs: The digests of the outputs of upstream tasks, by task.
+        files: The written files, by path relative to the dataset's folder.
+        more: Further results of the task, which are part of its digest.
+        notes: Further information that is not part of the digest, such as the version of the program.
+        checksum: The checksum of all this in the file; "" for a receipt that was not read from a file.
     """
 
     task: str
@@ -80,12 +80,12 @@ class Receipt:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of what the task has made, whatever it was made from."""
+        """The SHA-256 of the outputs of the task, independent of its inputs."""
         files = {name: [record.bytes, record.sha256] for name, record in self.files.items()}
         return _digest({"files": files, "more": self.more})
 
     def write(self, path: Path) -> None:
-        """Write the receipt, whole or not at all."""
+        """Write the receipt atomically."""
         content = {
             "task": self.task,
             "settings": self.settings,
@@ -102,7 +102,7 @@ class Receipt:
 
 
 def read_receipt(path: Path) -> Receipt | None:
-    """Return the receipt in a file, or None if there is none, or if it is not as it was written."""
+    """Return the receipt in a file, or None if the file is missing, damaged or changed."""
     try:
         rest, _, checksum = path.read_bytes().decode().rpartition(_CHECKSUM)
         if checksum != _sha256(rest) + _END:
@@ -118,7 +118,7 @@ def read_receipt(path: Path) -> Receipt | None:
 
 
 def read_receipt_once(path: Path) -> Receipt | None:
-    """Read a receipt, unless it is the file that was read before: a look at a whole graph asks for each many times."""
+    """Return the receipt in a file, cached until it changes, because the task graph needs it many times."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What other packages add to this one, through entry points."""
+"""Plugins of other packages, found through entry points."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ __all__ = ["FAULTS", "add_plugins"]
 T = TypeVar("T")
 
 FAULTS: list[SettingsError] = []
-"""What is wrong with plugins. Every command reports the first of them and stops, instead of going on without a plugin."""
+"""Errors of plugins. Every command reports the first one and stops, instead of continuing without the
+plugin."""
 
 
 def add_plugins(group: str, found: dict[str, T], check: Callable[[Any], tuple[str, T]]) -> None:
-    """Add the plugins of a group of entry points to those of this package; record those that cannot be used in ``FAULTS``.
+    """Add the plugins of a group of entry points to the built-in ones; record errors in ``FAULTS``.
 
     Args:
         group: The group.
-        found: The plugins by their names, in order.
-        check: Returns name and plugin of what an entry point names; raises ValueError if it is no plugin of this group.
+        found: The plugins by name, in order; new ones are added.
+        check: Returns name and plugin for the object of an entry point; raises ValueError if it is not a
+            plugin of this group.
     """
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             name, plugin = check(entry.load())
-            fault = f"there is already one called {name}" if name in found else ""
+            fault = f"a plugin called {name} already exists" if name in found else ""
         except Exception as error:  # noqa: BLE001 (whatever the module of another package raises)
             fault = " ".join(str(error).split()) or type(error).__name__
         if fault:

@@ -1,4 +1,4 @@
-"""What can be fetched of a source: its tables, its archives, and where they come from."""
+"""The files that can be fetched for a source: its tables and archives, and their locations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["ArchivedTable", "Base", "RemoteFile", "SourceDownloads"]
 
 @dataclass(frozen=True)
 class Base:
-    """Where files come from.
+    """A location of files.
 
     Attributes:
-        address: An address or a folder.
-        description: What is there.
+        address: A URL or a folder.
+        description: The content of the location.
     """
 
     address: str
@@ -31,8 +31,8 @@ class RemoteFile:
     Attributes:
         name: Its name in the folder of the downloads.
         base: The key of its base in ``[download]``.
-        path: Its path below the base.
-        key: The key of the source's section that names it once it has been fetched, or "".
+        path: Its path relative to the base.
+        key: The key of the source's section for the fetched file, or "".
         checksum: ``md5:`` or ``sha256:`` and hexadecimal digits, or "".
     """
 
@@ -45,12 +45,12 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class ArchivedTable:
-    """A table that is stored in a fetched archive, and that a build can read only outside of it.
+    """A table in a fetched archive, which must be extracted for a build.
 
     Attributes:
         archive: The name of the archive, one of the tables of the source.
-        member: Its name in there, and outside.
-        key: The key of the source's section that names it.
+        member: The name of the table, in the archive and extracted.
+        key: The key of the source's section for the table.
     """
 
     archive: str
@@ -60,15 +60,16 @@ class ArchivedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceDownloads:
-    """What can be fetched of a source.
+    """The files that can be fetched for a source.
 
     Attributes:
-        bases: By their keys in ``[download]``, where files come from, if no other source has them.
-        tables: The tables, which are fetched with those of all sources.
-        archived_tables: The tables that are taken out of fetched archives.
-        archives: The archives of images. If there are several, the key ``<source>_sets`` of ``[download]`` chooses some of
-            them, by their numbers from 1.
-        images_inside: The folder within an unpacked archive in which the build finds the images.
+        bases: The locations of files by their keys in ``[download]``, except those that another source
+            defines.
+        tables: The tables, which are fetched together with the tables of all sources.
+        archived_tables: The tables that are extracted from fetched archives.
+        archives: The archives of images. If there are several, the key ``<source>_sets`` of ``[download]``
+            selects some of them, by their numbers from 1.
+        images_inside: The folder within an unpacked archive that contains the images.
         count: The number of files in the archives, if it is published.
         slurm_time: The time limit of a Slurm job that fetches the archives.
         slurm_cores: The cores of that job.

@@ -1,4 +1,4 @@
-"""What a sample says of its picture: the text members, declared once."""
+"""The members of a sample: the image and its texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE", "MEMBERS", "texts"]
 
 IMAGE = "jpg"
-"""The extension of the picture itself."""
+"""The extension of the image."""
 
 MEMBERS = (
     "com.txt",
@@ -28,30 +28,30 @@ MEMBERS = (
     "taxon_com.txt",
     "taxonomic_name.txt",
 )
-"""The extensions of a sample's members, sorted as they stand in a shard."""
+"""The extensions of a sample's members, in their order in a shard."""
 
 
 _BREAKS = re.compile("[\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-"""NUL, and whatever ends a line. Some published names hold them; the texts of a sample are one line each."""
+"""NUL and all line breaks. Some published names contain them; each text of a sample is one line."""
 
 
 def texts(taxon: Taxon, common: str) -> dict[str, str]:
-    """Write the ten texts of a sample.
+    """Return the ten texts of a sample.
 
     Args:
-        taxon: What the picture shows.
-        common: Its common name, or "" where none is known: then the scientific name stands in, or
-            where that is empty too, the taxonomic name.
+        taxon: The taxon of the image.
+        common: Its common name, or "" if none is known: then the scientific name replaces it, or the
+            taxonomic name if that is empty, too.
 
     Returns:
-        Text by member extension: every one of ``MEMBERS`` but the picture.
+        Texts by member extension: all of ``MEMBERS`` except the image.
 
-    Source: the text types of TreeOfLife-10M, from which BioCLIP was trained.
+    Source: the text types of TreeOfLife-10M, on which BioCLIP was trained.
     """
     common = common_or_name(taxon, common)
     tagged = " ".join(f"{rank} {name}" for rank, name in taxon.tagged)
     scientific, taxonomic = taxon.scientific, taxon.taxonomic
-    if _BREAKS.search(f"{common} {tagged}"):  # the ranks are all in the latter
+    if _BREAKS.search(f"{common} {tagged}"):  # the latter contains all ranks
         common, tagged, scientific, taxonomic = (
             _BREAKS.sub(" ", text) for text in (common, tagged, scientific, taxonomic)
         )

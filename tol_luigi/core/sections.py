@@ -1,12 +1,12 @@
-"""Sections of a settings file: one dataclass each, whose fields are its keys.
+"""Sections of a settings file: one dataclass per section, whose fields are the keys.
 
     @dataclass(frozen=True)
     class ShardsSection(Section):
         section: ClassVar[str] = "shards"
         max_samples: int = setting(Whole(1, 10**9), 10_000, "the most samples in one shard", determines=True)
 
-A key says itself whether it can change a byte of the dataset, so a new one never makes an existing dataset refuse to
-go on.
+Each key declares whether it can change the bytes of the dataset, so a new key never prevents an existing
+dataset from being continued.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Setting:
     """One key of a section.
 
     Attributes:
-        kind: The texts that are allowed, and what they mean.
-        default: The value where no settings file has the key.
-        description: What it is for; the end of a sentence says what is allowed.
-        determines: Whether it can change a byte of the dataset, and so is recorded in ``dataset.json``.
-        is_recorded: Whether it is recorded there at its default, too. Keys that came after the first release are not: so
-            datasets that were begun without them go on.
+        kind: The allowed texts and their meaning.
+        default: The value if no settings file contains the key.
+        description: The purpose; the end of the sentence specifies the allowed texts.
+        determines: Whether it can change the bytes of the dataset, and so is recorded in ``dataset.json``.
+        is_recorded: Whether its default is recorded there, too. Keys added after the first release are not,
+            so that datasets started without them can be continued.
     """
 
     kind: Kind
@@ -68,14 +68,14 @@ class Section:
     """Its name."""
 
     @classmethod
-    @functools.cache  # asked for key by key
+    @functools.cache  # called for each key
     def settings(cls) -> Mapping[str, Setting]:
-        """Return the settings of the section by their keys, in the order of the settings file."""
+        """Return the settings of the section by key, in the order of the settings file."""
         return {field.name: field.metadata[_SETTING] for field in dataclasses.fields(cls)}
 
 
 @dataclass(frozen=True)
 class SourceSection(Section):
-    """The section of a source. A source is used if its images are named."""
+    """The section of a source, which is used if ``images`` is set."""
 
     images: Path | None

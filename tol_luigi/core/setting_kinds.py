@@ -1,4 +1,4 @@
-"""Kinds of settings: what a text in a settings file means, and what is allowed."""
+"""Kinds of settings: the allowed texts in a settings file and their values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Kind:
     """A kind of setting.
 
     Attributes:
-        allowed: The texts that are allowed, as the end of a sentence.
+        allowed: A description of the allowed texts, as the end of a sentence.
     """
 
     allowed = "any text"
@@ -48,8 +48,8 @@ class Kind:
         """Return the text that :meth:`parse` reads as a value."""
         return str(value)
 
-    def shown(self, raw: str) -> str:
-        """Return a text that is not allowed as messages may show it."""
+    def redacted(self, raw: str) -> str:
+        """Return an invalid text without secrets, for messages."""
         return raw
 
 
@@ -62,7 +62,7 @@ class AnyText(Kind):
 
 
 class Text(Kind):
-    """Some text that can be part of a file name."""
+    """A text that can be part of a file name."""
 
     allowed = "letters, digits, '.', '_' and '-', beginning with a letter or digit"
 
@@ -74,15 +74,15 @@ class Text(Kind):
 
 
 class Formed(Kind):
-    """Text of a certain form, or None where the setting is empty.
+    """A text that matches a pattern, or None if the setting is empty.
 
     Args:
-        form: A regular expression for the whole text.
-        allowed: The form in words.
+        form: A regular expression for the complete text.
+        allowed: A description of the pattern.
     """
 
     def __init__(self, form: str = "(?s).*", allowed: str = "any text") -> None:
-        self.form, self.allowed = form, f"{allowed}, or nothing"
+        self.form, self.allowed = form, f"{allowed}, or empty"
 
     def parse(self, raw: str) -> str | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -96,11 +96,11 @@ class Formed(Kind):
 
 
 class Whole(Kind):
-    """A whole number within bounds."""
+    """An integer within bounds."""
 
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
-        self.allowed = f"a whole number from {low} to {high}"
+        self.allowed = f"an integer from {low} to {high}"
 
     def parse(self, raw: str) -> int:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -111,9 +111,9 @@ class Whole(Kind):
 
 
 class Limit(Kind):
-    """The largest count accepted, or None for no limit."""
+    """The highest allowed count, or None for no limit."""
 
-    allowed = "a whole number from 0, or nothing for no limit"
+    allowed = "an integer from 0, or empty for no limit"
 
     def parse(self, raw: str) -> int | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -153,14 +153,14 @@ class Encoding(Kind):
         try:
             "".encode(raw)
             return codecs.lookup(raw).name
-        except LookupError as error:  # also if it is no encoding of text, such as hex
+        except LookupError as error:  # also if it is not a text encoding, such as hex
             raise ValueError(raw) from error
 
 
 class Words(Kind):
-    """Any texts, with commas between them, or None."""
+    """Any texts, separated by commas, or None."""
 
-    allowed = "any texts, with commas between them, or nothing"
+    allowed = "any texts, separated by commas, or empty"
 
     def parse(self, raw: str) -> tuple[str, ...] | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -188,9 +188,9 @@ class Flag(Kind):
 
 
 class Address(Kind):
-    """The address of a PostgreSQL server and of a database there, or None; never with a password."""
+    """The URL of a database on a PostgreSQL server, without a password, or None."""
 
-    allowed = "postgresql://user@host:port/database, with no password in it"
+    allowed = "postgresql://user@host:port/database, without a password"
 
     def parse(self, raw: str) -> str | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -204,26 +204,26 @@ class Address(Kind):
         """Return the text that :meth:`parse` reads as a value."""
         return value or ""
 
-    def shown(self, raw: str) -> str:
-        """Return no part of the text, as it may hold a password."""
+    def redacted(self, raw: str) -> str:
+        """Return a placeholder, because the text may contain a password."""
         return "..." if raw else raw
 
 
 class Names(Kind):
-    """Some of a set of names, with commas between them; all of them where the setting is empty."""
+    """Some of a set of names, separated by commas; all of them if the setting is empty."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        self.allowed = f"some of {', '.join(names)}, with commas between them, or nothing for all"
+        self.allowed = f"some of {', '.join(names)}, separated by commas, or empty for all"
 
     def parse(self, raw: str) -> tuple[str, ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
         if not raw.strip():
             return self.names
-        given = tuple(name.strip() for name in raw.split(",") if name.strip())
-        if not given or set(given) - set(self.names):
+        chosen = tuple(name.strip() for name in raw.split(",") if name.strip())
+        if not chosen or set(chosen) - set(self.names):
             raise ValueError(raw)
-        return given
+        return chosen
 
     def serialize(self, value: tuple[str, ...]) -> str:
         """Return the text that :meth:`parse` reads as a value."""
@@ -231,7 +231,7 @@ class Names(Kind):
 
 
 class Numbers(Kind):
-    """A set of whole numbers above zero, in order."""
+    """A set of positive integers, in order."""
 
     allowed = "numbers from 1 to 999 and ranges of them, such as 1-3,7"
 
@@ -254,8 +254,8 @@ class Pairs(Kind):
     """Texts by name.
 
     Attributes:
-        value_pattern: What a value has to look like.
-        names: The names there are, none where any will do.
+        value_pattern: A regular expression for the values.
+        names: The allowed names; empty if any name is allowed.
     """
 
     def __init__(self, value_pattern: str, allowed: str, names: tuple[str, ...] = ()) -> None:
@@ -280,21 +280,22 @@ class Pairs(Kind):
 
 
 class Place(Kind):
-    """A file or folder, or None where the setting is empty.
+    """A file or folder, or None if the setting is empty.
 
-    A relative path counts from the folder of the settings file that names it.
+    A relative path is relative to the folder of the settings file.
 
     Attributes:
-        kind: ``file``, ``folder``, ``either`` (it has to exist) or ``new`` (it may not exist yet).
+        kind: ``file``, ``folder`` or ``either`` for an existing path, or ``new`` for a folder that may be
+            missing.
     """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.allowed = {
-            "file": "a file that exists",
-            "folder": "a folder that exists",
-            "either": "a file or folder that exists",
-            "new": "a folder, made where it is missing",
+            "file": "an existing file",
+            "folder": "an existing folder",
+            "either": "an existing file or folder",
+            "new": "a folder, which is created if it is missing",
         }[kind]
 
     def parse(self, raw: str) -> Path | None:
@@ -306,7 +307,13 @@ class Place(Kind):
         return "" if value is None else str(value)
 
     def fault(self, path: Path) -> str:
-        """Return why a path is not what the setting asks for, "" if it is."""
+        """Return why a path does not fit the setting, "" if it does."""
+        try:
+            return self._fault(path)
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+
+    def _fault(self, path: Path) -> str:
         if self.kind == "new":
             existing = next(place for place in (path, *path.parents) if place.exists())
             return "" if existing.is_dir() else f"{existing} is not a folder"

@@ -1,6 +1,6 @@
-"""The syntax of settings files: each fault is one line with file and line number.
+"""The syntax of settings files: each error is one line with file and line number.
 
-Luigi reads the files while it is imported, so this module does without Luigi.
+Luigi reads the files while it is imported, so this module does not import Luigi.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ CFG_ONLY = "settings are read from .cfg files only"
 
 
 def read_settings_file(path: Path) -> configparser.RawConfigParser:
-    """Read a settings file, with the values as they are written.
+    """Read a settings file without interpolation.
 
     Raises:
-        SettingsError: It cannot be read, or its syntax is wrong.
+        SettingsError: The file cannot be read, or its syntax is wrong.
     """
     parser = configparser.RawConfigParser()
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # as Luigi's
     try:
         parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
     except OSError as error:
-        remedy = "Name a settings file that you may read"
+        remedy = "Name a readable settings file"
         raise SettingsError(path, f"cannot be read ({error.strerror})", remedy) from error
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
@@ -42,7 +42,7 @@ def read_settings_file(path: Path) -> configparser.RawConfigParser:
     except configparser.DuplicateSectionError as error:
         where = f"{path}: line {error.lineno}"
         raise SettingsError(
-            where, f"the section [{error.section}] is there twice", "Keep one of them"
+            where, f"the section [{error.section}] appears twice", "Keep one of them"
         ) from error
     except configparser.DuplicateOptionError as error:
         where = f"{path}: line {error.lineno}: [{error.section}] {error.option}"
@@ -59,7 +59,7 @@ def read_settings_file(path: Path) -> configparser.RawConfigParser:
 
 
 def line_of(path: Path, section: str, key: str) -> int:
-    """Return the number of the line that sets a key in a settings file whose syntax is right; 0 if none does."""
+    """Return the number of the line that sets a key in a valid settings file; 0 if no line does."""
     current = ""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if header := configparser.RawConfigParser.SECTCRE.match(line):
@@ -71,10 +71,10 @@ def line_of(path: Path, section: str, key: str) -> int:
 
 @contextlib.contextmanager
 def named_syntax_errors() -> Iterator[None]:
-    """Name file and line where Luigi cannot be imported because of a settings file; end a command with that line.
+    """Report file and line if a settings file prevents the import of Luigi; a command ends with that line.
 
     Raises:
-        SettingsError: That is so.
+        SettingsError: A settings file prevents the import.
     """
     try:
         yield
@@ -90,14 +90,14 @@ def named_syntax_errors() -> Iterator[None]:
         if "toml" not in str(error):
             raise
         sys.excepthook = _end_in_one_line
-        where = "LUIGI_CONFIG_PARSER, or the ending of LUIGI_CONFIG_PATH"
-        raise SettingsError(where, CFG_ONLY, "Unset the one, or name a .cfg file") from error
+        where = "LUIGI_CONFIG_PARSER or the extension of LUIGI_CONFIG_PATH"
+        raise SettingsError(where, CFG_ONLY, "Unset the former, or name a .cfg file") from error
 
 
 def _end_in_one_line(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> NoReturn:
-    """End a command as :func:`sys.excepthook`, which is called where nobody has caught an error."""
+    """Report an uncaught error in one line and exit; for :func:`sys.excepthook`."""
     if isinstance(error, SettingsError):
         sys.stderr.write(f"tol_luigi: {error}\n")
     else:

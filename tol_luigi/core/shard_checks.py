@@ -1,4 +1,4 @@
-"""What can be wrong with a shard, and with the shards of a split together."""
+"""Checks of single shards and of all shards of a split."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from tol_luigi.core.packing import Sample
 
     Finding = dict[str, str]
-    """The path of a file, as ``shard``, and ``what`` is wrong with it."""
+    """The path of a file, as ``shard``, and the problem, as ``what``."""
 
 __all__ = ["Level", "check_numbering", "check_records", "check_shards", "first_damaged"]
 
 _SHOWN = 20
-"""So many samples of one shard are told of one by one: if all its names are wrong, the first few say so."""
+"""The most samples of one shard that are reported individually."""
 
 
 class Level(enum.StrEnum):
-    """How closely shards are looked at; each level includes those before it."""
+    """How thoroughly shards are checked; each level includes the previous ones."""
 
     RECEIPT = "receipt"
-    """Whether they are there with their size. Nothing is read."""
+    """Existence and size of the shards. Nothing is read."""
     MEMBERS = "members"
-    """Every byte is read: samples, members, texts, checksum, and the headers of the pictures."""
+    """Every byte is read: samples, members, texts, checksum, and the headers of the images."""
     PIXELS = "pixels"
-    """Every picture is decoded."""
+    """Every image is decoded."""
     SOURCES = "sources"
-    """Every file that a sample was made of is read again in its source, and compared with the ledger."""
+    """The source file of every sample is read again and compared with the ledger."""
 
     @property
     def decodes(self) -> bool:
-        """Whether pictures are decoded."""
+        """Whether images are decoded."""
         return self in {Level.PIXELS, Level.SOURCES}
 
 
@@ -58,22 +58,22 @@ def check_shards(
     level: Level = Level.MEMBERS,
     samples: Mapping[str, Sample] | None = None,
 ) -> list[Finding]:
-    """Compare shards with what receipt and ledger say of them, reading each once at most.
+    """Compare shards with receipt and ledger, reading each shard at most once.
 
     Args:
-        folder: Where they lie.
-        shards: What the receipt says.
-        ids: What the ledger says: by shard number, the ids of its samples in order.
-        size: Width and height of the pictures, in pixels.
-        progress: Told the number of shards checked so far.
-        level: How closely to look.
-        samples: What their split should hold, by id; None to leave that and the texts alone.
+        folder: The folder of the shards.
+        shards: The shards in the receipt.
+        ids: The ids in the ledger by shard number, in the order of the samples.
+        size: Width and height of the images, in pixels.
+        progress: Called with the number of shards checked so far.
+        level: How thoroughly to check.
+        samples: The expected samples of the split, by id; None to skip this check and that of the texts.
 
     Returns:
-        Findings, each with the path of the shard and what is wrong, in the order of the shards.
+        Findings, each with the path of the shard and the problem, in the order of the shards.
 
     Raises:
-        DiskError: The system does not let a shard be read.
+        DiskError: A shard cannot be read at the moment.
     """
     check = _Check(size, level, samples)
     findings = []
@@ -86,13 +86,13 @@ def check_shards(
 
 
 class _Check:
-    """Looks at shards as closely as it is told to."""
+    """A check of shards at a given level."""
 
     def __init__(self, size: tuple[int, int], level: Level, samples: Mapping[str, Sample] | None) -> None:
         self.size, self.level, self.samples = size, level, samples
 
     def findings(self, path: Path, shard: Shard, ids: Sequence[str]) -> Iterator[str]:
-        """Tell what is wrong with a shard: its size, its samples one by one, then as a whole."""
+        """Yield the problems of a shard: its size, then single samples, then all samples together."""
         try:
             size = path.stat().st_size
         except FileNotFoundError:
@@ -119,36 +119,36 @@ class _Check:
             yield error.what
             return
         if wrong > _SHOWN:
-            yield f"as much is wrong with {wrong - _SHOWN} samples more"
-        yield from (f"sample {key} is there {count} times" for key, count in keys.items() if count > 1)
+            yield f"{wrong - _SHOWN} more samples have such problems"
+        yield from (f"sample {key} appears {count} times" for key, count in keys.items() if count > 1)
         if order != list(ids):
-            yield "its samples are not those of the ledger, in their order"
+            yield "its samples, or their order, differ from the ledger"
         if reader.sha256 != shard.sha256:
-            yield "its checksum is not that of the receipt"
+            yield "its checksum differs from the receipt"
 
     def _sample(self, key: str, members: Mapping[str, bytes]) -> str:
-        """Tell the first thing that is wrong with a sample, or ""."""
+        """Return the first problem of a sample, or ""."""
         if tuple(members) != MEMBERS:
-            return f"sample {key} has not the members of a sample, in their order"
-        if not self._is_picture(members[IMAGE]):
+            return f"the members of sample {key}, or their order, are wrong"
+        if not self._is_image(members[IMAGE]):
             width, height = self.size
             if self.level.decodes:
-                return f"the picture of sample {key} is not an RGB JPEG of {width} x {height} pixels, whole"
-            return f"the picture of sample {key} is not a JPEG of {width} x {height} pixels"
+                return f"the image of sample {key} is not a complete RGB JPEG of {width} x {height} pixels"
+            return f"the image of sample {key} is not a JPEG of {width} x {height} pixels"
         return "" if self.samples is None else self._naming(key, members, self.samples)
 
     @staticmethod
     def _naming(key: str, members: Mapping[str, bytes], samples: Mapping[str, Sample]) -> str:
         if key not in samples:
-            return f"sample {key} is not one that the predicted catalog has for this split and partition"
-        named = samples[key]
-        for extension, text in texts(Taxon.from_rendered(named.ranks), named.common).items():
+            return f"sample {key} is not in the predicted catalog for this split and partition"
+        expected = samples[key]
+        for extension, text in texts(Taxon.from_rendered(expected.ranks), expected.common).items():
             if members[extension] != text.encode():
-                return f"{extension} of sample {key} is not what the predicted catalog makes it"
+                return f"{extension} of sample {key} differs from the predicted catalog"
         return ""
 
-    def _is_picture(self, jpeg: bytes) -> bool:
-        """Look at the header of a JPEG, as the checksum of the shard answers for the rest; or decode it."""
+    def _is_image(self, jpeg: bytes) -> bool:
+        """Return whether a JPEG is valid, by its header (the checksum covers the rest) or by decoding it."""
         try:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 if image.size != self.size:
@@ -159,12 +159,12 @@ class _Check:
                 return True
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 (a damaged file can raise anything out of a decoder)
+        except Exception:  # noqa: BLE001 (with a damaged file, a decoder can raise anything)
             return False
 
 
 def first_damaged(folder: Path, shards: Iterable[Shard]) -> Path | None:
-    """Find the first shard whose checksum is not that of the receipt."""
+    """Return the first shard whose checksum differs from the receipt, if any."""
     paths = ((folder / shard.name, shard) for shard in shards)
     return next((path for path, shard in paths if sha256_file(path) != shard.sha256), None)
 
@@ -179,42 +179,42 @@ def check_records(
     """Compare receipt and ledger of a partition with each other.
 
     Args:
-        folder: Where the shards lie.
-        receipt: The receipt.
-        shards: What it says of each shard.
-        samples: How many samples it says there are.
-        ids: What the ledger says: by shard number, the ids of its samples.
+        folder: The folder of the shards.
+        receipt: The path of the receipt.
+        shards: The shards in the receipt.
+        samples: The number of samples in the receipt.
+        ids: The ids in the ledger, by shard number.
     """
-    told = {shard.name: shard.samples for shard in shards}
-    known = {shard_name(number): len(found) for number, found in ids.items()}
+    recorded = Counter({shard.name: shard.samples for shard in shards})
+    ledger = Counter({shard_name(number): len(found) for number, found in ids.items()})
     findings = [
         {
             "shard": str(folder / name),
-            "what": f"the receipt has {told.get(name, 0)} samples of it, the ledger {known.get(name, 0)}",
+            "what": f"the receipt has {recorded[name]} samples of it, the ledger {ledger[name]}",
         }
-        for name in {**told, **known}
-        if told.get(name, 0) != known.get(name, 0)
+        for name in {**recorded, **ledger}
+        if recorded[name] != ledger[name]
     ]
-    if samples != sum(told.values()):
-        what = f"it has {samples} samples, and {sum(told.values())} in its shards"
+    if samples != sum(recorded.values()):
+        what = f"it has {samples} samples, but {sum(recorded.values())} in its shards"
         findings.append({"shard": str(receipt), "what": what})
     return findings
 
 
 def check_numbering(folder: Path, named: Sequence[str], present: Iterable[str]) -> list[Finding]:
-    """See that the shards of a split are numbered from 0 without a hole, and that there are no others.
+    """Check that the shards of a split are numbered consecutively from 0, and that there are no others.
 
     Args:
         folder: The folder of the split.
-        named: The names of shards that receipts have.
-        present: The names of tar files that are there.
+        named: The names of the shards in the receipts.
+        present: The names of the existing tar files.
     """
     counts = Counter(named)
     last = max(map(shard_number, counts), default=-1)
     holes = [name for name in map(shard_name, range(last)) if name not in counts]
     wrong = {
-        **{name: "two receipts name it" for name, count in counts.items() if count > 1},
-        **{name: "no receipt names it" for name in present if name not in counts},
-        **dict.fromkeys(holes, "the numbers have a hole here: no receipt names it"),
+        **{name: "it is in two receipts" for name, count in counts.items() if count > 1},
+        **{name: "it is in no receipt" for name in present if name not in counts},
+        **dict.fromkeys(holes, "its number is missing: it is in no receipt"),
     }
     return [{"shard": str(folder / name), "what": wrong[name]} for name in sorted(wrong)]

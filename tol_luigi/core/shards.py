@@ -1,7 +1,7 @@
-"""Shards: cutting samples into them, writing them, reading them.
+"""Shards: distributing samples to shards, writing and reading them.
 
-A shard is a tar file in WebDataset's layout. Its bytes follow from its samples alone: members are
-sorted, and headers bear a fixed time, owner and mode.
+A shard is a tar file in WebDataset's layout. Its bytes depend only on its samples: members are
+sorted, and headers have a fixed time, owner and mode.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import IO, TYPE_CHECKING
 
 from webdataset.tariterators import base_plus_ext
 
-from tol_luigi.core.errors import DiskError, ShardError
+from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import committed
-from tol_luigi.core.limits import expected_error
+from tol_luigi.core.limits import reading_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = [
-    "OtherBytesError",
+    "DifferentBytesError",
     "Shard",
     "ShardReader",
     "balanced",
@@ -41,24 +41,24 @@ _END = bytes(2 * tarfile.BLOCKSIZE)
 
 _EMPTY = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
 _OWNER, _TIME, _REST = _EMPTY[100:124], _EMPTY[136:148], _EMPTY[156:]
-"""What every header has: mode and owner, then size, time, checksum, and the rest."""
+"""The constant parts of a header; the order is mode and owner, size, time, checksum, rest."""
 
 _REST_SUM = sum(_OWNER + _TIME + _REST) + sum(b" " * 8)
-"""What these add to the checksum, in which the checksum itself counts as blanks."""
+"""Their contribution to the checksum, in which the checksum itself counts as blanks."""
 
 _LARGEST = 8**11 - 1
-"""The largest size that is written in digits."""
+"""The largest size that fits into octal digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """What a receipt says of one shard.
+    """The record of a shard in a receipt.
 
     Attributes:
-        name: File name within the folder of its split.
-        size: Bytes.
-        sha256: 64 hexadecimal digits.
-        samples: How many it holds.
+        name: The file name within the folder of its split.
+        size: The size in bytes.
+        sha256: The SHA-256, 64 hexadecimal digits.
+        samples: The number of samples.
     """
 
     name: str
@@ -67,31 +67,31 @@ class Shard:
     samples: int
 
 
-class OtherBytesError(Exception):
-    """A shard that is made again comes out otherwise than it was, so what it was made from has changed."""
+class DifferentBytesError(Exception):
+    """A rewritten shard has different bytes, so its inputs have changed."""
 
 
 def shard_name(number: int) -> str:
-    """Name a shard by its number within its split, from 0."""
+    """Return the file name of a shard by its number within the split, from 0."""
     return f"shard-{number:06d}.tar"
 
 
 def shard_number(name: str) -> int:
-    """Read the number off a shard's name."""
+    """Return the number in a shard's file name."""
     return int(name.removeprefix("shard-").removesuffix(".tar"))
 
 
 def shards_for(samples: int, max_samples: int) -> int:
-    """Count the shards that so many samples need."""
+    """Return the number of shards for a number of samples."""
     return -(-samples // max_samples)
 
 
 def balanced(samples: int, shards: int) -> list[range]:
-    """Cut a run of samples into shards of equal count.
+    """Divide a sequence of samples into shards of equal length.
 
     Returns:
-        ``shards`` consecutive ranges of positions that together cover ``range(samples)``; their
-        lengths differ by one at most. Where samples are fewer than shards, the last are empty.
+        ``shards`` consecutive ranges of positions that together cover ``range(samples)``. Their lengths
+        differ by at most one; if there are fewer samples than shards, the last ranges are empty.
     """
     small, larger = divmod(samples, shards) if shards else (0, 0)
     starts = [index * small + min(index, larger) for index in range(shards + 1)]
@@ -99,14 +99,14 @@ def balanced(samples: int, shards: int) -> list[range]:
 
 
 def sample_record(key: str, members: Mapping[str, bytes]) -> bytes:
-    """Lay out one sample as it stands in a shard.
+    """Return the bytes of one sample in a shard.
 
     Args:
         key: The sample's key: the image id, without a dot.
         members: Content by extension, such as ``jpg`` or ``sci.txt``.
 
     Returns:
-        Whole tar blocks: a header and the padded content for each member, sorted by extension.
+        Complete tar blocks: a header and the padded content for each member, sorted by extension.
     """
     parts = []
     for extension, content in sorted(members.items()):
@@ -116,7 +116,7 @@ def sample_record(key: str, members: Mapping[str, bytes]) -> bytes:
 
 
 def member_header(name: str, size: int) -> bytes:
-    """Write the header of a member: byte for byte what tarfile writes, in a tenth of the time.
+    """Return the header of a member, byte-identical to that of tarfile, in a tenth of the time.
 
     Args:
         name: The member's name.
@@ -133,18 +133,18 @@ def member_header(name: str, size: int) -> bytes:
 
 
 def write_shard(path: Path, records: Iterable[bytes], sha256: str = "") -> tuple[Shard, list[int]]:
-    """Write a shard, whole or not at all.
+    """Write a shard atomically.
 
     Args:
-        path: Where it goes; its name is the shard's name.
-        records: The samples, as :func:`sample_record` lays them out, in shipping order.
-        sha256: What it has to come out as, if that is known.
+        path: The shard's path, whose name is the shard's name.
+        records: The bytes of the samples from :func:`sample_record`, in shipping order.
+        sha256: The expected SHA-256, if known.
 
     Returns:
         The shard's entry for the receipt, and the offset in bytes of each sample.
 
     Raises:
-        OtherBytesError: It comes out otherwise; then nothing has been written.
+        DifferentBytesError: The SHA-256 is different; then nothing is written.
     """
     digest = hashlib.sha256()
     offsets: list[int] = []
@@ -154,60 +154,61 @@ def write_shard(path: Path, records: Iterable[bytes], sha256: str = "") -> tuple
             offsets.append(size)
             size += file.write(record)
             digest.update(record)
-        # As tar has always done: two empty blocks, then zeros up to a whole record of 20 blocks.
+        # The standard end of a tar: two empty blocks, then zeros up to a full record of 20 blocks.
         padding = _END + bytes(-(size + len(_END)) % tarfile.RECORDSIZE)
         size += file.write(padding)
         digest.update(padding)
         if sha256 not in {"", digest.hexdigest()}:
-            raise OtherBytesError(path)
+            raise DifferentBytesError(path)
     return Shard(path.name, size, digest.hexdigest(), len(offsets)), offsets
 
 
 class _Hashed:
-    """A file that is hashed as it is read, and that must not end early."""
+    """A file that is hashed while it is read, and that must not end early."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()
 
     def read(self, size: int) -> bytes:
-        """Read so many bytes.
+        """Read exactly ``size`` bytes.
 
         Raises:
-            EOFError: There are fewer.
+            EOFError: The file has fewer.
         """
         content = self.file.read(size)
         self.digest.update(content)
         if len(content) != size:
-            raise EOFError("it breaks off")
+            raise EOFError("it is truncated")
         return content
 
     def rest(self) -> bytes:
-        """Read what is left."""
+        """Read the remaining bytes."""
         content = self.file.read()
         self.digest.update(content)
         return content
 
 
 class ShardReader:
-    """A shard, read once and as its users do: runs of members with one key make a sample.
+    """A shard that is read once, with WebDataset's rule: consecutive members with the same key form a sample.
 
-    Iterating gives the key of each sample, and its members' content by extension, in the shard's order. Verification
-    needs it instead of webdataset's reader, which takes a damaged header for the end of the shard and skips what is no
-    sample; :mod:`tol_luigi.dataset` reads with webdataset's.
+    Iterating yields the key of each sample, and its members' content by extension, in the shard's order.
+    Verification uses it instead of webdataset's reader, which treats a damaged header as the end of the shard
+    and skips members that are not samples; :mod:`tol_luigi.dataset` uses webdataset's reader.
 
     Raises (while iterating):
-        ShardError: The file is no whole tar, a member is no plain file, or a sample has two members of one name.
-        DiskError: The system does not let it be read.
-        LimitError: A limit of the system has been reached.
+        ShardError: The file is not a complete tar, a member is not a regular file, or a sample has two
+            members with the same name.
+        DiskError: The file cannot be read at the moment.
+        LimitError: A system limit is reached.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sha256 = ""
-        """Of the whole file; known when the iteration has ended."""
+        """The SHA-256 of the file; set when the iteration has ended."""
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, bytes]]]:
-        """Read the samples."""
+        """Yield the samples."""
         key, members = "", dict[str, bytes]()
         try:
             with self.path.open("rb") as file:
@@ -223,38 +224,37 @@ class ShardReader:
                     members[extension] = content
                 self.sha256 = hashed.digest.hexdigest()
         except (tarfile.TarError, EOFError, FileNotFoundError, UnicodeDecodeError) as error:
-            raise ShardError(self.path, f"no whole tar file ({error})", _REBUILD) from error
-        except OSError as error:  # which says nothing about the shard: nobody may delete it for that
-            cannot_read = DiskError(self.path, f"cannot be read: {error.strerror}", _ALLOW)
-            raise expected_error(error) or cannot_read from error
+            raise ShardError(self.path, f"is not a complete tar file ({error})", _REBUILD) from error
+        except OSError as error:  # the shard may be intact, so it must not be deleted
+            raise reading_error(self.path, error) from error
         if members:
             yield key, members
 
 
 def _members(file: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
-    """Read the members of a tar block by block: tarfile takes a damaged header for the end of the archive."""
+    """Yield the members of a tar, read by blocks: tarfile treats a damaged header as the end."""
     while (block := file.read(tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
         header = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
         if not header.isreg():
-            raise ShardError(path, f"member {header.name} is no plain file", _REBUILD)
+            raise ShardError(path, f"member {header.name} is not a regular file", _REBUILD)
         content = file.read(header.size)
         file.read(-header.size % tarfile.BLOCKSIZE)
         yield header.name, content
     if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.rest().strip(b"\0"):
-        raise ShardError(path, "something follows after its end", _REBUILD)
+        raise ShardError(path, "has data after its end", _REBUILD)
 
 
 def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
-    """Take one sample's blocks out of a shard, byte for byte.
+    """Return the bytes of one sample in a shard.
 
     Args:
         shard: The shard, open for reading.
-        offset: Where the sample starts, in bytes.
+        offset: The offset of the sample, in bytes.
         length: Its length in bytes.
-        key: The key it has to have.
+        key: Its expected key.
 
     Raises:
-        ShardError: There is another sample, or none, at that place.
+        ShardError: Another sample, or none, is at this offset.
     """
     shard.seek(offset)
     record = shard.read(length)
@@ -264,10 +264,10 @@ def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
 
 
 def record_member(record: bytes, name: str) -> bytes:
-    """Take a member out of a sample's blocks, as :func:`sample_record` lays them out.
+    """Return the content of a member in the bytes of a sample from :func:`sample_record`.
 
     Raises:
-        ValueError: It is not there, whole.
+        ValueError: The member is missing or incomplete.
     """
     header, wanted = 0, name.encode()
     while header < len(record):
@@ -282,4 +282,3 @@ def record_member(record: bytes, name: str) -> bytes:
 
 
 _REBUILD = "Delete it and run the same command again"
-_ALLOW = "See that you may read it and that its disk is well, and run the same command again"

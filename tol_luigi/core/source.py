@@ -1,6 +1,6 @@
-"""A source of images by matter: reading its files, naming its images, the rights in them.
+"""A source of images: how its files are read, its images named, and their licences found.
 
-What a source brings besides, such as its settings, is in :mod:`tol_luigi.core.plugin`.
+Everything else about a source, such as its settings, is in :mod:`tol_luigi.core.plugin`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.taxon import Taxon
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = [
@@ -40,13 +40,13 @@ __all__ = [
 ]
 
 Key = tuple[int | str, ...]
-"""A natural key: what tells an image from all others of its source, in the order of ``NaturalKey.columns``."""
+"""A natural key, which identifies an image within its source, in the order of ``NaturalKey.columns``."""
 
 IMAGE_ID = "evobio10m_id"
 """The column of the image id in the published tables."""
 
 MAX_FILE_BYTES = 1 << 29
-"""A file of more bytes than this (512 MiB) is no photograph, and is not read into memory."""
+"""A larger file (512 MiB) is not a photograph, and is not read into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Column:
         name: The column's name in the source's table of ``mapping.sqlite``.
         catalog: Its name in the catalogs.
         type: ``int`` or ``str``.
-        repeats: Whether the same text stands in many images, so that the catalogs keep it once.
+        repeats: Whether many images share the same text, so that the catalogs store it once.
     """
 
     name: str
@@ -68,14 +68,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of a source, and where it lies.
+    """One file of a source and its location.
 
     Attributes:
-        name: Its path within the archive or folder, with ``/`` between the parts.
-        size: Its length in bytes, unpacked.
-        offset: Where it lies in an archive, in bytes: of a tar, packed or not, where its data start
-            in the unpacked tar; of a zip its local header. None in a folder.
-        stored_as: The name in the header before these bytes, if it is another one: of a link its target's.
+        name: Its path within the archive or folder, with ``/`` as the separator.
+        size: Its uncompressed size in bytes.
+        offset: Its offset in an archive, in bytes: for a tar, compressed or not, the start of its data in the
+            uncompressed tar; for a zip, its local header. None in a folder.
+        stored_as: The name in the header before these bytes, if it differs: for a link, the name of its
+            target.
     """
 
     name: str
@@ -85,27 +86,27 @@ class Member:
 
 
 class MemberError(Exception):
-    """One file cannot be used because of its content, whenever and by whomever it is read.
+    """A file can never be used because of its content.
 
-    What keeps a file from being read for a while, such as a lack of rights, is an ``OSError``.
+    Temporary problems, such as missing permissions, are an ``OSError``.
     """
 
 
 FileContent = bytes | MemberError | OSError
-"""The bytes of a file, or what is wrong with them, or what keeps the file from being read just now."""
+"""The bytes of a file, or the permanent error in its content, or the temporary error in reading it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a scan makes of one file: an image with a natural key, or a reason to leave it out.
+    """The result of scanning one file: an image with a natural key, or a reason to skip the file.
 
     Attributes:
         member: The file.
-        partition: The partition whose shards the image goes to; one of ``Reader.partitions()``.
-        key: Its natural key, or None where the name is the published id.
-        id: The published id (lower-case UUID) where the name is one, else "".
-        state: Why it is left out, or None for an image to use.
-        reason: The same in words, for people.
+        partition: The partition of the image, one of ``Reader.partitions()``.
+        key: Its natural key, or None if the file name is the published id.
+        id: The published id (lower-case UUID) if the file name is one, else "".
+        state: Why the file is skipped, or None for an image.
+        reason: The reason as text.
     """
 
     member: Member
@@ -120,10 +121,10 @@ class Entry(NamedTuple):
     """One entry of a name lookup.
 
     Attributes:
-        key: What names are looked up by: page id (EOL), class number (iNat21), else the image id.
-        taxon: What the images of the key show.
+        key: The name key: page id (EOL), class number (iNat21), else the image id.
+        taxon: The taxon of the images with this key.
         common: The common name, or "".
-        rules: The rules of naming that have touched them and can be wrong.
+        rules: The naming rules that applied and can be wrong.
     """
 
     key: str
@@ -133,14 +134,14 @@ class Entry(NamedTuple):
 
 
 class License(NamedTuple):
-    """What a source tells of the rights in an image; each "" where not known.
+    """The licence of an image; each field is "" if unknown.
 
     Attributes:
-        key: The natural key, as :meth:`NaturalKey.spell` writes it.
-        medium_url: The address of the page or file that the image comes from.
-        full_size_url: The address of the copy that was fetched.
+        key: The natural key, formatted by :meth:`NaturalKey.spell`.
+        medium_url: The URL of the original page or file.
+        full_size_url: The URL of the fetched copy.
         name: The licence.
-        owner: Who holds the rights.
+        owner: The copyright owner.
     """
 
     key: str
@@ -152,14 +153,14 @@ class License(NamedTuple):
 
 @dataclass(frozen=True)
 class NaturalKey:
-    """What tells an image from all others of its source, and survives any copying and renaming of folders.
+    """The definition of a source's natural keys, which identify images even if folders are copied or renamed.
 
     Attributes:
-        columns: Its parts, in order.
-        spelling: How it is written as one text, for ``str.format``; ids are made from it, so it may never change.
-        name_column: The column by which names are looked up: one of ``columns``, or the image id.
-        from_listed: Returns the key that a file name in an exclusion list means, or None if it means none. Without
-            it, exclusion lists name images by the texts in their keys.
+        columns: The parts of a key, in order.
+        spelling: The ``str.format`` template of a key as one text; ids depend on it, so it must never change.
+        name_column: The column of the name keys: one of ``columns``, or the image id.
+        from_listed: Parses a file name in an exclusion list to a key, or returns None. Without it, exclusion
+            lists are matched with the strings in keys.
     """
 
     columns: tuple[Column, ...]
@@ -168,60 +169,60 @@ class NaturalKey:
     from_listed: Callable[[str], Key | None] | None = None
 
     def spell(self, key: Sequence[int | str]) -> str:
-        """Return a key as one text."""
+        """Return a key formatted as one text."""
         return self.spelling.format(*key)
 
 
 class Reader(abc.ABC):
-    """Reads the files of a source where they are."""
+    """A reader of the files of a source, in place."""
 
     images: Path
     """The folder or archive."""
 
     source: str = ""
-    """The name of the source, for messages; set by the plugin that opens it."""
+    """The name of the source, for messages; set by the plugin."""
 
     @property
     def place_setting(self) -> str:
-        """The setting that names the images, as messages write it."""
+        """The setting of the images, for messages."""
         return f"[{self.source}] images = {self.images}"
 
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order, without opening an archive.
 
-        Each is a unit of work: it gets its own shards.
+        Each partition has its own shards.
 
         Raises:
-            SourceError: There is nothing to read at the place the settings name.
+            SourceError: The path in the settings contains nothing to read.
         """
 
     def listings(self) -> tuple[str, ...]:
-        """Return the names of what is scanned at one go: a partition each, unless one archive holds them all."""
+        """Return the names of the listings: one per partition, unless one archive contains all partitions."""
         return self.partitions()
 
     @abc.abstractmethod
     def place(self, listing: str) -> Path:
-        """Return the archive of a listing, or the folder that the names of its files start from."""
+        """Return the archive of a listing, or the folder to which its file names are relative."""
 
     @abc.abstractmethod
     def scan(self, listing: str) -> Iterator[Found]:
         """Yield the files of one listing, in the order in which they are stored.
 
-        A compressed archive is read to the end of its stream, so that its checksum counts.
-        Folders on disk are listed in the order of their names.
+        A compressed archive is read to the end of its stream, which verifies its checksum.
+        Folders on disk are sorted by name.
 
         Raises:
-            ArchiveError: The archive is not complete.
+            ArchiveError: The archive is incomplete.
         """
 
     def unlisted_root(self) -> Path:
-        """Return the folder that the names of unlisted files start from."""
+        """Return the folder to which the names of unlisted files are relative."""
         return self.images
 
     @abc.abstractmethod
     def unlisted(self) -> Iterator[Found]:
-        """Yield the files next to the listings that belong to none, each with its state and reason."""
+        """Yield the files that belong to no listing, each with its state and reason."""
 
     @abc.abstractmethod
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
@@ -229,46 +230,46 @@ class Reader(abc.ABC):
 
         Args:
             partition: The partition that all of them belong to.
-            members: What to read, in the order in which the scan listed it.
+            members: The files to read, in the order of the scan.
 
         Yields:
-            The position of each member in ``members``, exactly once and in ascending order, with
-            its bytes, or with the error that concerns this one file.
+            The position of each member in ``members``, exactly once and in ascending order, with its bytes;
+            or with a ``MemberError`` if its content cannot be used, or an ``OSError`` if it cannot be read just now.
 
         Raises:
-            SourceError: The system does not let anything be read, for a reason that is not one file's.
-            ArchiveError: The archive is not complete.
-            ChangedError: The source is not as it was when it was scanned.
+            SourceError: The source cannot be read, for a reason that does not concern a single file.
+            ArchiveError: The archive is incomplete.
+            ChangedError: The source has changed since the scan.
         """
 
 
 class Labeler(abc.ABC):
-    """Names the images of a source."""
+    """A labeler, which names the images of a source."""
 
     problems: Sequence[str] = ()
-    """What reading the names has brought to light, one per line; known when ``entries`` has been used up."""
+    """Problems with the tables of names, one per line; complete when ``entries`` is exhausted."""
 
     @abc.abstractmethod
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
-        """Yield what the images show.
+        """Yield the names of images.
 
         Args:
             images: Natural key and id of each image, in the order of the ids.
-            lookup: Fills in higher ranks.
-            common_names: Common names by scientific names.
+            lookup: The table of higher ranks.
+            common_names: Common names by scientific name.
 
         Yields:
-            An entry for each name key, once, in order of first sight; none for what has no rank at all.
+            One entry per name key, in order of first occurrence; no entry for keys without any rank.
         """
 
     def label(self, key: Key) -> str:
-        """Return what the table of names calls the image of a natural key."""
+        """Return the name of an image in the table of names, by its natural key."""
         return "/".join(map(str, key))
 
     def labels(self) -> Iterator[str]:
-        """Yield what the table of names calls its images, in its order; nothing if there is no such table.
+        """Yield the names of the images in the table of names, in its order; nothing if there is no table.
 
         Raises:
             TableError: The table cannot be read.
@@ -276,19 +277,19 @@ class Labeler(abc.ABC):
         return iter(())
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
-        """Count the values that are names but look like a way to write that there is none, by spelling and column.
+        """Count names that look like a spelling of a missing value, by spelling and column.
 
-        The tables of published sources are not looked through: their names are the published ones, whatever they look like.
+        The tables of published sources are not searched, because their names are the published ones.
         """
         return Counter()
 
 
 class SourceInfo(Protocol):
-    """What the tables of a dataset follow from: a :class:`Source`, or a plugin whose settings are not known."""
+    """The properties that determine a dataset's tables: a :class:`Source`, or a plugin without settings."""
 
     @property
     def name(self) -> str:
-        """How settings, mapping and catalogs call it."""
+        """The name in settings, mapping and catalogs."""
 
     @property
     def key(self) -> NaturalKey:
@@ -300,7 +301,7 @@ class SourceInfo(Protocol):
 
     @property
     def is_published(self) -> bool:
-        """Whether the published dataset has it."""
+        """Whether it is part of the published dataset."""
 
 
 def _no_licenses() -> Iterator[License]:
@@ -309,13 +310,13 @@ def _no_licenses() -> Iterator[License]:
 
 @dataclass(frozen=True)
 class Source:
-    """A source as the settings name it: its files, what names its images, and the rights in them.
+    """A source with its settings: its files, its names and its licences.
 
     Attributes:
-        plugin: Everything else that is known of it.
-        reader: Reads its files.
-        labeler: Names its images.
-        licenses: Yields the rights in its images, as far as they are known.
+        plugin: The plugin, with everything else about the source.
+        reader: The reader of its files.
+        labeler: The labeler of its images.
+        licenses: Yields the known licences of its images.
     """
 
     plugin: SourcePlugin[Any]
@@ -325,7 +326,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """How settings, mapping and catalogs call it."""
+        """The name in settings, mapping and catalogs."""
         return self.plugin.name
 
     @property
@@ -340,5 +341,5 @@ class Source:
 
     @property
     def is_published(self) -> bool:
-        """Whether the published dataset has it."""
+        """Whether it is part of the published dataset."""
         return self.plugin.is_published

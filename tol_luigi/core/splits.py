@@ -1,4 +1,4 @@
-"""Which images are held out for validation, and which make the small training set."""
+"""The assignment of images to the validation set and the small training set."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ SPLITS = ("train", "val", "train_small")
 
 
 class Assignment(NamedTuple):
-    """The split of each image, as two arrays of bool as long as the images."""
+    """The split of each image, as two boolean arrays of the length of the images."""
 
     is_val: NDArray[np.bool_]
     is_train_small: NDArray[np.bool_]
 
 
 def assign(ids: Iterable[str], *, seed: int, val_percent: int, train_small_percent: int) -> Assignment:
-    """Split the images of one source, to the exact count.
+    """Split the images of one source into sets of exact sizes.
 
-    ``n * val_percent // 100`` images are val and ``n_train * train_small_percent // 100`` of the
-    others are train_small, chosen by the order of a keyed hash of the id. The result is a
-    function of the set of ids: rows may come in any order. Memory is 18 bytes an image.
+    ``n * val_percent // 100`` images are val, and ``n_train * train_small_percent // 100`` of the
+    others are train_small, chosen by the order of a keyed hash of the id. The result depends only
+    on the set of ids, not on their order. Memory is 18 bytes per image.
 
     Args:
         ids: The ids of all images of the source, each once.
         seed: The dataset's seed.
         val_percent: 0 to 100.
-        train_small_percent: 0 to 100, of what is not val.
+        train_small_percent: 0 to 100, relative to the images outside val.
 
-    Source: the counts of the published TreeOfLife-10M splits; the choice there was random.
+    Source: the sizes of the published TreeOfLife-10M splits, which were chosen at random.
     """
     val, train_small = _orders(ids, seed)
     count = len(val)
@@ -54,7 +54,7 @@ def assign(ids: Iterable[str], *, seed: int, val_percent: int, train_small_perce
 
 
 def _orders(ids: Iterable[str], seed: int) -> list[NDArray[np.uint64]]:
-    """Give the places of all images in the orders of val and of train_small."""
+    """Return the sort keys of all images in the orders of val and of train_small."""
     pieces: list[list[NDArray[np.uint64]]] = [[np.empty(0, np.uint64)], [np.empty(0, np.uint64)]]
     for batch in batched(ids):
         for purpose, orders in zip(("val", "train_small"), pieces, strict=True):
@@ -64,7 +64,7 @@ def _orders(ids: Iterable[str], seed: int) -> list[NDArray[np.uint64]]:
 
 
 def _smallest(orders: NDArray[np.uint64], count: int) -> NDArray[np.intp]:
-    """Find the positions of the smallest values."""
+    """Return the positions of the smallest values."""
     if count == 0:
         return np.empty(0, dtype=np.intp)
     return np.argpartition(orders, count - 1)[:count]

@@ -1,4 +1,4 @@
-"""What can be wrong with the taxa of a catalog, counted."""
+"""Checks of the taxa of a catalog."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKS: dict[str, str] = {
     "species_unidentified": "rows whose species is (unidentified)",
     "missing_common": "rows without a common name",
 }
-"""The checks, by the name that their limit has in ``[checks] max_<name>``, with what each counts."""
+"""The checks, by the name of their limit ``[checks] max_<name>``, with a description of what each counts."""
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Tally:
     """Counts over the rows of a catalog.
 
     Attributes:
-        rows: How many rows were looked at.
-        counts: By check and, where the check tells them apart, by detail (rank, source or value).
+        rows: The number of checked rows.
+        counts: Counts by check and, if the check distinguishes them, by detail (rank, source or value).
         kingdoms: Rows by kingdom.
-        rules: Rows by each rule of naming that has touched them; a row can be touched by several.
+        rules: Rows by naming rule that applied to them; several rules can apply to a row.
     """
 
     rows: int = 0
@@ -52,20 +52,20 @@ class Tally:
     rules: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(NameRule, 0)))
 
     def totals(self) -> dict[str, int]:
-        """Sum each check."""
+        """Return the total of each check."""
         totals = {name: details.total() for name, details in self.counts.items()}
         totals["kingdoms"] = len(self.kingdoms)
         return totals
 
 
 def count_taxa(pieces: Iterable[pa.Table]) -> Tally:
-    """Count what is wrong with the taxa of a catalog.
+    """Count the problems with the taxa of a catalog.
 
     Args:
         pieces: The catalog in pieces, with columns split, source, the seven ranks, common and
-            name_rules ("" where unknown). Rows of train_small are passed over: they repeat rows of train.
+            name_rules ("" if unknown). Rows of train_small are skipped, because they repeat rows of train.
 
-    Source: the taxon checks of TreeOfLife-10M, which print what is counted here.
+    Source: the taxon checks of TreeOfLife-10M, which print these counts.
     """
     tally = Tally()
     for piece in pieces:
@@ -74,10 +74,10 @@ def count_taxa(pieces: Iterable[pa.Table]) -> Tally:
 
 
 class _Texts:
-    """A column, worked on text by text instead of row by row: there are far fewer of them.
+    """A dictionary-encoded column, processed by distinct text: there are far fewer texts than rows.
 
     Args:
-        column: The column; it is quickest where it is dictionary-encoded already.
+        column: The column; a dictionary-encoded one is faster.
     """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
@@ -86,12 +86,12 @@ class _Texts:
         self.texts, self.codes = kept.dictionary, kept.indices.to_numpy()
 
     def rows(self, chosen: pa.BooleanArray) -> Mask:
-        """Tell which rows have one of the texts that are chosen."""
+        """Return which rows have one of the chosen texts."""
         rows: Mask = chosen.to_numpy(zero_copy_only=False)[self.codes]
         return rows
 
     def counts(self, rows: Mask) -> dict[str, int]:
-        """Count some of the rows by text."""
+        """Count the masked rows by text."""
         counts = np.bincount(self.codes[rows], minlength=len(self.texts))
         return {self.texts[code].as_py(): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
@@ -124,7 +124,7 @@ def _count(rows: pa.Table, tally: Tally) -> None:
 
 
 def excesses(tally: Tally, limits: Mapping[str, int | None]) -> list[str]:
-    """List the checks whose count is above its limit, a line each; a limit of None means none."""
+    """Return one line for each check whose count is above its limit; None means no limit."""
     totals = tally.totals()
     return [
         f"{name}: {totals[name]} {CHECKS[name]}; at most {limit} allowed"

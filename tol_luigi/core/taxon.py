@@ -1,4 +1,4 @@
-"""A taxon: seven ranks, how they are normalised, and the ways they are written."""
+"""A taxon: its seven ranks, their normalisation and their text forms."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 __all__ = ["RANKS", "RANK_LABELS", "Taxon", "common_or_name"]
 
 RANKS = ("kingdom", "phylum", "cls", "order", "family", "genus", "species")
-"""The ranks as fields are called, highest first."""
+"""The field names of the ranks, highest first."""
 
 RANK_LABELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-"""The ranks as people and tables call them, in the order of ``RANKS``."""
+"""The names of the ranks in tables and texts, in the order of ``RANKS``."""
 
 _UNKNOWN = frozenset({"(unidentified)", "unknown", "pleasehelp"})
 
 _PLAIN = re.compile("[a-z -]*")
-"""Texts in which nothing is to be cleaned, and which stay the same when they are capitalised and lower-cased."""
+"""Texts that need no cleaning and that do not change when they are capitalised and lower-cased."""
 
 _KINGDOMS = {"metazoa": "animalia", "archaeplastida": "plantae", "chloroplastida": "plantae"}
 
 
 @dataclass(frozen=True, slots=True)
 class Taxon:
-    """Seven ranks, each normalised (lower-case, no markup), "" where unknown.
+    """Seven ranks, each normalised (lower-case, no markup), "" if unknown.
 
-    Make one with :meth:`of` from a source's values, or with :meth:`from_rendered` from ranks that
-    have been rendered before; the bare constructor takes what it gets. Blanks around a rank stay.
+    Use :meth:`of` for the values of a source and :meth:`from_rendered` for rendered ranks; the constructor
+    does not normalise. Blanks around a rank are kept.
     """
 
     kingdom: str = ""
@@ -44,7 +44,7 @@ class Taxon:
     species: str = ""
 
     @staticmethod
-    def of(  # noqa: PLR0917 (the ranks have one order, and *rendered gives it)
+    def of(  # noqa: PLR0917 (the ranks have a fixed order, that of *rendered)
         kingdom: str = "",
         phylum: str = "",
         cls: str = "",
@@ -53,12 +53,12 @@ class Taxon:
         genus: str = "",
         species: str = "",
     ) -> Taxon:
-        """Return the taxon that the values of a source stand for, normalised.
+        """Return the normalised taxon for the values of a source.
 
-        A full species name gives up the genus it begins with, and fills an empty one. Normalising
-        what is normal already changes nothing, with two exceptions that lie in the rules: of a species whose first
-        word is its genus (*Bison bison athabascae*) each round takes one word, and a genus that
-        means unknown makes room for the next word. :meth:`again` is such a round.
+        The genus at the start of a full species name is removed from it and fills an empty genus. Normalising
+        a normalised taxon changes nothing, with two exceptions that follow from the rules: each round removes
+        one word from a species that starts with its genus (*Bison bison athabascae*), and a genus that means
+        unknown is replaced by the next word. :meth:`renormalised` is such a round.
 
         Source: the constructor of the published process's taxon.
         """
@@ -67,10 +67,10 @@ class Taxon:
         lower = _parted(_plain(genus), clean_scientific_name(_plain(species)))
         return Taxon(*higher, *map(_plain, lower))
 
-    def again(self) -> Taxon:
-        """Return the taxon normalised once more, as rendered ranks are that the published process reads back.
+    def renormalised(self) -> Taxon:
+        """Return the taxon normalised a second time, as the published process does with rendered ranks.
 
-        Source: ``load_name_lookup`` of the published process, which all its texts come from.
+        Source: ``load_name_lookup`` of the published process, the source of all its texts.
         """
         is_settled = (
             self.has_plain_species
@@ -82,10 +82,10 @@ class Taxon:
 
     @staticmethod
     def from_rendered(ranks: Sequence[str]) -> Taxon:
-        """Read ranks that were rendered before: the result renders the same, always.
+        """Return the taxon of rendered ranks; rendering it gives the same ranks.
 
         Raises:
-            ValueError: There are not seven ranks.
+            ValueError: The number of ranks is not seven.
         """
         if len(ranks) != len(RANKS):
             raise ValueError(f"a taxon has {len(RANKS)} ranks, not {len(ranks)}")
@@ -93,12 +93,12 @@ class Taxon:
 
     @property
     def ranks(self) -> tuple[str, ...]:
-        """The seven values as held, highest first."""
+        """The seven normalised values, highest first."""
         return (self.kingdom, self.phylum, self.cls, self.order, self.family, self.genus, self.species)
 
     @property
     def rendered(self) -> tuple[str, ...]:
-        """The seven values as people write them: all capitalised but the species, "" where unknown."""
+        """The seven values as usually written: all capitalised except the species, "" if unknown."""
         return (
             self.kingdom.capitalize(),
             self.phylum.capitalize(),
@@ -116,7 +116,7 @@ class Taxon:
 
     @property
     def scientific(self) -> str:
-        """Genus and species, first letter upper-case, the rest lower-case; "" where neither is known."""
+        """Genus and species, first letter upper-case, the rest lower-case; "" if neither is known."""
         return " ".join(f"{self.genus.capitalize()} {self.species}".split()).capitalize()
 
     @property
@@ -126,7 +126,7 @@ class Taxon:
 
     @property
     def has_plain_species(self) -> bool:
-        """Whether the species is one word without blanks, or none: then normalising normal ranks again changes nothing."""
+        """Whether the species is one word or empty, so that normalising a second time changes nothing."""
         return self.species == "".join(self.species.split())
 
     @property
@@ -136,7 +136,7 @@ class Taxon:
 
 
 def common_or_name(taxon: Taxon, common: str) -> str:
-    """Give the common name; without one the scientific, and without that the taxonomic name.
+    """Return the common name, else the scientific name, else the taxonomic name.
 
     Source: the common names of the published catalog.
     """
@@ -144,13 +144,13 @@ def common_or_name(taxon: Taxon, common: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """Strip markup, lower-case, and empty the values that mean unknown; blanks stay."""
+    """Return a value without markup, in lower case, and "" if it means unknown; blanks are kept."""
     plain = strip_html(value).lower()
     return "" if plain in _UNKNOWN else plain
 
 
 def _parted(genus: str, species: str) -> tuple[str, str]:
-    """Part a species of several words from its genus."""
+    """Return genus and species, with the genus removed from a species of several words."""
     words = species.split()
     if len(words) > 1 and (words[0] == genus or not genus):
         genus, *words = words

@@ -1,4 +1,4 @@
-"""Choosing one English name for each scientific name."""
+"""The choice of one English name for each scientific name."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ __all__ = ["CommonNames"]
 
 
 class CommonNames:
-    """Scientific name to common name; the first source that names it wins.
+    """A map from scientific names to common names; the first source that has a name wins.
 
-    The sources are added in their order of precedence: all ITIS rows, then iNaturalist, then EOL
-    (its preferred rows first). Empty names are passed over, and so leave room for later sources;
-    a blank is a name.
+    Add the sources in their order of precedence: all ITIS rows, then iNaturalist, then EOL (its preferred
+    rows first). Empty names are skipped, so later sources can supply one; a blank counts as a name.
 
     Source: the published ``scientific_to_common.json``.
     """
@@ -28,12 +27,12 @@ class CommonNames:
         self._cleaned: set[str] = set()
 
     def add_itis(self, taxon: Taxon, vernaculars: str, languages: str) -> None:
-        """Add the first English name of an ITIS row; of several rows of a species the last one counts.
+        """Add the first English name of an ITIS row; the last row of a species wins.
 
         Args:
             taxon: The row's taxon.
-            vernaculars: ``terminal_vernacular``: names, parted by a comma and a blank.
-            languages: ``terminal_vernacular_lang``: their languages, parted the same way.
+            vernaculars: ``terminal_vernacular``: names separated by a comma and a blank.
+            languages: ``terminal_vernacular_lang``: their languages, separated in the same way.
         """
         for name, language in zip(vernaculars.split(", "), languages.split(", "), strict=False):
             if name and language == "English":
@@ -41,11 +40,11 @@ class CommonNames:
                 return
 
     def add_as_written(self, scientific: str, as_written: str, vernacular: str) -> None:
-        """Add an English name, under the normalised scientific name and under that of the table.
+        """Add an English name for the normalised scientific name and for the scientific name in the table.
 
         Args:
             scientific: The scientific name of the table's taxon.
-            as_written: ``scientificName`` as it stands in the table; "" is no name.
+            as_written: ``scientificName`` in the table; "" is ignored.
             vernacular: The English name.
         """
         self._names.setdefault(scientific, vernacular)
@@ -53,10 +52,10 @@ class CommonNames:
             self._names.setdefault(as_written, vernacular)
 
     def add_cleaned(self, canonical_form: str, vernacular: str) -> None:
-        """Add an English name that is cleaned as if it were a scientific one, as the published names of EOL are.
+        """Add an English name, cleaned like a scientific name, as the published names of EOL are.
 
         Args:
-            canonical_form: The scientific name, with markup; nothing else of it is changed.
+            canonical_form: The scientific name; only markup is removed from it.
             vernacular: The English name.
         """
         scientific, common = strip_html(canonical_form), clean_scientific_name(vernacular)
@@ -68,13 +67,13 @@ class CommonNames:
             self._names[scientific] = common
 
     def of(self, taxon: Taxon) -> str:
-        """Return the common name of a taxon, "" where it has none."""
+        """Return the common name of a taxon, "" if it has none."""
         return self._names.get(taxon.scientific, "")
 
     def rules(self, taxon: Taxon) -> frozenset[NameRule]:
-        """Return the rule that has touched a taxon's common name: cleaning has changed, or emptied, one of EOL's."""
+        """Return the rule that applies to a common name if cleaning has changed or emptied a name of EOL."""
         return frozenset({NameRule.COMMON_CLEANED}) if taxon.scientific in self._cleaned else frozenset()
 
     def entries(self) -> dict[str, str]:
-        """Return a copy of all entries, scientific to common name, in the order in which they came."""
+        """Return a copy of all entries, from scientific to common name, in insertion order."""
         return dict(self._names)

@@ -1,4 +1,4 @@
-"""A finished dataset, opened from Python: no Luigi, no settings, and nothing is written."""
+"""Open a finished dataset from Python, without Luigi and settings. Nothing is written."""
 
 from __future__ import annotations
 

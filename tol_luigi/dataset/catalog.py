@@ -1,4 +1,4 @@
-"""The catalog of a dataset, as Arrow, pandas and DuckDB have tables."""
+"""Read the catalog of a dataset with Arrow, pandas or DuckDB."""
 
 from __future__ import annotations
 
@@ -24,67 +24,67 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "Where"]
 
 Where: TypeAlias = "str | pc.Expression"
-"""Which rows are wanted: a condition in DuckDB's SQL, or an expression of Arrow."""
+"""The condition that rows must meet: DuckDB SQL, or an Arrow expression."""
 
 _BATCH = 65_536
 """Rows read at a time."""
 
 
 class Catalog:
-    """The rows of ``catalog.parquet``: one for each sample, in the order of the shards.
+    """The rows of ``catalog.parquet``: one per sample, in the order of the shards.
 
-    Nothing is read until rows are asked for, and then only the columns and row groups that are needed. The columns are
-    described in ``docs/files.md``.
+    Rows are read when they are requested, and only from the columns and row groups that are needed.
+    ``docs/files.md`` describes the columns.
 
     Args:
-        path: The file.
+        path: The path of ``catalog.parquet``.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __repr__(self) -> str:
-        """Name the file."""
+        """Return an expression with the path."""
         return f"Catalog({str(self.path)!r})"
 
     def __len__(self) -> int:
-        """Count the rows; samples of train_small repeat some of train."""
+        """Count the rows. The samples of train_small repeat samples of train."""
         return sum(self.counts.values())
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of samples of each split."""
+        """The number of samples per split."""
         with reading(self.path):
             return count_by_split(self.path)
 
     @property
     def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
+        """The names and types of the columns."""
         return self.arrow_dataset().schema
 
     def arrow_dataset(self) -> pds.Dataset:
-        """Return it as a dataset of Arrow, to be scanned, filtered and joined without loading it."""
+        """Return the catalog as an Arrow dataset, to scan, filter and join without loading it."""
         with reading(self.path):
             return pds.dataset(self.path, format="parquet")
 
     def to_arrow(self, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
-        """Read rows into a table of Arrow.
+        """Read rows into an Arrow table.
 
         Args:
-            columns: Which columns; None for all.
-            where: Which rows; None for all.
+            columns: The columns to read, or None for all.
+            where: The condition on the rows, or None for all.
 
         Raises:
-            DatasetError: The condition or a column is wrong, or DuckDB is needed and not installed.
+            DatasetError: The condition or a column is invalid, or DuckDB is needed but not installed.
 
         >>> dataset.catalog.to_arrow(["treeoflife_id", "species"], "genus = 'Apis'").num_columns
         2
         """
-        schema = self._selected(columns)
+        schema = self._selected_schema(columns)
         return pa.Table.from_batches(self.batches(columns, where), schema)
 
     def to_pandas(self, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
-        """Read rows into a frame of pandas; arguments and errors are those of :meth:`to_arrow`.
+        """Read rows into a pandas DataFrame. See :meth:`to_arrow` for arguments and errors.
 
         >>> dataset.catalog.to_pandas(["class"], "split = 'train'")["class"].value_counts().idxmax()
         'Insecta'
@@ -93,10 +93,10 @@ class Catalog:
         return frame
 
     def to_duckdb(self, connection: Any = None) -> Any:  # noqa: ANN401 (DuckDB is optional)
-        """Return it as a relation of DuckDB, which reads the file when it is asked for rows.
+        """Return the catalog as a DuckDB relation, which reads the file when rows are requested.
 
         Args:
-            connection: The connection that the relation belongs to; a new one by default.
+            connection: The DuckDB connection; a new one by default.
 
         Raises:
             DatasetError: DuckDB is not installed.
@@ -114,25 +114,25 @@ class Catalog:
     def batches(
         self, columns: Sequence[str] | None = None, where: Where | None = None, *, split: str | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Read rows some thousands at a time, in their order; arguments and errors are those of :meth:`to_arrow`.
+        """Yield rows in batches, in their order. See :meth:`to_arrow` for errors.
 
         Args:
-            columns: Which columns; None for all.
-            where: Which rows; None for all.
-            split: The split that they belong to; None for all.
+            columns: The columns to read, or None for all.
+            where: The condition on the rows, or None for all.
+            split: The split of the rows, or None for all.
         """
-        schema = self._selected(columns)
+        schema = self._selected_schema(columns)
         if isinstance(where, str):
             return self._from_duckdb(schema, where, split)
         return self._from_arrow(schema, where, split)
 
-    def _selected(self, columns: Sequence[str] | None) -> pa.Schema:
+    def _selected_schema(self, columns: Sequence[str] | None) -> pa.Schema:
         schema = self.schema
         if columns is None:
             return schema
         if unknown := [name for name in columns if name not in schema.names]:
-            what = f"there is no column {', '.join(unknown)}"
-            raise DatasetError(self.path, what, f"Its columns are {', '.join(schema.names)}")
+            what = f"unknown column ({', '.join(unknown)})"
+            raise DatasetError(self.path, what, f"Use columns of the catalog: {', '.join(schema.names)}")
         return pa.schema([schema.field(name) for name in columns])
 
     def _from_arrow(
@@ -143,14 +143,14 @@ class Catalog:
         if split is not None:
             condition &= pc.field("split") == split
         with reading(self.path), Rows(self.path) as file:
-            groups = file.groups(wanted)  # pyarrow's own filter reads those of other splits, too
+            groups = file.groups(wanted)  # pyarrow's filter also reads the row groups of other splits
         (fragment,) = self.arrow_dataset().get_fragments()
         try:
             scanner = fragment.subset(row_group_ids=groups).scanner(
                 columns=schema.names, filter=condition, batch_size=_BATCH, batch_readahead=1
             )
         except (pa.ArrowException, TypeError) as error:
-            raise _wrong(where, error) from error
+            raise _condition_error(where, error) from error
         with reading(self.path):
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
@@ -166,10 +166,10 @@ class Catalog:
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise damaged(self.path, error) from error
         except duckdb.Error as error:
-            raise _wrong(where, error) from error
+            raise _condition_error(where, error) from error
 
     def row(self, split: str, source: str, partition: str, image: str) -> Mapping[str, Any]:
-        """Return the row of one sample; row groups of other partitions are not read."""
+        """Return the row of one sample. Row groups of other partitions are not read."""
         wanted = {"split": split, "source": source, "partition": partition, "treeoflife_id": image}
         with reading(self.path):
             rows = rows_with(self.path, {column: [value] for column, value in wanted.items()})
@@ -181,16 +181,16 @@ def _duckdb() -> Any:  # noqa: ANN401 (optional)
     """Import DuckDB.
 
     Raises:
-        DatasetError: It is not installed.
+        DatasetError: DuckDB is not installed.
     """
     try:
         return importlib.import_module("duckdb")
     except ImportError as error:
-        remedy = "Install it (pip install 'tol_luigi[duckdb]'), or give a condition of pyarrow.compute"
+        remedy = "Install it (pip install 'tol_luigi[duckdb]'), or use a pyarrow.compute expression"
         raise DatasetError("duckdb", "the package is not installed", remedy) from error
 
 
-def _wrong(where: object, error: Exception) -> DatasetError:
+def _condition_error(where: object, error: Exception) -> DatasetError:
     first = str(error).partition("\n")[0]
-    remedy = 'Columns are listed in docs/files.md; names such as "order" need double quotes in SQL'
-    return DatasetError(f"where = {where}", f"not a condition on the catalog ({first})", remedy)
+    remedy = 'See docs/files.md for the columns. Put names such as "order" in double quotes in SQL'
+    return DatasetError(f"where = {where}", f"is not a condition on the catalog ({first})", remedy)

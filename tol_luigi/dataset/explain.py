@@ -1,4 +1,4 @@
-"""What became of an image: the answer of ``tol why`` and of :meth:`.Dataset.explain`."""
+"""Trace an image through a build, for ``tol why`` and :meth:`.Dataset.explain`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
-from tol_luigi.report.life import Life
+from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import SOURCES
-from tol_luigi.store.life import find_ids, has_split, left_out, named, placed, ranks_by_label, rows_of
+from tol_luigi.store.image_trace import find_ids, has_split, named, placed, ranks_by_label, rejected, rows_of
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
 from tol_luigi.store.predictions import NAMELESS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.layout import Layout
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.source import Key
-    from tol_luigi.store.life import Named, Placed
+    from tol_luigi.store.image_trace import Named, Placement
 
 __all__ = ["BuildInputs", "Explainer", "is_image_id", "read_places"]
 
@@ -34,12 +34,12 @@ _WAITING = "waiting"
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """What a dataset was built from, as far as it is known.
+    """The known inputs of a dataset.
 
     Attributes:
         sources: The names of the sources, in the order of the catalogs.
-        seed: ``[dataset] seed``.
-        places: The files and folders that were read, by what messages call them, such as ``[eol] images``.
+        seed: The value of ``[dataset] seed``.
+        places: The paths of the input files and folders, by their setting, such as ``[eol] images``.
     """
 
     sources: Sequence[str]
@@ -47,34 +47,35 @@ class BuildInputs:
     places: Mapping[str, str]
 
     def place(self, section: str, key: str) -> str:
-        """Return the file or folder that a setting names, "" if there is none or it is not known."""
+        """Return the path that a setting names, or "" if it is not set or unknown."""
         return self.places.get(f"[{section}] {key}", "")
 
 
 def read_places(layout: Layout) -> dict[str, str] | None:
-    """Return the files and folders that a dataset was built from; None where that was not written, or cannot be read."""
+    """Return the paths that a dataset was built from, or None if their record is missing or unreadable."""
     try:
         places = read_json(layout.inputs)
     except (OSError, ValueError):
         return None
-    is_whole = isinstance(places, dict) and all(isinstance(place, str) for place in places.values())
-    return places if is_whole else None
+    is_valid = isinstance(places, dict) and all(isinstance(place, str) for place in places.values())
+    return places if is_valid else None
 
 
 def is_image_id(value: object) -> bool:
-    """Return whether something is a UUID as text, as every image id is."""
+    """Return whether a value is a UUID string, like every image id."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 @dataclass
 class Explainer:
-    """Finds out what became of images, from the files of their dataset.
+    """Trace images with the files of their dataset.
 
     Attributes:
         layout: The paths of the dataset.
-        inputs: What it was built from.
-        trace: Names an image once more, one line for each table that is asked; None to name the tables only.
-        looked_through: The files that were asked, one per line.
+        inputs: The inputs of the dataset.
+        trace: A function that repeats the name lookup of an image and yields one line per table, or None to
+            list the tables only.
+        looked_through: The files that were searched, one per line.
     """
 
     layout: Layout
@@ -82,15 +83,15 @@ class Explainer:
     trace: Callable[[str, Key, str], Iterator[str]] | None = None
     looked_through: list[str] = field(default_factory=list)
 
-    def explain(self, text: str) -> list[Life]:
-        """Return what became of every image that a text means: an id, the name of a file, or a natural key."""
+    def explain(self, text: str) -> list[ImageTrace]:
+        """Return the traces of all images that match an image id, a file name, or a natural key."""
         name = text.rpartition("/")[2].removesuffix(".jpg")
         image = name.lower() if is_image_id(name) else ""
-        lives = list(self._mapped(text, image))
-        return lives or list(self._left_out(text, image))
+        traces = list(self._from_mapping(text, image))
+        return traces or list(self._from_mapping_ledger(text, image))
 
-    def _mapped(self, text: str, image: str) -> Iterator[Life]:
-        """Look through the mapping."""
+    def _from_mapping(self, text: str, image: str) -> Iterator[ImageTrace]:
+        """Search the mapping."""
         mapping = self.layout.mapping
         if not marker(mapping, "mapping"):
             return
@@ -102,110 +103,115 @@ class Explainer:
                 ids = find_ids(mapping, source, text)
                 found = [one for id_ in ids if (one := placed(mapping, source, id_))]
             for id_, one in zip(ids, found, strict=True):
-                yield self._life(source, id_, one)
+                yield self._image_trace(source, id_, one)
 
-    def _left_out(self, text: str, image: str) -> Iterator[Life]:
-        """Look through what never got into the mapping."""
+    def _from_mapping_ledger(self, text: str, image: str) -> Iterator[ImageTrace]:
+        """Search the images that were rejected before the mapping."""
         ledger = self.layout.mapping_ledger
         if not ledger.exists():
             return
         self.looked_through.append(str(ledger))
-        for row in left_out(ledger, image or text) or left_out(ledger, text):
-            known = {key: row[key] for key in ("id", "source", "state", "reason", "partition")}
-            yield Life(**known, place=self.inputs.place(row["source"], "images"), member=row["name"])
+        for row in rejected(ledger, image or text) or rejected(ledger, text):
+            fields = {key: row[key] for key in ("id", "source", "state", "reason", "partition")}
+            yield ImageTrace(**fields, place=self.inputs.place(row["source"], "images"), member=row["name"])
 
-    def _life(self, source: SourcePlugin[Any], image: str, here: Placed) -> Life:
-        listed = self._listed(here)
-        known = self._named(source, here, image)
-        ends = self._ends(here, image)
-        state, reason, exclusion = self._state(here, image, ends)
-        last = ends[0] if ends else {}
-        return Life(
+    def _image_trace(self, source: SourcePlugin[Any], image: str, placement: Placement) -> ImageTrace:
+        listed = self._listed(placement)
+        naming = self._naming(source, placement, image)
+        outcomes = self._outcomes(placement, image)
+        state, reason, exclusion = self._state(placement, image, outcomes)
+        last = outcomes[0] if outcomes else {}
+        return ImageTrace(
             id=image,
             source=source.name,
             state=state,
             reason=reason,
             place=self.inputs.place(source.name, "images"),
-            partition=here.partition,
+            partition=placement.partition,
             member=listed.get("member", ""),
             bytes=listed.get("size"),
             offset=listed.get("offset"),
-            key={column.name: part for column, part in zip(source.columns, here.key, strict=True)},
-            id_from=self._id_from(source, image, here, listed),
-            split="" if here.is_val is None else "val" if here.is_val else "train",
-            is_train_small=bool(here.is_train_small),
+            key={column.name: part for column, part in zip(source.columns, placement.key, strict=True)},
+            id_from=self._id_from(source, image, placement, listed),
+            split="" if placement.is_val is None else "val" if placement.is_val else "train",
+            is_train_small=bool(placement.is_train_small),
             split_from=self._split_from(source, image),
-            ranks=ranks_by_label(known.ranks) if known else {},
-            common=known.common if known else "",
-            name_key=known.key if known else "",
-            names_from=self._names_from(source, here, image, known),
-            class_index=known.class_index if known else "",
+            ranks=ranks_by_label(naming.ranks) if naming else {},
+            common=naming.common if naming else "",
+            name_key=naming.key if naming else "",
+            names_from=self._names_from(source, placement, image, naming),
+            class_index=naming.class_index if naming else "",
             exclusion=exclusion,
-            shards=[self._shard(end) for end in ends if end["state"] == State.WRITTEN],
+            shards=[self._shard(outcome) for outcome in outcomes if outcome["state"] == State.WRITTEN],
             picture={key: last.get(key) for key in ("width", "height", "mode", "format", "sha256", "md5")},
             flags=last.get("flags") or (),
         )
 
-    def _listed(self, here: Placed) -> dict[str, Any]:
-        """Read the row of the listing that the image is in: that of its partition, or the one of the whole source."""
-        if not here.partition:
+    def _listed(self, placement: Placement) -> dict[str, Any]:
+        """Read the row of the image in the listing of its partition, or else in the listing of its source."""
+        if not placement.partition:
             return {}
-        own = self.layout.listing(here.source, here.partition)
+        own = self.layout.listing(placement.source, placement.partition)
         listing = own if own.exists() else next(iter(sorted(own.parent.glob("*.parquet"))), None)
-        wanted = {"partition": here.partition, "position": here.position}
+        wanted = {"partition": placement.partition, "position": placement.position}
         rows = rows_of(listing, wanted) if listing else []
         return rows[0] if rows else {}
 
-    def _named(self, source: SourcePlugin[Any], here: Placed, image: str) -> Named | None:
+    def _naming(self, source: SourcePlugin[Any], placement: Placement, image: str) -> Named | None:
         if not marker(self.layout.names, "names"):
             return None
-        return named(self.layout.names, source, here.key, image)
+        return named(self.layout.names, source, placement.key, image)
 
-    def _ends(self, here: Placed, image: str) -> list[dict[str, Any]]:
-        """Read the ledgers of the splits that the image is in, each row with its split."""
-        splits = [] if here.is_val is None else ["val"] if here.is_val else ["train"]
-        splits += ["train_small"] if here.is_train_small else []
-        ends = []
+    def _outcomes(self, placement: Placement, image: str) -> list[dict[str, Any]]:
+        """Read the rows of the image in the ledgers of its splits; add the split to each row."""
+        splits = [] if placement.is_val is None else ["val"] if placement.is_val else ["train"]
+        splits += ["train_small"] if placement.is_train_small else []
+        outcomes = []
         for split in splits:
-            ledger = self.layout.ledger(split, here.source, here.partition)
+            ledger = self.layout.ledger(split, placement.source, placement.partition)
             if ledger.exists():
-                ends += [{**row, "split": split} for row in rows_of(ledger, {"id": image})]
-        return ends
+                outcomes += [{**row, "split": split} for row in rows_of(ledger, {"id": image})]
+        return outcomes
 
-    def _state(self, here: Placed, image: str, ends: list[dict[str, Any]]) -> tuple[str, str, str]:
-        """Return the state, the reason, and the exclusion list."""
+    def _state(
+        self, placement: Placement, image: str, outcomes: list[dict[str, Any]]
+    ) -> tuple[str, str, str]:
+        """Return the state, the reason, and the exclusion."""
         layout = self.layout
-        if not here.partition:
-            rows = left_out(layout.mapping_ledger, image) if layout.mapping_ledger.exists() else []
+        if not placement.partition:
+            rows = rejected(layout.mapping_ledger, image) if layout.mapping_ledger.exists() else []
             return (rows[0]["state"], rows[0]["reason"], "") if rows else (_WAITING, "", "")
         if not layout.predicted.exists():
-            return _WAITING, "PredictCatalog is still to run", ""
-        wanted = {"source": here.source, "partition": here.partition, "treeoflife_id": image}
+            return _WAITING, "PredictCatalog has not run yet", ""
+        wanted = {"source": placement.source, "partition": placement.partition, "treeoflife_id": image}
         rows = rows_of(layout.predicted, wanted)
         if not rows:
-            unnamed = left_out(layout.names_ledger, image)
+            unnamed = rejected(layout.names_ledger, image)
             return State.NO_TAXON, unnamed[0]["reason"] if unnamed else NAMELESS, ""
         exclusion = rows[0]["exclusion"]
         if rows[0]["excluded"]:
             return rows[0]["excluded"], exclusion, exclusion
-        if ends:
-            return ends[0]["state"], ends[0]["reason"], exclusion
-        split = "val" if here.is_val else "train"
-        return _WAITING, f"WriteShards {split} {here.source} {here.partition} is still to run", exclusion
+        if outcomes:
+            return outcomes[0]["state"], outcomes[0]["reason"], exclusion
+        split = "val" if placement.is_val else "train"
+        task = f"WriteShards {split} {placement.source} {placement.partition}"
+        return _WAITING, f"{task} has not run yet", exclusion
 
-    def _shard(self, end: dict[str, Any]) -> dict[str, Any]:
-        path = self.layout.shards / end["split"] / shard_name(end["shard"])
-        place = {key: end[key] for key in ("position", "offset", "bytes")}
-        return {"split": end["split"], "path": str(path), "is_there": path.exists(), **place}
+    def _shard(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        path = self.layout.shards / outcome["split"] / shard_name(outcome["shard"])
+        place = {key: outcome[key] for key in ("position", "offset", "bytes")}
+        return {"split": outcome["split"], "path": str(path), "is_there": path.exists(), **place}
 
-    def _id_from(self, source: SourcePlugin[Any], image: str, here: Placed, listed: dict[str, Any]) -> str:
+    def _id_from(
+        self, source: SourcePlugin[Any], image: str, placement: Placement, listed: dict[str, Any]
+    ) -> str:
         published = self._published_mapping(source)
-        key = f"{source.name} {source.key.spell(here.key)}"
+        key = f"{source.name} {source.key.spell(placement.key)}"
         if not published:
-            return f"made of its key: uuid5 of {key}"
+            return f"derived from its key: uuid5 of {key}"
         if listed.get("id") == image:
-            return f"the file's name is the id; {published} tells its key"
-        return f"{published} lists {key} under it"
+            return f"from the file name; its key is from {published}"
+        return f"from {published}, by {key}"
 
     def _split_from(self, source: SourcePlugin[Any], image: str) -> str:
         published, hashed = (
@@ -215,28 +221,28 @@ class Explainer:
         if not published:
             return hashed
         if not Path(published).is_file():
-            return f"as in {published}, which cannot be read now, or {hashed}"
-        return f"as in {published}" if has_split(Path(published), image) else hashed
+            return f"from {published} (missing now), or {hashed}"
+        return f"from {published}" if has_split(Path(published), image) else hashed
 
     def _published_mapping(self, source: SourcePlugin[Any]) -> str:
-        """Return the published mapping that ids and splits of a source are from, "" if there is none."""
+        """Return the path of the published mapping with ids and splits of a source, or ""."""
         return self.inputs.place("published", "mapping") if source.is_published else ""
 
     def _names_from(
-        self, source: SourcePlugin[Any], here: Placed, image: str, known: Named | None
+        self, source: SourcePlugin[Any], placement: Placement, image: str, naming: Named | None
     ) -> list[str]:
-        """Return what the name was made of, one line for each step."""
-        if known is None:
+        """Return the origins of the name, one line per step."""
+        if naming is None:
             return []
         lookup = lookup_name(source.name)
-        first = f"{self.layout.metadata / lookup}: {source.key.name_column} {known.key}"
+        first = f"{self.layout.metadata / lookup}: {source.key.name_column} {naming.key}"
         published = self.inputs.place("published", "names")
         if published and Path(published, lookup).exists():
-            return [first, f"{Path(published, lookup)}, taken over as it is"]
+            return [first, f"{Path(published, lookup)}, copied unchanged"]
         if self.trace:
-            return [first, *self.trace(source.name, here.key, image)]
+            return [first, *self.trace(source.name, placement.key, image)]
         keys = [(source.name, key) for key in source.name_tables]
         if source.is_upgraded:
             keys += [("itis", "chains"), ("resolved", "jsonl")]
-        made = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
-        return [first, f"made from {made}; --names tells what each gave"]
+        tables = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
+        return [first, f"built from {tables}; use --names for the values from each table"]

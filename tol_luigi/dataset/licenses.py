@@ -1,8 +1,8 @@
-"""The rights in an image, read from ``licenses.csv`` without loading it.
+"""Read the licence of an image from ``licenses.csv`` without loading the file.
 
-The file has a line for every image of the sources that publish licences, in the order of the catalog, and no index. So it
-is read on from where the last image was found: samples in the order of the catalog cost one pass in all, and a
-single image costs a pass at most.
+The file has one line per image of the sources that publish licences, in the order of the catalog, and no
+index. Therefore each search starts at the last image found. Samples in the order of the catalog need one pass
+in total, and a single image needs at most one pass.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _ID = "treeoflife_id"
 
 @dataclass(frozen=True)
 class ImageLicense:
-    """The rights in an image, as its source publishes them; each "" if it is not known.
+    """The licence of an image, as published by its source. Unknown fields are "".
 
     Attributes:
-        name: The licence, as the source calls it.
-        owner: Who holds the rights.
-        link: The address of the licence's text.
-        source_url: The address of the page or file that the image comes from.
-        copy_url: The address of the copy that was fetched.
+        name: The name of the licence in the source.
+        owner: The owner of the rights.
+        link: The address of the licence text.
+        source_url: The address of the original page or file.
+        copy_url: The address of the copy that was downloaded.
     """
 
     name: str
@@ -53,10 +53,10 @@ class ImageLicense:
 
 
 class LicenseReader:
-    """Reads licences, best in the order of the catalog.
+    """Read licences; fastest in the order of the catalog.
 
     Args:
-        path: The file.
+        path: The path of ``licenses.csv``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,19 +64,19 @@ class LicenseReader:
         self._lock = threading.Lock()
         self._blocks: Iterator[pa.RecordBatch] = iter(())
         self._block: pa.RecordBatch | None = None
-        self._silent: set[str] = set()  # sources without licences: one image without a line shows it
+        self._without_licenses: set[str] = set()  # a source with one image that has no line
 
     def of(self, image: str, source: str) -> ImageLicense | None:
-        """Return the rights in an image of a source, None if its source publishes none."""
+        """Return the licence of an image, or None if its source publishes none."""
         with self._lock, reading(self._path):
-            if source in self._silent:
+            if source in self._without_licenses:
                 return None
-            found = self._in_block(image) or self._read_on(image)
+            found = self._in_block(image) or self._read_next_blocks(image)
             if found is None:
                 self._blocks = self._open()
-                found = self._read_on(image)
+                found = self._read_next_blocks(image)
             if found is None:
-                self._silent.add(source)
+                self._without_licenses.add(source)
             return found
 
     def _open(self) -> Iterator[pa.RecordBatch]:
@@ -89,7 +89,7 @@ class LicenseReader:
             ),
         )
 
-    def _read_on(self, image: str) -> ImageLicense | None:
+    def _read_next_blocks(self, image: str) -> ImageLicense | None:
         for block in self._blocks:
             self._block = block
             if found := self._in_block(image):

@@ -1,4 +1,4 @@
-"""A finished dataset, read from its own files alone: it may have been copied, and may be read-only."""
+"""Read a finished dataset from its own files only. It may be a copy and may be read-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tol_luigi.dataset.pipeline import shard_pipeline
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.dataset.sample import Sample
 from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample
-from tol_luigi.store.life import find_share
+from tol_luigi.store.image_trace import find_work_unit
 from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
     from tol_luigi.dataset.catalog import Where
     from tol_luigi.dataset.licenses import ImageLicense
     from tol_luigi.dataset.pipeline import ShardPipeline
-    from tol_luigi.report.life import Life
+    from tol_luigi.report.image_trace import ImageTrace
 
 __all__ = ["Dataset"]
 
 _EACH_ONCE = ("train", "val")
-"""The splits that together hold each image once."""
+"""The splits that together contain each image once."""
 
 _ROWS = 512
-"""Rows of the catalog made into objects of Python at a time."""
+"""Rows of the catalog converted to Python objects at a time."""
 
-_REMEDY = "Give the folder of a dataset, <root>/<tag>"
+_REMEDY = "Use the folder of a dataset, <root>/<tag>"
 
 
 class Dataset:
     """A finished dataset.
 
-    Make one with :meth:`open`. It holds no file open and can be pickled, so it may be used by many threads and
-    processes, such as the workers of PyTorch's ``DataLoader``.
+    Create it with :meth:`open`. It keeps no file open and can be pickled, so many threads and processes may
+    use it, such as the workers of PyTorch's ``DataLoader``.
 
     >>> dataset = Dataset.open("build/dev")
     >>> dataset.splits
@@ -61,7 +61,7 @@ class Dataset:
     Attributes:
         path: The folder of the dataset.
         settings: The settings that determine its content, by section and key (``images.width``); read-only.
-        catalog: One row for each sample.
+        catalog: The catalog, with one row per sample.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -76,40 +76,40 @@ class Dataset:
         """Open a dataset.
 
         Args:
-            path: Its folder, ``<root>/<tag>``.
+            path: The folder of the dataset, ``<root>/<tag>``.
 
         Raises:
-            DatasetError: There is no dataset, or it is not finished.
-            DamagedError: Its settings cannot be read.
+            DatasetError: The folder contains no dataset, or an unfinished one.
+            DamagedError: The settings of the dataset cannot be read.
         """
         folder = Path(path).absolute()
         record = folder / "dataset.json"
         if not record.is_file():
-            raise DatasetError(folder, "there is no dataset (no dataset.json in it)", _REMEDY)
+            raise DatasetError(folder, "is not a dataset (dataset.json is missing)", _REMEDY)
         with reading(record):
             dataset = cls(folder, read_json(record))
         for file in (dataset._layout.manifest, dataset._layout.catalog):
             if not file.is_file():
                 what = f"the dataset is not finished ({file.relative_to(folder)} is missing)"
-                raise DatasetError(folder, what, "Build it to the end: BuildCatalog")
+                raise DatasetError(folder, what, "Run BuildCatalog to complete it")
         return dataset
 
     def __repr__(self) -> str:
-        """Name the folder."""
+        """Return an expression with the folder."""
         return f"Dataset.open({str(self.path)!r})"
 
     def __reduce__(self) -> tuple[Callable[[Path], Dataset], tuple[Path]]:
-        """Open it again in the other process."""
+        """Pickle only the path; unpickling opens the dataset again."""
         return type(self).open, (self.path,)
 
     @functools.cached_property
     def splits(self) -> dict[str, int]:
-        """The number of samples of each split; those of ``train_small`` repeat some of ``train``."""
+        """The number of samples per split. The samples of ``train_small`` repeat samples of ``train``."""
         counts = self.catalog.counts
         return {split: counts.get(split, 0) for split in SPLITS}
 
     def __len__(self) -> int:
-        """Count the images; each counts once."""
+        """Count the images, each once."""
         return self.splits["train"] + self.splits["val"]
 
     def __iter__(self) -> Iterator[str]:
@@ -129,9 +129,9 @@ class Dataset:
             image: The image id.
 
         Raises:
-            UnknownImageError: No sample is of that image; the message says what became of it.
+            UnknownImageError: The image has no sample. The message contains the reason.
             ShardError: The shard is missing or damaged.
-            DamagedError: Another file that is needed is.
+            DamagedError: Another required file is missing or damaged.
         """
         found = self._find(image)
         if found is None:
@@ -143,38 +143,38 @@ class Dataset:
         return Sample(key, split, source, partition, members, self)
 
     def _find(self, image: str) -> tuple[tuple[str, str, str], dict[str, Any]] | None:
-        """Find the share of an image, and the row of its ledger; None if it has no sample."""
+        """Return the (split, source, partition) and ledger row of an image, or None if it has no sample."""
         if not is_image_id(image):
             return None
         with reading(self._layout.mapping):
-            share = find_share(self._layout.mapping, image.lower())
-        if share is None:
+            work_unit = find_work_unit(self._layout.mapping, image.lower())
+        if work_unit is None:
             return None
-        ledger = self._layout.ledger(*share)
+        ledger = self._layout.ledger(*work_unit)
         with reading(ledger):
             wanted = {"id": [image.lower()], "state": [State.WRITTEN.value]}
             rows = rows_with(ledger, wanted, ["shard", "offset", "bytes"]).to_pylist()
-        return (share, rows[0]) if rows else None
+        return (work_unit, rows[0]) if rows else None
 
     def _unknown(self, image: str) -> UnknownImageError:
-        where, lives = f"{self.path}: {image}", self._explained(image) if is_image_id(image) else []
-        if not lives:
-            remedy = "Give an image id of the catalog; explain() also takes names of files and natural keys"
+        where, traces = f"{self.path}: {image}", self._explain(image) if is_image_id(image) else []
+        if not traces:
+            remedy = "Use an image id of the catalog; explain() also accepts file names and natural keys"
             return UnknownImageError(where, "no image has this id", remedy)
-        why = ", ".join(filter(None, [lives[0].state, lives[0].reason]))
-        remedy = "docs/files.md describes the states of images"
+        why = ", ".join(filter(None, [traces[0].state, traces[0].reason]))
+        remedy = "See docs/files.md for the states of images"
         return UnknownImageError(where, f"the image has no sample: {why}", remedy)
 
     def samples(self, split: str | None = None, where: Where | None = None) -> Iterator[Sample]:
-        """Yield samples in the order of the shards, one after the other.
+        """Yield samples in the order of the shards.
 
         Args:
-            split: ``train``, ``val`` or ``train_small``; by default each image of ``train`` and ``val``, once.
-            where: Which samples: a condition on the columns of the catalog, in DuckDB's SQL, or an expression of
-                ``pyarrow.compute``; by default all.
+            split: ``train``, ``val`` or ``train_small``; by default ``train`` and ``val``.
+            where: A condition on the columns of the catalog, in DuckDB SQL or as a ``pyarrow.compute``
+                expression; by default none.
 
         Raises:
-            DatasetError: There is no such split, the condition is wrong, or DuckDB is needed and not installed.
+            DatasetError: The split or the condition is invalid, or DuckDB is needed but not installed.
             ShardError: A shard is missing or damaged.
 
         >>> birds = dataset.samples("train", where="class = 'Aves'")
@@ -191,7 +191,7 @@ class Dataset:
                 yield from batch.slice(start, _ROWS).to_pylist()
 
     def _read(self, rows: Iterator[dict[str, Any]]) -> Iterator[Sample]:
-        """Read the samples of rows of the catalog: ledgers and shards are opened once if the rows are in its order."""
+        """Read the samples of catalog rows. In catalog order, each ledger and shard is opened only once."""
         by_share = itertools.groupby(rows, operator.itemgetter("split", "source", "partition"))
         for (split, source, partition), in_share in by_share:
             ledger = self._layout.ledger(split, source, partition)
@@ -214,7 +214,7 @@ class Dataset:
         return [Path(path) for path in self._shard_samples(split)]
 
     def _shard_samples(self, split: str) -> dict[str, int]:
-        """Return the number of samples of each shard of a split, by its path, in order."""
+        """Return the number of samples per shard of a split, by path, in order."""
         found: dict[str, int] = {}
         for path in self._layout.receipts(_checked(split)):
             receipt = read_receipt(path)
@@ -233,21 +233,22 @@ class Dataset:
         decode: str | None = "pil",
         handler: Callable[[Exception], bool] | None = None,
     ) -> ShardPipeline:
-        """Return a pipeline of webdataset over the shards of a split, ready for a ``DataLoader`` and for more steps.
+        """Return a webdataset pipeline over the shards of a split, for a ``DataLoader`` or for further steps.
 
-        Nodes and workers share the shards: each is read by one of them.
+        Each shard is read by one worker of one node.
 
         Args:
             split: ``train``, ``val`` or ``train_small``.
-            shuffle: The number of samples that are shuffled among each other, after the shards are shuffled; 0 for
-                the order of the shards.
-            decode: How webdataset decodes images, such as ``pil``, ``rgb8`` or ``torchrgb``; None to leave all members as bytes.
-            handler: What to do about damaged shards and images, such as ``webdataset.warn_and_continue``; by default
-                the error is raised.
+            shuffle: The size of the shuffle buffer, in samples; the shards are shuffled as well. 0 keeps the
+                order.
+            decode: The image format for webdataset, such as ``pil``, ``rgb8`` or ``torchrgb``, or None to
+                keep all members as bytes.
+            handler: The handler of errors in shards and images, such as ``webdataset.warn_and_continue``; by
+                default the error is raised.
 
         Raises:
-            DatasetError: There is no such split, or it is empty.
-            ShardError: While iterating: a shard is missing or damaged.
+            DatasetError: The split is unknown or empty.
+            ShardError: A shard is missing or damaged; raised during iteration.
 
         >>> pipeline = dataset.webdataset("train", shuffle=100).to_tuple("jpg", "sci.txt")
         >>> image, caption = next(iter(pipeline))
@@ -259,37 +260,37 @@ class Dataset:
             raise DatasetError(self.path, f"split {split} has no samples", "Choose another split")
         return shard_pipeline(samples, shuffle=shuffle, decode=decode, handler=handler)
 
-    def explain(self, image: str) -> list[Life]:
-        """Return what became of an image, and how: the answer of ``tol why``. Print it to read it.
+    def explain(self, image: str) -> list[ImageTrace]:
+        """Return the trace of an image through the build, as from ``tol why``. Print a trace to read it.
 
         Args:
             image: An image id, the path or name of a file, or a natural key, such as ``12784812/51655800``.
 
         Returns:
-            One answer for each image that is meant.
+            One trace per matching image.
 
         Raises:
-            UnknownImageError: Nothing is known of it.
+            UnknownImageError: No image matches.
 
         >>> print(dataset.explain("98000034/97000102")[0])  # doctest: +ELLIPSIS
         f2add56b-dc75-5657-afb9-91389458c142
           state       written
         ...
         """
-        lives = self._explained(image)
-        if not lives:
-            what = "nothing is known of it, neither in the mapping nor in the ledgers"
-            remedy = "Give an image id, the name of a file, or a natural key"
+        traces = self._explain(image)
+        if not traces:
+            what = "the image is unknown (found neither in the mapping nor in the ledgers)"
+            remedy = "Use an image id, a file name, or a natural key"
             raise UnknownImageError(f"{self.path}: {image}", what, remedy)
-        return lives
+        return traces
 
-    def _explained(self, image: str) -> list[Life]:
+    def _explain(self, image: str) -> list[ImageTrace]:
         inputs = BuildInputs(self.settings["sources"], self.settings["dataset.seed"], self._places())
         with reading(self.path):
             return Explainer(self._layout, inputs).explain(image)
 
     def _places(self) -> dict[str, str]:
-        """Return the files that the dataset was built from; without a record of them, only which there were."""
+        """Return the recorded input paths of the dataset; without a record, only which inputs were set."""
         places = read_places(self._layout)
         if places is not None:
             return places
@@ -297,20 +298,20 @@ class Dataset:
         return published if self.settings["published.mapping"] else {}
 
     def license_of(self, sample: Sample) -> ImageLicense | None:
-        """Return the rights in the image of a sample; see :attr:`.Sample.license`."""
+        """Return the licence of the image of a sample; see :attr:`.Sample.license`."""
         return self._licenses.of(sample.id, sample.source)
 
     def shard_of(self, sample: Sample) -> Path:
-        """Return the path of the shard that holds a sample."""
+        """Return the path of the shard that contains a sample."""
         return self._layout.shard(sample.split, sample.row["shard"])
 
 
 def _checked(split: str) -> str:
-    """Return the name of a split.
+    """Return the split if it exists.
 
     Raises:
-        DatasetError: There is no such split.
+        DatasetError: The split is unknown.
     """
     if split not in SPLITS:
-        raise DatasetError(f"split {split!r}", "there is no such split", f"Use one of {', '.join(SPLITS)}")
+        raise DatasetError(f"split {split!r}", "is unknown", f"Use one of {', '.join(SPLITS)}")
     return split

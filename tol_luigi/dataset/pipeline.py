@@ -1,4 +1,4 @@
-"""A pipeline of webdataset over the shards of a split."""
+"""Build webdataset pipelines over the shards of a split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ShardPipeline", "shard_pipeline"]
 
 
 class ShardPipeline(webdataset.DataPipeline, webdataset.FluidInterface):  # type: ignore[misc]  # webdataset is untyped
-    """A pipeline with all of webdataset's steps: ``shuffle``, ``decode``, ``map``, ``to_tuple``, ``batched``."""
+    """A pipeline with webdataset's methods: ``shuffle``, ``decode``, ``map``, ``to_tuple``, ``batched``."""
 
 
 def shard_pipeline(
@@ -28,29 +28,31 @@ def shard_pipeline(
     decode: str | None,
     handler: Callable[[Exception], bool] | None,
 ) -> ShardPipeline:
-    """Return a pipeline over shards, each of which is read by one worker of one node.
+    """Return a pipeline over shards. Each shard is read by one worker of one node.
 
     Args:
-        samples: The number of samples of each shard, by its path.
-        shuffle: The number of samples that are shuffled among each other, after the shards are shuffled; 0 for their order.
-        decode: How webdataset decodes images, such as ``pil`` or ``torchrgb``; None to leave all members as bytes.
-        handler: What to do about damaged shards and images; webdataset's ``reraise_exception`` if None.
+        samples: The number of samples per shard, by path.
+        shuffle: The size of the shuffle buffer, in samples; the shards are shuffled as well. 0 keeps the
+            order.
+        decode: The image format for webdataset, such as ``pil`` or ``torchrgb``, or None to keep all members
+            as bytes.
+        handler: The handler of errors in shards and images; webdataset's ``reraise_exception`` if None.
     """
     handled = handler or webdataset.reraise_exception
-    refused = functools.partial(_not_decoded, handler=handled)
+    on_decode_error = functools.partial(_decode_error, handler=handled)
     return ShardPipeline(
         webdataset.SimpleShardList(list(samples)),
-        webdataset.split_by_node,  # before they are shuffled, since no two processes shuffle alike
+        webdataset.split_by_node,  # before shuffling, because each process shuffles differently
         webdataset.split_by_worker,
         webdataset.shuffle(len(samples)) if shuffle else None,
         functools.partial(read_shards, samples=dict(samples), handler=handled),
         webdataset.shuffle(shuffle) if shuffle else None,
-        webdataset.decode(decode, handler=refused) if decode is not None else None,
+        webdataset.decode(decode, handler=on_decode_error) if decode is not None else None,
     )
 
 
-def _not_decoded(error: Exception, handler: Callable[[Exception], bool]) -> bool:
-    """Hand on an error of webdataset's decoder as one that names shard and sample."""
+def _decode_error(error: Exception, handler: Callable[[Exception], bool]) -> bool:
+    """Pass an error of webdataset's decoder to the handler, with the names of shard and sample."""
     shard, key = getattr(error, "url", None), getattr(error, "key", None)
     if shard is None:
         return handler(error)

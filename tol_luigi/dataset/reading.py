@@ -1,4 +1,4 @@
-"""What a damaged or missing file of a dataset says to whoever reads it."""
+"""Convert errors about damaged or missing files of a dataset."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["REPAIR", "damaged", "reading"]
 
-REPAIR = "Copy it again from where it is intact, or run VerifyDataset --repair where the dataset was built"
+REPAIR = "Copy it again from an intact copy, or run VerifyDataset --repair where the dataset was built"
 
 
 def damaged(path: Path, error: Exception) -> DamagedError:
-    """Return the error to raise about a file that could not be read."""
+    """Return the error for a file that could not be read."""
     if isinstance(error, FileNotFoundError):
         return DamagedError(path, "it is missing", REPAIR)
     return DamagedError(
@@ -30,10 +30,10 @@ def damaged(path: Path, error: Exception) -> DamagedError:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise an error that names the file if it cannot be read.
+    """Convert errors in the block to an error that names the file.
 
     Raises:
-        DamagedError: It is missing or damaged.
+        DamagedError: The file is missing or damaged.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""One sample: an image, its texts, and what the catalog has of it."""
+"""A sample: an image, its texts, and its row of the catalog."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ __all__ = ["Sample"]
 
 @dataclass(frozen=True)
 class Sample:
-    """An image of a dataset.
+    """A sample of a dataset.
 
     Attributes:
         id: The image id.
-        split: The split that it was read from.
-        source: The source that the image comes from.
-        partition: The partition that it belongs to.
-        members: The files of the sample, by extension, as they are in the shard.
-        dataset: The dataset that it is from.
-        known: Its row of the catalog, if that has been read already.
+        split: The split from which it was read.
+        source: The source of the image.
+        partition: The partition of the image.
+        members: The files of the sample in the shard, by extension.
+        dataset: The dataset that contains it.
+        loaded_row: Its row of the catalog, if it has been read already.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Sample:
     partition: str
     members: Mapping[str, bytes] = field(repr=False)
     dataset: Dataset = field(repr=False, compare=False)
-    known: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    loaded_row: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def jpeg(self) -> bytes:
@@ -52,10 +52,10 @@ class Sample:
 
     @property
     def image(self) -> Image.Image:
-        """The image, decoded anew for each caller.
+        """The image, decoded on each access.
 
         Raises:
-            ShardError: It is damaged.
+            ShardError: The image is damaged.
         """
         try:
             image = Image.open(io.BytesIO(self.jpeg), formats=["JPEG"])
@@ -67,32 +67,32 @@ class Sample:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The ten texts by the names of their members, such as ``sci.txt`` and ``taxonTag_com.txt``."""
+        """The ten texts by member name, such as ``sci.txt`` and ``taxonTag_com.txt``."""
         return {name: content.decode() for name, content in self.members.items() if name != IMAGE}
 
     @property
     def taxon(self) -> dict[str, str]:
-        """The known ranks, from kingdom down to species; the species is without the genus."""
+        """The known ranks, from kingdom to species. The species does not contain the genus."""
         return {rank: self.row[rank] for rank in RANK_LABELS if self.row[rank]}
 
     @property
     def scientific_name(self) -> str:
-        """Genus and species, "" if neither is known."""
+        """Genus and species, or "" if both are unknown."""
         return self.texts["scientific_name.txt"]
 
     @property
     def common_name(self) -> str:
-        """The common name; without one the scientific name, without that the taxonomic one."""
+        """The common name, or else the scientific name, or else the taxonomic name."""
         return self.texts["common_name.txt"]
 
     @property
     def license(self) -> ImageLicense | None:
-        """The rights in the image, None if its source publishes none."""
+        """The licence of the image, or None if its source publishes none."""
         return self.dataset.license_of(self)
 
     @functools.cached_property
     def row(self) -> Mapping[str, Any]:
-        """The row of the catalog: natural key, size, flags and hashes of the original, and more (``docs/files.md``)."""
-        if self.known is not None:
-            return self.known
+        """The row of the catalog: natural key, properties of the original, and more (``docs/files.md``)."""
+        if self.loaded_row is not None:
+            return self.loaded_row
         return self.dataset.catalog.row(self.split, self.source, self.partition, self.id)

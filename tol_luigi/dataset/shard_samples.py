@@ -1,4 +1,4 @@
-"""Reading samples out of shards: one by its offset, or all of a shard in a row, both through webdataset's reader."""
+"""Read samples from shards with webdataset: one sample by its offset, or all samples of a shard."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["PartitionOffsets", "open_shard", "read_sample", "read_shards"]
 
 _ERRORS = (OSError, EOFError, ValueError, AssertionError, tarfile.TarError)
-"""What webdataset and tarfile raise about a file that is no whole shard."""
+"""The errors that webdataset and tarfile raise for a damaged shard."""
 
 
 class PartitionOffsets:
-    """Where the samples of one partition of a split are in their shards, as the ledger says.
+    """The offsets of the samples of one partition of a split in their shards, from the ledger.
 
     Args:
-        ledger: The ledger of the partition.
+        ledger: The path of the ledger of the partition.
     """
 
     def __init__(self, ledger: Path) -> None:
@@ -43,16 +43,16 @@ class PartitionOffsets:
             self._offsets, self._lengths = in_order["offset"].to_numpy(), in_order["bytes"].to_numpy()
 
     def at(self, shard: int, position: int) -> tuple[int, int]:
-        """Return the offset and the length, in bytes, of the sample at a position of a shard."""
+        """Return the offset and the length in bytes of the sample at a position of a shard."""
         row = self._starts[shard] + position
         return int(self._offsets[row]), int(self._lengths[row])
 
 
 def open_shard(path: Path) -> IO[bytes]:
-    """Open a shard.
+    """Open a shard for reading.
 
     Raises:
-        ShardError: It is missing, or may not be read.
+        ShardError: The shard is missing or not readable.
     """
     try:
         return path.open("rb")
@@ -65,15 +65,15 @@ def read_sample(shard: IO[bytes], offset: int, length: int, key: str) -> dict[st
 
     Args:
         shard: The shard, open for reading.
-        offset: Where the sample starts, in bytes.
-        length: Its length in bytes.
+        offset: The offset of the sample, in bytes.
+        length: The length of the sample, in bytes.
         key: The image id.
 
     Returns:
-        The content of each member by its extension.
+        The content of each member, by extension.
 
     Raises:
-        ShardError: There is no such sample at that place, complete.
+        ShardError: There is no complete sample of this image at the offset.
     """
     try:
         record = copy_record(shard, offset, length, key)
@@ -84,7 +84,7 @@ def read_sample(shard: IO[bytes], offset: int, length: int, key: str) -> dict[st
         raise _damaged(shard.name, error) from error
     members = {name: content for name, content in sample.items() if not name.startswith("__")}
     if tuple(members) != MEMBERS:
-        raise ShardError(shard.name, f"sample {key} at byte {offset} is not complete", REPAIR)
+        raise ShardError(shard.name, f"sample {key} at byte {offset} is incomplete", REPAIR)
     return members
 
 
@@ -93,13 +93,13 @@ def read_shards(
     samples: Mapping[str, int],
     handler: Callable[[Exception], bool],
 ) -> Iterator[dict[str, Any]]:
-    """Read all samples of shards, as a stage of webdataset's pipelines.
+    """Read all samples of shards, as a stage of a webdataset pipeline.
 
     Args:
-        shards: A path for each shard, as ``url``.
-        samples: The number of samples that each shard must have, by its path: the reader takes a damaged header for
-            the end of a shard.
-        handler: One of webdataset's handlers of errors: it raises the error, or returns whether to go on.
+        shards: The shards, with their path as ``url``.
+        samples: The expected number of samples per shard, by path. It is checked because the reader treats a
+            damaged header as the end of the shard.
+        handler: A webdataset error handler: it raises the error, or returns whether to continue.
 
     Yields:
         The key, and the content of each member by its extension in lower case.
@@ -107,12 +107,12 @@ def read_shards(
     for shard in shards:
         path, count = shard["url"], 0
         try:
-            with open(path, "rb") as stream:  # noqa: PTH123 (webdataset's paths are texts)
+            with open(path, "rb") as stream:  # noqa: PTH123 (webdataset's paths are strings)
                 for sample in _samples(path, stream, lcase=True):
                     count += 1
                     yield sample
             if count != samples[path]:
-                raise ValueError(f"{count} samples of {samples[path]}")
+                raise ValueError(f"{count} of {samples[path]} samples")
         except _ERRORS as error:
             if not handler(_damaged(path, error)):
                 return
@@ -127,7 +127,7 @@ def _samples(path: str, stream: IO[bytes], *, lcase: bool) -> Iterator[dict[str,
 def _damaged(path: Path | str, error: Exception) -> ShardError:
     if isinstance(error, FileNotFoundError):
         return ShardError(path, "it is missing", REPAIR)
-    reason = str(error.args[0]) if error.args else type(error).__name__  # webdataset adds more arguments
+    reason = str(error.args[0]) if error.args else type(error).__name__  # webdataset adds further arguments
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror
     return ShardError(path, f"it is damaged ({' '.join(reason.split())})", REPAIR)

@@ -1,7 +1,7 @@
-"""A small set of sources that the program draws itself, so that a first build needs no download.
+"""Draw a small set of sources, so that a first build needs no download.
 
-Real taxa, drawn pictures, real file formats: the archives, folders and tables are laid out as the
-published ones are, with some of their oddities, and every byte is the same at each drawing.
+The taxa and file formats are real, the images are drawn. Archives, folders and tables have the layout of the
+published sources, with some of their irregularities. The output is byte-identical on each run.
 """
 
 from tol_luigi.demonstration.files import ESTIMATES, FOLDER, LISTINGS, PARTITIONS, draw, settings

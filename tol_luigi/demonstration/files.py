@@ -1,4 +1,4 @@
-"""The files of the demonstration's sources: archives, class folders, a zip, and their tables."""
+"""Write the files of the demonstration sources: archives, class folders, a zip, and their tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from tol_luigi.demonstration import tables
-from tol_luigi.demonstration.drawings import picture
-from tol_luigi.demonstration.taxa import Shot, bioscan_shots, eol_shots, inat21_shots
+from tol_luigi.demonstration.drawings import draw_image
+from tol_luigi.demonstration.taxa import DemoImage, bioscan_images, eol_images, inat21_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
 __all__ = ["ESTIMATES", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
 
 FOLDER = "demonstration"
-"""The folder, within the dataset's, into which the sources are drawn."""
+"""The folder for the drawn sources, inside the folder of the dataset."""
 
 PARTITIONS: dict[str, tuple[str, ...]] = {
     "eol": ("image_set_01", "image_set_02"),
     "bioscan": ("part1", "part2"),
     "inat21": ("000", "001", "002", "003"),
 }
-"""The partitions of each source, known before anything is drawn."""
+"""The partitions of each source, known before the sources are drawn."""
 
 ESTIMATES = {"eol": (55, 400_000), "inat21": (45, 300_000), "bioscan": (30, 100_000)}
-"""About how many images, of how many bytes, each source will have when it is drawn."""
+"""The approximate number of images and bytes of each drawn source."""
 
 LISTINGS: dict[str, tuple[str, ...]] = {**PARTITIONS, "bioscan": ("archive",)}
-"""What is scanned at one go: a partition each, but BIOSCAN's one archive as a whole."""
+"""The units of a scan: one per partition, except for the single archive of BIOSCAN."""
 
 _QUALITY = 85
-_KEPT = 0.62
-"""The share of its bytes that is left of a file that is cut off."""
+_TRUNCATED_SHARE = 0.62
+"""The share of bytes that a truncated file keeps."""
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o644
 
 
-def _encoded(shot: Shot) -> bytes:
-    """Draw an image and encode it as the file that the source has."""
-    scene = "tray" if shot.place.startswith("part") else ""
-    image, target = picture(shot.taxon.name, shot.size, shot.file, scene), io.BytesIO()
-    if shot.oddity == "palette":
+def _encoded(spec: DemoImage) -> bytes:
+    """Draw an image and encode it in the file format of its source."""
+    scene = "tray" if spec.folder.startswith("part") else ""
+    image, target = draw_image(spec.taxon.name, spec.size, spec.file, scene), io.BytesIO()
+    if spec.variant == "palette":
         image.quantize(64).save(target, "PNG")
     else:
-        mode = {"grey": "L", "cmyk": "CMYK"}.get(shot.oddity, "RGB")
+        mode = {"grey": "L", "cmyk": "CMYK"}.get(spec.variant, "RGB")
         image.convert(mode).save(target, "JPEG", quality=_QUALITY)
     content = target.getvalue()
-    return content[: int(len(content) * _KEPT)] if shot.oddity == "truncated" else content
+    return content[: int(len(content) * _TRUNCATED_SHARE)] if spec.variant == "truncated" else content
 
 
 def _write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write a ``.tar.gz`` that tells nothing of when and by whom it was made."""
+    """Write a ``.tar.gz`` without timestamps and owners."""
     with (
         path.open("wb") as file,
         gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
@@ -69,7 +69,7 @@ def _write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
 
 def _write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write a zip archive that tells nothing of when and by whom it was made."""
+    """Write a zip archive without timestamps and owners."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
@@ -79,21 +79,21 @@ def _write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
 
 def draw(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Fill an existing empty folder with the sources.
+    """Write the sources into an existing empty folder.
 
-    The same bytes at every drawing, as long as Pillow and zlib stay the same.
+    The output is byte-identical on each run with the same versions of Pillow and zlib.
 
     Args:
-        folder: Gets the folders ``eol``, ``inat21``, ``bioscan`` and ``metadata``; about 4 MB.
-        progress: Is told after each image how many are done, and of how many.
+        folder: The folder for ``eol``, ``inat21``, ``bioscan`` and ``metadata``; about 4 MB.
+        progress: Called after each image with the number of finished images and the total.
     """
-    eol, inat21, bioscan = eol_shots(), inat21_shots(), bioscan_shots()
+    eol, inat21, bioscan = eol_images(), inat21_images(), bioscan_images()
     total, done = len(eol) + len(inat21) + len(bioscan), 0
 
-    def drawn(shot: Shot) -> bytes:
-        """Draw an image and report it."""
+    def encode(spec: DemoImage) -> bytes:
+        """Draw and encode an image; report progress."""
         nonlocal done
-        content = _encoded(shot)
+        content = _encoded(spec)
         done += 1
         if progress is not None:
             progress(done, total)
@@ -102,19 +102,19 @@ def draw(folder: Path, progress: Callable[[int, int], None] | None = None) -> No
     for name in ("eol", "bioscan", "metadata"):
         (folder / name).mkdir()
     for partition in PARTITIONS["eol"]:
-        shots = [shot for shot in eol if shot.place == partition]
-        _write_tar(folder / "eol" / f"{partition}.tar.gz", ((shot.file, drawn(shot)) for shot in shots))
-    for shot in inat21:
-        path = folder / "inat21" / "train" / shot.place / shot.file
+        specs = [spec for spec in eol if spec.folder == partition]
+        _write_tar(folder / "eol" / f"{partition}.tar.gz", ((spec.file, encode(spec)) for spec in specs))
+    for spec in inat21:
+        path = folder / "inat21" / "train" / spec.folder / spec.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(drawn(shot))
-    cropped = ((f"bioscan/images/cropped_256/{shot.place}/{shot.file}", drawn(shot)) for shot in bioscan)
+        path.write_bytes(encode(spec))
+    cropped = ((f"bioscan/images/cropped_256/{spec.folder}/{spec.file}", encode(spec)) for spec in bioscan)
     _write_zip(folder / "bioscan" / "cropped_256.zip", cropped)
     tables.write(folder / "metadata")
 
 
 def settings(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the settings, section by section, that make a build use the sources in a folder."""
+    """Return the settings, by section, with which a build uses the sources in a folder."""
     metadata = folder / "metadata"
     return {
         "eol": {

@@ -1,4 +1,4 @@
-"""The demonstration's tables beside EOL's: those of iNaturalist, BIOSCAN, ITIS and the name resolvers."""
+"""Write the tables of iNaturalist, BIOSCAN, ITIS and the name resolvers for the demonstration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.demonstration.taxa import RANKS, TAXA, bioscan_shots
+from tol_luigi.demonstration.taxa import RANKS, TAXA, bioscan_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["columns", "write", "write_json", "write_table"]
 
 _RESOLVED = {"Amanita", "Trametes", "Xanthoria", "Aeshna", "Episyrphus", "Octopus", "Vulpes"}
-"""The genera that the resolvers were asked for; ITIS knows Octopus and Vulpes as well."""
+"""The genera in the results of the resolvers. ITIS contains Octopus and Vulpes as well."""
 
 _NOT_IN_ITIS = _RESOLVED - {"Octopus", "Vulpes"}
 
@@ -25,13 +25,13 @@ _NAMED_BY_ITIS = {
     "Chelonia mydas": "tortuga verde",
     "Danaus plexippus": "mariposa monarca",
 }
-"""Species with an English name in ITIS, which gives the Spanish one before it."""
+"""The species with an English name in ITIS, where the Spanish name comes first."""
 
 _FIRST_TSN, _FIRST_INAT = 97_100_000, 97_200_000
 
 
 def columns(names: str) -> tuple[str, ...]:
-    """Read a header that is written as names with blanks between them."""
+    """Parse a header of names separated by spaces."""
     return tuple(names.split())
 
 
@@ -58,7 +58,7 @@ _BIOSCAN = columns(
 def write_table(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], *, titled: bool = True
 ) -> None:
-    """Write a table: tab separated without quotes if its name ends so, else comma separated."""
+    """Write a table: tab-separated without quotes if its extension is ``.tab``, else comma-separated."""
     with path.open("w", encoding="utf-8", newline="") as file:
         tabs = path.suffix == ".tab"
         writer = csv.writer(
@@ -73,12 +73,12 @@ def write_table(
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 (JSON is any)
-    """Write JSON for people to read."""
+    """Write indented JSON."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _chains() -> list[list[object]]:
-    """List the rows of the ITIS chains: the species of animals and plants, most of them without a name in English."""
+    """Return the rows of the ITIS chains: species of animals and plants, mostly without an English name."""
     numbers: dict[str, int] = {}
     rows: list[list[object]] = []
     for taxon in TAXA:
@@ -96,13 +96,13 @@ def _chains() -> list[list[object]]:
         names = [name for _, name in chain]
         tsns = [str(numbers.setdefault(name, _FIRST_TSN + len(numbers))) for name in names]
         spanish = _NAMED_BY_ITIS.get(taxon.name)
-        spoken = (f"{spanish}, {taxon.english}", "Spanish, English") if spanish else ("", "")
+        vernacular = (f"{spanish}, {taxon.english}", "Spanish, English") if spanish else ("", "")
         row = [
             "-".join(tsns),
             "->".join(names),
             tsns[-1],
             taxon.name,
-            *spoken,
+            *vernacular,
             "->".join(rank for rank, _ in chain),
         ]
         rows.append([*row, *(dict(chain).get(column, "") for column in _ITIS[7:])])
@@ -110,7 +110,7 @@ def _chains() -> list[list[object]]:
 
 
 def _inat(folder: Path) -> None:
-    """Write iNaturalist's two tables: its species, one genus, and their names, each with a second one after it."""
+    """Write the two tables of iNaturalist: its species and one genus, and two common names for each."""
     taxa: list[list[object]] = []
     names: list[list[object]] = []
     for number, taxon in enumerate(taxon for taxon in TAXA if taxon.images[1] or taxon.name == "Quercus"):
@@ -119,14 +119,14 @@ def _inat(folder: Path) -> None:
         taxa.append(
             [own, address, address, "", *taxon.ranks, "", "2024-01-01T00:00:00Z", taxon.name, rank, ""]
         )
-        both = (taxon.english, taxon.english.title())
-        names += [[own, name, "en", "", "", "", "English", "", "2024-01-01T00:00:00Z"] for name in both]
+        spellings = (taxon.english, taxon.english.title())
+        names += [[own, name, "en", "", "", "", "English", "", "2024-01-01T00:00:00Z"] for name in spellings]
     write_table(folder / "taxa.csv", _INAT_TAXA, taxa)
     write_table(folder / "VernacularNames-english.csv", _INAT_NAMES, names)
 
 
 def _resolved() -> str:
-    """Make the lines of ``resolved.jsonl``: what name resolvers knew about species."""
+    """Return the lines of ``resolved.jsonl``: the results of the name resolvers for species."""
     lines = []
     for taxon in TAXA:
         if taxon.ranks[5] in _RESOLVED and taxon.ranks[-1]:
@@ -136,25 +136,25 @@ def _resolved() -> str:
 
 
 def _specimens() -> list[dict[str, object]]:
-    """List the records of BIOSCAN, with made-up barcodes."""
+    """Return the records of BIOSCAN, with fictitious barcodes."""
     records = []
-    for number, shot in enumerate(bioscan_shots()):
+    for number, image in enumerate(bioscan_images()):
         known: dict[str, object] = dict.fromkeys(_BIOSCAN, "not_classified")
         known |= dict.fromkeys(
             (column for column in _BIOSCAN if column.startswith(("large", "medium", "small"))), "no_split"
         )
-        known |= {rank: value for rank, value in zip(RANKS[1:], shot.taxon.ranks[1:], strict=True) if value}
-        if shot.taxon.ranks[-1]:
-            known["species"] = shot.taxon.name
-        barcode = "".join(Random(shot.file).choices("ACGT", k=60))  # noqa: S311 (no secret)
+        known |= {rank: value for rank, value in zip(RANKS[1:], image.taxon.ranks[1:], strict=True) if value}
+        if image.taxon.ranks[-1]:
+            known["species"] = image.taxon.name
+        barcode = "".join(Random(image.file).choices("ACGT", k=60))  # noqa: S311 (no secret)
         known |= {
-            "sampleid": shot.file.removesuffix(".jpg"),
+            "sampleid": image.file.removesuffix(".jpg"),
             "processid": f"TOLDEMO{number:05d}-24",
             "uri": f"BOLD:ZZZ{number:04d}",
-            "name": shot.taxon.name,
+            "name": image.taxon.name,
             "nucraw": barcode,
-            "image_file": shot.file,
-            "chunk_number": int(shot.place.removeprefix("part")),
+            "image_file": image.file,
+            "chunk_number": int(image.folder.removeprefix("part")),
             "copyright_license": "CC0",
         }
         records.append(known)

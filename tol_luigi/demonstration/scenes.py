@@ -1,4 +1,4 @@
-"""The places that the drawings are set in: out of focus, with some grass, bubbles or veins before them."""
+"""Draw the scenes of the images: a blurred background, and grass, bubbles or leaf veins in front of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from tol_luigi.demonstration.pen import Pen, colour, mix, smooth
+from tol_luigi.demonstration.canvas import Canvas, colour, mix, smooth_curve
 
 __all__ = ["finish", "prepare"]
 
@@ -29,21 +29,21 @@ _SCENES = {
     "dusk": ("#f0c8a0", "#c89a98", "#6c6484", ("#f6dcb4", "#dcae9c", "#8c7c98")),
     "tray": ("#eef0ee", "#e6e8e6", "#d8dad8", ("#f2f4f2", "#e2e4e2")),
 }
-"""What a scene looks like out of focus: colours at the top, in the middle, at the bottom, and of its spots."""
+"""The colours of each scene: at the top, in the middle, at the bottom, and of its spots."""
 
 _GRASSY = {"meadow": "#5f9440", "forest": "#2f4f2a", "autumn": "#7c5a30", "lake": "#2f7468"}
 _BUBBLY = {"lake", "reef", "deep"}
 _ROUGH = {"bark", "rock", "sand"}
 
 
-def backdrop(scene: str, size: tuple[int, int], dice: Random) -> Image.Image:
-    """Paint a scene out of focus: a gradient, spots of light, and a slight texture."""
+def backdrop(scene: str, size: tuple[int, int], rng: Random) -> Image.Image:
+    """Draw the blurred background of a scene: a gradient, spots of light, and a slight texture."""
     top, middle, bottom, spots = _SCENES[scene]
     stops = [colour(top), colour(middle), colour(bottom)]
     small = max(size[0] // 14, 16), max(size[1] // 14, 16)
     image = Image.new("RGB", small)
     draw = ImageDraw.Draw(image, "RGBA")
-    lit = dice.uniform(0.9, 1.06)
+    lit = rng.uniform(0.9, 1.06)
     for row in range(small[1]):
         height = 2 * row / (small[1] - 1)
         first = min(int(height), 1)
@@ -51,97 +51,98 @@ def backdrop(scene: str, size: tuple[int, int], dice: Random) -> Image.Image:
         draw.line([(0, row), (small[0], row)], fill=tuple(min(255, round(c * lit)) for c in shade))
     reach = min(small) * (0.08 if scene == "tray" else 0.16)
     for _ in range(26):
-        x, y, radius = dice.uniform(0, small[0]), dice.uniform(0, small[1]), dice.uniform(0.3, 1) * reach
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), (*colour(dice.choice(spots)), 74))
+        x, y, radius = rng.uniform(0, small[0]), rng.uniform(0, small[1]), rng.uniform(0.3, 1) * reach
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), (*colour(rng.choice(spots)), 74))
     half = image.filter(ImageFilter.GaussianBlur(0.8)).resize(
         (size[0] // 2, size[1] // 2), Image.Resampling.BICUBIC
     )
     return half.resize(size, Image.Resampling.NEAREST)
 
 
-def _grass(scene: str, page: Pen, wide: int, high: int) -> None:
-    """Let grass grow at the lower edge."""
-    dice, base = page.dice, colour(_GRASSY[scene])
+def _grass(scene: str, sheet: Canvas, wide: int, high: int) -> None:
+    """Draw grass at the lower edge."""
+    rng, base = sheet.rng, colour(_GRASSY[scene])
     for _ in range(46):
-        foot, tall = complex(dice.uniform(-0.02, 1.02) * wide, high), dice.uniform(0.05, 0.2) * high
-        blade = [foot, foot - 0.6j * tall, foot + complex(dice.uniform(-0.6, 0.6), -1) * tall]
-        tint = mix(base, colour(dice.choice(_SCENES[scene][3])), dice.uniform(0, 0.6))
-        page.stroke(blade, min(wide, high) * 0.012, tint, end=min(wide, high) * 0.002)
+        foot, tall = complex(rng.uniform(-0.02, 1.02) * wide, high), rng.uniform(0.05, 0.2) * high
+        blade = [foot, foot - 0.6j * tall, foot + complex(rng.uniform(-0.6, 0.6), -1) * tall]
+        tint = mix(base, colour(rng.choice(_SCENES[scene][3])), rng.uniform(0, 0.6))
+        sheet.stroke(blade, min(wide, high) * 0.012, tint, end=min(wide, high) * 0.002)
 
 
-def _water(page: Pen, wide: int, high: int) -> None:
-    """Let beams of light fall through water, and bubbles rise."""
-    dice = page.dice
+def _water(sheet: Canvas, wide: int, high: int) -> None:
+    """Draw beams of light in water, and bubbles."""
+    rng = sheet.rng
     for _ in range(3):
-        x, slant = dice.uniform(0.1, 0.9), dice.uniform(-0.2, 0.2)
+        x, slant = rng.uniform(0.1, 0.9), rng.uniform(-0.2, 0.2)
         corners = ((x, 0), (x + 0.07, 0), (x + slant + 0.2, 1), (x + slant, 1))
-        page.blob([complex(a * wide, b * high) for a, b in corners], (255, 255, 255), alpha=17, soft=False)
+        sheet.shape([complex(a * wide, b * high) for a, b in corners], (255, 255, 255), alpha=17, soft=False)
     for _ in range(12):
-        at = complex(dice.uniform(0, wide), dice.uniform(0, high))
-        radius = dice.uniform(0.004, 0.014) * min(wide, high)
-        page.oval(at, radius, radius, (235, 250, 255), alpha=90)
+        at = complex(rng.uniform(0, wide), rng.uniform(0, high))
+        radius = rng.uniform(0.004, 0.014) * min(wide, high)
+        sheet.oval(at, radius, radius, (235, 250, 255), alpha=90)
 
 
-def _veins(page: Pen, wide: int, high: int) -> None:
-    """Draw the veins of a leaf that fills the picture."""
-    dice, short = page.dice, min(wide, high)
-    heights = (dice.uniform(0.55, 0.9), dice.uniform(0.4, 0.6), dice.uniform(0.1, 0.5))
+def _veins(sheet: Canvas, wide: int, high: int) -> None:
+    """Draw the veins of a leaf that fills the image."""
+    rng, short = sheet.rng, min(wide, high)
+    heights = (rng.uniform(0.55, 0.9), rng.uniform(0.4, 0.6), rng.uniform(0.1, 0.5))
     rib = [complex(x * wide, y * high) for x, y in zip((-0.02, 0.5, 1.02), heights, strict=True)]
-    page.stroke(rib, short * 0.02, (206, 230, 150), alpha=150)
-    for at in smooth(rib, closed=False, steps=4)[:-1]:
+    sheet.stroke(rib, short * 0.02, (206, 230, 150), alpha=150)
+    for at in smooth_curve(rib, closed=False, steps=4)[:-1]:
         for side in (-1, 1):
             vein = [at, at + complex(0.16, side * 0.2) * short, at + complex(0.36, side * 0.62) * short]
-            page.stroke(vein, short * 0.007, (206, 230, 150), alpha=110)
+            sheet.stroke(vein, short * 0.007, (206, 230, 150), alpha=110)
 
 
-def _specks(scene: str, page: Pen, wide: int, high: int) -> None:
-    """Roughen bark, rock or sand."""
-    dice, tints = page.dice, (colour(_SCENES[scene][3][0]), colour(_SCENES[scene][2]))
+def _specks(scene: str, sheet: Canvas, wide: int, high: int) -> None:
+    """Draw the texture of bark, rock or sand."""
+    rng, tints = sheet.rng, (colour(_SCENES[scene][3][0]), colour(_SCENES[scene][2]))
     flat, turn = {"bark": (0.12, 0.0), "rock": (0.6, 1.4), "sand": (0.09, 1.4)}[scene]
     for _ in range(60):
-        at = complex(dice.uniform(0, wide), dice.uniform(0, high))
-        long = dice.uniform(0.01, 0.09) * min(wide, high)
-        page.oval(at, long * flat, long, dice.choice(tints), turn=turn, alpha=46)
+        at = complex(rng.uniform(0, wide), rng.uniform(0, high))
+        long = rng.uniform(0.01, 0.09) * min(wide, high)
+        sheet.oval(at, long * flat, long, rng.choice(tints), turn=turn, alpha=46)
 
 
-def _foreground(scene: str, pen: Pen, size: tuple[int, int]) -> None:
-    """Put a scene's grass, bubbles or veins before its backdrop; the figure comes on top."""
-    page = replace(pen, origin=0j, unit=1 + 0j, mirrored=False)
+def _foreground(scene: str, canvas: Canvas, size: tuple[int, int]) -> None:
+    """Draw the grass, bubbles, veins or texture of a scene on its background, below the figure."""
+    sheet = replace(canvas, origin=0j, unit=1 + 0j, mirrored=False)
     if scene in _GRASSY:
-        _grass(scene, page, *size)
+        _grass(scene, sheet, *size)
     if scene in _BUBBLY:
-        _water(page, *size)
+        _water(sheet, *size)
     if scene == "leaf":
-        _veins(page, *size)
+        _veins(sheet, *size)
     if scene in _ROUGH:
-        _specks(scene, page, *size)
+        _specks(scene, sheet, *size)
 
 
-def prepare(scene: str, size: tuple[int, int], seed: str) -> tuple[Image.Image, Pen]:
-    """Set up a picture: the scene at twice the size, and the pen to draw a figure with.
+def prepare(scene: str, size: tuple[int, int], seed: str) -> tuple[Image.Image, Canvas]:
+    """Draw the scene of an image at twice its size; return it with the canvas for a figure.
 
     Args:
-        scene: A name of a scene: meadow, forest, autumn, sky, lake, reef, deep, sand, beach, snow, leaf,
+        scene: The name of a scene: meadow, forest, autumn, sky, lake, reef, deep, sand, beach, snow, leaf,
             bark, rock, dusk, tray.
-        size: Width and height of the finished picture, in pixels.
-        seed: The name of the picture, which decides all that is left to chance.
+        size: Width and height of the finished image, in pixels.
+        seed: The name of the image, which seeds the random numbers.
     """
-    dice = Random(seed)  # noqa: S311 (for looks, not for secrets)
+    rng = Random(seed)  # noqa: S311 (not for cryptography)
     large = size[0] * 2, size[1] * 2
-    image = backdrop(scene, large, dice)
-    unit = min(large) / 100 * dice.uniform(0.88, 1.04)
-    centre = complex(large[0] * dice.uniform(0.46, 0.54), large[1] * dice.uniform(0.48, 0.52))
-    ink, glaze = ImageDraw.Draw(image), ImageDraw.Draw(image, "RGBA")
-    pen = Pen(ink, glaze, dice, centre, unit * cmath.rect(1, dice.uniform(-0.07, 0.07)), dice.random() < 0.5)  # noqa: PLR2004
-    _foreground(scene, pen, large)
-    return image, pen
+    image = backdrop(scene, large, rng)
+    unit = min(large) / 100 * rng.uniform(0.88, 1.04)
+    centre = complex(large[0] * rng.uniform(0.46, 0.54), large[1] * rng.uniform(0.48, 0.52))
+    opaque, translucent = ImageDraw.Draw(image), ImageDraw.Draw(image, "RGBA")
+    turn = cmath.rect(1, rng.uniform(-0.07, 0.07))
+    canvas = Canvas(opaque, translucent, rng, centre, unit * turn, rng.random() < 0.5)  # noqa: PLR2004
+    _foreground(scene, canvas, large)
+    return image, canvas
 
 
-def finish(image: Image.Image, dice: Random) -> Image.Image:
-    """Halve the picture, which smooths its edges, and give it the grain of a photograph."""
+def finish(image: Image.Image, rng: Random) -> Image.Image:
+    """Scale the image to half its size, which smooths edges, and add the grain of a photograph."""
     small = image.reduce(2)
     coarse = max(small.width * 2 // 3, 1), max(small.height * 2 // 3, 1)
-    noise = Image.frombytes("L", coarse, dice.randbytes(coarse[0] * coarse[1]))
+    noise = Image.frombytes("L", coarse, rng.randbytes(coarse[0] * coarse[1]))
     grain = noise.point([value * 15 // 255 for value in range(256)]).resize(
         small.size, Image.Resampling.BILINEAR
     )

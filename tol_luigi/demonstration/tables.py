@@ -1,4 +1,4 @@
-"""The demonstration's metadata tables, as the sources publish theirs; here those of EOL and of rare species."""
+"""Write the metadata tables of the demonstration in the published formats: here EOL and the rare species."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.demonstration import registries
 from tol_luigi.demonstration.registries import columns, write_json, write_table
-from tol_luigi.demonstration.taxa import RANKS, TAXA, Taxon, eol_shots, page_of
+from tol_luigi.demonstration.taxa import RANKS, TAXA, Taxon, eol_images, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["SEEN", "UNSEEN", "write"]
 
 SEEN, UNSEEN = "Spheniscus demersus", "Ailurus fulgens"
-"""The rare species: of the first two images are left out, of the second all, whatever their source."""
+"""The rare species: two images of the first, and all images of the second in all sources, are excluded."""
 
 _SCRAPED = "Trametes versicolor"
-"""The species whose page the hierarchy lacks."""
+"""The species whose page is missing from the hierarchy."""
 
-_ELSEWHERE = {
+_OTHER_LANGUAGES = {
     "Erithacus rubecula": (("deu", "Rotkehlchen"), ("fra", "Rouge-gorge familier")),
     "Vulpes vulpes": (("deu", "Rotfuchs"), ("fra", "Renard roux"), ("spa", "zorro rojo")),
     "Amanita muscaria": (("deu", "Fliegenpilz"), ("fra", "Amanite tue-mouches")),
@@ -41,7 +41,7 @@ _CLADES = {
     "Actinopterygii": ("Vertebrata",),
     "Tracheophyta": ("Embryophyta",),
 }
-"""The clades without a rank that the hierarchy has above a taxon, highest first."""
+"""The clades without a rank above a taxon in the hierarchy, highest first."""
 
 _KINGDOMS = {"Animalia": "Metazoa", "Plantae": "Chloroplastida"}
 _FIRST_NODE = 97_001_000
@@ -71,7 +71,7 @@ _LICENCES = (
 
 
 def _lineage(taxon: Taxon) -> list[tuple[str, str]]:
-    """List a taxon's line in the hierarchy as (rank, name), highest first; a clade has the rank ""."""
+    """Return the lineage of a taxon in the hierarchy as (rank, name), highest first. Clades have rank ""."""
     line: list[tuple[str, str]] = []
     for rank, value in zip(RANKS, taxon.ranks, strict=True):
         if value:
@@ -81,7 +81,7 @@ def _lineage(taxon: Taxon) -> list[tuple[str, str]]:
 
 
 def _hierarchy() -> list[list[object]]:
-    """List the rows of ``taxon.tab``, parents first, and one subspecies without a page."""
+    """Return the rows of ``taxon.tab``, parents first, with one subspecies without a page."""
     known = {taxon.name: taxon for taxon in TAXA}
     ids: dict[str, str] = {}
     rows: list[list[object]] = []
@@ -105,7 +105,7 @@ def _hierarchy() -> list[list[object]]:
 
 
 def _eol_names() -> list[list[object]]:
-    """List the rows of ``vernacularnames.csv``: names in several languages, and one English name too many."""
+    """Return the rows of ``vernacularnames.csv``: names in several languages, and one extra English name."""
     rows: list[list[object]] = []
     for taxon in TAXA:
         page, name = page_of(taxon), f"<i>{taxon.name}</i>" if taxon.ranks[5] else taxon.name
@@ -114,21 +114,21 @@ def _eol_names() -> list[list[object]]:
         rows.append([page, name, taxon.english, "eng", "demonstration", "preferred", "preferred"])
         rows += [
             [page, name, other, code, "demonstration", "", ""]
-            for code, other in _ELSEWHERE.get(taxon.name, ())
+            for code, other in _OTHER_LANGUAGES.get(taxon.name, ())
         ]
     return rows
 
 
 def _manifest(position: int, numbers: tuple[int, ...]) -> list[object]:
-    """Make a row of a media manifest."""
+    """Return a row of a media manifest."""
     licence, owner = _LICENCES[position % len(_LICENCES)]
     address = f"https://example.org/drawings/{numbers[0]}.jpg"
     return [*numbers, address, f"https://example.org/full-size/{numbers[0]}.jpg", licence, owner]
 
 
 def write(folder: Path) -> None:
-    """Write every table into an empty folder that exists."""
-    shots = eol_shots()
+    """Write all tables into an existing empty folder."""
+    images = eol_images()
     scraped = next(taxon for taxon in TAXA if taxon.name == _SCRAPED)
     pages = [
         (page_of(scraped), f"<i>{_SCRAPED}</i> {scraped.author}"),
@@ -139,15 +139,15 @@ def write(folder: Path) -> None:
     write_table(folder / "vernacularnames.csv", _EOL_NAMES, _eol_names())
     manifests = folder / "media_manifest"
     manifests.mkdir()
-    rows = [_manifest(position, shot.numbers) for position, shot in enumerate(shots)]
+    rows = [_manifest(position, image.numbers) for position, image in enumerate(images)]
     half = len(rows) // 2
     write_table(manifests / "media_manifest_1.csv", _MANIFEST, rows[:half])
     write_table(manifests / "media_manifest_2.csv", _MANIFEST, rows[half:], titled=False)
     registries.write(folder)
-    seen = [f"media/{shot.file}" for shot in shots if shot.taxon.name == SEEN][:2]
-    unseen = [shot for shot in shots if shot.taxon.name == UNSEEN]
+    seen = [f"media/{image.file}" for image in images if image.taxon.name == SEEN][:2]
+    unseen = [image for image in images if image.taxon.name == UNSEEN]
     write_json(folder / "seen_in_training.json", {SEEN: seen})
     write_json(
         folder / "unseen_in_training.json",
-        {"-".join(unseen[0].taxon.ranks): [f"rare-species/{shot.file}" for shot in unseen]},
+        {"-".join(unseen[0].taxon.ranks): [f"rare-species/{image.file}" for image in unseen]},
     )

@@ -1,7 +1,7 @@
-"""What lives in the demonstration dataset, and which pictures of it there are.
+"""List the taxa and images of the demonstration.
 
 The taxa are real, with their ranks, authors and English names. Page, content and class numbers are
-made up; they lie outside the ranges in use, so nothing here can be taken for a published image.
+fictitious. They are outside the ranges in use, so no image can be mistaken for a published one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-__all__ = ["RANKS", "TAXA", "Shot", "Taxon", "bioscan_shots", "eol_shots", "inat21_shots", "page_of"]
+__all__ = ["RANKS", "TAXA", "DemoImage", "Taxon", "bioscan_images", "eol_images", "inat21_images", "page_of"]
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
@@ -54,7 +54,7 @@ Animalia Arthropoda Insecta Diptera Syrphidae - - | Latreille, 1802 | hoverflies
 Animalia Arthropoda Insecta Coleoptera - - - | Linnaeus, 1758 | beetles | 0 0 1
 Animalia Arthropoda Arachnida Araneae - - - | Clerck, 1757 | spiders | 1 0 0
 """
-"""Seven ranks (``-`` is unknown), author, English name, and how many images EOL, iNat21 and BIOSCAN have."""
+"""Seven ranks (``-`` if unknown), author, English name, and image counts of EOL, iNat21 and BIOSCAN."""
 
 _EOL_SIZES = (
     (640, 480), (480, 640), (900, 600), (300, 200), (500, 500), (560, 420), (200, 260), (640, 427), (420, 560),
@@ -62,8 +62,8 @@ _EOL_SIZES = (
 )  # fmt: skip
 _INAT21_SIZES = ((500, 375), (375, 500), (500, 333), (500, 500), (333, 500), (400, 300), (500, 281))
 _BIOSCAN_SIZES = ((256, 192), (192, 256), (256, 256), (256, 214), (180, 256))
-_ODDITIES = {7: "grey", 18: "palette", 33: "cmyk", 44: "truncated"}
-"""What is unusual about some files of EOL, by position among them."""
+_VARIANTS = {7: "grey", 18: "palette", 33: "cmyk", 44: "truncated"}
+"""The unusual files of EOL, by position."""
 
 _PAGES, _CONTENTS, _CLASSES = 97_000_000, 98_000_000, (211, 613)
 
@@ -73,10 +73,10 @@ class Taxon:
     """A taxon of the demonstration.
 
     Attributes:
-        ranks: The seven ranks from the kingdom down, "" where unknown, the species without its genus.
-        author: Who described it, as it stands behind the name.
+        ranks: The seven ranks from kingdom to species, "" if unknown. The species does not contain the genus.
+        author: The author of its description, in the form that follows the name.
         english: Its English name.
-        images: How many images EOL, iNat21 and BIOSCAN have of it.
+        images: The numbers of images in EOL, iNat21 and BIOSCAN.
     """
 
     ranks: tuple[str, ...]
@@ -86,40 +86,40 @@ class Taxon:
 
     @property
     def name(self) -> str:
-        """The scientific name: of a species two words, else the lowest known rank."""
+        """The scientific name: two words for a species, else the lowest known rank."""
         known = [rank for rank in self.ranks if rank]
         return " ".join(known[-2:]) if self.ranks[-1] else known[-1]
 
 
 @dataclass(frozen=True)
-class Shot:
+class DemoImage:
     """One image of the demonstration.
 
     Attributes:
-        taxon: What it shows.
-        place: The archive, part or class folder it lies in.
+        taxon: The taxon in the image.
+        folder: The archive, part or class folder that contains it.
         file: The name of the file.
         size: Width and height, in pixels.
-        oddity: "" for an RGB JPEG that is whole; else grey, palette, cmyk or truncated.
-        numbers: Of an EOL image its content and page id, else empty.
+        variant: "" for an intact RGB JPEG, else grey, palette, cmyk or truncated.
+        numbers: The content id and page id of an EOL image, else empty.
     """
 
     taxon: Taxon
-    place: str
+    folder: str
     file: str
     size: tuple[int, int]
-    oddity: str = ""
+    variant: str = ""
     numbers: tuple[int, ...] = ()
 
 
-def _read(line: str) -> Taxon:
-    """Read a line of the table."""
+def _parse(line: str) -> Taxon:
+    """Parse a line of the table."""
     ranks, author, english, counts = line.split(" | ")
     eol, inat21, bioscan = (int(count) for count in counts.split())
     return Taxon(tuple(rank.strip("-") for rank in ranks.split()), author, english, (eol, inat21, bioscan))
 
 
-TAXA = tuple(_read(line) for line in _TABLE.strip().splitlines())
+TAXA = tuple(_parse(line) for line in _TABLE.strip().splitlines())
 
 
 def page_of(taxon: Taxon) -> int:
@@ -127,42 +127,44 @@ def page_of(taxon: Taxon) -> int:
     return _PAGES + 100 + TAXA.index(taxon)
 
 
-def _dealt(source: int) -> list[Taxon]:
-    """List the taxa of a source's images in turn, so that a taxon's images lie apart."""
+def _in_rounds(source: int) -> list[Taxon]:
+    """Return the taxon of each image of a source, in rounds, so that images of a taxon are not adjacent."""
     rounds = range(max(taxon.images[source] for taxon in TAXA))
     return [taxon for nth in rounds for taxon in TAXA if taxon.images[source] > nth]
 
 
-def eol_shots() -> list[Shot]:
-    """List the images of EOL, the first half in the first archive."""
-    taxa, shots = _dealt(0), []
+def eol_images() -> list[DemoImage]:
+    """Return the images of EOL, the first half in the first archive."""
+    taxa, images = _in_rounds(0), []
     for position, taxon in enumerate(taxa):
         numbers = _CONTENTS + 17 * position, page_of(taxon)
-        place = f"image_set_{1 + 2 * position // len(taxa):02d}"
+        folder = f"image_set_{1 + 2 * position // len(taxa):02d}"
         file = f"{numbers[0]}_{numbers[1]}_eol-full-size-copy.jpg"
         size = _EOL_SIZES[position % len(_EOL_SIZES)]
-        shots.append(Shot(taxon, place, file, size, _ODDITIES.get(position, ""), numbers))
-    return shots
+        images.append(DemoImage(taxon, folder, file, size, _VARIANTS.get(position, ""), numbers))
+    return images
 
 
-def inat21_shots() -> list[Shot]:
-    """List the images of iNat21, class folder by class folder."""
-    shots: list[Shot] = []
+def inat21_images() -> list[DemoImage]:
+    """Return the images of iNat21, ordered by class folder."""
+    images: list[DemoImage] = []
     first, step = _CLASSES
     for number, taxon in enumerate(sorted((t for t in TAXA if t.images[1]), key=lambda taxon: taxon.ranks)):
-        place = "_".join((f"{first + step * number:05d}", *taxon.ranks))
+        folder = "_".join((f"{first + step * number:05d}", *taxon.ranks))
         for nth in range(taxon.images[1]):
-            name = uuid.uuid5(uuid.NAMESPACE_URL, f"https://example.org/inat21/{place}/{nth}")
-            shots.append(Shot(taxon, place, f"{name}.jpg", _INAT21_SIZES[len(shots) % len(_INAT21_SIZES)]))
-    return shots
+            name = uuid.uuid5(uuid.NAMESPACE_URL, f"https://example.org/inat21/{folder}/{nth}")
+            images.append(
+                DemoImage(taxon, folder, f"{name}.jpg", _INAT21_SIZES[len(images) % len(_INAT21_SIZES)])
+            )
+    return images
 
 
-def bioscan_shots() -> list[Shot]:
-    """List the images of BIOSCAN, a plate of wells for each of the two parts."""
-    taxa, shots = _dealt(2), []
+def bioscan_images() -> list[DemoImage]:
+    """Return the images of BIOSCAN, with one well plate for each of the two parts."""
+    taxa, images = _in_rounds(2), []
     half = len(taxa) // 2
     for position, taxon in enumerate(taxa):
         part, well = position // half + 1, position % half
         file = f"BIOUG{90000 + part}-{'ABCDEFGH'[well // 12]}{well % 12 + 1:02d}.jpg"
-        shots.append(Shot(taxon, f"part{part}", file, _BIOSCAN_SIZES[position % len(_BIOSCAN_SIZES)]))
-    return shots
+        images.append(DemoImage(taxon, f"part{part}", file, _BIOSCAN_SIZES[position % len(_BIOSCAN_SIZES)]))
+    return images

@@ -1,7 +1,7 @@
-"""Fetching the sources: what there is to fetch, transfers that resume and verify, safe unpacking."""
+"""Download the sources: the list of files, transfers that resume and verify, and safe extraction."""
 
 from __future__ import annotations
 
-from tol_luigi.downloads.forecast import Row, forecast, require_space
+from tol_luigi.downloads.estimate import FileEstimate, estimate, require_space
 
-__all__ = ["Row", "forecast", "require_space"]
+__all__ = ["FileEstimate", "estimate", "require_space"]

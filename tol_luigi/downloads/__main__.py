@@ -1,4 +1,4 @@
-"""``python -m tol_luigi.downloads ORDER``: what a Slurm job runs."""
+"""Run an order: ``python -m tol_luigi.downloads ORDER``, the command of a Slurm job."""
 
 from __future__ import annotations
 

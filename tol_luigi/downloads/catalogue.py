@@ -1,4 +1,4 @@
-"""What a full build needs: every file, where it comes from, where it goes, and which setting then names it."""
+"""List every file of a full build: its address, its path, and the setting that names it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = [
 SOURCE_DOWNLOADS: dict[str, SourceDownloads] = {
     name: plugin.downloads for name, plugin in SOURCES.items() if plugin.downloads
 }
-"""By source, what can be fetched of it."""
+"""The downloads of each source, by source."""
 
 METADATA = "metadata"
 
 GROUPS = (METADATA, *SOURCE_DOWNLOADS)
-"""What is fetched together, as one task: the small tables of all sources, then the images of each."""
+"""The download groups, one task each: the small tables of all sources, then the images of each source."""
 
 _PUBLISHED = {
     "huggingface": Base(
@@ -48,7 +48,7 @@ BASES: dict[str, Base] = {
     **_PUBLISHED,
     **{key: base for downloads in SOURCE_DOWNLOADS.values() for key, base in downloads.bases.items()},
 }
-"""By key of the settings: where files come from. Their paths below that are the published ones."""
+"""The base addresses, by key of the settings. The paths below them are the published paths."""
 
 _CHAINS = "species_level_taxonomy_chains.csv"
 
@@ -69,11 +69,11 @@ _TABLES: tuple[tuple[RemoteFile, str], ...] = (
     ),
     *((table, name) for name, downloads in SOURCE_DOWNLOADS.items() for table in downloads.tables),
 )
-"""Every table, and the section whose key names it."""
+"""Every table, and the settings section with the key that names it."""
 
 
 def _images(source: str) -> str:
-    """Return where the images of a source are below the folder of the downloads: one archive, or a folder of several."""
+    """Return the path of a source's images below the download folder: an archive, or a folder of archives."""
     archives = SOURCE_DOWNLOADS[source].archives
     return f"{source}/{archives[0].name}" if len(archives) == 1 else source
 
@@ -88,11 +88,11 @@ PLACES: dict[tuple[str, str], str] = {
     },
     **{(name, "images"): _images(name) for name in SOURCE_DOWNLOADS},
 }
-"""By section and key of the settings: where the file is below the folder of the downloads."""
+"""The path of each file relative to the download folder, by section and key of the settings."""
 
 
 def sets_key(source: str) -> str:
-    """Return the key of ``[download]`` that chooses some archives of a source; "" if it has one only."""
+    """Return the key of ``[download]`` that selects archives of a source, or "" if it has only one."""
     return f"{source}_sets" if len(SOURCE_DOWNLOADS[source].archives) > 1 else ""
 
 
@@ -101,11 +101,11 @@ class Remote:
     """A file to fetch.
 
     Attributes:
-        source: What it is fetched with, of :data:`GROUPS`.
-        name: How ``sources.lock`` calls it, whatever it is fetched from and wherever it goes.
+        source: Its group, one of :data:`GROUPS`.
+        name: Its name in ``sources.lock``, independent of address and path.
         url: An address (``http``, ``https``, ``file``) or a path.
-        path: Where it goes.
-        checksum: ``md5:`` or ``sha256:`` and hexadecimal digits, "" where none is given.
+        path: The path of the fetched file.
+        checksum: ``md5:`` or ``sha256:`` and hexadecimal digits, or "" if none is known.
     """
 
     source: str
@@ -115,23 +115,23 @@ class Remote:
     checksum: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Give what :meth:`from_json` takes."""
+        """Return a JSON object for :meth:`from_json`."""
         return {**asdict(self), "path": str(self.path)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Remote:
-        """Take what :meth:`to_json` gives."""
+        """Parse the result of :meth:`to_json`."""
         return cls(**{**values, "path": Path(values["path"])})
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that lies in an archive, and that the build can read only outside of it.
+    """A table in an archive that must be extracted before the build can read it.
 
     Attributes:
         archive: The archive.
-        member: Its name in there.
-        path: Where it goes.
+        member: The name of the table in the archive.
+        path: The path of the extracted table.
     """
 
     archive: Path
@@ -140,21 +140,21 @@ class Table:
 
 
 def places(folder: Path, groups: Iterable[str], *, extract: bool) -> dict[tuple[str, str], Path]:
-    """Return, by section and key, where a build finds what has been fetched.
+    """Return the paths of the fetched files for a build, by section and key.
 
     Args:
-        folder: The folder of the downloads.
-        groups: Which are fetched, of :data:`GROUPS`.
-        extract: Whether archives of images are unpacked.
+        folder: The download folder.
+        groups: The fetched groups, from :data:`GROUPS`.
+        extract: Whether image archives are extracted.
     """
-    given = set(groups)
+    fetched = set(groups)
     chosen = {
         setting: folder / name
         for setting, name in PLACES.items()
-        if (setting[0] if setting[1] == "images" else METADATA) in given
+        if (setting[0] if setting[1] == "images" else METADATA) in fetched
     }
     if extract:
-        for source in given & set(SOURCE_DOWNLOADS):
+        for source in fetched & set(SOURCE_DOWNLOADS):
             chosen[source, "images"] = _unpacked(folder, source) / SOURCE_DOWNLOADS[source].images_inside
     return chosen
 
@@ -162,32 +162,32 @@ def places(folder: Path, groups: Iterable[str], *, extract: bool) -> dict[tuple[
 def remotes(
     bases: Mapping[str, str],
     folder: Path,
-    given: Mapping[tuple[str, str], Path],
+    configured: Mapping[tuple[str, str], Path],
     sets: Mapping[str, Iterable[int]],
     checksums: Mapping[str, str],
 ) -> list[Remote]:
-    """Return every file of all sources.
+    """Return the files of all sources.
 
     Args:
-        bases: By key of :data:`BASES`, where files come from.
-        folder: The folder of the downloads.
-        given: By section and key, the places that the settings name; all else goes below the folder.
-        sets: By source, the numbers of the archives to fetch of one that has several, from 1.
-        checksums: By name, what the file must have.
+        bases: The base addresses, by key of :data:`BASES`.
+        folder: The download folder.
+        configured: The paths that the settings name, by section and key. All other files go below ``folder``.
+        sets: The numbers of the archives to fetch, from 1, by source, for sources with several archives.
+        checksums: The expected checksums, by name.
     """
 
     def remote(group: str, file: RemoteFile, place: Path) -> Remote:
         name = f"{group}/{file.name}"
-        return Remote(group, name, _joined(bases[file.base], file.path), place, checksums.get(name, ""))
+        return Remote(group, name, _join_url(bases[file.base], file.path), place, checksums.get(name, ""))
 
     found = []
     for table, section in _TABLES:
-        place = given.get((section, table.key))
-        if table.name.startswith("naming/") and ("published", "names") in given:
-            place = given["published", "names"] / table.name.removeprefix("naming/")
+        place = configured.get((section, table.key))
+        if table.name.startswith("naming/") and ("published", "names") in configured:
+            place = configured["published", "names"] / table.name.removeprefix("naming/")
         found.append(remote(METADATA, table, place or folder / METADATA / table.name))
     for source, downloads in SOURCE_DOWNLOADS.items():
-        images = given.get((source, "images"), folder / PLACES[source, "images"])
+        images = configured.get((source, "images"), folder / PLACES[source, "images"])
         if len(downloads.archives) == 1:
             found.append(remote(source, downloads.archives[0], images))
             continue
@@ -198,18 +198,18 @@ def remotes(
     return found
 
 
-def tables(folder: Path, given: Mapping[tuple[str, str], Path]) -> list[Table]:
-    """Return the tables to take out of archives."""
+def tables(folder: Path, configured: Mapping[tuple[str, str], Path]) -> list[Table]:
+    """Return the tables to extract from archives."""
     found = []
     for source, downloads in SOURCE_DOWNLOADS.items():
         for table in downloads.archived_tables:
             key = source, table.key
-            place = given.get(key, folder / PLACES[key])
+            place = configured.get(key, folder / PLACES[key])
             found.append(Table(folder / METADATA / table.archive, table.member, place))
     return found
 
 
-def _joined(base: str, path: str) -> str:
+def _join_url(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path}"
 
 
@@ -218,12 +218,12 @@ def _unpacked(folder: Path, source: str) -> Path:
 
 
 def unpacked(folder: Path, source: str, name: str) -> Path | None:
-    """Return the folder into which an archive of images is unpacked; None for a file that is not one.
+    """Return the folder for the contents of an image archive, or None if the file is not an image archive.
 
     Args:
-        folder: The folder of the downloads.
-        source: What it is fetched with, of :data:`GROUPS`.
-        name: How ``sources.lock`` calls it.
+        folder: The download folder.
+        source: The group of the file, one of :data:`GROUPS`.
+        name: The name of the file in ``sources.lock``.
     """
     if source not in SOURCE_DOWNLOADS:
         return None

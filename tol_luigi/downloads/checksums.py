@@ -1,4 +1,4 @@
-"""The checksum of a file, as the headers of an answer state it."""
+"""Read the checksum of a file from the headers of an HTTP response."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["checksum_of"]
+__all__ = ["response_checksum"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def checksum_of(answer: requests.Response) -> str:
-    """Return a checksum of the complete file as ``sha256:`` or ``md5:`` and hexadecimal digits, "" if there is none.
+def response_checksum(response: requests.Response) -> str:
+    """Return a checksum of the complete file as ``sha256:`` or ``md5:`` and hexadecimal digits, or "".
 
-    Source: ``X-Linked-ETag`` is what Hugging Face calls the SHA-256 of a large file, on its redirect; ``Repr-Digest``
-    is RFC 9530, ``Digest`` RFC 3230, and ``x-goog-hash`` that of Google's storage.
+    Source: ``X-Linked-ETag`` contains the SHA-256 of a large file in redirects of Hugging Face.
+    ``Repr-Digest`` is RFC 9530, ``Digest`` is RFC 3230, and ``x-goog-hash`` is sent by Google Cloud Storage.
     """
-    headers = answer.headers
+    headers = response.headers
     linked = headers.get("X-Linked-ETag", "").removeprefix("W/").strip('"').lower()
     if _SHA256.fullmatch(linked):
         return f"sha256:{linked}"
     found = _digests(headers.get("Repr-Digest", "") or headers.get("Digest", ""))
     found += _digests(headers.get("x-goog-hash", ""))
-    if answer.status_code == HTTPStatus.OK and "Content-MD5" in headers:
+    if response.status_code == HTTPStatus.OK and "Content-MD5" in headers:
         found += _digests(f"md5={headers['Content-MD5']}")
     return next((digest for kind in ("sha256", "md5") for digest in found if digest.startswith(kind)), "")
 

@@ -1,4 +1,4 @@
-"""A transfer as a piece of work that can be handed to another process or machine: here, or as a Slurm job."""
+"""Run a transfer in this process or as a Slurm job."""
 
 from __future__ import annotations
 
@@ -21,61 +21,67 @@ from tol_luigi import slurm
 from tol_luigi.core.errors import ClusterError, DiskError, DownloadError, TolError
 from tol_luigi.core.files import committed, read_json, write_json
 from tol_luigi.downloads.catalogue import Remote
-from tol_luigi.downloads.origins import Hosts
-from tol_luigi.downloads.transfer import Fetched, Means, fetch_all
+from tol_luigi.downloads.origins import HttpConfig
+from tol_luigi.downloads.transfer import FetchConfig, FetchedFile, fetch_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Done", "Order", "SlurmJob", "run_here", "run_order", "run_slurm"]
+__all__ = ["Order", "OrderResult", "SlurmJob", "run_here", "run_order", "run_slurm"]
 
 _LOG = logging.getLogger("luigi-interface")
 
-_TELL_SECONDS = 2.0
-_ASK_SECONDS = 10.0
-"""How often Slurm is asked whether a job has ended."""
+_PROGRESS_SECONDS = 2.0
+_QUEUE_SECONDS = 10.0
+"""The interval at which Slurm is asked whether a job has ended."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be fetched, and how; it holds no secret, since it is written down.
+    """The files to fetch and the configuration. It is written to disk, so it contains no secret.
 
     Attributes:
         remotes: The files.
-        lock: ``sources.lock``.
-        means: Numbers for :class:`Means`: files, connections, retries, pause.
-        hosts: The same for :class:`Hosts`: connections, stall_seconds; and token_host.
-        token_variable: The environment variable that holds the access token.
+        lock: The path of ``sources.lock``.
+        config: Fields of :class:`FetchConfig`: files, connections, retries, pause.
+        http: Fields of :class:`HttpConfig`: connections, stall_seconds, token_host.
+        token_variable: The environment variable with the access token.
     """
 
     remotes: list[Remote]
     lock: Path
-    means: dict[str, Any]
-    hosts: dict[str, Any]
+    config: dict[str, Any]
+    http: dict[str, Any]
     token_variable: str
 
-    def to_means(self) -> Means:
-        """Make it real, with the token of this process's environment."""
+    def to_config(self) -> FetchConfig:
+        """Return the configuration, with the token from the environment of this process."""
         token = os.environ.get(self.token_variable, "").strip()
-        hosts = Hosts(token=token, **self.hosts)
-        return dataclasses.replace(Means(hosts), **self.means)
+        http = HttpConfig(token=token, **self.http)
+        return dataclasses.replace(FetchConfig(http), **self.config)
 
     def to_json(self) -> dict[str, Any]:
-        """Give what :meth:`from_json` takes."""
-        return {**vars(self), "remotes": [one.to_json() for one in self.remotes], "lock": str(self.lock)}
+        """Return a JSON object for :meth:`from_json`."""
+        return {
+            "remotes": [one.to_json() for one in self.remotes],
+            "lock": str(self.lock),
+            "means": self.config,
+            "hosts": self.http,
+            "token_variable": self.token_variable,
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Order:
-        """Take what :meth:`to_json` gives."""
+        """Parse the result of :meth:`to_json`."""
         remotes = [Remote.from_json(one) for one in values["remotes"]]
-        return cls(**{**values, "remotes": remotes, "lock": Path(values["lock"])})
+        return cls(remotes, Path(values["lock"]), values["means"], values["hosts"], values["token_variable"])
 
 
 @dataclass(frozen=True)
-class Done:
-    """What came of an order: the files, and where it was carried out."""
+class OrderResult:
+    """The result of an order: the fetched files, the host, the Slurm job, and the seconds it took."""
 
-    fetched: list[Fetched]
+    fetched: list[FetchedFile]
     host: str
     job: str
     seconds: float
@@ -83,14 +89,14 @@ class Done:
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """How Slurm is asked for a job.
+    """A Slurm job.
 
     Attributes:
-        name: The job's.
-        folder: Where order, script, log and result are, on a file system that all nodes see.
-        request: What the settings ask of Slurm.
-        cores: How many.
-        before: Bash to run first.
+        name: The job name.
+        folder: The folder of order, script, log and result, on a file system that all nodes share.
+        request: The sbatch options from the settings.
+        cores: The number of cores.
+        before: Bash commands to run first.
     """
 
     name: str
@@ -104,7 +110,7 @@ class SlurmJob:
         return self.folder / f"{self.name}.{kind}.json"
 
     def options(self) -> list[str]:
-        """Return the options of sbatch."""
+        """Return the options for sbatch."""
         own = {
             "job-name": self.name,
             "chdir": self.folder,
@@ -116,7 +122,7 @@ class SlurmJob:
         return self.request.options(*(f"--{name}={value}" for name, value in own.items()), log)
 
     def write_script(self) -> Path:
-        """Write the script that carries the order out; return its path."""
+        """Write the script that runs the order; return its path."""
         run = shlex.join([sys.executable, "-m", "tol_luigi.downloads", str(self.file("order"))])
         path = self.folder / f"{self.name}.sbatch"
         with committed(path) as scratch:
@@ -124,88 +130,94 @@ class SlurmJob:
         return path
 
 
-def run_here(order: Order, came: Callable[[int], None]) -> Done:
-    """Carry an order out in this process.
+def run_here(order: Order, on_bytes: Callable[[int], None]) -> OrderResult:
+    """Run an order in this process.
 
     Raises:
-        DownloadError: Not all could be fetched.
-        DiskError: There is no space.
+        DownloadError: A file could not be fetched.
+        DiskError: The disk is full.
     """
     start = time.monotonic()
-    fetched = fetch_all(order.remotes, order.lock, order.to_means(), came)
-    return Done(fetched, socket.gethostname(), os.environ.get("SLURM_JOB_ID", ""), time.monotonic() - start)
+    fetched = fetch_all(order.remotes, order.lock, order.to_config(), on_bytes)
+    return OrderResult(
+        fetched, socket.gethostname(), os.environ.get("SLURM_JOB_ID", ""), time.monotonic() - start
+    )
 
 
-def run_slurm(order: Order, job: SlurmJob, came: Callable[[int], None]) -> Done:
-    """Carry an order out as a Slurm job, and wait for it; it is cancelled if this process is stopped.
+def run_slurm(order: Order, job: SlurmJob, on_bytes: Callable[[int], None]) -> OrderResult:
+    """Run an order as a Slurm job and wait for its end. The job is cancelled if this process is interrupted.
 
     Raises:
-        ClusterError: Slurm does not take the job.
-        DownloadError: Not all could be fetched, or Slurm did not run it to its end.
-        DiskError: There is no space.
+        ClusterError: Slurm rejects the job.
+        DownloadError: A file could not be fetched, or the job ended early.
+        DiskError: The disk is full.
     """
     if shutil.which("sbatch") is None:
         raise DownloadError(
-            "sbatch", "is not to be found", "Set [download] where = here, or go to a node with Slurm"
+            "sbatch", "is not installed here", "Set [download] where = here, or use a node with Slurm"
         )
     job.folder.mkdir(parents=True, exist_ok=True)
     for kind in ("progress", "result"):
         job.file(kind).unlink(missing_ok=True)
     write_json(job.file("order"), order.to_json())
-    number = slurm.submit(job.write_script(), job.options())
+    job_id = slurm.submit(job.write_script(), job.options())
     try:
-        end = _wait(number, job.file("progress"), came)
-    except BaseException:  # an interrupt from the keyboard does not reach the job
-        slurm.cancel([number])
+        end = _wait(job_id, job.file("progress"), on_bytes)
+    except BaseException:  # a keyboard interrupt does not reach the job
+        slurm.cancel([job_id])
         raise
-    return _result(job, number, end)
+    return _result(job, job_id, end)
 
 
-def _wait(number: str, progress: Path, came: Callable[[int], None]) -> str:
-    """Hand on a job's progress until it ends; return the state in which Slurm says that it ended."""
+def _wait(job_id: str, progress: Path, on_bytes: Callable[[int], None]) -> str:
+    """Forward a job's progress until it ends; return its final state as reported by Slurm."""
     seen, asked = 0, time.monotonic()
     while True:
-        time.sleep(_TELL_SECONDS)
-        seen = _follow(progress, seen, came)
-        if time.monotonic() - asked < _ASK_SECONDS:
+        time.sleep(_PROGRESS_SECONDS)
+        seen = _forward_progress(progress, seen, on_bytes)
+        if time.monotonic() - asked < _QUEUE_SECONDS:
             continue
         asked = time.monotonic()
         try:
-            known = slurm.queue([number])
+            known = slurm.queue([job_id])
         except ClusterError as error:
-            _LOG.warning("%s The job goes on, and is asked for again.", error)
+            _LOG.warning("%s The job keeps running. Its state will be requested again.", error)
             continue
         if not any(job.is_live for job in known):
-            _follow(progress, seen, came)
-            return known[0].state if known else "a job that Slurm has forgotten"
+            _forward_progress(progress, seen, on_bytes)
+            return known[0].state if known else "UNKNOWN: Slurm no longer lists it"
 
 
-def _follow(progress: Path, seen: int, came: Callable[[int], None]) -> int:
-    """Hand on what a job has told of its progress."""
+def _forward_progress(progress: Path, seen: int, on_bytes: Callable[[int], None]) -> int:
+    """Forward the bytes that a job has reported since the last call; return their total."""
     with contextlib.suppress(OSError, ValueError, LookupError):
         now = int(read_json(progress)["came"])
         if now != seen:
-            came(now - seen)
+            on_bytes(now - seen)
         return now
     return seen
 
 
-def _result(job: SlurmJob, number: str, end: str) -> Done:
+def _result(job: SlurmJob, job_id: str, end: str) -> OrderResult:
     try:
         result = read_json(job.file("result"))
     except (OSError, ValueError) as error:
-        what = f"Slurm job {number} ended before it was done, as {end}"
-        log = job.folder / f"{job.name}-{number}.log"
-        remedy = f"See {log}, perhaps raise [download] slurm_time, and run the same command again: it goes on"
+        what = f"Slurm job {job_id} ended early (state {end})"
+        log = job.folder / f"{job.name}-{job_id}.log"
+        remedy = (
+            f"See {log}, increase [download] slurm_time if needed, and run the same command again to resume"
+        )
         raise DownloadError(job.name, what, remedy) from error
     if "error" in result:
         kind = DiskError if result["kind"] == DiskError.__name__ else DownloadError
         raise kind(*result["error"])
-    return Done([Fetched(**one) for one in result["fetched"]], result["host"], number, result["seconds"])
+    return OrderResult(
+        [FetchedFile(**one) for one in result["fetched"]], result["host"], job_id, result["seconds"]
+    )
 
 
 def run_order(path: Path) -> int:
-    """Carry out an order that was written down; result and progress go beside it.
+    """Run the order in a file; write progress and result next to it.
 
     Returns:
         The exit code.
@@ -214,24 +226,24 @@ def run_order(path: Path) -> int:
     stem = path.name.removesuffix(".order.json")
     total, ended = 0, threading.Event()
 
-    def came(count: int) -> None:
+    def on_bytes(count: int) -> None:
         nonlocal total
         total += count
 
-    def tell() -> None:
-        while not ended.wait(_TELL_SECONDS):
+    def report() -> None:
+        while not ended.wait(_PROGRESS_SECONDS):
             write_json(path.with_name(f"{stem}.progress.json"), {"came": total})
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
-        done = run_here(order, came)
+        done = run_here(order, on_bytes)
         result = {**vars(done), "fetched": [vars(one) for one in done.fetched]}
     except TolError as error:
         sys.stderr.write(f"tol_luigi: {error}\n")
         result = {"error": [str(arg) for arg in error.args], "kind": type(error).__name__}
     ended.set()
-    teller.join()
+    reporter.join()
     write_json(path.with_name(f"{stem}.progress.json"), {"came": total})
     write_json(path.with_name(f"{stem}.result.json"), json.loads(json.dumps(result)))
     return 1 if "error" in result else 0

@@ -1,4 +1,4 @@
-"""``sources.lock``: what was fetched at first, so that something else under its name is noticed later."""
+"""Record fetched files in ``sources.lock``, so that a later change of their content is detected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCK_NAME = "sources.lock"
 
 
 class Entry(TypedDict):
-    """What is known of a file that was fetched."""
+    """The address, size and SHA-256 of a fetched file."""
 
     url: str
     size: int
@@ -30,10 +30,10 @@ class Entry(TypedDict):
 
 
 def read_lock(path: Path) -> dict[str, Entry]:
-    """Read the entries by name; none where there is no file yet.
+    """Return the entries by name, or no entries if the file does not exist.
 
     Raises:
-        DownloadError: It is damaged.
+        DownloadError: The file is damaged.
     """
     try:
         entries = read_json(path)
@@ -44,14 +44,14 @@ def read_lock(path: Path) -> dict[str, Entry]:
     except FileNotFoundError:
         return {}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        remedy = "Bring it back, or delete it to take the files that are there for the right ones"
+        remedy = "Restore it, or delete it to accept the existing files"
         raise DownloadError(path, f"cannot be read ({error})", remedy) from error
 
 
 def record(path: Path, name: str, entry: Entry) -> None:
-    """Add an entry, while other processes and machines may do the same.
+    """Add an entry. Other processes and machines may do the same at the same time.
 
-    File systems without locks are met by looking afterwards whether the entry is still there.
+    For file systems without locks, the entry is read back and written again if it is missing.
     """
     with clear_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def record(path: Path, name: str, entry: Entry) -> None:
 
 
 def is_fetched(remote: Remote, entries: dict[str, Entry]) -> bool:
-    """Tell whether a file is there, and is recorded with its size."""
+    """Return whether a file exists and has the recorded size."""
     try:
         return remote.path.stat().st_size == entries[remote.name]["size"]
     except (OSError, KeyError):

@@ -1,4 +1,4 @@
-"""A file in the making: its bytes under a hidden name, and a journal of those that have come."""
+"""Store a partial download: a hidden file, and a journal of the byte ranges in it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Partial", "partial_bytes", "pieces_of"]
+__all__ = ["PartialFile", "partial_size", "split_ranges"]
 
 _SYNC_BYTES = 1 << 28
-"""So much is lost at the most where a machine, and not only the process, breaks down."""
+"""At most this many bytes are lost if the machine crashes, not just the process."""
 
 _SYNCED, _BOOT = "synced", "boot"
 
 
-class Partial:
-    """The bytes of a file that have come so far, in any order.
+class PartialFile:
+    """The received byte ranges of a file, in any order.
 
-    Of every piece written a line in the journal tells, after the piece. A killed process loses nothing by
-    that: what it wrote is the system's. A machine that breaks down may have written the line and not the
-    piece, so a journal that another start of a machine has left counts up to the last line that says that
-    all before it was flushed.
+    After each range is written, a line is added to the journal. A killed process loses nothing, because its
+    writes are in the page cache. A machine that crashes may have stored the line but not the bytes. So if the
+    journal was written before the last boot, it counts only up to its last flush mark.
 
     Args:
-        final: The name of the file once it is whole. The two hidden files lie beside it.
+        final: The path of the complete file. The two hidden files are in the same folder.
     """
 
     def __init__(self, final: Path) -> None:
@@ -46,36 +45,36 @@ class Partial:
 
     @property
     def descriptor(self) -> int:
-        """The open file."""
+        """The descriptor of the open file."""
         return self._file
 
-    def take(self) -> bool:
-        """Try to be the only one that writes; False where another process is at it, or has finished it."""
+    def try_lock(self) -> bool:
+        """Lock the file; return False if another process is writing it or has finished it."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system without locks: two that write the same bytes do no harm
+        except OSError:  # no locks on this file system; two writers of identical bytes do no harm
             return True
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(self._file), self.path.stat())
         return False
 
     def resume(self, identity: dict[str, Any]) -> bool:
-        """Go on with what is there, if it is of the same content; tell whether it is."""
+        """Resume if the stored bytes belong to the same content; return whether they do."""
         before = _read_journal(self._journal_path)
         if before is None or before[0] != identity:
             return False
         length = os.fstat(self._file).st_size
-        self._begin(identity, _merged((a, min(b, length)) for a, b in before[1] if a < length))
+        self._start_journal(identity, _merge((a, min(b, length)) for a, b in before[1] if a < length))
         return True
 
     def restart(self, identity: dict[str, Any]) -> None:
-        """Throw away what is there."""
+        """Discard the stored bytes and start again."""
         os.ftruncate(self._file, 0)
-        self._begin(identity, [])
+        self._start_journal(identity, [])
 
-    def _begin(self, identity: dict[str, Any], done: list[tuple[int, int]]) -> None:
+    def _start_journal(self, identity: dict[str, Any], done: list[tuple[int, int]]) -> None:
         if self._journal >= 0:
             os.close(self._journal)
         self.done, self._unsynced = done, 0
@@ -87,14 +86,12 @@ class Partial:
         self._journal = os.open(self._journal_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def write(self, start: int, content: bytes) -> None:
-        """Write a piece."""
+        """Write bytes at an offset."""
         view = memoryview(content)
         written = 0
         while written < len(view):
             written += os.pwrite(self._file, view[written:], start + written)
-        with (
-            self._lock
-        ):  # no line may come between the flush and the mark, which speaks of all lines before it
+        with self._lock:  # the flush mark covers all lines before it: no line may come between flush and mark
             os.write(self._journal, f"{start} {start + written}\n".encode())
             self._unsynced += written
             if self._unsynced >= _SYNC_BYTES:
@@ -103,38 +100,38 @@ class Partial:
                 os.write(self._journal, f"{_SYNCED}\n".encode())
 
     def missing(self, size: int) -> list[tuple[int, int]]:
-        """List the gaps between what was there at the start, as (start, stop)."""
+        """Return the gaps between the ranges stored at the start, as (start, stop)."""
         edges = [0, *(edge for piece in self.done for edge in piece), size]
         return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
 
     def length(self) -> int:
-        """Give the length of what lies there."""
+        """Return the length of the partial file."""
         return os.fstat(self._file).st_size
 
     def commit(self, final: Path) -> None:
-        """Flush, and give the file its name."""
+        """Flush the file and rename it to its final path."""
         flush_to_disk(self.path)
         os.replace(self.path, final)
         flush_to_disk(final.parent)
         self._journal_path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the partial file and its journal."""
         self.path.unlink(missing_ok=True)
         self._journal_path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Close the files, which releases the lock."""
         for descriptor in (self._file, self._journal):
             if descriptor >= 0:
                 os.close(descriptor)
 
 
-def partial_bytes(final: Path) -> int:
-    """Tell how much of a file lies there unfinished, in bytes."""
+def partial_size(final: Path) -> int:
+    """Return the bytes stored for an unfinished file."""
     path, _ = _names(final)
     try:
-        return path.stat().st_blocks * 512  # it may have holes
+        return path.stat().st_blocks * 512  # the file may be sparse
     except OSError:
         return 0
 
@@ -144,27 +141,27 @@ def _names(final: Path) -> tuple[Path, Path]:
 
 
 def _read_journal(path: Path) -> tuple[Any, list[tuple[int, int]]] | None:
-    """Give the identity and the pieces that surely are there, or None."""
+    """Return the identity and the ranges that are certainly stored, or None if the journal cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # a line that breaks off has no end
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # an incomplete last line has no newline
         identity = json.loads(lines[0])
-        sure: list[tuple[int, int]] = []
-        since: list[tuple[int, int]] = []
+        flushed: list[tuple[int, int]] = []
+        unflushed: list[tuple[int, int]] = []
         boot = ""
         for line in lines[1:]:
             if line == _SYNCED:
-                sure, since = sure + since, []
+                flushed, unflushed = flushed + unflushed, []
             elif line.startswith(_BOOT):
                 boot = line.partition(" ")[2]
             else:
                 start, stop = line.split()
-                since.append((int(start), int(stop)))
+                unflushed.append((int(start), int(stop)))
     except (OSError, ValueError, IndexError):
         return None
-    return identity, sure + since if boot and boot == boot_id() else sure
+    return identity, flushed + unflushed if boot and boot == boot_id() else flushed
 
 
-def _merged(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(pieces):
         if merged and start <= merged[-1][1]:
@@ -174,8 +171,8 @@ def _merged(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def pieces_of(gaps: Iterable[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
-    """Cut gaps into pieces of at most so many bytes, in order."""
+def split_ranges(gaps: Iterable[tuple[int, int]], max_size: int) -> Iterator[tuple[int, int]]:
+    """Split gaps into ranges of at most ``max_size`` bytes, in order."""
     for start, stop in gaps:
-        for at in range(start, stop, most):
-            yield at, min(stop, at + most)
+        for at in range(start, stop, max_size):
+            yield at, min(stop, at + max_size)

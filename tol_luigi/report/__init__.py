@@ -1,1 +1,1 @@
-"""What a build tells its user: texts made from figures."""
+"""Format the results of a build as text and as JSON."""

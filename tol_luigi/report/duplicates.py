@@ -1,4 +1,4 @@
-"""What is said of images that share their bytes."""
+"""Report exact duplicates among the images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SHOWN = 5
 
 
 def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting: str) -> dict[str, Any]:
-    """Count groups of images with the same bytes, for programs.
+    """Count groups of exact duplicates; return the counts as JSON.
 
     Args:
-        duplicates: A row for each image that shares its bytes: ``first`` (the id of its group's first), ``id``,
-            ``split``, ``source`` and ``ranks``.
+        duplicates: One row for each image that has exact duplicates: ``first`` (the id of the first image of
+            its group), ``id``, ``split``, ``source`` and ``ranks``.
         sources: The sources, in the order of the catalogs.
-        setting: What was done about them: ``flag`` or ``drop``.
+        setting: The value of ``[images] duplicates``: ``flag`` or ``drop``.
     """
     first = duplicates["first"]
     by_source = pd.crosstab(first, duplicates["source"]).reindex(columns=list(sources), fill_value=0)
@@ -47,7 +47,7 @@ def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting
 
 
 def _pairs(by_source: pd.DataFrame, sources: Sequence[str]) -> dict[str, int]:
-    """Count the groups that hold images of two sources, or two images of one; a group can count for several pairs."""
+    """Count the groups with images of two sources, or two images of one. A group may have several pairs."""
     pairs = {}
     for one, other in itertools.combinations_with_replacement(sources, 2):
         least = 2 if one == other else 1
@@ -58,7 +58,7 @@ def _pairs(by_source: pd.DataFrame, sources: Sequence[str]) -> dict[str, int]:
 
 
 def _first_groups(shared: pd.DataFrame) -> list[dict[str, list[str]]]:
-    """Give some ids of some groups; the table has all."""
+    """Return the first ids of the first groups. The table contains all of them."""
     chosen = shared["first"].drop_duplicates().head(_SHOWN)
     groups = [shared[shared["first"] == first] for first in chosen]
     return [
@@ -68,43 +68,43 @@ def _first_groups(shared: pd.DataFrame) -> list[dict[str, list[str]]]:
 
 
 def duplicates_text(figures: Mapping[str, Any]) -> str:
-    """Write the figures, for people."""
+    """Return the counts as text."""
     if not figures["groups"]:
-        return "No two images have the same bytes.\n"
+        return "There are no exact duplicates.\n"
     shared = figures["in_val_and_train"]
-    lines = [f"{figures['images']:,} images share their bytes with others, in {figures['groups']:,} groups."]
+    lines = [f"{figures['images']:,} images are exact duplicates, in {figures['groups']:,} groups."]
     if figures["setting"] == "drop":
         lines.append(
-            "The first of each group is in the dataset; the others are left out, in state duplicate."
+            "The dataset contains the first image of each group. The others have the state duplicate."
         )
     lines += [
-        f"Labels differ in {figures['groups_with_different_labels']:,} of these groups.",
+        f"The labels differ in {figures['groups_with_different_labels']:,} of these groups.",
         "",
-        "groups that hold images of",
+        "groups by source",
         *(f"  {pair}: {count:,}" for pair, count in figures["groups_by_sources"].items()),
         "",
         f"groups in both val and train: {shared['groups']:,}",
     ]
     if shared["groups"]:
         images = f"{shared['images_of_val']:,} images of val, {shared['images_of_train']:,} of train"
-        differing = f"labels differ in {shared['groups_with_different_labels']:,} of the groups"
+        differing = f"labels differ in {shared['groups_with_different_labels']:,} groups"
         firsts = (
             f"  val {', '.join(group['val'])}: train {', '.join(group['train'])}" for group in shared["first"]
         )
-        lines += [f"  {images}; {differing}", "the first of them", *firsts]
+        lines += [f"  {images}; {differing}", "first groups", *firsts]
     return "\n".join(lines) + "\n"
 
 
 def leak_note(figures: Mapping[str, Any], report: object) -> list[str]:
-    """Say in the closing summary that val and train share images, where they do.
+    """Return a note for the closing summary if val and train share images.
 
     Args:
-        figures: As :func:`duplicates_figures` gives them.
-        report: Where to read more.
+        figures: The result of :func:`duplicates_figures`.
+        report: The path of the report.
     """
     count = figures["in_val_and_train"]["images_of_val"]
     if figures["setting"] == "drop" or not count:
         return []
     are = "image of val is" if count == 1 else "images of val are"
-    remedy = "[images] duplicates = drop leaves such images out of train"
-    return [f"{count:,} {are} also in train, byte for byte: see {report}; {remedy}"]
+    remedy = "Set [images] duplicates = drop to exclude such images from train"
+    return [f"{count:,} {are} also in train (exact duplicates, see {report}). {remedy}."]

@@ -1,4 +1,4 @@
-"""The report on benchmarks kept out of a dataset."""
+"""Report the images of benchmarks that were excluded from a dataset."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Leaks", "leak_figures", "leak_line", "leak_text"]
 
-_HOW = {
+_LABELS = {
     "id": "by id",
     "species": "by species",
-    "exact_hash": "same bytes",
-    "perceptual_hash": "looks the same",
+    "exact_hash": "exact duplicates",
+    "perceptual_hash": "near-duplicates (perceptual hash)",
 }
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """What was kept out.
+    """The excluded images.
 
     Attributes:
-        listed: For each list what it has, by kind: counts, and the names of pictures that cannot be opened.
-        matched: Images by (list, source, how they were known: ``id``, ``species``, ``exact_hash`` or
-            ``perceptual_hash``); those of train_small, which are in train, do not count.
-        sources: The sources used.
-        distance: The most bits in which pictures differ that look the same; below 0 only bytes were compared, and
-            None where there were no pictures to compare with.
+        listed: The contents of each list by kind: counts, and the names of images that cannot be opened.
+        matched: The number of excluded images by (list, source, kind of match). The kind is ``id``,
+            ``species``, ``exact_hash`` or ``perceptual_hash``. Images of train_small are not counted, because
+            train contains them.
+        sources: The sources of the dataset.
+        distance: The maximum number of different bits between perceptual hashes of near-duplicates. Below 0,
+            only exact duplicates were searched. None if no benchmark images are configured.
     """
 
     listed: Mapping[str, Mapping[str, Any]]
@@ -38,7 +39,7 @@ class Leaks:
 
 
 def leak_figures(leaks: Leaks) -> dict[str, Any]:
-    """Give all figures, for programs."""
+    """Return the counts as JSON."""
     return {
         "distance": leaks.distance,
         "lists": {
@@ -52,7 +53,7 @@ def leak_figures(leaks: Leaks) -> dict[str, Any]:
 
 
 def leak_text(leaks: Leaks) -> str:
-    """Give the figures, for people."""
+    """Return the counts as text."""
     lines = []
     for name, listed in leaks.listed.items():
         counts = [f"{value:,} {kind.replace('_', ' ')}" for kind, value in listed.items() if _is_count(value)]
@@ -61,31 +62,31 @@ def leak_text(leaks: Leaks) -> str:
             lines.append(f"  {len(broken):,} cannot be opened: {', '.join(broken)}")
         for source in leaks.sources:
             matched = ", ".join(
-                f"{count:,} {_HOW[how]}" for how, count in _counts(leaks, name, source).items()
+                f"{count:,} {_LABELS[how]}" for how, count in _counts(leaks, name, source).items()
             )
             lines.append(f"  {source}: {matched}")
         lines.append("")
-    return "\n".join([*lines, f"{_looks(leaks)}.", ""])
+    return "\n".join([*lines, f"{_distance_note(leaks)}.", ""])
 
 
 def leak_line(leaks: Mapping[str, Any]) -> str:
-    """Sum :func:`leak_figures` up in a line."""
+    """Return the sums of :func:`leak_figures` in one line."""
     matched = [counts for one in leaks["lists"].values() for counts in one["matched"].values()]
-    sums = {how: sum(counts[how] for counts in matched) for how in _HOW}
-    told = ", ".join(f"{count:,} {_HOW[how]}" for how, count in sums.items())
-    return f"kept out of {len(leaks['lists'])} benchmark lists: {told}"
+    sums = {how: sum(counts[how] for counts in matched) for how in _LABELS}
+    counted = ", ".join(f"{count:,} {_LABELS[how]}" for how, count in sums.items())
+    return f"excluded images of {len(leaks['lists'])} benchmark lists: {counted}"
 
 
 def _counts(leaks: Leaks, name: str, source: str) -> dict[str, int]:
-    return {how: leaks.matched.get((name, source, how), 0) for how in _HOW}
+    return {how: leaks.matched.get((name, source, how), 0) for how in _LABELS}
 
 
-def _looks(leaks: Leaks) -> str:
+def _distance_note(leaks: Leaks) -> str:
     if leaks.distance is None:
-        return "No pictures were compared, since [leak_guard] images names none"
+        return "No images were compared, because [leak_guard] images is empty"
     if leaks.distance < 0:
-        return "Only bytes were compared"
-    return f"Pictures look the same whose hashes differ in at most {leaks.distance} of 256 bits"
+        return "Only exact duplicates were searched ([leak_guard] distance is negative)"
+    return f"The perceptual hashes of near-duplicates differ in at most {leaks.distance} of 256 bits"
 
 
 def _is_count(value: object) -> bool:

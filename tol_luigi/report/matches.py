@@ -1,4 +1,4 @@
-"""How many images of each source match the table that names them, in words."""
+"""Report how many images of each source match the table with their names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def match_line(match: Match) -> str:
 
 
 def mismatch(match: Match) -> str:
-    """Return what does not match, with examples of both sides and the likely cause."""
+    """Return the counts of unmatched images and names, with examples and the likely cause."""
     shown = [
         f"{what}: {', '.join(map(repr, names))}"
         for what, names in (
@@ -43,7 +43,7 @@ def mismatch(match: Match) -> str:
     files = f"it names {match.matched_files:,} of {match.files:,} images of {match.source}"
     labels = ""
     if match.labels == 0:
-        labels = ", as it has no rows"
+        labels = ", because it has no rows"
     elif match.labels is not None:
         labels = f", and {match.matched_labels:,} of its {match.labels:,} names have an image"
     return f"{files}{labels}{examples}{_cause_text(match.cause)}"
@@ -60,12 +60,13 @@ def _cause_text(cause: Cause | None) -> str:
 def matches_figures(
     matches: Sequence[Match], kept: int, missing_values: Mapping[str, Mapping[tuple[str, str], int]]
 ) -> dict[str, Any]:
-    """Return everything as JSON, but for the places of tables, which may move.
+    """Return everything as JSON, except for the paths of tables, which may change.
 
     Args:
-        matches: How the images of each source match.
-        kept: How many images are to be written.
-        missing_values: By source, how many cells look like a way to write that a value is missing, by spelling and column.
+        matches: The matches of each source.
+        kept: The number of images to be written.
+        missing_values: The number of cells that look like a placeholder for a missing value, by source, then
+            by (spelling, column).
     """
     return {
         "images": kept,
@@ -85,7 +86,7 @@ def _figures(match: Match) -> dict[str, Any]:
 
 
 def matches_of(figures: Mapping[str, Any]) -> list[Match]:
-    """Read the matches that :func:`matches_figures` has written."""
+    """Read the matches from the result of :func:`matches_figures`."""
     return [
         Match(**{**match, "cause": Cause(**match["cause"]) if match["cause"] else None}, path="")
         for match in figures["matches"]
@@ -93,21 +94,21 @@ def matches_of(figures: Mapping[str, Any]) -> list[Match]:
 
 
 def missing_value_lines(figures: Mapping[str, Any]) -> list[str]:
-    """Return a warning for each source with values that are names, but look as if they meant that there is none."""
+    """Return a warning for each source with names that look like placeholders for missing values."""
     spellings: dict[str, dict[str, int]] = {}
     for row in figures["likely_missing_values"]:
         counts = spellings.setdefault(row["source"], {})
         counts[row["spelling"]] = counts.get(row["spelling"], 0) + row["cells"]
     return [
-        f"{sum(counts.values()):,} cells of [{source}] labels are taken for names, though they may mean that there is "
-        f"none: {', '.join(f'{spelling!r} ({cells:,})' for spelling, cells in counts.items())}. If so, set "
+        f"{sum(counts.values()):,} cells of [{source}] labels are read as names, but may mark missing "
+        f"values: {', '.join(f'{spelling!r} ({cells:,})' for spelling, cells in counts.items())}. If so, set "
         f"[{source}] missing_values = {','.join(dict.fromkeys(map(str.lower, counts)))}."
         for source, counts in spellings.items()
     ]
 
 
 def match_notes(figures: Mapping[str, Any]) -> list[str]:
-    """Return what the summary of a build says: names that almost match, and values that are probably missing."""
+    """Return the notes for the closing summary: names that almost match, and likely missing values."""
     close = [match for match in matches_of(figures) if match.cause]
     notes = [f"{match.table}: {mismatch(match)}." for match in close]
     return [*notes, *missing_value_lines(figures)]

@@ -1,4 +1,4 @@
-"""The report on what a relabelled dataset has otherwise than the one before."""
+"""Report the differences between a relabelled dataset and the previous one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["relabelling_figures", "relabelling_text"]
 
 
 def relabelling_figures(changes: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Give all figures, for programs: by source, then what has changed, and the sums of all sources."""
-    whats = dict.fromkeys(what for counts in changes.values() for what in counts)
+    """Return the counts of changes by source, and their sums over all sources, as JSON."""
+    changes_seen = dict.fromkeys(what for counts in changes.values() for what in counts)
     return {
-        "all": {what: sum(counts.get(what, 0) for counts in changes.values()) for what in whats},
+        "all": {what: sum(counts.get(what, 0) for counts in changes.values()) for what in changes_seen},
         "sources": {source: dict(counts) for source, counts in changes.items()},
     }
 
 
-def relabelling_text(older: Path, newer: Path, changes: Mapping[str, Mapping[str, int]]) -> str:
-    """Give the figures as a table that a person reads at a glance; what did not happen is left out."""
+def relabelling_text(previous: Path, new: Path, changes: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the counts as a table, without lines that contain only zeros."""
     figures = relabelling_figures(changes)["all"]
     shown = [what for what, count in figures.items() if count or what in {"compared", "relabelled"}]
-    counts = {(what, source): told.get(what, 0) for what in shown for source, told in changes.items()}
-    lines = [f"Labels of {newer}, compared with {older}", "", *counts_table("images", counts, list(changes))]
+    counts = {(what, source): counted.get(what, 0) for what in shown for source, counted in changes.items()}
+    lines = [f"Labels of {new}, compared with {previous}", "", *counts_table("images", counts, list(changes))]
     return "\n".join(lines) + "\n"

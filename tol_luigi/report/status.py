@@ -1,4 +1,4 @@
-"""How far a build is, for people and for programs."""
+"""Format the progress of a build, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cause",
-    "Share",
+    "Progress",
+    "RunningTask",
     "StageStatus",
     "Status",
-    "Work",
     "by_cause",
     "cause_pattern",
     "status_figures",
@@ -30,7 +30,7 @@ _BAR = 30
 
 @dataclass(frozen=True)
 class StageStatus:
-    """How many tasks of one kind there are, are complete, are being worked on and have failed."""
+    """The number of tasks of a stage: all, complete, running and failed."""
 
     name: str
     tasks: int
@@ -40,12 +40,12 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
-class Share:
-    """How much of something is done.
+class Progress:
+    """The finished amount of a total.
 
     Attributes:
-        done: How much is.
-        all: How much there will be; None where that is not known yet.
+        done: The finished amount.
+        all: The total, or None if it is not known yet.
     """
 
     done: int = 0
@@ -53,16 +53,16 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A task that somebody is at.
+class RunningTask:
+    """A running task.
 
     Attributes:
-        label: The task, in a few words.
-        node: Where.
-        seconds: For how long.
-        percentage: How far it is, if it has said so.
-        message: What it has said last.
-        log: The file that it writes to.
+        label: A short name of the task.
+        node: The node that runs it.
+        seconds: The seconds since its start.
+        percentage: Its progress, if reported.
+        message: Its last status message.
+        log: The path of its log.
     """
 
     label: str
@@ -75,13 +75,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why tasks have failed.
+    """A cause of failed tasks.
 
     Attributes:
-        cause: What the first of them has said.
-        labels: The tasks, in a few words each.
-        log: The log of the first of them, "" where it has none.
-        is_final: Whether they will not be tried again by themselves.
+        cause: The error message of the first failed task.
+        labels: The short names of the tasks.
+        log: The log of the first task, or "".
+        is_final: Whether the tasks will not be retried automatically.
     """
 
     cause: str
@@ -92,40 +92,42 @@ class Cause:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a build is.
+    """The progress of a build.
 
     Attributes:
-        dataset: Its folder.
-        is_complete: Whether there is nothing left to do.
-        scheduler: Where luigid is and who works for it, or why it is not asked.
+        dataset: The folder of the dataset.
+        is_complete: Whether the dataset is complete.
+        scheduler: The address of luigid and its workers, or the reason why it was not asked.
         stages: The stages, in their order.
-        images: The pictures of train and val that have been looked at; train_small repeats some of them.
-        bytes: Of all shards.
-        rate: Images a second, None where that is not known.
-        rate_over: Over which time.
-        seconds_left: Until all shards are written, at that rate.
-        running: The tasks at work.
-        causes: Why tasks have failed.
-        notes: What else to say, a line each.
+        images: The processed images of train and val. train_small repeats some of them.
+        bytes: The bytes of all shards.
+        rate: The images per second, or None if unknown.
+        rate_over: The period of the rate.
+        seconds_left: The seconds until all shards are written, at that rate.
+        running: The running tasks.
+        causes: The causes of failed tasks.
+        notes: Further notes, one per line.
     """
 
     dataset: str
     is_complete: bool
     scheduler: str
     stages: Sequence[StageStatus]
-    images: Share = field(default_factory=Share)
-    bytes: Share = field(default_factory=Share)
+    images: Progress = field(default_factory=Progress)
+    bytes: Progress = field(default_factory=Progress)
     rate: float | None = None
     rate_over: str = ""
     seconds_left: float | None = None
-    running: Sequence[Work] = ()
+    running: Sequence[RunningTask] = ()
     causes: Sequence[Cause] = ()
     notes: Sequence[str] = ()
 
     @property
-    def tasks(self) -> Share:
-        """How many tasks are complete."""
-        return Share(sum(stage.complete for stage in self.stages), sum(stage.tasks for stage in self.stages))
+    def tasks(self) -> Progress:
+        """The complete tasks of all stages."""
+        return Progress(
+            sum(stage.complete for stage in self.stages), sum(stage.tasks for stage in self.stages)
+        )
 
 
 _PATH = re.compile(r"\S*/\S*")
@@ -138,10 +140,10 @@ def cause_pattern(cause: str) -> str:
 
 
 def by_cause(failures: Iterable[tuple[str, str, str, bool]]) -> list[Cause]:
-    """Put together what has failed for the same reason, the most frequent first; paths and numbers do not count.
+    """Group failures by cause, the most frequent cause first. Paths and numbers in causes are ignored.
 
     Args:
-        failures: Of each task the label, the cause, the log or "", and whether it will not be tried again.
+        failures: For each task its label, its cause, its log or "", and whether it will not be retried.
     """
     groups: dict[str, Cause] = {}
     for label, cause, log, is_final in failures:
@@ -151,17 +153,17 @@ def by_cause(failures: Iterable[tuple[str, str, str, bool]]) -> list[Cause]:
 
 
 def status_figures(status: Status) -> dict[str, Any]:
-    """Give everything, for programs."""
+    """Return the status as JSON."""
     return {**asdict(status), "tasks": asdict(status.tasks)}
 
 
 def status_line(status: Status) -> str:
-    """Say it in one line."""
+    """Return the status in one line."""
     failed = sum(len(cause.labels) for cause in status.causes)
     parts = [
-        f"{_share(status.tasks)} tasks",
-        *([f"{_share(status.images)} images"] if status.images.all else []),
-        *([f"{status.rate:,.1f} a second"] if status.rate else []),
+        f"{_counts(status.tasks)} tasks",
+        *([f"{_counts(status.images)} images"] if status.images.all else []),
+        *([f"{status.rate:,.1f} per second"] if status.rate else []),
         *([f"{human_seconds(status.seconds_left)} left"] if status.seconds_left else []),
         *([f"{failed} failed"] if failed else []),
         *(["complete"] if status.is_complete else []),
@@ -170,7 +172,7 @@ def status_line(status: Status) -> str:
 
 
 def status_text(status: Status) -> str:
-    """Write it for people, 80 columns wide but for paths that are longer."""
+    """Return the status as text, 80 columns wide except for longer paths."""
     return (
         "\n".join(
             [
@@ -199,9 +201,9 @@ def _stages(status: Status) -> list[str]:
 
 def _progress(status: Status) -> list[str]:
     tasks = status.tasks
-    lines = [f"{_bar(tasks)} {_share(tasks)} tasks"]
+    lines = [f"{_bar(tasks)} {_counts(tasks)} tasks"]
     if status.images.all:
-        lines.append(f"{_bar(status.images)} {_share(status.images)} images")
+        lines.append(f"{_bar(status.images)} {_counts(status.images)} images")
     if status.bytes.done:
         of = (
             f" of about {human_bytes(status.bytes.all)}"
@@ -211,7 +213,7 @@ def _progress(status: Status) -> list[str]:
         lines.append(f"shards: {human_bytes(status.bytes.done)}{of}")
     if status.rate and not status.is_complete:
         left = f", {human_seconds(status.seconds_left)} left" if status.seconds_left is not None else ""
-        lines.append(f"rate: {status.rate:,.1f} images a second {status.rate_over}{left}")
+        lines.append(f"rate: {status.rate:,.1f} images per second {status.rate_over}{left}")
     return lines
 
 
@@ -221,28 +223,28 @@ def _running(status: Status) -> list[str]:
         done = "" if work.percentage is None else f"{work.percentage} %, "
         lines += wrapped(f"{work.label} on {work.node}, {done}for {human_seconds(work.seconds)}", "  ")
         lines += wrapped(work.message, "    ")
-    return [*lines, *_more(len(status.running))]
+    return [*lines, *_more_line(len(status.running))]
 
 
 def _causes(status: Status) -> list[str]:
     lines: list[str] = []
     for cause in status.causes[:_SHOWN]:
         lines += ["", f"failed: {len(cause.labels):,} {'task' if len(cause.labels) == 1 else 'tasks'}"]
-        lines[-1] += "" if cause.is_final else ", to be tried again"
+        lines[-1] += "" if cause.is_final else ", will be retried"
         lines += wrapped(cause.cause, "  ")
-        lines += wrapped(", ".join(cause.labels[:_SHOWN]), "    ") + _more(len(cause.labels))
+        lines += wrapped(", ".join(cause.labels[:_SHOWN]), "    ") + _more_line(len(cause.labels))
         lines += [f"    log: {cause.log}"] if cause.log else []
-    return [*lines, *_more(len(status.causes))]
+    return [*lines, *_more_line(len(status.causes))]
 
 
-def _more(count: int) -> list[str]:
+def _more_line(count: int) -> list[str]:
     return [f"    and {count - _SHOWN:,} more"] if count > _SHOWN else []
 
 
-def _share(share: Share) -> str:
-    return f"{share.done:,} of {share.all:,}" if share.all is not None else f"{share.done:,}"
+def _counts(progress: Progress) -> str:
+    return f"{progress.done:,} of {progress.all:,}" if progress.all is not None else f"{progress.done:,}"
 
 
-def _bar(share: Share) -> str:
-    part = share.done / share.all if share.all else 0
+def _bar(progress: Progress) -> str:
+    part = progress.done / progress.all if progress.all else 0
     return f"[{'#' * int(part * _BAR):-<{_BAR}}] {int(100 * part):3d} %"

@@ -1,4 +1,4 @@
-"""The closing summary of a build."""
+"""Format the closing summary of a build."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["Summary", "counts_table", "summary_text"]
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of a build.
+    """The results of a build.
 
     Attributes:
-        dataset: Its folder.
+        dataset: The folder of the dataset.
         catalog: The final catalog.
-        written: Images by (split, source).
-        left_out: Images by (state, source).
-        shards: Shards by split.
-        size: Bytes of all shards.
-        seconds: Since the command was given.
-        notes: What else to say, a line each.
+        written: The number of written images by (split, source).
+        rejected: The number of other images by (state, source).
+        shards: The number of shards by split.
+        size: The bytes of all shards.
+        seconds: The seconds since the start of the command.
+        notes: Further notes, one per line.
     """
 
     dataset: Path
     catalog: Path
     written: Mapping[tuple[str, str], int]
-    left_out: Mapping[tuple[str, str], int]
+    rejected: Mapping[tuple[str, str], int]
     shards: Mapping[str, int]
     size: int
     seconds: float
@@ -40,23 +40,21 @@ class Summary:
 
 
 def summary_text(summary: Summary) -> str:
-    """Write the figures as a table that a person reads at a glance."""
-    sources = list(dict.fromkeys(source for _, source in [*summary.written, *summary.left_out]))
+    """Return the results as a table."""
+    sources = list(dict.fromkeys(source for _, source in [*summary.written, *summary.rejected]))
     lines = [f"Dataset {summary.dataset}", ""]
     lines += counts_table("images", summary.written, sources)
-    if summary.left_out:
-        lines += ["", *counts_table("left out", summary.left_out, sources)]
+    if summary.rejected:
+        lines += ["", *counts_table("rejected", summary.rejected, sources)]
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
-    lines += [
-        "",
-        f"{sum(summary.shards.values()):,} shards ({shards}), {human_bytes(summary.size)}, in {summary.seconds:.1f} s",
-    ]
+    size, total = human_bytes(summary.size), sum(summary.shards.values())
+    lines += ["", f"{total:,} shards ({shards}), {size}, in {summary.seconds:.1f} s"]
     lines += [f"catalog: {summary.catalog}", *summary.notes]
     return "\n".join(lines) + "\n"
 
 
 def counts_table(head: str, counts: Mapping[tuple[str, str], int], sources: list[str]) -> list[str]:
-    """Lay out counts by row and source, with sums by row."""
+    """Return the lines of a table of counts by row and source, with the sum of each row."""
     rows = list(dict.fromkeys(row for row, _ in counts))
     cells = [[head, *sources, "all"]]
     for row in rows:

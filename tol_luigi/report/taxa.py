@@ -1,4 +1,4 @@
-"""The report on the taxa of a catalog."""
+"""Report the taxa of a catalog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 20
 
 
 def taxa_figures(tally: Tally) -> dict[str, Any]:
-    """Give all figures, for programs."""
+    """Return all counts as JSON."""
     return {
         "rows": tally.rows,
         "kingdoms": dict(tally.kingdoms.most_common()),
@@ -30,13 +30,13 @@ def taxa_figures(tally: Tally) -> dict[str, Any]:
 
 
 def taxa_text(tally: Tally, too_many: Sequence[str]) -> str:
-    """Give the figures that are not as they should be, for people.
+    """Return the unusual counts as text.
 
     Args:
-        tally: What was counted.
-        too_many: The checks that are above their limits, a line each.
+        tally: The counts.
+        too_many: The checks that exceed their limits, one per line.
     """
-    lines = [f"{tally.rows:,} rows looked at (train_small, which repeats rows of train, is not)"]
+    lines = [f"{tally.rows:,} rows checked (without train_small, which repeats rows of train)"]
     for name, total in tally.totals().items():
         details = tally.kingdoms if name == "kingdoms" else tally.counts[name]
         if total == (_USUAL_KINGDOMS if name == "kingdoms" else 0):
@@ -47,9 +47,7 @@ def taxa_text(tally: Tally, too_many: Sequence[str]) -> str:
         f"{tally.rules[rule]:,} {RULE_TEXTS[rule]}  [{rule}]" for rule in NameRule if tally.rules[rule]
     ]
     lines += (
-        ["", "Names by rules that are published and can be wrong (docs/reproduce.md):", *touched]
-        if touched
-        else []
+        ["", "Names from published rules that can be wrong (docs/reproduce.md):", *touched] if touched else []
     )
     lines += ["", "Above the limits of [checks]:", *too_many] if too_many else []
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""How figures are written for people."""
+"""Format numbers, tables and paragraphs for a terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["WIDTH", "aligned", "counted", "human_bytes", "human_seconds", "wrapped"]
 
 WIDTH = 80
-"""Columns of a terminal."""
+"""The width of a terminal, in columns."""
 
 _KILO = 1000
 _TEN, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
 
 
 def human_bytes(size: float) -> str:
-    """Write a number of bytes in the unit that gives one to three digits before the point."""
+    """Return a number of bytes in the unit that leaves one to three digits before the decimal point."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < _KILO:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
@@ -28,7 +28,7 @@ def human_bytes(size: float) -> str:
 
 
 def human_seconds(seconds: float) -> str:
-    """Write a time in its two largest units, such as ``3 h 20 min``."""
+    """Return a duration in its two largest units, such as ``3 h 20 min``."""
     if seconds < _MINUTE:
         return f"{seconds:.{int(seconds < _TEN)}f} s"
     if seconds < _HOUR:
@@ -44,7 +44,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out a table: the first column to the left, the others to the right, two blanks between them."""
+    """Return the lines of a table: first column left-aligned, others right-aligned, two spaces apart."""
     widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
     return [
         "  ".join(
@@ -58,7 +58,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """Break a text into lines of the width of a terminal; words that are longer, such as paths, stay whole."""
+    """Wrap a text to the width of a terminal, without breaking longer words such as paths."""
     return textwrap.wrap(
         text,
         WIDTH,

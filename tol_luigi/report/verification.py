@@ -1,4 +1,4 @@
-"""What a verification has found."""
+"""Report the findings of a verification."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["Verification", "verification_figures", "verification_text"]
 
 @dataclass(frozen=True)
 class Verification:
-    """The figures of a verification.
+    """The results of a verification.
 
     Attributes:
-        dataset: The dataset's folder.
-        level: How closely its shards were looked at.
-        begun: What tells it from earlier verifications.
-        shards: How many shards the receipts name.
-        samples: How many samples they hold.
-        size: Bytes of these shards.
-        seconds: Since the command was given.
-        findings: The path of each file with which something is wrong, as ``shard``, and ``what`` that is.
+        dataset: The folder of the dataset.
+        level: The level at which the shards were verified.
+        begun: A mark that distinguishes this verification from earlier ones.
+        shards: The number of shards in the receipts.
+        samples: The number of samples in these shards.
+        size: The bytes of these shards.
+        seconds: The seconds since the start of the command.
+        findings: The damaged files: their path as ``shard``, and the damage as ``what``.
     """
 
     dataset: Path
@@ -37,13 +37,13 @@ class Verification:
     findings: Sequence[dict[str, str]]
 
     @property
-    def concerned(self) -> list[str]:
-        """The files that findings are about, each once."""
+    def files(self) -> list[str]:
+        """The files with findings, without repetition."""
         return list(dict.fromkeys(finding["shard"] for finding in self.findings))
 
 
 def verification_figures(verification: Verification) -> dict[str, Any]:
-    """Give all figures, for programs."""
+    """Return the results as JSON."""
     return {
         "level": verification.level,
         "begun": verification.begun,
@@ -56,24 +56,24 @@ def verification_figures(verification: Verification) -> dict[str, Any]:
 
 
 def verification_text(verification: Verification, *, closing: bool = False) -> str:
-    """Write what was found, for people.
+    """Return the results as text.
 
     Args:
-        verification: The figures.
-        closing: Whether to leave the findings out, as in the last lines of a command.
+        verification: The results.
+        closing: Whether to omit the findings, as in the last lines of a command.
     """
-    given = verification
+    counted = f"{verification.shards:,} shards, {verification.samples:,} samples, {verification.size:,} bytes"
     lines = [
-        f"Dataset {given.dataset}, level {given.level}",
-        f"{given.shards:,} shards, {given.samples:,} samples, {given.size:,} bytes, in {given.seconds:.1f} s",
-        _conclusion(given),
+        f"Dataset {verification.dataset}, level {verification.level}",
+        f"{counted}, in {verification.seconds:.1f} s",
+        _conclusion(verification),
     ]
-    if given.findings and not closing:
-        lines += ["", *(f"{finding['shard']}: {finding['what']}" for finding in given.findings)]
+    if verification.findings and not closing:
+        lines += ["", *(f"{finding['shard']}: {finding['what']}" for finding in verification.findings)]
     return "\n".join(lines) + "\n"
 
 
-def _conclusion(given: Verification) -> str:
-    if not given.findings:
-        return "no findings: the dataset is what its receipts say"
-    return f"findings: {len(given.findings):,}, files concerned: {len(given.concerned):,}"
+def _conclusion(verification: Verification) -> str:
+    if not verification.findings:
+        return "no findings: the dataset matches its receipts"
+    return f"findings: {len(verification.findings):,}, files affected: {len(verification.files):,}"

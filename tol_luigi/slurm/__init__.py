@@ -1,9 +1,9 @@
-"""Slurm, asked by its own commands: ``sbatch``, ``squeue``, ``scancel`` and ``scontrol``, so no accounting database is needed."""
+"""Slurm's commands ``sbatch``, ``squeue``, ``scancel`` and ``scontrol``; no accounting database is needed."""
 
 from tol_luigi.slurm.capacity import Limits, count, limits
 from tol_luigi.slurm.durations import DURATION, seconds
 from tol_luigi.slurm.jobs import Job, RefusedError, cancel, queue, requeue, submit
-from tol_luigi.slurm.memory import MEMORY, more_memory, most_memory
+from tol_luigi.slurm.memory import MEMORY, double_memory, max_memory
 from tol_luigi.slurm.options import Request, log_option
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "Request",
     "cancel",
     "count",
+    "double_memory",
     "limits",
     "log_option",
-    "more_memory",
-    "most_memory",
+    "max_memory",
     "queue",
     "requeue",
     "seconds",

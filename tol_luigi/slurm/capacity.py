@@ -1,4 +1,4 @@
-"""How many jobs the controller takes, and how many it has."""
+"""How many jobs the controller accepts, and how many it has."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Limits", "count", "limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What the controller takes.
+    """The limits of the controller.
 
     Attributes:
-        array: The most elements of an array.
-        jobs: The most jobs in all, of all users; elements of arrays count one by one.
+        array: The maximum number of elements of an array.
+        jobs: The maximum number of jobs of all users together; each element of an array counts.
     """
 
     array: int
@@ -23,15 +23,15 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Return what the controller takes."""
+    """Return the limits of the controller."""
     config = {}
     for line in ask("scontrol", "show", "config").splitlines():
         key, _, value = line.partition("=")
         config[key.strip()] = value.strip()
-    # the largest number of an element is one less
+    # MaxArraySize is one more than the largest index
     return Limits(array=int(config.get("MaxArraySize", 1001)), jobs=int(config.get("MaxJobCount", 10_000)))
 
 
 def count() -> int:
-    """Count the jobs in the queue, of all users; elements of arrays count one by one."""
+    """Count the jobs of all users in the queue; each element of an array counts."""
     return len(ask("squeue", "--noheader", "--array", "--format=%i").splitlines())

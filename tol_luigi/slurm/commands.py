@@ -1,4 +1,4 @@
-"""Running Slurm's commands: without what would change their output, and again if the controller is busy or away."""
+"""Running Slurm's commands, with retries while the controller is busy or unreachable."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["FORGOTTEN", "MARK", "RefusedError", "ask"]
 
 FORGOTTEN = re.compile(r"invalid job id specified", re.IGNORECASE)
-"""What the commands print about a job that ended long ago."""
+"""Matches what the commands print about a job that ended long ago."""
 
 MARK = "--comment=tol_luigi-"
-"""How the option begins by which a submitted job is found again; messages do not show it."""
+"""The start of the option that marks a submitted job, so that it can be found again; messages omit it."""
 
 _WAITS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds between one try and the next, if the controller cannot be asked: less than two minutes in all."""
+"""Seconds between two attempts while the controller is unreachable: less than two minutes in total."""
 
 _TRANSIENT = re.compile(
     r"socket timed out|unable to contact slurm controller|connection (refused|reset|timed out)"
@@ -31,7 +31,7 @@ _TRANSIENT = re.compile(
     r"|slurm backup controller in standby|communication connection failure|resource temporarily unavailable",
     re.IGNORECASE,
 )
-"""What the commands print if the controller is busy, away, or being restarted."""
+"""Matches what the commands print if the controller is busy, unreachable, or restarting."""
 
 _TOO_MANY = re.compile(
     r"job submit limit|MaxSubmit|accounting/QOS policy|too many|job array specification|job limit",
@@ -39,11 +39,11 @@ _TOO_MANY = re.compile(
 )
 
 _OWN_VARIABLES = ("SQUEUE_", "SLURM_", "SLURMD_", "SRUN_")
-"""They change what is printed, or describe the job that this process runs in, and not the one that it submits."""
+"""Prefixes of variables that change the output of the commands, or describe the job of this process."""
 
 
 class RefusedError(ClusterError):
-    """Slurm does not take a job, because it would be one too many."""
+    """Slurm refuses a job because it exceeds a limit on the number of jobs or elements."""
 
 
 def ask(
@@ -51,20 +51,20 @@ def ask(
     environment: Mapping[str, str] | None = None,
     accepted: re.Pattern[str] | None = None,
     recover: Callable[[], str] = str,
-    remedy: str = "Ask those who run the cluster if that stays so",
+    remedy: str = "Ask the administrators of the cluster if this persists",
 ) -> str:
-    """Run one of Slurm's commands, again while the controller cannot be asked; return what it prints.
+    """Run one of Slurm's commands, with retries while the controller is unreachable; return its output.
 
     Args:
         command: The command and its arguments.
-        environment: Variables to set for it.
-        accepted: What it may print when it fails, without that being an error.
-        recover: Called before another try; if the answer to the last one is found that way, it is returned.
+        environment: Additional environment variables.
+        accepted: Error output that is not an error for the caller.
+        recover: Called before each retry. If it returns the answer to the previous attempt, that is returned.
         remedy: What the user can do about an error.
 
     Raises:
-        RefusedError: There would be too many jobs, or too many elements.
-        ClusterError: It fails for another reason, or there is no such command.
+        RefusedError: There are too many jobs or elements.
+        ClusterError: The command fails for another reason, or is not installed.
     """
     for wait in (*_WAITS, None):
         done = _run(command, environment)
@@ -89,7 +89,7 @@ def _run(
         if not name.startswith(_OWN_VARIABLES) or name == "SLURM_CONF"
     }
     try:
-        return subprocess.run(  # noqa: S603 (commands of ours, no shell)
+        return subprocess.run(  # noqa: S603 (our own commands, no shell)
             command,
             env={**kept, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -99,12 +99,12 @@ def _run(
             check=False,
         )
     except FileNotFoundError as error:
-        what = "there is no such command here"
-        raise ClusterError(command[0], what, "Call this where jobs are submitted from") from error
+        what = "command not found"
+        raise ClusterError(command[0], what, "Run this on a node where jobs can be submitted") from error
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        return "it fails and does not say why"
+        return "the command failed without an error message"
     return re.sub(r"^\w+: (error|fatal): ", "", lines[-1]).rstrip(".")

@@ -1,4 +1,4 @@
-"""Amounts of memory, as Slurm's commands take them."""
+"""Amounts of memory in the format of Slurm's commands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MEMORY", "more_memory", "most_memory"]
+__all__ = ["MEMORY", "double_memory", "max_memory"]
 
 MEMORY = r"\d+[KMGT]"
-"""What an amount looks like."""
+"""Matches an amount, such as ``4G``."""
 
 _UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -19,19 +19,19 @@ def _bytes(memory: str | None) -> int:
     return int(memory[:-1]) * 1024 ** _UNITS[memory[-1]] if memory else 0
 
 
-def most_memory(amounts: Iterable[str | None]) -> str | None:
-    """Return the largest of some amounts; None is the least."""
+def max_memory(amounts: Iterable[str | None]) -> str | None:
+    """Return the largest amount; None counts as 0."""
     return max(amounts, key=_bytes)
 
 
-def more_memory(now: str | None, most: str | None) -> str | None:
-    """Return twice an amount, but not more than the most; None if it may not grow.
+def double_memory(current: str | None, limit: str | None) -> str | None:
+    """Return twice an amount, up to a limit; None if it has reached the limit.
 
     Args:
-        now: Such as ``4G``.
-        most: The most that it may become.
+        current: The current amount, such as ``4G``.
+        limit: The largest amount allowed; None allows no increase.
     """
-    if now is None or most is None or _bytes(now) >= _bytes(most):
+    if current is None or limit is None or _bytes(current) >= _bytes(limit):
         return None
-    twice = f"{2 * int(now[:-1])}{now[-1]}"
-    return min(twice, most, key=_bytes)
+    doubled = f"{2 * int(current[:-1])}{current[-1]}"
+    return min(doubled, limit, key=_bytes)

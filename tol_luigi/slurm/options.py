@@ -1,4 +1,4 @@
-"""The options of sbatch that all jobs of a user share."""
+"""Options of sbatch that all jobs of a user share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Request", "log_option"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the settings ask of Slurm for a job.
+    """The options of a job that the settings specify.
 
     Attributes:
-        account: Who is charged; empty for the user's default.
-        partition: Where it runs; empty for the cluster's default.
+        account: The account to charge; empty for the user's default.
+        partition: The partition; empty for the cluster's default.
         time: The time limit; empty for the partition's default.
-        requeue: Whether it starts again if its node is lost, or taken away.
-        more: Further options of the user.
+        requeue: Whether the job starts again after it lost its node or was preempted.
+        more: Additional options of the user.
     """
 
     account: str | None = None
@@ -30,7 +30,7 @@ class Request:
     more: tuple[str, ...] = ()
 
     def options(self, *own: str) -> list[str]:
-        """Return the options of a job: its own, then those of the settings; the user's come last, and win."""
+        """Return the options of a job: its own, then the settings; the user's come last and win."""
         named = {"account": self.account, "partition": self.partition, "time": self.time}
         return [
             *own,
@@ -41,5 +41,5 @@ class Request:
 
 
 def log_option(folder: Path, name: str) -> str:
-    """Return the option for a log; only in its name does % have a meaning to Slurm."""
+    """Return the option for a log; Slurm expands ``%`` in the name, but not in the folder."""
     return f"--output={str(folder).replace('%', '%%')}/{name}"

@@ -1,4 +1,4 @@
-"""Where images and names come from: one module per source, and the archives they are stored in."""
+"""The sources of images and names, one module each, and the readers of their archives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SOURCES", "by_precedence"]
 SOURCES: dict[str, SourcePlugin[Any]] = {
     plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER)
 }
-"""Every source by its name, in the order of the catalogs: our own, then those of other packages."""
+"""Every source by name, in the order of the catalogs: built-in sources, then sources of other packages."""
 
 
 def _check(plugin: object) -> tuple[str, SourcePlugin[Any]]:
@@ -32,5 +32,5 @@ add_plugins("tol_luigi.sources", SOURCES, _check)
 
 
 def by_precedence() -> list[SourcePlugin[Any]]:
-    """Return all sources in the order in which they name images."""
+    """Return all sources in the order of precedence for naming images."""
     return sorted(SOURCES.values(), key=lambda plugin: plugin.precedence)

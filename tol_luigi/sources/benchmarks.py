@@ -1,4 +1,4 @@
-"""The pictures of benchmarks, read where they lie: a folder with a sub-folder or an archive for each list."""
+"""The images of benchmarks, read in place: a folder with a sub-folder or an archive for each list."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.benchmarks import BenchmarkImage
 from tol_luigi.core.errors import ArchiveError, SourceError
-from tol_luigi.core.images import BrokenPictureError, encode
+from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
+from tol_luigi.core.limits import ALLOW
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.sources import archives
-from tol_luigi.sources.judging import is_litter
+from tol_luigi.sources.member_filter import is_junk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.core.source import Found
 
-__all__ = ["fingerprint", "hashed_pictures", "places"]
+__all__ = ["fingerprint", "hashed_images", "places"]
 
-_ALLOW = "See that you may read it and that its disk is well, and run the same command again"
-_MEND = "Put a benchmark's pictures there, or take it out of [leak_guard] images"
+_REMEDY = "Put the images of a benchmark there, or remove it from [leak_guard] images"
 
 
 def fingerprint(images: Path) -> list[str]:
-    """Tell of each list how many pictures and archives it has, and how many bytes, without opening one.
+    """Return the number of images and archives of each list, and their bytes, without opening them.
 
     Args:
         images: The folder of all lists.
@@ -43,63 +43,64 @@ def fingerprint(images: Path) -> list[str]:
 
 
 def places(images: Path) -> list[str]:
-    """Return the folders and archives, below the folder of all lists, that change if pictures come, go or are replaced."""
+    """Return the folders and archives of all lists that change if images are added, removed or replaced."""
     found = [one for _, one in _listed(images)]
     packed = [one.member.name for one in found if _is_archive(one)]
     return [*folders_of(one.member.name for one in found), *packed]
 
 
-def hashed_pictures(images: Path, spec: ImageSpec) -> Iterator[BenchmarkPicture]:
-    """Read every picture once, and hash it; what cannot be read or opened is given with the reason.
+def hashed_images(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
+    """Read and hash every image; if one cannot be read or opened, yield it with the reason.
 
     Args:
-        images: The folder of all lists. Each entry is one: a folder of pictures, or of archives of them,
-            or an archive; pictures that lie there directly are on a list named after the folder.
-        spec: How pictures are made; their perceptual hash has to be part of that.
+        images: The folder of all lists. Each entry is one list: a folder of images, a folder of archives of
+            images, or an archive. Images directly in the folder are on a list named after the folder.
+        spec: How images are decoded; it must include the perceptual hash.
 
     Raises:
-        SourceError: A list has no picture that can be opened, there is no list, or a file cannot be read just now.
-        ArchiveError: An archive is not whole.
+        SourceError: There is no list, a list has no image that can be opened, or a file cannot be read at the
+            moment.
+        ArchiveError: An archive is damaged.
     """
     listed = list(_listed(images))
     opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
     for benchmark, name, content in _contents(images, listed):
         if isinstance(content, OSError):
-            raise SourceError(images / name, f"cannot be read: {content.strerror}", _ALLOW) from content
-        picture = _hashed(benchmark, name, content, spec)
-        opened[benchmark] += picture.look is not None
-        yield picture
+            raise SourceError(images / name, f"cannot be read: {content.strerror}", ALLOW) from content
+        image = _hashed(benchmark, name, content, spec)
+        opened[benchmark] += image.phash is not None
+        yield image
     if not opened:
-        raise SourceError(images, "holds no pictures", _MEND)
+        raise SourceError(images, "contains no images", _REMEDY)
     for benchmark, count in opened.items():
         if not count:
-            what = f"the list {benchmark} has no picture that can be opened"
-            raise SourceError(images, what, _MEND)
+            what = f"the list {benchmark} has no image that can be opened"
+            raise SourceError(images, what, _REMEDY)
 
 
 def _listed(images: Path) -> Iterator[tuple[str, Found]]:
-    """Give each file with the list that it belongs to."""
+    """Yield each file with the list that it belongs to."""
     for found in archives.scan(images):
-        if found.state is State.UNREADABLE:  # what is not seen cannot be kept out
-            raise SourceError(images / found.member.name, found.reason, _ALLOW)
-        first, behind, _ = found.member.name.partition("/")
-        if is_litter(first):
+        if found.state is State.UNREADABLE:  # an unread image cannot be excluded
+            raise SourceError(images / found.member.name, found.reason, ALLOW)
+        first, rest, _ = found.member.name.partition("/")
+        if is_junk(first):
             continue
-        if behind:
+        if rest:
             yield first, found
         elif _is_archive(found):
-            yield archives.unended(first), found
+            yield archives.strip_ending(first), found
         elif found.state is not State.NO_IMAGE:
             yield images.name, found
 
 
 def _is_archive(found: Found) -> bool:
     parts = found.member.name.split("/")
-    return bool(archives.unended(parts[-1])) and not any(map(is_litter, parts))
+    return bool(archives.strip_ending(parts[-1])) and not any(map(is_junk, parts))
 
 
 def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[str, str, FileContent]]:
-    """Give list, name and bytes of each picture: first of those in folders, then of those in archives."""
+    """Yield list, name and bytes of each image: first those in folders, then those in archives."""
     loose = [(benchmark, found.member) for benchmark, found in listed if found.state is None]
     contents = archives.read(images, [member for _, member in loose])
     for (benchmark, member), (_, content) in zip(loose, contents, strict=True):
@@ -119,19 +120,19 @@ def _unpacked(archive: Path) -> Iterator[tuple[str, FileContent]]:
         for position, content in archives.read(archive, members):
             yield members[position].name, content
     except ArchiveError as error:
-        remedy = "Fetch it again, or take it out of [leak_guard] images"
+        remedy = "Fetch it again, or remove it from [leak_guard] images"
         raise ArchiveError(error.where, error.what, remedy) from error
     for found in listed:
         if found.state not in {None, State.NO_IMAGE}:
             yield found.member.name, MemberError(found.reason)
 
 
-def _hashed(benchmark: str, name: str, content: bytes | MemberError, spec: ImageSpec) -> BenchmarkPicture:
+def _hashed(benchmark: str, name: str, content: bytes | MemberError, spec: ImageSpec) -> BenchmarkImage:
     if isinstance(content, MemberError):
-        return BenchmarkPicture(benchmark, name, "", None, str(content))
+        return BenchmarkImage(benchmark, name, "", None, str(content))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        _, picture = encode(content, spec)
-    except BrokenPictureError as error:
-        return BenchmarkPicture(benchmark, name, sha256, None, error.reason)
-    return BenchmarkPicture(benchmark, name, sha256, picture.look)
+        _, image = encode(content, spec)
+    except BrokenImageError as error:
+        return BenchmarkImage(benchmark, name, sha256, None, error.reason)
+    return BenchmarkImage(benchmark, name, sha256, image.phash)

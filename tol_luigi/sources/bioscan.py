@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.source import Key
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["BIOSCAN", "BioscanLabeler", "BioscanReader", "BioscanSection"]
@@ -56,17 +56,17 @@ class BioscanSection(SourceSection):
 class BioscanReader(NumberedReader):
     """Reads the folders ``part1``, ``part2``, …, or one archive that contains them at any depth.
 
-    With as many partitions as there are parts, a partition is a part and bears its name; with
-    fewer, the parts are dealt to them in turn.
+    With as many partitions as parts, each partition is a part and has its name; with fewer, the parts are
+    assigned to the partitions in turn.
     """
 
-    lacking = (
-        "holds no folder part1, part2, …",
-        "Name the folder that holds part1, part2 and so on, or one archive",
+    no_folders = (
+        "contains no folder part1, part2, …",
+        "Set it to the folder that contains part1, part2 and so on, or to one archive",
     )
 
     def numbered(self, entries: Iterable[str]) -> dict[int, str]:
-        """Return the parts, by their numbers."""
+        """Return the parts by number."""
         found = {int(match[1]): match[0] for match in map(_PART.fullmatch, entries) if match}
         return dict(sorted(found.items()))
 
@@ -75,7 +75,7 @@ class BioscanReader(NumberedReader):
         return range(1, self.count + 1)
 
     def slot(self, number: int) -> int:
-        """Return the partition that a part is dealt to."""
+        """Return the number of the partition of a part."""
         return (number - 1) % self.count + 1
 
     def slot_name(self, slot: int) -> str:
@@ -83,14 +83,14 @@ class BioscanReader(NumberedReader):
         return f"part{slot}"
 
     def classify(self, found: Found, owners: dict[int, str]) -> Found:
-        """Read the part off the folders, the innermost that is one."""
-        del owners  # no number is written in two ways
+        """Return a file with its part, which is the innermost part folder in its path."""
+        del owners  # each number has one spelling
         *folders, file = found.member.name.split("/")
         parts = [int(match[1]) for folder in folders if (match := _PART.fullmatch(folder))]
         partition = self.slot_name(self.slot(parts[-1])) if parts else ""
         if found.state:
             return dataclasses.replace(found, partition=partition)
-        fault = "" if parts else _lack(folders)
+        fault = "" if parts else _folder_fault(folders)
         if not fault and not file.endswith(_ENDING):
             fault = f"ending .{file.rpartition('.')[2]}, not {_ENDING}"
         if fault:
@@ -98,7 +98,7 @@ class BioscanReader(NumberedReader):
         return dataclasses.replace(found, partition=partition, key=(parts[-1], file))
 
 
-def _lack(folders: list[str]) -> str:
+def _folder_fault(folders: list[str]) -> str:
     for folder in folders:
         if folder.startswith("part"):
             return f"folder {folder!r} is not part and a number without leading zeros"
@@ -106,23 +106,23 @@ def _lack(folders: list[str]) -> str:
 
 
 class BioscanLabeler(Labeler):
-    """Looks every image up by its file name; all are insects.
+    """Looks up every image by its file name; all are insects.
 
     Args:
-        metadata: The table of the insects; without it no image has a name.
+        metadata: The table of insects; without it, no image has a name.
     """
 
     def __init__(self, metadata: Path | None) -> None:
         self.metadata = metadata
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
-        """Yield an entry for each image that the table has."""
+        """Yield an entry for each image in the table."""
 
-        @functools.cache  # there are a hundred images of a taxon, and more
+        @functools.cache  # a taxon has a hundred images or more
         def named(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
-            taxon = lookup.upgrade(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
+            taxon = lookup.fill(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
             return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
 
         rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
@@ -131,11 +131,11 @@ class BioscanLabeler(Labeler):
                 yield Entry(str(image), *named(*ranks))
 
     def label(self, key: Key) -> str:
-        """Return the name of a file: the table does not know parts."""
+        """Return the file name of an image: the table does not contain parts."""
         return str(key[1])
 
     def labels(self) -> Iterator[str]:
-        """Yield the files of the table."""
+        """Yield the file names in the table."""
         return (row.image_file for row in bioscan_rows(self.metadata)) if self.metadata else iter(())
 
 
@@ -146,8 +146,8 @@ BIOSCAN = SourcePlugin(
         columns=(Column("part", "bioscan_part", int), Column("filename", "bioscan_filename", str)),
         spelling="{}/{}",
     ),
-    reader=lambda given, images, index: BioscanReader(images, given.partitions, index),
-    labeler=lambda given: BioscanLabeler(given.metadata),
+    reader=lambda section, images, index: BioscanReader(images, section.partitions, index),
+    labeler=lambda section: BioscanLabeler(section.metadata),
     name_tables=("metadata",),
     required_table="metadata",
     precedence=1,

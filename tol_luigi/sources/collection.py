@@ -30,7 +30,7 @@ class CollectionReader(Reader):
         index: Where the scan of a ``.tar.gz`` leaves its index.
     """
 
-    if_empty: str = "Name the folder or archive of the images"
+    if_empty: str = "Set it to the folder or archive of the images"
     """What to do about an empty folder."""
 
     def __init__(self, images: Path, name: str, partitions: int, index: Path | None = None) -> None:

@@ -1,8 +1,8 @@
-"""The one reader of tables with delimiters: every CSV or TSV goes through it.
+"""The reader of all delimited tables (CSV, TSV).
 
-A table is read as a stream. A byte order mark, either kind of line end and blank lines are harmless. Rows that have not
-as many cells as the header, and quotes that are never closed, are refused with the line: otherwise values would move to
-other columns, or whole rows would become one cell.
+A table is read as a stream. A byte order mark, either kind of line end and blank lines are allowed. Rows that
+do not have as many cells as the header, and quotes that are never closed, are errors with their line number:
+otherwise values would move to other columns, or entire rows would become one cell.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["DELIMITERS", "FETCH", "Table", "opened"]
+__all__ = ["DELIMITERS", "FETCH", "Table", "open_table"]
 
 FETCH = "Fetch the file again, or fix the line"
-"""What to do about a table that somebody else has published."""
+"""The remedy for a table that others have published."""
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-"""Delimiters by the words that settings and messages use for them."""
+"""Delimiters by their names in settings and messages."""
 
 _MAX_FIELD = 1 << 24
-"""A field of more characters than this is a quote that nobody closed, and must not fill the memory."""
+"""The maximum number of characters of a field: a longer one is a quote that is never closed."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-"""Those of UTF-32 first: that of UTF-16 is how one of them begins."""
+"""The marks of UTF-32 are first, because one of them starts with a mark of UTF-16."""
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _FIRST_BYTES = 4096
@@ -44,17 +44,19 @@ _FIRST_BYTES = 4096
 
 @dataclass(frozen=True)
 class Table:
-    """A table with delimiters.
+    """A delimited table.
 
     Attributes:
         path: The file.
-        setting: The section and key that name it, such as ``[folder] labels``, for messages; "" to name the path alone.
-        remedy: What to do about a line that is wrong.
-        delimiter: What is between the cells.
-        encoding: How the text is encoded.
-        quoting: ``csv.QUOTE_MINIMAL``, or ``csv.QUOTE_NONE`` if a quote is a letter like others.
-        newline: As for ``open``. By default line ends within quotes become one LF, as the published process reads them.
-        max_field: A cell of more characters is an error.
+        setting: The section and key of the table, such as ``[folder] labels``, for messages; "" for only the
+            path.
+        remedy: What to do about a wrong line.
+        delimiter: The delimiter of cells.
+        encoding: The encoding of the text.
+        quoting: ``csv.QUOTE_MINIMAL``, or ``csv.QUOTE_NONE`` if a quote is an ordinary character.
+        newline: As for ``open``. By default, line ends within quotes become one LF, as in the published
+            process.
+        max_field: The maximum number of characters in a cell.
     """
 
     path: Path
@@ -75,32 +77,32 @@ class Table:
         self,
         columns: Sequence[str],
         optional: Sequence[str] = (),
-        spell: Callable[[str], str] = str.strip,
+        normalize: Callable[[str], str] = str.strip,
     ) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Read a table with a header: the line on which each row begins, and the wanted cells.
+        """Yield the line on which each row starts, and its requested cells; the table has a header.
 
         Args:
             columns: The columns to read.
-            optional: Further columns; "" stands for the cells of one that the table lacks.
-            spell: Returns the name of a column as ``columns`` spell it.
+            optional: Further columns; their cells are "" if the table lacks the column.
+            normalize: Converts a column name of the table to the spelling of ``columns``.
 
         Raises:
-            TableError: The table cannot be read, lacks a column, or has a row of another length than the header.
+            TableError: The table is unreadable, lacks a column, or has a row of another length than the
+                header.
         """
         header: list[str] = []
         pick = None
         for line, row in self.cells():
             if pick is None:
-                row[0] = row[0].removeprefix(
-                    "\ufeff"
-                )  # which encodings with a byte order keep, such as UTF-16-LE
-                header = [spell(name) for name in row]
-                pick = self._picker(header, columns, optional, spell)
+                # Encodings with an explicit byte order, such as UTF-16-LE, keep the mark.
+                row[0] = row[0].removeprefix("\ufeff")
+                header = [normalize(name) for name in row]
+                pick = self._picker(header, columns, optional, normalize)
             else:
                 self.check_length(line, row, len(header), "the header")
                 yield line, pick(row)
         if pick is None:
-            self._picker(header, columns, optional, spell)
+            self._picker(header, columns, optional, normalize)
 
     def header(self, spell: Callable[[str], str] = str.strip) -> list[str]:
         """Return the names of the columns, as far as the table has a first row."""
@@ -108,24 +110,24 @@ class Table:
         return [spell(name.removeprefix("\ufeff")) for name in first]
 
     def check_length(self, line: int, row: Sequence[str], expected: int, of_what: str) -> None:
-        """Refuse a row that has too many cells or too few."""
+        """Raise an error if a row has too many or too few cells."""
         if len(row) != expected:
             raise self.error(f"line {line} has {len(row)} cells where {of_what} has {expected}")
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
-        """Read the cells of each row, with the line on which it begins; blank rows are passed over.
+        """Yield the line on which each row starts, and its cells; skip blank rows.
 
         Raises:
-            TableError: The file cannot be read, or has a quote that is never closed.
+            TableError: The file is unreadable, or has a quote that is never closed.
         """
         csv.field_size_limit(self.max_field)
         with self._text() as file:
-            # strict: a quote that is still open at the end of the file is an error, not a last field
+            # strict: an open quote at the end of the file is an error, not a last field.
             reader = csv.reader(file, delimiter=self.delimiter, quoting=self.quoting, strict=True)
             line = 1
             try:
                 for row in reader:
-                    if reader.line_num > line and (place := _swallowing(row, self.delimiter)) is not None:
+                    if reader.line_num > line and (place := _unclosed_cell(row, self.delimiter)) is not None:
                         opening = line + sum(len(_LINE_END.findall(cell)) for cell in row[:place])
                         raise self.error(f"line {opening} {_OPEN_QUOTE}")
                     if any(map(str.strip, row)):
@@ -138,21 +140,21 @@ class Table:
 
     def _text(self) -> IO[str]:
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        return io.TextIOWrapper(opened(self.path, self.error), encoding=encoding, newline=self.newline)
+        return io.TextIOWrapper(open_table(self.path, self.error), encoding=encoding, newline=self.newline)
 
     def _picker(
         self,
         header: list[str],
         columns: Sequence[str],
         optional: Sequence[str],
-        spell: Callable[[str], str],
+        normalize: Callable[[str], str],
     ) -> Callable[[list[str]], tuple[str, ...]]:
-        """Return a function that picks the wanted cells of a row."""
+        """Return a function that returns the requested cells of a row."""
         if lacking := [name for name in columns if name not in header]:
-            raise self._lacking(header, columns, lacking, spell)
-        absent = len(header)  # behind the last cell
+            raise self._lacking(header, columns, lacking, normalize)
+        absent = len(header)  # after the last cell
         places = [header.index(name) if name in header else absent for name in (*columns, *optional)]
-        if len(places) == 1:  # of which itemgetter makes no tuple
+        if len(places) == 1:  # itemgetter returns no tuple for one column
             return lambda row: (row[places[0]],)
         wanted: Callable[[list[str]], tuple[str, ...]] = itemgetter(*places)
         return (lambda row: wanted([*row, ""])) if absent in places else wanted
@@ -162,14 +164,14 @@ class Table:
         header: Sequence[str],
         columns: Sequence[str],
         lacking: Sequence[str],
-        spell: Callable[[str], str],
+        normalize: Callable[[str], str],
     ) -> TableError:
-        """Return the error of a header without some columns; name the encoding or delimiter if that is why."""
+        """Return the error for missing columns; if the encoding or the delimiter is the cause, name it."""
         text = self.delimiter.join(header)
         if "\0" in text:
             return self._undecodable()
         for word, delimiter in DELIMITERS.items():
-            found = {spell(name) for name in text.split(delimiter)}
+            found = {normalize(name) for name in text.split(delimiter)}
             if delimiter != self.delimiter and found.issuperset(columns):
                 now = next(name for name, sign in DELIMITERS.items() if sign == self.delimiter)
                 what = f"line 1 has its cells separated by the delimiter {word}, not {now}"
@@ -178,17 +180,17 @@ class Table:
         return self.error(what, f"It must be a table with the columns {', '.join(columns)}")
 
     def _remedy_of(self, key: str, value: str, otherwise: str) -> str:
-        """Return the remedy that a setting of the table's section is, if the settings name the table."""
+        """Return a remedy; if the settings name the table, it includes a setting of its section."""
         section = self.setting.partition(" ")[0]
         return f"{otherwise}, or set {section} {key} = {value}" if section else self.remedy
 
     def _undecodable(self) -> TableError:
-        """Return the error of a file in another encoding, with its likely name."""
-        with opened(self.path, self.error) as file:
-            begin = file.read(_FIRST_BYTES)
-        other = next((name for mark, name in _BYTE_ORDER_MARKS if begin.startswith(mark)), "")
-        if not other and begin.count(b"\0") > len(begin) // 4:
-            other = "utf-16-le" if begin[1:2] == b"\0" else "utf-16-be"
+        """Return the error for another encoding, with its likely name."""
+        with open_table(self.path, self.error) as file:
+            start = file.read(_FIRST_BYTES)
+        other = next((name for mark, name in _BYTE_ORDER_MARKS if start.startswith(mark)), "")
+        if not other and start.count(b"\0") > len(start) // 4:
+            other = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         if other:
             what = f"line 1 is {other.upper()}, not {self.encoding.upper()}"
         elif self.encoding == "utf-8":
@@ -202,8 +204,8 @@ class Table:
         return self.error(what, self._remedy_of("encoding", other, "Save it as UTF-8"))
 
     def _first_undecodable(self) -> tuple[int, int]:
-        """Return the first line that is not UTF-8, and its byte: decoding runs ahead of the reader and does not know it."""
-        with opened(self.path, self.error) as file:
+        """Return the first line that is not UTF-8, and its first wrong byte; the decoder reads ahead."""
+        with open_table(self.path, self.error) as file:
             for number, line in enumerate(file, 1):
                 try:
                     line.decode()
@@ -212,7 +214,7 @@ class Table:
         return 1, 0
 
     def _malformed(self, first: int, last: int, error: csv.Error) -> TableError:
-        """Return the error of a row that the reader cannot parse."""
+        """Return the error for a row that the reader cannot parse."""
         reason = str(error)
         if "field larger" in reason:
             return self.error(f"line {first} has a cell of more than {self.max_field:,} characters")
@@ -221,15 +223,15 @@ class Table:
         return self.error(f"line {last} cannot be read ({reason})")
 
     def _quote(self, first: int, last: int) -> int:
-        """Return the line on which the quote opens that is not closed at the end of its cell, among the lines of a row."""
+        """Return the line of a row on which the quote opens that is not closed at the end of its cell."""
         with self._text() as file:
             text = "".join(itertools.islice(file, first - 1, last))
         cell = re.compile(rf'(?:^|(?<=[{re.escape(self.delimiter)}\r\n]))"(?:[^"]|"")*("?)')
         opening = 0
         for match in cell.finditer(text):
             opening = match.start()
-            behind = text[match.end() : match.end() + 1]
-            if not match[1] or behind not in {"", self.delimiter, "\r", "\n"}:
+            after = text[match.end() : match.end() + 1]
+            if not match[1] or after not in {"", self.delimiter, "\r", "\n"}:
                 break
         return first + len(_LINE_END.findall(text[:opening]))
 
@@ -237,12 +239,12 @@ class Table:
 _OPEN_QUOTE = "opens a quote that is not closed at the end of its cell"
 
 
-def opened(path: Path, error_of: Callable[[str, str], TableError] | None = None) -> IO[bytes]:
+def open_table(path: Path, error_of: Callable[[str, str], TableError] | None = None) -> IO[bytes]:
     """Open a table.
 
     Args:
         path: The file.
-        error_of: Makes the error, out of what is wrong and what to do.
+        error_of: Returns the error for a description and a remedy.
 
     Raises:
         TableError: The file cannot be opened.
@@ -257,11 +259,11 @@ def opened(path: Path, error_of: Callable[[str, str], TableError] | None = None)
         raise (error_of(what, remedy) if error_of else TableError(path, what, remedy)) from error
 
 
-def _swallowing(row: Sequence[str], delimiter: str) -> int | None:
-    """Return the column of a cell that is the end of one row and the begin of another, because a quote is not closed.
+def _unclosed_cell(row: Sequence[str], delimiter: str) -> int | None:
+    """Return the column of a cell that joins two rows because its quote is not closed; else None.
 
-    Such a cell ends on a later line in the same column, since the row has as many cells as others. So each of its lines
-    has exactly as many delimiters as the part of a row that it really is.
+    Such a cell ends on a later line in the same column, because the row has as many cells as others. So each
+    of its lines has exactly as many delimiters as the part of the row that it really is.
     """
     last = len(row) - 1
     for place, cell in enumerate(row):
@@ -269,10 +271,10 @@ def _swallowing(row: Sequence[str], delimiter: str) -> int | None:
         if len(lines) == 1 or not last:
             continue
         parts = [last - place, *[last] * (len(lines) - 2), place]
-        begins = [line.partition(delimiter)[0] for line in lines[1:]]
-        is_numbered = row[0].isdigit()  # then every row begins with a number
+        starts = [line.partition(delimiter)[0] for line in lines[1:]]
+        is_numbered = row[0].isdigit()  # every row starts with a number
         if [line.count(delimiter) for line in lines] == parts and (
-            not is_numbered or all(map(str.isdigit, begins))
+            not is_numbered or all(map(str.isdigit, starts))
         ):
             return place
     return None

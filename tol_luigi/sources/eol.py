@@ -1,4 +1,4 @@
-"""EOL: archives of about 100,000 images each, named by content and page or by the published id."""
+"""EOL: archives of about 100,000 images each, named by content and page id or by the published id."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.source import FileContent, Key, License, Member
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]
@@ -73,20 +73,20 @@ class EolSection(SourceSection):
 class EolReader(Reader):
     """Reads the images of the Encyclopedia of Life.
 
-    A member is named ``<content_id>_<page_id>_eol*.jpg``, as fetched from EOL, or ``<id>.jpg``, as
-    in the public copy. Folders before the name do not matter.
+    A member is named ``<content_id>_<page_id>_eol*.jpg``, as on EOL, or ``<id>.jpg``, as in the public copy.
+    Folders in front of the name do not matter.
 
     Args:
         images: A folder of archives (``image_set_01.tar.gz``, … also ``.tar`` and ``.zip``) or of
-            sub-folders with the images of one archive each, every one a partition; or one archive;
-            or one folder that contains images without archives.
+            sub-folders, each with the images of one archive; each archive or sub-folder is a partition. Or
+            one archive, or one folder that contains images without archives.
     """
 
     def __init__(self, images: Path) -> None:
         self.images = images
 
     def partitions(self) -> tuple[str, ...]:
-        """Return the names of the archives, without their endings, and of the sub-folders."""
+        """Return the names of the archives without their endings, and of the sub-folders."""
         return tuple(self._places())
 
     def scan(self, listing: str) -> Iterator[Found]:
@@ -114,16 +114,18 @@ class EolReader(Reader):
         place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.place_setting, f"partition {listing} is no longer there", "Put it back, or scan again"
+                self.place_setting, f"partition {listing} no longer exists", "Restore it, or scan again"
             )
         return place
 
     def _places(self) -> dict[str, Path]:
         """Return the archive or folder of each partition."""
         if archives.kind(self.images) != "folder":
-            return {archives.unended(self.images.name) or self.images.name: self.images}
-        listed = [entry for entry in archives.entries(self.images) if _plain(entry.name)]
-        packed = [entry for entry in listed if archives.unended(entry.name) and not archives.is_folder(entry)]
+            return {archives.strip_ending(self.images.name) or self.images.name: self.images}
+        listed = [entry for entry in archives.entries(self.images) if _is_valid_partition(entry.name)]
+        packed = [
+            entry for entry in listed if archives.strip_ending(entry.name) and not archives.is_folder(entry)
+        ]
         if not packed and any(entry.name.endswith(_ENDING) and archives.is_file(entry) for entry in listed):
             return {self.images.resolve().name: self.images}
         places: dict[str, Path] = {}
@@ -131,20 +133,20 @@ class EolReader(Reader):
             if archives.is_folder(entry) or entry in packed:
                 self._add(places, entry)
         if not places:
-            remedy = "Name the folder that holds the archives (image_set_01.tar.gz and so on), or one archive"
-            raise SourceError(self.place_setting, "holds neither an archive nor an image", remedy)
+            remedy = "Set it to the folder of the archives (image_set_01.tar.gz and so on), or to one archive"
+            raise SourceError(self.place_setting, "contains neither an archive nor an image", remedy)
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
-        partition = entry.name if archives.is_folder(entry) else archives.unended(entry.name)
+        partition = entry.name if archives.is_folder(entry) else archives.strip_ending(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
-            raise SourceError(self.place_setting, what, "Keep one of them there")
+            raise SourceError(self.place_setting, what, "Keep only one of them")
         places[partition] = self.images / entry.name
 
 
-def _plain(name: str) -> bool:
-    """Return whether a partition may have a name: neither hidden, nor of bytes that are not UTF-8."""
+def _is_valid_partition(name: str) -> bool:
+    """Return whether a name is valid for a partition: not hidden, and valid UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -153,12 +155,12 @@ def _plain(name: str) -> bool:
 
 
 def _classified(found: Found) -> Found:
-    """Return an image with the ids that its name contains."""
+    """Return an image with the ids in its name."""
     name = found.member.name.rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
     ids, id_ = _NAME.fullmatch(stem), _UUID.fullmatch(stem)
     if not (ids or id_):
-        return _bad(found, _lack(stem))
+        return _bad(found, _name_fault(stem))
     if dot + ending != _ENDING:
         return _bad(found, f"ending .{ending}, not {_ENDING}")
     if id_:
@@ -174,14 +176,14 @@ def _bad(found: Found, reason: str) -> Found:
     return dataclasses.replace(found, state=State.BAD_NAME, reason=reason)
 
 
-def _lack(stem: str) -> str:
+def _name_fault(stem: str) -> str:
     if re.match(r"[0-9]+_[0-9]+", stem):
         return "name without _eol behind its two ids"
     return "name with one id only" if _ONE_ID.fullmatch(stem) else "name without ids"
 
 
 def _number_fault(digits: str) -> str:
-    # the length first: Python refuses to read numbers of thousands of digits
+    # The length is checked first, because Python does not parse numbers of thousands of digits.
     digits = digits.lstrip("0")
     if not digits:
         return "is 0, which is no id"
@@ -189,10 +191,10 @@ def _number_fault(digits: str) -> str:
 
 
 class EolLabeler(Labeler):
-    """Walks up the hierarchy from each page.
+    """Names the images of each page by walking up the hierarchy.
 
     Args:
-        taxon_tab: The Dynamic Hierarchy's ``taxon.tab``; without it no image has a name.
+        taxon_tab: The Dynamic Hierarchy's ``taxon.tab``; without it, no image has a name.
         scraped_page_ids: Names of pages that the hierarchy lacks.
     """
 
@@ -201,7 +203,7 @@ class EolLabeler(Labeler):
         self.scraped_page_ids = scraped_page_ids
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each page."""
         if self.taxon_tab is None:
@@ -211,7 +213,7 @@ class EolLabeler(Labeler):
         for page in pages:
             if (entry := hierarchy.entry(page)) is not None:
                 taxon, rules = entry
-                upgraded = lookup.upgrade(taxon)
+                upgraded = lookup.fill(taxon)
                 rules |= lookup.rules(upgraded) | common_names.rules(upgraded)
                 yield Entry(str(page), upgraded, common_names.of(upgraded), rules)
         self.problems = [
@@ -230,21 +232,21 @@ class EolLabeler(Labeler):
 
 
 def _from_listed(file: str) -> Key | None:
-    """Return content id and page id that a file name in an exclusion list means, whatever the file is called today."""
+    """Return content id and page id in a file name of an exclusion list, even if the file was renamed."""
     ids = _LISTED.match(file)
     return (int(ids[1]), int(ids[2])) if ids else None
 
 
-def _add_common_names(given: EolSection, names: CommonNames) -> None:
+def _add_common_names(section: EolSection, names: CommonNames) -> None:
     """Add the names that EOL prefers, then the others."""
-    if given.vernacular_names:
+    if section.vernacular_names:
         for preferred in (True, False):
-            for canonical_form, name in eol_vernaculars(given.vernacular_names, preferred=preferred):
+            for canonical_form, name in eol_vernaculars(section.vernacular_names, preferred=preferred):
                 names.add_cleaned(canonical_form, name)
 
 
-def _licenses(given: EolSection) -> Iterator[License]:
-    return media_licenses(given.media_manifests) if given.media_manifests else iter(())
+def _licenses(section: EolSection) -> Iterator[License]:
+    return media_licenses(section.media_manifests) if section.media_manifests else iter(())
 
 
 EOL = SourcePlugin(
@@ -256,8 +258,8 @@ EOL = SourcePlugin(
         name_column="page_id",
         from_listed=_from_listed,
     ),
-    reader=lambda _given, images, _index: EolReader(images),
-    labeler=lambda given: EolLabeler(given.taxon_tab, given.scraped_page_ids),
+    reader=lambda _section, images, _index: EolReader(images),
+    labeler=lambda section: EolLabeler(section.taxon_tab, section.scraped_page_ids),
     licenses=_licenses,
     add_common_names=_add_common_names,
     name_tables=("taxon_tab", "scraped_page_ids"),

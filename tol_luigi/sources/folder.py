@@ -1,4 +1,4 @@
-"""Images of one's own: any tree of folders, or an archive, with a table that labels them."""
+"""A collection of one's own images: any tree of folders, or an archive, with a table of labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
@@ -84,21 +84,21 @@ class FolderSection(SourceSection):
             SettingsError: No table is named.
         """
         if self.labels is None:
-            raise SettingsError("[folder] labels", "empty", "Name the table of labels")
+            raise SettingsError("[folder] labels", "empty", "Set it to the table of labels")
         return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
 
 
 class FolderReader(CollectionReader):
-    """Reads a collection of images; only files that its table of labels names are used.
+    """Reads a collection of images; only files in its table of labels are used.
 
-    The tree or archive is listed at one go, since the partition of a file follows from its name alone.
+    The entire tree or archive is one listing, because the partition of a file depends only on its name.
 
     Args:
-        images: A folder, with folders in it or not, or an archive.
+        images: A folder, with or without sub-folders, or an archive.
         labels: The table of labels.
-        name: How the catalogs call the collection.
+        name: The name of the collection in the catalogs.
         partitions: The number of partitions.
-        index: Where the scan of a ``.tar.gz`` leaves its index.
+        index: The path of the index that the scan of a ``.tar.gz`` writes.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class FolderReader(CollectionReader):
     ) -> None:
         super().__init__(images, name, partitions, index)
         self.labels = labels
-        self.if_empty = f"Name the folder or archive that the paths in {labels.name} start from"
+        self.if_empty = f"Set it to the folder or archive that contains the paths in {labels.name}"
 
     def scan(self, listing: str) -> Iterator[Found]:
-        """Yield all the files."""
-        del listing  # there is one
+        """Yield all files."""
+        del listing  # there is only one
         matcher = self._matcher()
         for found in archives.scan(self.images):
             yield self._classify(found, matcher)
@@ -118,7 +118,7 @@ class FolderReader(CollectionReader):
             archives.index(self.images, self.index)
 
     def unlisted(self) -> Iterator[Found]:
-        """Yield the files that the table names and that do not exist, or that are in a folder that cannot be listed."""
+        """Yield the files in the table that do not exist, or that are in a folder that cannot be listed."""
         closed: dict[str, str] = {}
 
         def names() -> Iterator[str]:
@@ -162,9 +162,9 @@ def _names(place: Path) -> Iterator[str]:
 
 
 class FolderLabeler(Labeler):
-    """Reads the table of labels. Its common names come before others.
+    """Reads the table of labels. Its common names have precedence.
 
-    The ranks of the table stay as they are. Only for a scientific name the ranks are looked up.
+    Its ranks are not changed. Only the ranks of a scientific name are looked up.
 
     Args:
         table: The table.
@@ -174,7 +174,7 @@ class FolderLabeler(Labeler):
         self.table = table
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose row names a rank."""
         labels = {label.file: label for label in self.table}
@@ -182,7 +182,7 @@ class FolderLabeler(Labeler):
             label = labels[str(file)]
             taxon = Taxon.of(*label.ranks)
             if label.name:
-                taxon = lookup.upgrade(lookup.taxon_of(label.name, label.ranks))
+                taxon = lookup.fill(lookup.taxon_of(label.name, label.ranks))
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
                 yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
@@ -196,7 +196,7 @@ class FolderLabeler(Labeler):
         return (label.file for label in self.table)
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
-        """Count the cells of the table that look like a way to write that a value is missing."""
+        """Count the cells of the table that probably mean a missing value."""
         return self.table.likely_missing()
 
 
@@ -226,21 +226,21 @@ _KEY = NaturalKey(
 )
 
 
-def _licenses(given: FolderSection) -> Iterator[License]:
+def _licenses(section: FolderSection) -> Iterator[License]:
     """Yield the columns ``license`` and ``owner``, if the table has them."""
-    for label in given.label_table():
+    for label in section.label_table():
         if label.license or label.owner:
-            yield License(_KEY.spell((given.name, label.file)), "", "", label.license, label.owner)
+            yield License(_KEY.spell((section.name, label.file)), "", "", label.license, label.owner)
 
 
 FOLDER = SourcePlugin(
     name="folder",
     section=FolderSection,
     key=_KEY,
-    reader=lambda given, images, index: FolderReader(
-        images, given.label_table(), given.name, given.partitions, index
+    reader=lambda section, images, index: FolderReader(
+        images, section.label_table(), section.name, section.partitions, index
     ),
-    labeler=lambda given: FolderLabeler(given.label_table()),
+    labeler=lambda section: FolderLabeler(section.label_table()),
     licenses=_licenses,
     listing_tables=("labels",),
     name_tables=("labels",),

@@ -1,4 +1,4 @@
-"""What an archive is by its first bytes, whatever its name says."""
+"""The format of an archive by its first bytes, whatever its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tol_luigi.core.errors import ArchiveError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["archive_form", "ending_form", "unended"]
+__all__ = ["archive_form", "ending_form", "strip_ending"]
 
 _ENDINGS = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar": "tar", ".zip": "zip"}
 
@@ -32,7 +32,7 @@ _PACKED = {
     _GZIP: "a gzip file",
     _ZIP[0]: "a zip archive",
 }
-"""What else archives are packed with, by its first bytes; the last two only within gzip."""
+"""Other formats of archives by their first bytes; the last two only within gzip."""
 
 _OTHERS = {
     b"version https://git-lfs": "a pointer of Git LFS",
@@ -40,7 +40,7 @@ _OTHERS = {
     b"\x89PNG\r\n": "a PNG image",
     b"%PDF-": "a PDF document",
 }
-"""What comes under the name of an archive, by its first bytes."""
+"""Files that are often found under the name of an archive, by their first bytes."""
 
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
 _TEXT = frozenset(string.printable.encode())
@@ -52,14 +52,14 @@ _PACK = (
 _FETCH = "Fetch it again, or set [checks] unreadable_archive = skip to build without it"
 
 
-def unended(name: str) -> str:
-    """Drop the ending of an archive's name; "" where the name is no archive's."""
+def strip_ending(name: str) -> str:
+    """Return an archive's name without its ending; "" if it is not the name of an archive."""
     ending = _ending(name)
     return name[: -len(ending)] if ending else ""
 
 
 def ending_form(name: str) -> str:
-    """Return what an archive is by its name: ``tar.gz``, ``tar`` or ``zip``, or "" if the name does not say."""
+    """Return the format of an archive by its name: ``tar.gz``, ``tar`` or ``zip``; "" without an ending."""
     return _ENDINGS.get(_ending(name), "")
 
 
@@ -68,24 +68,24 @@ def _ending(name: str) -> str:
 
 
 def archive_form(path: Path) -> str:
-    """Return what an archive is by its content: ``tar.gz``, ``tar`` or ``zip``; by its name if its content does not tell.
+    """Return the format of an archive by its content, else by its name: ``tar.gz``, ``tar`` or ``zip``.
 
     Raises:
         OSError: It cannot be read.
-        ArchiveError: It is empty, or is recognised as something else.
+        ArchiveError: It is empty, or is recognised as another format.
     """
     with path.open("rb") as file:
         start = file.read(tarfile.BLOCKSIZE)
     if start.startswith(_GZIP):
-        _refuse_other(path, _unpacked_start(path), "gzip around ")
+        _validate_start(path, _unpacked_start(path), "gzip around ")
         return "tar.gz"
     if start.startswith(_ZIP):
         return "zip"
     if _is_tar(start):
         return "tar"
-    if zipfile.is_zipfile(path):  # which has its mark at its end, and may follow a program that unpacks it
+    if zipfile.is_zipfile(path):  # its mark is at the end; it may follow an unpacking program
         return "zip"
-    _refuse_other(path, start, "")
+    _validate_start(path, start, "")
     return ending_form(path.name)
 
 
@@ -98,7 +98,7 @@ def _is_tar(start: bytes) -> bool:
 
 
 def _unpacked_start(path: Path) -> bytes:
-    """Return the first bytes that are packed in a gzip file; none if it is damaged, which whoever reads it will find."""
+    """Return the first unpacked bytes of a gzip file; none if it is damaged, which its reader will find."""
     with path.open("rb") as file:
         packed = file.read(_CHUNK)
     try:
@@ -107,8 +107,8 @@ def _unpacked_start(path: Path) -> bytes:
         return b""
 
 
-def _refuse_other(path: Path, start: bytes, around: str) -> None:
-    """Raise an ArchiveError if a file starts as one that is no archive of these forms, or if it is empty."""
+def _validate_start(path: Path, start: bytes, around: str) -> None:
+    """Raise an ArchiveError if a file is empty, or starts like another format than these archives."""
     if not start and not around:
         raise ArchiveError(path, "is empty", _FETCH)
     if what := next((what for mark, what in _PACKED.items() if start.startswith(mark)), ""):

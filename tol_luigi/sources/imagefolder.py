@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.taxon import Taxon
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["IMAGEFOLDER", "ImageFolderLabeler", "ImageFolderReader", "ImageFolderSection"]
@@ -105,7 +105,7 @@ class ImageFolderLabeler(Labeler):
         self.pattern = pattern
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose folders name a rank, with the higher ranks filled in."""
         known: dict[tuple[str, tuple[str, ...]], Taxon] = {}
@@ -115,7 +115,7 @@ class ImageFolderLabeler(Labeler):
                 continue
             taxon = known.get(names)
             if taxon is None:
-                taxon = known[names] = lookup.upgrade(lookup.taxon_of(names.name, names.ranks))
+                taxon = known[names] = lookup.fill(lookup.taxon_of(names.name, names.ranks))
             if not taxon.is_empty:
                 yield Entry(str(image), taxon, common_names.of(taxon), common_names.rules(taxon))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tol_luigi.core.upgrade import Lookup
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["INAT21", "INat21Labeler", "INat21Reader", "INat21Section"]
@@ -57,15 +57,15 @@ class INat21Section(SourceSection):
 
 
 class INat21Reader(NumberedReader):
-    """Reads the class folders, or the folder above them that contains ``train``, or an archive of ``[train/]<class>/<file>``.
+    """Reads the class folders, the folder ``train`` above them, or an archive of ``[train/]<class>/<file>``.
 
-    Partition ``n`` contains the classes whose number leaves ``n`` when divided by the number of
-    partitions, so each partition covers the tree of life.
+    Partition ``n`` contains the classes whose number modulo the number of partitions is ``n``, so each
+    partition covers the tree of life.
     """
 
-    lacking = (
-        "holds no class folder (00000_Animalia_… and so on)",
-        f"Name the folder that holds the class folders, or the one that holds {_TOP}",
+    no_folders = (
+        "contains no class folder (00000_Animalia_… and so on)",
+        f"Set it to the folder that contains the class folders, or to the one that contains {_TOP}",
     )
 
     def root(self) -> Path:
@@ -76,7 +76,7 @@ class INat21Reader(NumberedReader):
         return self.images / _TOP if below else self.images
 
     def numbered(self, entries: Iterable[str]) -> dict[int, str]:
-        """Return the class folders by number; the first by name keeps a number that two have."""
+        """Return the class folders by number; of two with the same number, the first by name."""
         classes: dict[int, str] = {}
         for folder in entries:
             number, _, fault = _parsed(folder)
@@ -89,7 +89,7 @@ class INat21Reader(NumberedReader):
         return range(self.count)
 
     def slot(self, number: int) -> int:
-        """Return the partition that a class is dealt to."""
+        """Return the number of the partition of a class."""
         return number % self.count
 
     def slot_name(self, slot: int) -> str:
@@ -97,7 +97,7 @@ class INat21Reader(NumberedReader):
         return f"{slot:03d}"
 
     def classify(self, found: Found, owners: dict[int, str]) -> Found:
-        """Read the class off the folder."""
+        """Return a file with its class, which is the name of its folder."""
         folders, file = _parts(found.member.name)
         number, name, fault = _parsed(folders[0]) if folders else (0, "", "an image in no class folder")
         partition = self.slot_name(self.slot(number)) if folders and not fault else ""
@@ -111,7 +111,7 @@ class INat21Reader(NumberedReader):
 
 
 def _parts(path: str) -> tuple[list[str], str]:
-    """Split a path into the folders, from the class folder on, and the file."""
+    """Return the folders of a path, from the class folder on, and the file."""
     *folders, file = path.split("/")
     return (folders[1:] if folders[:1] == [_TOP] else folders), file
 
@@ -123,7 +123,7 @@ def _clash(owner: str, folders: list[str], number: int) -> str:
 
 
 def _parsed(folder: str) -> tuple[int, str, str]:
-    """Return a class folder's number and name, or what is wrong with it."""
+    """Return number and name of a class folder, or its fault."""
     match = _CLASS.fullmatch(folder)
     if not match:
         return 0, "", f"folder {folder!r} has no class number"
@@ -134,10 +134,10 @@ def _parsed(folder: str) -> tuple[int, str, str]:
 
 
 class INat21Labeler(Labeler):
-    """Reads the ranks off the class names, which are complete and are not upgraded."""
+    """Reads the ranks from the class names, which are complete and are not upgraded."""
 
     def entries(
-        self, images: Iterable[tuple[int | str, ...]], lookup: Lookup, common_names: CommonNames
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each class."""
         del lookup
@@ -146,13 +146,13 @@ class INat21Labeler(Labeler):
             if cls_num not in seen:
                 seen.add(cls_num)
                 *higher, species = str(cls_name).split("_", _RANKS - 1)
-                taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # a hybrid's name has more parts
+                taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # names of hybrids have more parts
                 yield Entry(str(cls_num), taxon, common_names.of(taxon), common_names.rules(taxon))
 
 
-def _add_common_names(given: INat21Section, names: CommonNames) -> None:
-    if given.taxa and given.vernacular_names:
-        for row in inat_names(given.taxa, given.vernacular_names):
+def _add_common_names(section: INat21Section, names: CommonNames) -> None:
+    if section.taxa and section.vernacular_names:
+        for row in inat_names(section.taxa, section.vernacular_names):
             names.add_as_written(*row)
 
 
@@ -165,10 +165,10 @@ INAT21 = SourcePlugin(
             Column("cls_name", "inat21_cls_name", str, repeats=True),
             Column("cls_num", "inat21_cls_num", int),
         ),
-        spelling="{2:05d}_{1}/{0}",  # class folder and file, as they are published
+        spelling="{2:05d}_{1}/{0}",  # class folder and file, as published
         name_column="cls_num",
     ),
-    reader=lambda given, images, index: INat21Reader(images, given.partitions, index),
+    reader=lambda section, images, index: INat21Reader(images, section.partitions, index),
     labeler=lambda _: INat21Labeler(),
     add_common_names=_add_common_names,
     common_name_tables=("taxa", "vernacular_names"),

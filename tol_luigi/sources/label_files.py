@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tol_luigi.sources.delimited import DELIMITERS, Table, opened
+from tol_luigi.sources.delimited import DELIMITERS, Table, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -62,7 +62,7 @@ def open_label_file(
     Raises:
         TableError: The file cannot be read.
     """
-    with opened(table.path, table.error) as file:
+    with open_table(table.path, table.error) as file:
         begin = file.read(1 << 12)
     if begin.startswith(_PARQUET):
         return _ParquetTable(table)
@@ -77,7 +77,7 @@ def open_label_file(
 def _recognised(table: Table, known: Collection[str], spell: Callable[[str], str]) -> str:
     """Return the delimiter by which the first line has the most known columns; the comma if none has any."""
     try:
-        with opened(table.path, table.error) as file:
+        with open_table(table.path, table.error) as file:
             first = file.readline(table.max_field).decode(table.encoding).removeprefix("\ufeff")
     except UnicodeError:
         return "comma"  # whose reader names the encoding
@@ -176,7 +176,7 @@ class _JsonTable(_RecordTable):
 
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each object with the number of its line."""
-        with opened(self.path, self.error) as file:
+        with open_table(self.path, self.error) as file:
             for number, line in enumerate(file, 1):
                 text = line.removeprefix(b"\xef\xbb\xbf").strip()
                 if not text:

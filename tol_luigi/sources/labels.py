@@ -1,4 +1,4 @@
-"""The table that labels a collection of one's own, and which file each of its labels means."""
+"""The table of labels of one's own collection, and the match of its labels with files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHER_NAMES = {"cls": "class", "scientific_name": "name", "scientificname": "na
 _FIX = "Fix the table"
 
 _MAX_FIELD = 1 << 17
-"""A cell of more characters than this is a quote that nobody closed."""
+"""The maximum number of characters of a cell: a longer one is a quote that is never closed."""
 
 _LIKELY_MISSING = frozenset(
     {
@@ -36,13 +36,13 @@ _LIKELY_MISSING = frozenset(
         *("-", "--", "\N{EN DASH}", "\N{EM DASH}", "?", "??", ".", "..."),
     }
 )  # fmt: skip
-"""How R, pandas, spreadsheets and people write that a value is missing; upper and lower case do not matter."""
+"""How R, pandas, spreadsheets and people write a missing value; upper and lower case do not matter."""
 
 Ranks = tuple[str, str, str, str, str, str, str]
 
 
 class Label(NamedTuple):
-    """A row of the table: the line on which it begins, the file, and what is known of it; "" if it is not known.
+    """A row of the table: the line on which it starts, the file, and its values, "" if unknown.
 
     The name is a scientific one, for which the ranks are looked up.
     """
@@ -64,8 +64,8 @@ class LabelTable:
             images, with ``/``); at least one of ``kingdom``, ``phylum``, ``class`` or ``cls``, ``order``, ``family``,
             ``genus``, ``species`` and ``name`` (a scientific name); and if known ``common``, ``license`` and ``owner``.
             Upper and lower case of the column names do not matter.
-        delimiter: The word for what is between the cells of text, or ``auto``; see ``DELIMITERS``.
-        encoding: How its text is encoded.
+        delimiter: The name of the delimiter of text, or ``auto``; see ``DELIMITERS``.
+        encoding: The encoding of text.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
     """
 
@@ -81,27 +81,27 @@ class LabelTable:
 
     @functools.cached_property
     def table(self) -> LabelFile:
-        """What reads the file."""
+        """The reader of the file."""
         text = Table(self._path, _SETTING, _FIX, encoding=self._encoding, newline="", max_field=_MAX_FIELD)
-        return open_label_file(text, self._delimiter, {_FILE, *_COLUMNS}, _spelled)
+        return open_label_file(text, self._delimiter, {_FILE, *_COLUMNS}, _column_name)
 
     @property
     def name(self) -> str:
-        """The name of the file."""
+        """Return the name of the file."""
         return self._path.name
 
     def __iter__(self) -> Iterator[Label]:
-        """Read the table, row by row.
+        """Yield the rows of the table.
 
         Raises:
-            TableError: The table cannot be read, lacks a column, or names a file twice.
+            TableError: The table is unreadable, lacks a column, or names a file twice.
         """
         lines: dict[str, int] = {}
-        header = self.table.header(_spelled)
+        header = self.table.header(_column_name)
         if _FILE in header and not set(_NAMES).intersection(header):
             remedy = f"Add at least one of {', '.join(_NAMES)}"
             raise self.table.error("line 1 lacks a column that names what the images show", remedy)
-        for line, cells in self.table.rows((_FILE,), _COLUMNS, _spelled):
+        for line, cells in self.table.rows((_FILE,), _COLUMNS, _column_name):
             label = self._label(line, *cells)
             first = lines.setdefault(label.file, line)
             if first != line:
@@ -110,7 +110,7 @@ class LabelTable:
             yield label
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
-        """Count the cells that look like a way to write that a value is missing, by spelling and column."""
+        """Count the cells that probably mean a missing value, by spelling and column."""
         found = Counter[tuple[str, str]]()
         for label in self:
             for column, cell in zip(_COLUMNS, (*label.ranks, *label[3:]), strict=True):
@@ -121,7 +121,9 @@ class LabelTable:
     def _label(self, line: int, file: str, *cells: str) -> Label:
         parts = file.split("/")
         if not any(parts) or parts[0] == "" or ".." in parts or "\0" in file:
-            raise self.table.error(f"line {line} names the file {file!r}, which is no path below the images")
+            raise self.table.error(
+                f"line {line} names the file {file!r}, which is not a path below the images"
+            )
         for column, cell in zip(_COLUMNS, cells, strict=True):
             if not cell.isprintable():
                 self._check_characters(line, column, cell)
@@ -133,28 +135,28 @@ class LabelTable:
         )
 
     def _check_characters(self, line: int, column: str, cell: str) -> None:
-        """Refuse a cell with a line break or a NUL, which would break the texts of samples."""
+        """Raise an error for a cell with a line break or a NUL, which would break the texts of samples."""
         if len(cell.splitlines()) > 1 or "\0" in cell:
-            sign = "a NUL" if "\0" in cell else "a line break, as where a quote is not closed"
-            raise self.table.error(f"the row that begins on line {line} has {sign} in its cell {column}")
+            found = "a NUL" if "\0" in cell else "a line break, perhaps because a quote is not closed"
+            raise self.table.error(f"the row that begins on line {line} has {found} in its cell {column}")
 
     def _value(self, cell: str) -> str:
         text = cell.strip()
         return "" if text.casefold() in self._missing else text
 
 
-def _spelled(name: str) -> str:
-    """Return the name of a column as we write it."""
+def _column_name(name: str) -> str:
+    """Return the name of a column as this module writes it."""
     plain = name.strip().lower()
     return _OTHER_NAMES.get(plain, plain)
 
 
 class Matcher:
-    """Finds the label of each file, also if the two are written in different Unicode normal forms.
+    """Finds the label of each file, even if the two have different Unicode normal forms.
 
-    macOS decomposes accents in the names of files, and spreadsheets compose them. A label belongs to the file with
-    exactly its name. Only if there is no such file, it belongs to the one file without a label of its own whose name
-    differs in nothing but the form; where several files or several labels could be meant, to none.
+    macOS decomposes accents in file names, and spreadsheets compose them. A label belongs to the file with
+    exactly its name. If there is no such file, it belongs to the file whose name differs only in its form, if
+    that file has no label of its own. If several files or several labels match, it belongs to none.
 
     Args:
         labels: The labels.
@@ -166,7 +168,7 @@ class Matcher:
         self._files = files
 
     def find(self, file: str) -> str | None:
-        """Return the label of a file, None if it has none."""
+        """Return the label of a file; None if it has none."""
         if file in self._labels:
             return file
         if file.isascii() or _composed(file) not in self._forms:
@@ -192,7 +194,7 @@ class Matcher:
 
     @functools.cached_property
     def _other_forms(self) -> dict[str, str]:
-        """Look through all files once more, for the labels that no file has exactly; few collections need it."""
+        """Return the labels of files with another form; few collections need this second scan."""
         files, exact = defaultdict[str, set[str]](set), set[str]()
         for file in self._files():
             if file in self._labels:

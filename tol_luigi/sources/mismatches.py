@@ -1,4 +1,4 @@
-"""Why names in a table match no file: each likely cause is tried on the names themselves."""
+"""The likely cause of names in a table that match no file: each cause is tried on the names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.matching import Cause
-from tol_luigi.sources.judging import IMAGE_ENDINGS
+from tol_luigi.sources.member_filter import IMAGE_ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["find_cause"]
 
 _COMPARED = 100_000
-"""The most names of each side that are compared."""
+"""The maximum number of names to compare on each side."""
 
 
 def _without_backslashes(name: str) -> str:
@@ -49,15 +49,15 @@ _DIFFERENCES: dict[str, Callable[[str], str]] = {
     "endings": _without_ending,
     "upper and lower case": str.casefold,
 }
-"""Ways in which names differ that mean the same file, each with what removes it; in the order in which they are removed."""
+"""Differences between names of the same file, each with a function that removes it, in order of use."""
 
 
 def find_cause(labels: Iterable[str], files: Iterable[str]) -> Cause | None:
-    """Return the difference without which most names would match: a single one, else two, else all together.
+    """Return the difference without which most names would match: a single one, else two, else all of them.
 
     Args:
         labels: Names in a table that match no file.
-        files: Names of files that match none of these.
+        files: Names of files that match no label.
     """
     labels, files = _sample(labels), _sample(files)
     for count in (1, 2, len(_DIFFERENCES)):
@@ -82,7 +82,7 @@ def _removed(kinds: Iterable[str], name: str) -> str:
 
 
 def _sample(names: Iterable[str]) -> list[str]:
-    """Choose some names, so that a name is chosen on both sides if it is the same but for its differences."""
+    """Return some names; a name is chosen on both sides if it is the same without all differences."""
 
     def closeness(name: str) -> int:
         return zlib.crc32(_removed(_DIFFERENCES, name).encode("utf-8", "surrogatepass"))

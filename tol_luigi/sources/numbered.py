@@ -1,4 +1,4 @@
-"""Numbered folders that are dealt to partitions, on disk or in one archive."""
+"""Numbered folders that are assigned to partitions, on disk or in one archive."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _ARCHIVE = "archive"
 class NumberedReader(Reader):
     """Reads numbered folders, or one archive that contains them.
 
-    Which partition a folder belongs to follows from its number alone, so it is known without listing anything. A
-    ``.tar.gz`` is entered where an image is stored: its scan leaves an index that makes this possible.
+    The partition of a folder depends only on its number, so it is known without listing anything. Images in a
+    ``.tar.gz`` are read at their offsets, by the index that its scan writes.
 
     Args:
         images: The folder of the numbered folders, or one archive.
         partitions: The number of partitions.
-        index: Where the scan of a ``.tar.gz`` leaves its index.
+        index: The path of the index that the scan of a ``.tar.gz`` writes.
     """
 
-    lacking: tuple[str, str]
-    """What is wrong with a folder without numbered folders, and what to do."""
+    no_folders: tuple[str, str]
+    """The error and the remedy if there are no numbered folders."""
 
     def __init__(self, images: Path, partitions: int, index: Path | None = None) -> None:
         self.images = images
@@ -62,11 +62,11 @@ class NumberedReader(Reader):
 
     @abc.abstractmethod
     def classify(self, found: Found, owners: dict[int, str]) -> Found:
-        """Return a file with its natural key, or with the reason to leave it out.
+        """Return a file with its natural key, or with the reason to reject it.
 
         Args:
             found: The file.
-            owners: The folder that a number belongs to; one that is not in there is added.
+            owners: The folder of each number; new numbers are added.
         """
 
     def root(self) -> Path:
@@ -74,12 +74,12 @@ class NumberedReader(Reader):
         return self.images
 
     def partitions(self) -> tuple[str, ...]:
-        """Return the partitions that have a folder; of an archive, which is not opened, all of them."""
+        """Return the partitions that have a folder; all, for an archive, which is not opened."""
         if self._is_archive():
             return tuple(map(self.slot_name, self.slots()))
         folders = self._folders()
         if not folders:
-            raise SourceError(self.place_setting, *self.lacking)
+            raise SourceError(self.place_setting, *self.no_folders)
         return tuple(map(self.slot_name, sorted({self.slot(number) for number in folders})))
 
     def listings(self) -> tuple[str, ...]:
@@ -107,11 +107,11 @@ class NumberedReader(Reader):
                     yield self.classify(found, owners)
 
     def unlisted_root(self) -> Path:
-        """Return the folder that contains the numbered folders, or the archive, next to which nothing is unlisted."""
+        """Return the folder that contains the numbered folders; or the archive, without unlisted files."""
         return self.images if self._is_archive() else self.root()
 
     def unlisted(self) -> Iterator[Found]:
-        """Yield the files next to the numbered folders, and those in folders without a number of their own."""
+        """Yield the files next to the numbered folders, and those in folders without their own number."""
         if self._is_archive():
             return
         owners = self._folders()
@@ -130,6 +130,6 @@ class NumberedReader(Reader):
 
     def _folders(self) -> dict[int, str]:
         found = archives.entries(self.root())
-        # A link without a number belongs to no partition, so it does not matter here if its target can be read.
+        # A link without a number belongs to no partition, so its target need not be readable here.
         numbered = (entry for entry in found if self.numbered([entry.name]))
         return self.numbered(entry.name for entry in numbered if archives.is_folder(entry))

@@ -1,17 +1,17 @@
-"""Reading a certain number of bytes, or failing."""
+"""Reading an exact number of bytes."""
 
 from __future__ import annotations
 
 from typing import IO
 
-__all__ = ["exactly"]
+__all__ = ["read_exactly"]
 
 
-def exactly(file: IO[bytes], size: int) -> bytes:
-    """Read so many bytes of a file.
+def read_exactly(file: IO[bytes], size: int) -> bytes:
+    """Read a number of bytes from a file.
 
     Raises:
-        EOFError: It ends before that.
+        EOFError: It has fewer bytes.
     """
     content = file.read(size)
     if len(content) < size:

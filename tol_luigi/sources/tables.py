@@ -1,9 +1,8 @@
 """Readers of the metadata tables.
 
-Every table is read as a stream; only what the result holds is kept. A byte order mark, either kind
-of line end and blank lines are harmless. Whatever cannot be read raises
-:class:`~tol_luigi.core.errors.TableError` with the file, the line, what is wrong and what to do.
-Columns are found by name, in any order, and others are ignored.
+Every table is read as a stream; only the result is held in memory. A byte order mark, either kind of line end
+and blank lines are allowed. Any error is a :class:`~tol_luigi.core.errors.TableError` with the file, the
+line, what is wrong and what to do. Columns are found by name, in any order, and other columns are ignored.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ import ijson
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.hierarchy import Hierarchy
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.source import License
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
-from tol_luigi.core.upgrade import Lookup
 from tol_luigi.core.vernacular import CommonNames
-from tol_luigi.sources.delimited import FETCH, Table, opened
+from tol_luigi.sources.delimited import FETCH, Table, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -46,7 +45,7 @@ __all__ = [
     "scraped_pages",
 ]
 
-_RANKS = RANK_LABELS[:-1]  # a species is called otherwise there
+_RANKS = RANK_LABELS[:-1]  # the species has another column name there
 
 
 _MANIFEST = re.compile(r"media_manifest_(\d+)\.csv")
@@ -61,7 +60,7 @@ _MEDIA = [
 
 
 class ItisRow(NamedTuple):
-    """A row of ITIS: its taxon, and its vernacular names with their languages, both parted by ``", "``."""
+    """A row of ITIS: its taxon, and its vernacular names with their languages, both joined by ``", "``."""
 
     taxon: Taxon
     vernaculars: str
@@ -69,7 +68,7 @@ class ItisRow(NamedTuple):
 
 
 class InatRow(NamedTuple):
-    """A species or variety of iNaturalist that has an English name: its scientific name normalised and as written."""
+    """A species or variety of iNaturalist with an English name; its scientific name in two spellings."""
 
     scientific: str
     as_written: str
@@ -77,7 +76,7 @@ class InatRow(NamedTuple):
 
 
 class BioscanRow(NamedTuple):
-    """What BIOSCAN knows of one image; "" where a rank is not classified."""
+    """The names of one image of BIOSCAN; "" if a rank is not classified."""
 
     image_file: str
     order: str
@@ -94,8 +93,8 @@ def itis_rows(path: Path) -> Iterator[ItisRow]:
 
 
 def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, each with its ranks."""
-    with opened(path) as file:
+    """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, and ranks."""
+    with open_table(path) as file:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(b"\xef\xbb\xbf").strip()
             if not text:
@@ -110,9 +109,9 @@ def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]
             yield from itertools.islice(entry.items(), 1)
 
 
-def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> Lookup:
-    """Fill a lookup for the higher ranks from what there is, in the order of precedence."""
-    lookup = Lookup()
+def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> HigherRankTable:
+    """Return a lookup of higher ranks from the tables that exist, in the order of precedence."""
+    lookup = HigherRankTable()
     for row in itis_rows(chains) if chains else ():
         lookup.add_chain(row.taxon)
     for name, resolvers in resolved_names(resolved) if resolved else ():
@@ -126,9 +125,9 @@ def load_hierarchy(
     """Read EOL's ``taxon.tab`` and ``scraped_page_ids.csv``.
 
     Args:
-        taxon_tab: Tab-separated; a quote that is not closed in its own cell is a letter like others.
+        taxon_tab: Tab-separated; a quote that is not closed in its own cell is an ordinary character.
         scraped: Names of pages that ``taxon.tab`` lacks.
-        pages: The pages to take scraped names for, or None for all.
+        pages: The pages to read scraped names for, or None for all.
     """
     columns = ("taxonID", "parentNameUsageID", "taxonRank", "canonicalName", "eolID")
     hierarchy = Hierarchy()
@@ -153,31 +152,31 @@ def hierarchy_pages(taxon_tab: Path) -> Iterator[int]:
 
 
 def _holds_quotes(path: Path) -> bool:
-    """Return whether a file holds any quote: to look through it at once is quicker than at each cell."""
-    with opened(path) as file:
+    """Return whether a file contains any quote: one search in the file is faster than one in each cell."""
+    with open_table(path) as file:
         return any(b'"' in block for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _unquoted(cell: str) -> str:
-    """Drop the quotes that open at the start of a cell, if they are closed in it."""
+    """Return a cell without the quotes that open at its start, if they are closed in it."""
     if not cell.startswith('"'):
         return cell
     cells = next(csv.reader([f"{cell}\t"], delimiter="\t"))
-    return cells[0] if len(cells) == 2 else cell  # noqa: PLR2004 (the cell, and what stands behind its tab)
+    return cells[0] if len(cells) == 2 else cell  # noqa: PLR2004 (the cell, and the rest after its tab)
 
 
 def scraped_pages(path: Path) -> Iterator[tuple[int, str]]:
-    """Read ``scraped_page_ids.csv``: page id and scientific name as it stands on the page."""
+    """Yield page id and scientific name of ``scraped_page_ids.csv``, the name as written on the page."""
     table = Table(path)
     for line, (page_id, name) in table.rows(("page_id", "scientific_name")):
         yield _number(table, line, "page_id", page_id), name
 
 
 def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
-    """Join the first name that ``VernacularNames-english.csv`` has for each id with iNaturalist's ``taxa.csv``.
+    """Yield the first name of each id in ``VernacularNames-english.csv``, joined with ``taxa.csv``.
 
-    Only species and varieties that have a name are held in memory; the other taxa go by. Rows come
-    in the order of the names. Of several taxa of one id the last counts.
+    Only species and varieties with a name are held in memory. Rows are in the order of the names. If several
+    taxa have the same id, the last one counts.
     """
     names: dict[int, str] = {}
     named = Table(vernaculars)
@@ -196,12 +195,12 @@ def inat_names(taxa: Path, vernaculars: Path) -> Iterator[InatRow]:
 
 
 def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]:
-    """Read the English names of EOL's ``vernacularnames.csv``: canonical form, common name.
+    """Yield the English names of EOL's ``vernacularnames.csv``: canonical form, common name.
 
     Args:
         path: The table.
-        preferred: Read the rows that EOL prefers, or the others. (What a resource prefers among
-            its own names, ``is_preferred_by_resource``, does not count; any mark of EOL's does.)
+        preferred: Whether to read the rows that EOL prefers, or the others. (Marks of a resource for its own
+            names, ``is_preferred_by_resource``, do not count.)
     """
     columns = ("canonical_form", "vernacular_string", "language_code", "is_preferred_by_eol")
     for _, (canonical_form, name, language, mark) in Table(path).rows(columns):
@@ -212,11 +211,11 @@ def eol_vernaculars(path: Path, *, preferred: bool) -> Iterator[tuple[str, str]]
 def load_common_names(
     chains: Path | None = None, others: Iterable[Callable[[CommonNames], None]] = ()
 ) -> CommonNames:
-    """Return the common names of all tables; of two names of a taxon the first counts.
+    """Return the common names of all tables; if a taxon has several names, the first counts.
 
     Args:
         chains: The table of ITIS, which comes first.
-        others: What adds the names of other tables, in the order of precedence.
+        others: Functions that add the names of other tables, in the order of precedence.
     """
     names = CommonNames()
     for itis in itis_rows(chains) if chains else ():
@@ -227,7 +226,7 @@ def load_common_names(
 
 
 def bioscan_rows(path: Path) -> Iterator[BioscanRow]:
-    """Read BIOSCAN's metadata, ``.jsonld`` or ``.json`` (one list) or ``.tsv``, in the order of the file."""
+    """Yield the rows of BIOSCAN's metadata in order: ``.jsonld`` or ``.json`` (one list), or ``.tsv``."""
     if path.suffix.lower() == ".tsv":
         rows = Table(path, delimiter="\t").rows(BioscanRow._fields)
     else:
@@ -241,9 +240,9 @@ def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:
 
     Args:
         path: The JSON file.
-        with_species: Whether the species themselves are left out, not only these images.
+        with_species: Whether the species themselves are excluded, not only the listed images.
     """
-    with opened(path) as file:
+    with open_table(path) as file:
         try:
             content = json.loads(file.read().decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
@@ -252,13 +251,13 @@ def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:
 
 
 def media_licenses(folder: Path) -> Iterator[License]:
-    """Read EOL's media manifests, in the order of their numbers; only the first has a header."""
+    """Yield the licences in EOL's media manifests, in order of number; only the first has a header."""
     manifests = {
         int(found[1]): path for path in folder.iterdir() if (found := _MANIFEST.fullmatch(path.name))
     }
     if not manifests:
         raise TableError(
-            folder, "holds no media_manifest_<n>.csv", "Name the folder of EOL's media manifests"
+            folder, "contains no media_manifest_<n>.csv", "Set it to the folder of EOL's media manifests"
         )
     for _, path in sorted(manifests.items()):
         table = Table(path)
@@ -269,7 +268,7 @@ def media_licenses(folder: Path) -> Iterator[License]:
 
 
 def _number(table: Table, line: int, column: str, value: str) -> int:
-    digits = value if value.isdigit() else value.strip()  # blanks are rare, and numbers are millions
+    digits = value if value.isdigit() else value.strip()  # blanks are rare in millions of numbers
     if digits.isascii() and digits.isdigit() and len(digits) < 19:  # noqa: PLR2004 (fits 63 bits)
         return int(digits)
     raise table.error(f"line {line} has {column} {value[:40]!r}, which is not a number")
@@ -287,9 +286,9 @@ def _is_resolved(entry: Any) -> bool:  # noqa: ANN401 (JSON is any)
 
 
 def _entries(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Stream the objects of a JSON list: the number of each, and the wanted texts."""
+    """Yield the number of each object of a JSON list, and its requested texts."""
     number = 0
-    with opened(path) as file:
+    with open_table(path) as file:
         if file.read(3) != b"\xef\xbb\xbf":
             file.seek(0)
         start = file.tell()

@@ -1,4 +1,4 @@
-"""Tar archives, packed or not, read once from start to end; a plain one also where a member lies."""
+"""Tar archives: read once from start to end; if uncompressed or with an index, also at offsets."""
 
 from __future__ import annotations
 
@@ -14,64 +14,63 @@ from isal import igzip
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.files import committed
 from tol_luigi.core.source import FileContent, Found, Member, MemberError
-from tol_luigi.sources.judging import Folders, judged
 from tol_luigi.sources.links import Links
-from tol_luigi.sources.streams import exactly
+from tol_luigi.sources.member_filter import Folders, classify_member
+from tol_luigi.sources.streams import read_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["entered", "read_through", "scan_tar", "take_tarred", "write_index"]
+__all__ = ["open_seekable", "read_stream", "read_tarred", "scan_tar", "write_index"]
 
 _CHUNK = 1 << 16
-_SHORTENED = (
-    90  # a header has room for 100 bytes of a name, of which "./" and letters in two bytes may be some
-)
+_SHORTENED = 90
+"""The minimum length of a shortened name: a header has 100 bytes for it, with "./" and two-byte letters."""
 _ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
-"""A byte that is no UTF-8, as ``shown`` writes it."""
+"""A byte that is not UTF-8, as ``printable`` writes it."""
 
 _SPACING = 1 << 25
-_ABOUT = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
-_ABOUT |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
-_ABOUT_BYTES = 1 << 20  # a name or comment of a tar longer than this is an attack on the memory
+_EXTENDED = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
+_EXTENDED |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+_MAX_EXTENDED_BYTES = 1 << 20  # a longer name or comment is an attack on the memory
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar that must be sound: tarfile takes a broken one for the end of the archive."""
+    """A header of a tar, which must be valid: tarfile takes a damaged one for the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         """Read one header."""
         try:
             header = super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the one sign of a proper end
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the only sign of a proper end
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"the tar breaks off or is damaged ({error})") from error
-        if header.size < 0 or (header.type in _ABOUT and header.size > _ABOUT_BYTES):
+        if header.size < 0 or (header.type in _EXTENDED and header.size > _MAX_EXTENDED_BYTES):
             raise tarfile.ReadError(f"a header claims {header.size} bytes")
         return header
 
 
 class _Tar(tarfile.TarFile):
-    """A tar read once from start to end."""
+    """A tar that is read once from start to end."""
 
     tarinfo = _Header
-    encoding = "utf-8"  # whatever the locale says
+    encoding = "utf-8"  # whatever the locale
     members: list[tarfile.TarInfo]
     fileobj: IO[bytes]
 
     def files(self, *, streamed: bool) -> Iterator[tarfile.TarInfo]:
-        """Give every member, then make sure that the archive ends where it says that it ends."""
+        """Yield every member; then check that the archive ends at its end mark."""
         while (header := self.next()) is not None:
             if header.size < 0:
                 raise tarfile.ReadError("a header claims a negative size")
             yield header
-            self.members.clear()  # tarfile would keep them all
-            # where a header lies about its size, tarfile would go on for ages past the end of a stream
+            self.members.clear()  # tarfile keeps them all
+            # If a header has a wrong size, tarfile would continue far past the end of a stream.
             while streamed and (left := self.offset - self.fileobj.tell()) > 0:
-                exactly(self.fileobj, min(left, _CHUNK))
+                read_exactly(self.fileobj, min(left, _CHUNK))
         while rest := self.fileobj.read(_CHUNK):
             if rest.strip(b"\0"):
                 raise tarfile.ReadError("something follows behind its end, perhaps a second tar")
@@ -95,7 +94,7 @@ def _row(header: tarfile.TarInfo) -> Found:
         danger = "sparse file, whose bytes are not in one piece"
     elif not header.isreg():
         danger = "device, pipe or other special entry"
-    return judged(header.name, header.size, header.offset_data, danger)
+    return classify_member(header.name, header.size, header.offset_data, danger)
 
 
 def _is_link(header: tarfile.TarInfo) -> bool:
@@ -103,10 +102,9 @@ def _is_link(header: tarfile.TarInfo) -> bool:
 
 
 def scan_tar(path: Path, form: str) -> Iterator[Found]:
-    """List a tar (``form`` is ``tar`` or ``tar.gz``); offsets are those in the unpacked tar.
+    """List a tar (``form`` is ``tar`` or ``tar.gz``); offsets are those in the uncompressed tar.
 
-    If there are links in it, it is read a second time for what they lead to, for the names of all others are more than
-    memory may hold.
+    If it contains links, it is read again for their targets, because all names might not fit in memory.
     """
     folders, links = Folders(), Links()
     with _opened(path, form) as tar:
@@ -120,13 +118,13 @@ def scan_tar(path: Path, form: str) -> Iterator[Found]:
         with _opened(path, form) as tar:
             for header in tar.files(streamed=form != "tar"):
                 if not header.isdir() and not _is_link(header):
-                    links.offer(_row(header))
+                    links.add_target(_row(header))
     yield from links.rows(folders)
     yield from folders.empty()
 
 
-def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
-    """Read members of a tar.gz in one pass; in one more for the links, which are listed after all others."""
+def read_stream(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
+    """Read members of a tar.gz in one pass, and in another one for links, which are listed last."""
     offsets = [member.offset or 0 for member in members]
     ends = [place for place in range(1, len(members)) if offsets[place] < offsets[place - 1]]
     for start, end in itertools.pairwise([0, *ends, len(members)]):
@@ -135,13 +133,13 @@ def read_through(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, F
 
 
 def _read_in_order(path: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
-    """Read members in one pass: they are in the order of their bytes, which several of them can share."""
+    """Read members in one pass: they are in the order of their offsets, which several may share."""
     position = 0
     with _opened(path, "tar.gz") as tar:
         for header in tar.files(streamed=True):
             if position == len(members) or header.offset_data != members[position].offset:
                 continue
-            first, position = position, _end_of_equals(header, members, position)
+            first, position = position, _end_of_same(header, members, position)
             if position == first:
                 break
             file = tar.extractfile(header)
@@ -151,9 +149,9 @@ def _read_in_order(path: Path, members: Sequence[Member]) -> Iterator[tuple[int,
         raise _changed(path, members[position])
 
 
-def _end_of_equals(header: tarfile.TarInfo, members: Sequence[Member], position: int) -> int:
-    """Return the position after the members, from a given one on, that a header is that of."""
-    found = (header.offset_data, judged(header.name, header.size).member.name, header.size)
+def _end_of_same(header: tarfile.TarInfo, members: Sequence[Member], position: int) -> int:
+    """Return the position after the members, starting at a position, that have a given header."""
+    found = (header.offset_data, classify_member(header.name, header.size).member.name, header.size)
     while position < len(members):
         member = members[position]
         if found != (member.offset, member.stored_as or member.name, member.size):
@@ -167,11 +165,11 @@ def _changed(path: Path, member: Member) -> ChangedError:
 
 
 def write_index(path: Path, index: Path) -> None:
-    """Write points from which a tar.gz can be unpacked without all that stands before them.
+    """Write the index of a tar.gz: points at which decompression can start.
 
     Args:
-        path: The archive, whole: the points are made without looking at its checksum.
-        index: The file to write, about 32 KiB for every 32 MiB of the unpacked tar.
+        path: The archive, which must be intact: its checksum is not verified here.
+        index: The file to write, about 32 KiB per 32 MiB of the uncompressed tar.
     """
     with committed(index) as scratch, IndexedGzipFile(path, spacing=_SPACING) as packed:
         packed.build_full_index()
@@ -179,8 +177,8 @@ def write_index(path: Path, index: Path) -> None:
 
 
 @contextlib.contextmanager
-def entered(path: Path, form: str, index: Path | None) -> Iterator[IO[bytes]]:
-    """Open a tar so that it can be entered anywhere: a plain one as it is, a tar.gz by its index."""
+def open_seekable(path: Path, form: str, index: Path | None) -> Iterator[IO[bytes]]:
+    """Open a tar that can be read at any offset: an uncompressed one directly, a tar.gz by its index."""
     if form == "tar":
         with path.open("rb") as file:
             yield file
@@ -189,21 +187,21 @@ def entered(path: Path, form: str, index: Path | None) -> Iterator[IO[bytes]]:
             yield packed
 
 
-def take_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
-    """Read one file of a tar that is entered anywhere; ``path`` is for messages."""
+def read_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
+    """Read one file of a seekable tar; ``path`` is for messages."""
     file.seek((member.offset or 0) - tarfile.BLOCKSIZE)
     try:
         header = _Header.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
     except tarfile.TarError as error:
         what = f"no longer holds {member.name!r} where it was when it was scanned ({error})"
         raise ChangedError(path, what) from error
-    found = judged(header.name, header.size).member
+    found = classify_member(header.name, header.size).member
     if header.size != member.size or not _is_name_of(found.name, member.stored_as or member.name):
         raise ChangedError(path, f"holds {found.name!r} where {member.name!r} was when it was scanned")
-    return exactly(file, member.size)
+    return read_exactly(file, member.size)
 
 
 def _is_name_of(found: str, listed: str) -> bool:
-    """Return whether a name in a header can be that of a listed file: long names and their letters do not all fit there."""
-    short, whole = (_ESCAPED.sub("?", name).encode("ascii", "replace") for name in (found, listed))
-    return whole == short or (len(short) >= _SHORTENED and whole.startswith(short))
+    """Return whether a name in a header may be a listed name: headers shorten and alter names."""
+    short, complete = (_ESCAPED.sub("?", name).encode("ascii", "replace") for name in (found, listed))
+    return complete == short or (len(short) >= _SHORTENED and complete.startswith(short))

@@ -1,4 +1,4 @@
-"""Zip archives: listed by their directory, read file by file without it."""
+"""Zip archives: listed by their central directory, and read file by file without it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from isal import isal_zlib
 
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.source import Member, MemberError
-from tol_luigi.sources.judging import Folders, judged
 from tol_luigi.sources.links import MAX_PATH, Links
-from tol_luigi.sources.streams import exactly
+from tol_luigi.sources.member_filter import Folders, classify_member
+from tol_luigi.sources.streams import read_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Found
 
-__all__ = ["InflateError", "scan_zip", "take_zipped"]
+__all__ = ["InflateError", "read_zipped", "scan_zip"]
 
-InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # isal's stub calls it an instance
+InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub has an instance
 
 _CHUNK = 1 << 16
 _LOCAL = struct.Struct("<4s2x2H4xL8x2H")  # signature, flags, method, CRC, lengths of name and extra field
 _LOCAL_SIGNATURE, _TRAILER_SIGNATURE = b"PK\3\4", b"PK\7\x08"
-_ENCRYPTED, _TRAILER = 1, 8  # bits of the flags: a trailer repeats what the header could not know yet
+_ENCRYPTED, _TRAILER = 1, 8  # bits of the flags; a trailer has the fields that were unknown
 _IS_UTF8 = 1 << 11
 _EXTRA = struct.Struct("<2H")  # kind and size of a piece of the extra field
 _UNICODE_PATH = 0x7075
 
 
 def scan_zip(path: Path) -> Iterator[Found]:
-    """List a zip by its directory."""
+    """List a zip by its central directory."""
     folders, links = Folders(), Links()
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         for info in archive.infolist():
@@ -52,17 +52,17 @@ def scan_zip(path: Path) -> Iterator[Found]:
         if links.resolve():
             for info in archive.infolist():
                 if not _is_link(info) and not info.orig_filename.endswith("/"):
-                    links.offer(_row(info, _danger(info)))
+                    links.add_target(_row(info, _danger(info)))
     yield from links.rows(folders)
     yield from folders.empty()
 
 
 def _row(info: zipfile.ZipInfo, danger: str = "") -> Found:
     name, stored_as = _names(info)
-    found = judged(name, info.file_size, info.header_offset, danger)
+    found = classify_member(name, info.file_size, info.header_offset, danger)
     if name == stored_as:
         return found
-    return replace(found, member=replace(found.member, stored_as=judged(stored_as, 0).member.name))
+    return replace(found, member=replace(found.member, stored_as=classify_member(stored_as, 0).member.name))
 
 
 def _is_link(info: zipfile.ZipInfo) -> bool:
@@ -75,30 +75,30 @@ def _danger(info: zipfile.ZipInfo) -> str:
 
 
 def _add_link(links: Links, path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> str:
-    """Note a link, whose content is the path that it leads to; return what is wrong with it, if anything is."""
+    """Add a link, whose content is its target; return its fault, or ""."""
     member = _row(info).member
     if member.size > MAX_PATH:
         return f"symbolic link of {member.size} bytes, which is too long for a path"
     try:
-        target = take_zipped(path, file, member)
+        target = read_zipped(path, file, member)
     except (MemberError, ChangedError):
         return "symbolic link that is damaged or encrypted"
-    links.add(_names(info)[0], _decoded(target), info.header_offset, is_hard=False)
+    links.add(_names(info)[0], _decoded_name(target), info.header_offset, is_hard=False)
     return ""
 
 
 def _names(info: zipfile.ZipInfo) -> tuple[str, str]:
-    """Return the name of an entry, which Info-ZIP can add in Unicode, and the one that the bytes of its header spell."""
+    """Return the name of an entry, which Info-ZIP can add in Unicode, and the name in its header."""
     name = info.orig_filename  # ``filename`` is cut at a NUL
     if info.flag_bits & _IS_UTF8 or (name.isascii() and not info.extra):
         return name, name
-    raw = name.encode("cp437")  # which is how it was decoded
-    spelled = _decoded(raw)
+    raw = name.encode("cp437")  # zipfile decodes it so
+    spelled = _decoded_name(raw)
     return _unicode_path(info.extra, raw) or spelled, spelled
 
 
-def _decoded(raw: bytes) -> str:
-    """Spell a name that is not marked as UTF-8: many programs write UTF-8 all the same, where the format wants CP437."""
+def _decoded_name(raw: bytes) -> str:
+    """Return a name not marked as UTF-8: many programs write UTF-8 although the format requires CP437."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -106,7 +106,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str:
-    """Return the name in the extra field of Info-ZIP, "" if there is none or it was made for another name."""
+    """Return the name in Info-ZIP's extra field; "" if it is missing or belongs to another name."""
     while len(extra) >= _EXTRA.size:
         kind, size = _EXTRA.unpack_from(extra)
         field, extra = extra[_EXTRA.size : _EXTRA.size + size], extra[_EXTRA.size + size :]
@@ -115,34 +115,36 @@ def _unicode_path(extra: bytes, raw: bytes) -> str:
     return ""
 
 
-def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
-    """Read one file of a zip from its local header on.
+def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
+    """Read one file of a zip, starting at its local header.
 
-    The header's sizes are not used, for they may be absent (trailer) or elsewhere (zip64): the
-    listing knows the size, and deflated data tell their end.
+    The sizes in the header are not used, because they may be missing (trailer) or elsewhere (zip64): the
+    listing contains the size, and deflated data mark their end.
 
     Raises:
-        MemberError: It is encrypted, packed in another way, or its data are damaged.
+        MemberError: It is encrypted or damaged, or uses another compression method.
     """
     file.seek(member.offset or 0)
-    signature, flags, method, crc, *lengths = _LOCAL.unpack(exactly(file, _LOCAL.size))
+    signature, flags, method, crc, *lengths = _LOCAL.unpack(read_exactly(file, _LOCAL.size))
     if signature != _LOCAL_SIGNATURE:
         raise ChangedError(path, f"no longer holds {member.name!r} where it was when it was scanned")
     if flags & _ENCRYPTED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         what = "encrypted" if flags & _ENCRYPTED else f"packed by method {method}, which is not read"
         raise MemberError(f"{member.name}: {what}")
-    name = exactly(file, lengths[0])
-    # Flags of the directory, by which the name was read, can be others.
-    spellings = [judged(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")]
+    name = read_exactly(file, lengths[0])
+    # The flags of the central directory, by which the name was read, may differ.
+    spellings = [
+        classify_member(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")
+    ]
     if (member.stored_as or member.name) not in spellings:
         raise ChangedError(path, f"holds {spellings[0]!r} where {member.name!r} was when it was scanned")
     file.seek(lengths[1], os.SEEK_CUR)
-    content = exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
+    content = read_exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
     sums = {crc}
     if flags & _TRAILER:
         trailer = file.read(8)
         sums = {int.from_bytes(trailer[:4], "little")}
-        if trailer.startswith(_TRAILER_SIGNATURE):  # which a writer may leave out
+        if trailer.startswith(_TRAILER_SIGNATURE):  # the signature is optional
             sums.add(int.from_bytes(trailer[4:], "little"))
     if isal_zlib.crc32(content) not in sums:
         raise MemberError(f"{member.name}: its checksum does not fit")
@@ -150,7 +152,7 @@ def take_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
 
 
 def _inflated(file: IO[bytes], member: Member) -> bytes:
-    """Inflate to the end of the data, and leave the file there; never more than the listed size and a byte."""
+    """Inflate to the end of the data, and leave the file there; up to one byte more than the listed size."""
     inflate, pieces, left = isal_zlib.decompressobj(-15), [], member.size + 1
     try:
         while left and not inflate.eof:

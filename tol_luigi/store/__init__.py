@@ -1,1 +1,1 @@
-"""The mapping and the names, in SQLite through Peewee, and every question asked of them."""
+"""Mapping, names and tables of a dataset, in SQLite and in Parquet, and the queries on them."""

@@ -1,4 +1,4 @@
-"""The hashes of benchmark pictures, as a Parquet file."""
+"""The hashes of benchmark images, as a Parquet file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.benchmarks import BenchmarkPicture
+from tol_luigi.core.benchmarks import BenchmarkImage
 from tol_luigi.core.files import committed
 from tol_luigi.core.perceptual import PerceptualHash
 
@@ -29,41 +29,39 @@ _SCHEMA = pa.schema(
         ("problem", pa.string()),
     ]
 )
-"""A row: list, name below the folder of all lists, SHA-256 ("" where not read), perceptual hash and its quality
-(null where the picture cannot be opened), and why it cannot be opened, else ""."""
+"""Columns: list, path below the folder of all lists, SHA-256 ("" if not read), perceptual hash and its
+quality (null if the image cannot be opened), and why it cannot be opened, else ""."""
 
 
-def write_benchmarks(
-    path: Path, pictures: Iterable[BenchmarkPicture], progress: Callable[[int], None]
-) -> None:
-    """Write the hashes of pictures, in their order, whole or not at all.
+def write_benchmarks(path: Path, images: Iterable[BenchmarkImage], progress: Callable[[int], None]) -> None:
+    """Write the hashes of images atomically, in their order.
 
     Args:
         path: The file.
-        pictures: The pictures.
-        progress: Told the number of pictures so far.
+        images: The benchmark images.
+        progress: Called with the number of images so far.
     """
     with committed(path) as scratch, pq.ParquetWriter(scratch, _SCHEMA, compression="zstd") as writer:
-        for batch in batched(_rows(pictures, progress)):
+        for batch in batched(_rows(images, progress)):
             writer.write_table(pa.Table.from_pylist(batch, schema=_SCHEMA))
 
 
-def _rows(pictures: Iterable[BenchmarkPicture], progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
-    for count, picture in enumerate(pictures, start=1):
-        bits, quality = picture.look or (None, None)
+def _rows(images: Iterable[BenchmarkImage], progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    for count, image in enumerate(images, start=1):
+        bits, quality = image.phash or (None, None)
         yield {
-            "list": picture.benchmark,
-            "name": picture.name,
-            "sha256": picture.sha256,
+            "list": image.benchmark,
+            "name": image.name,
+            "sha256": image.sha256,
             "hash": bits,
             "quality": quality,
-            "problem": picture.problem,
+            "problem": image.problem,
         }
         progress(count)
 
 
-def read_benchmarks(path: Path) -> Iterator[BenchmarkPicture]:
-    """Read what :func:`write_benchmarks` has written."""
+def read_benchmarks(path: Path) -> Iterator[BenchmarkImage]:
+    """Yield the benchmark images in a file of :func:`write_benchmarks`."""
     for row in pq.read_table(path).to_pylist():
-        look = None if row["hash"] is None else PerceptualHash(row["hash"], row["quality"])
-        yield BenchmarkPicture(row["list"], row["name"], row["sha256"], look, row["problem"])
+        phash = None if row["hash"] is None else PerceptualHash(row["hash"], row["quality"])
+        yield BenchmarkImage(row["list"], row["name"], row["sha256"], phash, row["problem"])

@@ -1,8 +1,8 @@
-"""The two catalogs, each as CSV with the published columns and as Parquet with more.
+"""The two catalogs, each as CSV with the published columns and as Parquet with additional ones.
 
-Both are written and read a row group at a time. One of the predicted catalog holds rows of one partition, so that a
-worker reads its own rows only; those of the final catalog are all of the same size, which suits whoever reads it
-through, and tell of any image id whether they hold it.
+Both are written and read one row group at a time. In the predicted catalog, a row group contains rows of one
+partition, so that a worker reads only its own rows. In the final catalog, all row groups have the same size,
+which suits sequential reads, and a Bloom filter of the image ids.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ __all__ = [
 CLASS_INDEX = "class_index"
 
 NAME_RULES = "name_rules"
-"""The column of the rules that have touched a name: see :class:`~tol_luigi.core.name_rules.NameRule`."""
+"""The column of the naming rules that applied: see :class:`~tol_luigi.core.name_rules.NameRule`."""
 
 ROW_GROUP = 122_880
-"""The most rows of a row group: as many as DuckDB works through at a time."""
+"""The most rows per row group, which is the number that DuckDB processes at a time."""
 
 _REPEATED = pa.dictionary(pa.int32(), pa.string())
-"""Texts that stand in many rows: each is kept once in a row group, and pandas reads them as categories."""
+"""Type of texts that repeat: each is stored once per row group, and pandas reads them as categories."""
 
-_FALSE_FINDS = 0.02
-"""How often a row group may seem to hold an id that it does not: so the filter of a full one has 128 KiB."""
+_FALSE_POSITIVES = 0.02
+"""The false-positive rate of the Bloom filters; the filter of a full row group takes 128 KiB."""
 
 _ID, _FLAGS = "treeoflife_id", "flags"
 _FLAGS_IN_PARQUET = f"{_FLAGS}.list.element"
@@ -65,12 +65,12 @@ def _key_field(column: Column) -> pa.Field:
 
 
 def key_fields(sources: Iterable[SourceInfo]) -> list[pa.Field]:
-    """Give the columns that natural keys have in the catalogs."""
+    """Return the columns of natural keys in the catalogs."""
     return [_key_field(column) for source in sources for column in source.columns]
 
 
 def _public(known: Mapping[str, SourceInfo], used: Collection[str]) -> list[pa.Field]:
-    # The columns of published sources are there in every catalog.
+    # Every catalog has the columns of the published sources.
     present = [source for source in known.values() if source.is_published or source.name in used]
     return [
         pa.field("split", _REPEATED),
@@ -82,7 +82,7 @@ def _public(known: Mapping[str, SourceInfo], used: Collection[str]) -> list[pa.F
 
 
 def predicted_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
-    """Give the columns of the predicted catalog: those of the CSV, then those that the stages after it need."""
+    """Return the columns of the predicted catalog: the CSV columns, then the columns for later stages."""
     return pa.schema(
         [
             *_public(known, used),
@@ -99,7 +99,7 @@ def predicted_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> 
 
 
 def catalog_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
-    """Give the columns of the final catalog: those of the CSV, then what is known of each picture."""
+    """Return the columns of the final catalog: the CSV columns, then the metadata of each image."""
     return pa.schema(
         [
             *_public(known, used),
@@ -121,13 +121,13 @@ def catalog_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa
 
 
 def public_names(schema: pa.Schema) -> list[str]:
-    """Give the columns of a catalog that its CSV has: up to ``common``, and the class index where there is one."""
+    """Return the columns of a catalog's CSV: all up to ``common``, and the class index if it exists."""
     names = schema.names[: schema.get_field_index("common") + 1]
     return [*names, CLASS_INDEX] if CLASS_INDEX in schema.names else names
 
 
 def in_row_groups(tables: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Table]:
-    """Put tables together and cut them again, so that each but the last has ``size`` rows; the order is kept."""
+    """Regroup the rows of tables into tables of ``size`` rows (the last may be shorter), in order."""
     waiting: list[pa.Table] = []
     count = 0
     for table in tables:
@@ -136,9 +136,9 @@ def in_row_groups(tables: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator
         if count < size:
             continue
         rows = pa.concat_tables(waiting)
-        whole = count - count % size
-        yield from (rows.slice(start, size) for start in range(0, whole, size))
-        waiting, count = [rows.slice(whole)], count - whole
+        full = count - count % size
+        yield from (rows.slice(start, size) for start in range(0, full, size))
+        waiting, count = [rows.slice(full)], count - full
     if count:
         yield pa.concat_tables(waiting)
 
@@ -152,15 +152,15 @@ def write_catalog(
     *,
     by_id: bool = False,
 ) -> None:
-    """Write a catalog in both forms, each whole or not at all; the Parquet file comes into place last.
+    """Write a catalog as CSV and as Parquet, each atomically; the Parquet file is committed last.
 
     Args:
-        csv_path: Where the CSV goes, with the published columns.
-        parquet: Where the Parquet file goes, with all columns.
+        csv_path: The path of the CSV file, with the published columns.
+        parquet: The path of the Parquet file, with all columns.
         schema: All columns.
-        tables: The rows, in order, a row group each, or several where there are more than one holds.
-        progress: Told the number of rows so far.
-        by_id: Whether each row group is to tell which ids it holds; they should be of one size.
+        tables: The rows, in order. Each table becomes a row group, or several if it is larger than one.
+        progress: Called with the number of rows so far.
+        by_id: Whether to write Bloom filters of the ids; the row groups should have equal sizes.
     """
     names, rows = public_names(schema), 0
     with contextlib.ExitStack() as stack:
@@ -179,50 +179,52 @@ def write_catalog(
 
 
 def _cut(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Cut tables that have more rows than a row group, and give them the columns of the catalog."""
+    """Split tables larger than a row group and convert them to the columns of the catalog."""
     for table in tables:
         for start in range(0, len(table), ROW_GROUP):
             yield _encoded(table.slice(start, ROW_GROUP), schema)
 
 
 def _writer(path: Path, schema: pa.Schema, *, ids: int) -> pq.ParquetWriter:
-    """Open a Parquet file, each row group of which tells about so many ids."""
+    """Open a Parquet file for writing, with Bloom filters for up to ``ids`` ids per row group, none if 0."""
     return pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
-        # of ids, hashes and most numbers there are as many as rows: a dictionary would only make them longer
+        # ids, hashes and most numbers are distinct in every row: a dictionary would only enlarge them
         use_dictionary=[
             *(field.name for field in schema if pa.types.is_dictionary(field.type)),
             _FLAGS_IN_PARQUET,
         ],
-        bloom_filter_options={_ID: {"ndv": ids, "fpp": _FALSE_FINDS}} if ids else None,
+        bloom_filter_options={_ID: {"ndv": ids, "fpp": _FALSE_POSITIVES}} if ids else None,
     )
 
 
 def _encoded(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give a table these columns, each of one piece, in a form that follows from its cells alone."""
+    """Convert a table to these columns, each in one chunk whose encoding depends only on the cells."""
     columns = [
-        _once(table[field.name]) if pa.types.is_dictionary(field.type) else table[field.name].cast(field.type)
+        _dictionary(table[field.name])
+        if pa.types.is_dictionary(field.type)
+        else table[field.name].cast(field.type)
         for field in schema
     ]
     return pa.table(columns, schema=schema).combine_chunks()
 
 
-def _once(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Keep each text of a column once, in the order of first sight, and no text that is in no row."""
+def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Dictionary-encode a column with its used texts in order of first occurrence."""
     if not pa.types.is_dictionary(column.type):
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
-    # First those that are in no row: of a partition's texts there are many times as many as its images of val have.
+    # Drop unused texts first: a partition has many times as many texts as its val images use.
     return pa.chunked_array([_seen(piece) for piece in column.chunks], column.type).combine_chunks()
 
 
 def _seen(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Keep the texts that are in some row, in the order of first sight."""
+    """Return a dictionary array without unused texts, in order of first occurrence."""
     codes = pc.fill_null(encoded.indices, -1).to_numpy()
     rows = np.arange(len(codes))
-    first = np.empty(len(encoded.dictionary) + 1, rows.dtype)  # the last one is that of nulls
-    first[codes[::-1]] = rows[::-1]  # the last that is assigned stays
+    first = np.empty(len(encoded.dictionary) + 1, rows.dtype)  # the last element is for nulls
+    first[codes[::-1]] = rows[::-1]  # the last assignment wins
     seen = codes[(first[codes] == rows) & (codes >= 0)]
     renumbered = np.full(len(first), -1, np.int32)
     renumbered[seen] = np.arange(len(seen))
@@ -232,14 +234,14 @@ def _seen(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def partition_rows(parquet: Path, source: str, partition: str, columns: list[str] | None = None) -> pa.Table:
-    """Read the rows of one partition out of a predicted catalog, and nothing else."""
+    """Return the rows of one partition in a predicted catalog; other row groups are not read."""
     return rows_with(parquet, {"source": [source], "partition": [partition]}, columns)
 
 
 def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
-    """Count the images to be written, by (split, source, partition), out of a predicted catalog.
+    """Count the images to write, by (split, source, partition), in a predicted catalog.
 
-    An image of train_small counts under train as well, as it is in both.
+    An image of train_small counts under train, too, because it is in both.
     """
     grouping = ["split", "source", "partition", "is_train_small"]
     counts: dict[tuple[str, str, str], int] = {}
@@ -253,13 +255,13 @@ def count_samples(parquet: Path) -> dict[tuple[str, str, str], int]:
 
 
 def count_by_split(parquet: Path) -> dict[str, int]:
-    """Count the rows of each split of a final catalog; what statistics tell of a row group is not read.
+    """Count the rows of each split of a final catalog, from statistics of row groups if they suffice.
 
     Args:
         parquet: The catalog.
 
     Returns:
-        A number for each split, in the order of the catalog; none for a split without rows.
+        The number of rows by split, in the order of the catalog; splits without rows are absent.
     """
     counts: Counter[str] = Counter()
     with pq.ParquetFile(parquet) as file:

@@ -1,4 +1,4 @@
-"""What has changed from an older dataset to a new one: labels, splits, and which images there are."""
+"""Changes between the previous dataset and a new one: labels, splits, and the set of images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.store.older import read_taken
+from tol_luigi.store.previous import read_previous
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LABELS", "Labelled", "count_changes"]
 
 LABELS = (*RANK_LABELS, "common")
-"""What a sample's texts are made of."""
+"""The columns that determine a sample's texts."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Labelled:
 
     Attributes:
         predicted: The predicted catalog.
-        partitions: Their names.
-        ledgers: What became of their images, in train and val.
+        partitions: The names of the partitions.
+        ledgers: The ledgers of the partitions, of train and val.
     """
 
     predicted: Path
@@ -42,25 +42,27 @@ class Labelled:
     ledgers: Sequence[Path]
 
 
-def count_changes(source: str, columns: Sequence[Column], older: Labelled, newer: Labelled) -> Counter[str]:
-    """Count what has changed of the images that are in the shards; an image is known by its natural key.
+def count_changes(
+    source: str, columns: Sequence[Column], previous: Labelled, current: Labelled
+) -> Counter[str]:
+    """Count the changes of the images in the shards; images are identified by their natural keys.
 
     Args:
         source: The source's name.
         columns: Its natural key.
-        older: Before.
-        newer: After.
+        previous: The partitions in the previous dataset.
+        current: The partitions in the new dataset.
 
     Returns:
-        How many images are ``compared`` (in both), ``relabelled`` (of those), of these by what has changed
-        (``kingdom`` to ``species``, ``common``), how many are ``new``, ``gone``, moved (such as ``train to
-        val``), and moved ``into train_small`` or ``out of train_small``.
+        The numbers of images that are ``compared`` (in both datasets) and ``relabelled``; of relabelled
+        images by changed label (``kingdom`` to ``species``, ``common``); of images that are ``new``,
+        ``gone``, moved (such as ``train to val``), or moved ``into train_small`` or ``out of train_small``.
 
     Raises:
         ShardError: A catalog or ledger cannot be read.
     """
     keys = [column.catalog for column in columns]
-    before, after = (_labels(source, keys, labelled) for labelled in (older, newer))
+    before, after = (_labels(source, keys, labelled) for labelled in (previous, current))
     both = before.merge(after, on=keys, suffixes=("_before", "_after"))
     changed = {label: both[f"{label}_before"] != both[f"{label}_after"] for label in LABELS}
     counts = Counter(
@@ -82,20 +84,22 @@ def count_changes(source: str, columns: Sequence[Column], older: Labelled, newer
 
 
 def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
-    """Read split and labels of the images that are in the shards."""
+    """Return split and labels of the images in the shards."""
     columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS]
     which = {"source": [source], "partition": labelled.partitions}
-    rows = read_taken(labelled.predicted, columns, which)
+    rows = read_previous(labelled.predicted, columns, which)
     written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
     for place, field in enumerate(written.schema):
-        if pa.types.is_dictionary(field.type):  # categories of two datasets do not compare
+        if pa.types.is_dictionary(field.type):  # categories of two datasets are not comparable
             written = written.set_column(place, field.name, written[field.name].cast(pa.string()))
     frame: pd.DataFrame = written.drop_columns(["treeoflife_id"]).to_pandas()
     return frame.fillna(dict.fromkeys(LABELS, ""))
 
 
 def _written(ledgers: Iterable[Path]) -> pa.Array:
-    pieces = [read_taken(path, ["id"], {"state": [State.WRITTEN]})["id"] for path in ledgers if path.exists()]
+    pieces = [
+        read_previous(path, ["id"], {"state": [State.WRITTEN]})["id"] for path in ledgers if path.exists()
+    ]
     return pa.concat_arrays(
         [pa.array([], pa.string()), *(chunk for piece in pieces for chunk in piece.chunks)]
     )

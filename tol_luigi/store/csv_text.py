@@ -1,4 +1,4 @@
-"""Tables as CSV, column by column: no Python object is made of a cell."""
+"""Conversion of tables to CSV, column by column, without a Python object per cell."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pyarrow.compute as pc
 __all__ = ["csv_text"]
 
 _AWKWARD = np.frombuffer(b'",\r\n', np.uint8)
-"""What a cell is quoted for."""
+"""The characters that require quotes."""
 
 
 def csv_text(table: pa.Table) -> memoryview:
-    r"""Write the rows of a table as CSV in UTF-8.
+    r"""Return the rows of a table as CSV in UTF-8.
 
-    These are the bytes of ``csv.writer(lineterminator="\n")``: cells are quoted where they must be, nulls are empty.
-    One thing does not depend on the release of Python as it does there: a carriage return is always quoted, as
-    readers take it for the end of a line.
+    The bytes equal those of ``csv.writer(lineterminator="\n")``: cells are quoted only if necessary, and
+    nulls are empty. One detail depends on the release of Python there, but not here: a cell with a carriage
+    return is always quoted, because readers treat it as the end of a line.
 
     Args:
-        table: Columns of texts, plain or dictionary-encoded, and of whole numbers; one at least.
+        table: One or more columns of strings, plain or dictionary-encoded, and of integers.
     """
     cells = [_cells(column.combine_chunks()) for column in table.columns]
-    if len(cells) == 1:  # of which an empty line would say nothing
+    if len(cells) == 1:  # readers skip an empty line
         blank = pc.equal(pc.fill_null(cells[0], ""), "")
         cells = [pc.if_else(blank, '""', cells[0])]
     joined = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
@@ -32,14 +32,14 @@ def csv_text(table: pa.Table) -> memoryview:
 
 
 def _cells(column: pa.Array) -> pa.StringArray:
-    """Give the text of each cell, quoted where it must be."""
+    """Return the text of each cell, quoted if necessary."""
     if pa.types.is_dictionary(column.type):
         return _quoted(column.dictionary).take(column.indices)
     return column.cast(pa.string()) if pa.types.is_integer(column.type) else _quoted(column)
 
 
 def _quoted(texts: pa.StringArray) -> pa.StringArray:
-    """Quote the texts that must be; in most columns that is none."""
+    """Quote the texts that require it; most columns have none."""
     content = texts.buffers()[2]
     if content is None or not np.isin(np.frombuffer(content, np.uint8), _AWKWARD).any():
         return texts

@@ -1,7 +1,7 @@
-"""Opening SQLite files so that they are safe on a network file system.
+"""SQLite files that are safe on a network file system.
 
-One process writes a file, under a scratch name and without a journal, and renames it when it is whole.
-Everybody else opens it read-only and immutable: no locks, no journal, nothing written beside it.
+One process writes a file under a scratch name, without a journal, and renames it when it is complete.
+All others open it read-only and immutable: without locks, without a journal, and without files next to it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["created", "fetch", "fetch_table", "insert_rows", "insert_table", "opened"]
 
 _WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -64 * 1024}
-"""Without a journal a crash ruins a scratch file, which nobody will ever open. The cache is in KiB."""
+"""Without a journal, a crash damages only a scratch file, which nobody opens. A negative cache size is in
+KiB."""
 
 _FETCHED = 2_000
-"""Rows read at one go. Many small tuples set the garbage collector going, which each time walks through the list that
-they are put into: with ten times as many rows the predicted catalog takes a quarter longer."""
+"""Rows per fetch. Many small tuples trigger the garbage collector, which walks the list that contains them:
+with ten times as many rows, the predicted catalog takes a quarter longer."""
 
 
 def _reading(path: Path) -> str:
@@ -47,17 +48,17 @@ def created(
     attached: Mapping[str, Path] | None = None,
     first_wins: bool = False,
 ) -> Iterator[peewee.SqliteDatabase]:
-    """Write a database, whole or not at all.
+    """Write a database atomically.
 
     Args:
-        path: Where it goes.
-        models: The models to bind to it; tables that are missing are made.
-        copy_of: A database to start from; it may be ``path`` itself, which is then replaced.
+        path: The path of the database.
+        models: The models to bind to it; missing tables are created.
+        copy_of: A database to copy first; it may be ``path`` itself, which is then replaced.
         attached: Further databases to read from, by schema name.
         first_wins: See :func:`tol_luigi.core.files.committed`.
 
     Yields:
-        The database, open and in a transaction.
+        The open database, in a transaction.
     """
     with committed(path, first_wins=first_wins) as scratch:
         if copy_of:
@@ -72,10 +73,10 @@ def created(
 def opened(
     path: Path | Server, models: Models, *, attached: Mapping[str, Path] | None = None
 ) -> Iterator[peewee.Database]:
-    """Open a database that is whole, for reading only.
+    """Open a complete database for reading.
 
     Args:
-        path: The database; nobody may be writing it. Or a server, where one schema holds all.
+        path: The database, which no process may be writing; or a server with one schema for all tables.
         models: The models to bind to it.
         attached: Further databases to read from, by schema name.
     """
@@ -111,12 +112,12 @@ def insert_rows(
     """Insert many rows, each with the values of the model's fields in order.
 
     Args:
-        database: The database, to which the model is bound.
+        database: The database to which the model is bound.
         model: The model.
         rows: The rows.
-        ignore: Pass over rows whose key is there already.
+        ignore: Whether to skip rows with an existing key.
     """
-    # SQL made once by peewee and run for each row: building a query costs more than running it.
+    # peewee builds the SQL once for all rows: building a query costs more than running it.
     fields = model._meta.sorted_fields  # noqa: SLF001 (peewee's own spelling of its public model metadata)
     query = model.insert(dict.fromkeys(fields, 0))
     sql: str = (query.on_conflict_ignore() if ignore else query).sql()[0]
@@ -126,10 +127,10 @@ def insert_rows(
 def insert_table(
     database: peewee.SqliteDatabase, model: type[peewee.Model], table: pa.Table
 ) -> Iterator[int]:
-    """Insert the rows of a table, some at a time; quickest in the order of the model's key.
+    """Insert the rows of a table in batches; the order of the model's key is the fastest.
 
     Args:
-        database: The database, to which the model is bound.
+        database: The database to which the model is bound.
         model: The model.
         table: The rows, with a column for each of its fields.
 
@@ -146,14 +147,14 @@ def insert_table(
 
 
 def fetch(database: peewee.Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:  # noqa: ANN401
-    """Run a peewee query and give its rows in batches, never all at once."""
+    """Run a peewee query and yield its rows in batches."""
     if isinstance(database, ServerDatabase):
         return batched(database.streamed(query), _FETCHED)
     return batched(database.execute(query), _FETCHED)
 
 
 def fetch_table(database: peewee.Database, query: Any, schema: pa.Schema) -> pa.Table:  # noqa: ANN401 (as above)
-    """Run a peewee query and give its rows as columns, in compact form.
+    """Run a peewee query and return its rows as a table.
 
     Args:
         database: The database.
@@ -161,7 +162,7 @@ def fetch_table(database: peewee.Database, query: Any, schema: pa.Schema) -> pa.
         schema: Names and types of the columns.
 
     Raises:
-        pyarrow.ArrowException: A value is not of the type that the schema says.
+        pyarrow.ArrowException: A value does not have the type in the schema.
     """
     batches = [
         pa.record_batch(

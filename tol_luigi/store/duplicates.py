@@ -1,7 +1,7 @@
-"""Images whose files are the same, byte for byte: found by SHA-256 in memory that hardly grows with the dataset.
+"""Exact duplicates: images with identical files, found by SHA-256 with 8 bytes of memory per image.
 
-Which image of a group comes first is a rule of its own (:func:`find_duplicates`), so it depends neither on
-the order of the images, nor on who looks.
+A fixed rule (:func:`find_duplicates`) determines the first image of a group, so the result depends neither on
+the order of the images nor on the process that searches.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.files import committed, scratch_beside
+from tol_luigi.core.files import committed, scratch_path
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.ledger import read_ledger
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     Images = Callable[[], Iterable[pa.Table]]
 
 __all__ = [
-    "Firsts",
+    "DuplicateIndex",
+    "expected_images",
     "find_duplicates",
-    "foretold_images",
     "mark_duplicates",
-    "read_firsts",
+    "read_duplicate_index",
     "with_ranks",
     "write_digests",
     "write_duplicates",
@@ -43,25 +43,25 @@ __all__ = [
 
 _IMAGES = pa.schema([(name, pa.string()) for name in ("sha256", "id", "split", "source", "partition")])
 _DIGESTS = pa.schema([("position", pa.int64()), ("sha256", pa.string())])
-_FORETOLD = ["treeoflife_id", "split", "source", "partition", "position", "excluded"]
+_EXPECTED = ["treeoflife_id", "split", "source", "partition", "position", "excluded"]
 
 
 def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
-    """Find the images that share their bytes with others.
+    """Return the images that are exact duplicates of others.
 
-    The first of a group is an image of val, if there is one, so that what is held out stays held out; then one of
-    the source that comes first in the catalogs; then the one with the lowest id.
+    The first image of a group is one of val, if any, so that held-out images stay held out; then one of the
+    source that comes first in the catalogs; then the one with the lowest id.
 
-    Eight bytes an image are held for all of them, the rest for duplicates only.
+    The memory is eight bytes per image, and the complete rows of duplicates.
 
     Args:
-        images: Gives the images, some at a time and anew at each call (there are two): ``sha256``, ``id``,
+        images: Returns the images in tables, from the start at each of two calls: ``sha256``, ``id``,
             ``split``, ``source`` and ``partition``.
         sources: The sources, in the order of the catalogs.
 
     Returns:
-        Those columns and ``first``, the id of the group's first; a row for each image that shares its bytes, groups
-        in the order of their hashes and each in that of the rule.
+        These columns and ``first``, the id of the first image of the group. There is one row per image of a
+        group; groups are ordered by hash, and the images of a group by the rule.
     """
     repeated = _repeated([_beginnings(table["sha256"]) for table in images()])
     alike = [
@@ -72,22 +72,22 @@ def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
 
 
 def _beginnings(hashes: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Give the first 64 bits of each hash: enough to leave aside nearly everything that occurs once."""
+    """Return the first 64 bits of each hash, which suffice to exclude nearly all unique images."""
     if not len(hashes):
         return np.empty(0, np.uint64)
-    digits = pc.utf8_slice_codeunits(hashes.combine_chunks(), 0, 16).buffers()[2]  # one after the other
+    digits = pc.utf8_slice_codeunits(hashes.combine_chunks(), 0, 16).buffers()[2]  # concatenated
     return np.frombuffer(bytes.fromhex(digits.to_pybytes().decode()), dtype=">u8").astype(np.uint64)
 
 
 def _repeated(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Give the numbers that occur more than once."""
+    """Return the numbers that occur more than once."""
     numbers = np.concatenate([np.empty(0, np.uint64), *pieces])
     numbers.sort()
     return np.unique(numbers[1:][numbers[1:] == numbers[:-1]])
 
 
 def _are_in(known: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Tell which numbers are among known ones, which are in order: ``np.isin`` would sort them for each piece."""
+    """Return which numbers are in a sorted array; ``np.isin`` would sort it again for each piece."""
     if not len(known):
         return np.zeros(len(numbers), bool)
     places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
@@ -96,7 +96,7 @@ def _are_in(known: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 
 def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:
-    """Put groups together, each in the order of the rule, and drop images that are alone in theirs."""
+    """Sort images into groups, each in the order of the rule, and drop groups of one image."""
     ranked = images.append_column("is_train", pc.not_equal(images["split"], "val"))
     ranked = ranked.append_column(
         "rank", pc.index_in(images["source"], value_set=pa.array(sources, pa.string()))
@@ -109,41 +109,42 @@ def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:
 
 
 def _bounds(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Give start and size of each run of equal values."""
+    """Return start and size of each run of equal values."""
     starts = np.flatnonzero(begins_run(column))
     return starts, np.diff(np.append(starts, len(column)))
 
 
 def written_images(ledgers: Iterable[Ledger]) -> Iterator[pa.Table]:
-    """Give the written images as :func:`find_duplicates` takes them; train_small repeats train, and does not count."""
+    """Yield the written images for :func:`find_duplicates`, without train_small, which repeats train."""
     for ledger in ledgers:
         if ledger.split != "train_small":
             rows = read_ledger(ledger.path, ["sha256", "id", "source", "partition"], state=State.WRITTEN)
             yield rows.append_column("split", pa.repeat(pa.scalar(ledger.split), len(rows)))
 
 
-def foretold_images(predicted: Path, digests: Callable[[str, str], Path]) -> Iterator[pa.Table]:
-    """Give the images to be written, and those left out as duplicates of them, as :func:`find_duplicates` takes them.
+def expected_images(predicted: Path, digests: Callable[[str, str], Path]) -> Iterator[pa.Table]:
+    """Yield the images to write, and the excluded duplicates of them, for :func:`find_duplicates`.
 
     Args:
         predicted: A predicted catalog.
-        digests: Gives the file of :func:`write_digests` for a source and partition.
+        digests: Returns the file of :func:`write_digests` for a source and partition.
     """
     wanted = pa.array(["", str(State.DUPLICATE)])
-    for piece in pieces(predicted, _FORETOLD):
-        if not len(piece):  # of a partition in which nothing has a name
+    for piece in pieces(predicted, _EXPECTED):
+        if not len(piece):  # no image of the partition has a name
             continue
-        about = piece["source"][0].as_py(), piece["partition"][0].as_py()  # a row group holds one partition
+        # a row group contains one partition
+        source, partition = piece["source"][0].as_py(), piece["partition"][0].as_py()
         rows = piece.filter(pc.is_in(piece["excluded"], value_set=wanted)).rename_columns(
-            {_FORETOLD[0]: "id"}
+            {_EXPECTED[0]: "id"}
         )
-        known = pq.read_table(digests(*about))
+        known = pq.read_table(digests(source, partition))
         hashes = known["sha256"].take(pc.index_in(rows["position"], value_set=known["position"]))
         yield rows.append_column("sha256", hashes).filter(pc.is_valid(hashes)).select(_IMAGES.names)
 
 
 def write_digests(path: Path, positions: Sequence[int], hashes: Sequence[str | None]) -> None:
-    """Write the hashes of the files of one partition, whole or not at all; none for a file that cannot be read."""
+    """Write the hashes of the files of one partition atomically; the hash of an unreadable file is None."""
     with committed(path) as scratch:
         pq.write_table(pa.table([positions, hashes], schema=_DIGESTS), scratch, compression="zstd")
 
@@ -151,30 +152,30 @@ def write_digests(path: Path, positions: Sequence[int], hashes: Sequence[str | N
 def mark_duplicates(
     tables: Iterable[pa.Table],
     schema: pa.Schema,
-    beside: Path,
+    output: Path,
     digests: Callable[[str, str], Path],
     sources: Sequence[str],
 ) -> Iterator[pa.Table]:
-    """Mark in the tables of a predicted catalog which images are left out as duplicates: all but the first of a group.
+    """Mark all but the first image of each group of duplicates as excluded in tables of a predicted catalog.
 
-    Images that are left out for another reason take no part, so that the one that stays really is there.
+    Images that are excluded for another reason are ignored, so the first image of a group is always written.
 
     Args:
-        tables: One partition each.
+        tables: The tables, one per partition.
         schema: Their columns.
-        beside: The tables wait in a file beside this one until the last of them has been seen.
-        digests: As :func:`foretold_images` takes it.
+        output: The file to be written; the tables are spooled to a scratch file in its folder.
+        digests: See :func:`expected_images`.
         sources: The sources, in the order of the catalogs.
 
     Yields:
         The tables, with ``excluded`` and ``exclusion`` filled in.
     """
-    spool = scratch_beside(beside)
+    spool = scratch_path(output)
     try:
         with pq.ParquetWriter(spool, schema) as writer:
             for table in tables:
                 writer.write_table(table.select(schema.names).cast(schema))
-        found = Firsts(find_duplicates(lambda: foretold_images(spool, digests), sources))
+        found = DuplicateIndex(find_duplicates(lambda: expected_images(spool, digests), sources))
         for table in pieces(spool):
             yield _marked(table, found)
     finally:
@@ -182,7 +183,7 @@ def mark_duplicates(
             spool.unlink()
 
 
-def _marked(table: pa.Table, found: Firsts) -> pa.Table:
+def _marked(table: pa.Table, found: DuplicateIndex) -> pa.Table:
     if not len(table):
         return table
     first = found.of(table["source"][0].as_py(), table["partition"][0].as_py(), table["treeoflife_id"])
@@ -198,33 +199,33 @@ def _marked(table: pa.Table, found: Firsts) -> pa.Table:
 
 
 def _by_partition(images: pa.Table) -> dict[tuple[str, str], pa.Table]:
-    """Part images by the source and partition that they lie in."""
+    """Split images by source and partition."""
     ordered = images.sort_by([("source", "ascending"), ("partition", "ascending")])
     starts, sizes = _bounds(pc.binary_join_element_wise(ordered["source"], ordered["partition"], "/"))
     parts = [ordered.slice(start, size) for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)]
     return {(part["source"][0].as_py(), part["partition"][0].as_py()): part for part in parts}
 
 
-class Firsts:
-    """Tells of images with the same bytes which one is the first of them, partition by partition.
+class DuplicateIndex:
+    """An index from duplicates to the first image of their group, by partition.
 
     Args:
-        duplicates: As :func:`find_duplicates` gives them.
+        duplicates: The result of :func:`find_duplicates`.
     """
 
     def __init__(self, duplicates: pa.Table) -> None:
         self._others = _by_partition(duplicates.filter(pc.field("id") != pc.field("first")))
 
     def of(self, source: str, partition: str, ids: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-        """Give for each image of a partition the id of the first with the same bytes.
+        """Return the id of the first exact duplicate for each image of a partition.
 
         Args:
             source: The source's name.
             partition: The partition's name.
-            ids: The images.
+            ids: The ids of the images.
 
         Returns:
-            An id for each image; null for a first one, and for one that shares its bytes with none.
+            An id for each image; null for the first image of a group and for an image without duplicates.
         """
         others = self._others.get((source, partition))
         if others is None:
@@ -233,7 +234,7 @@ class Firsts:
 
 
 def with_ranks(duplicates: pa.Table, predicted: Path) -> pa.Table:
-    """Add what the images are said to show: ``ranks``, the seven of them joined by ``|``; the order is kept."""
+    """Add the column ``ranks``, the seven ranks of each image joined by ``|``; the order is kept."""
     known = [pa.table({"id": pa.array([], pa.string()), "ranks": pa.array([], pa.string())})]
     with Rows(predicted) as rows:
         for (source, partition), mine in _by_partition(duplicates).items():
@@ -250,11 +251,11 @@ def with_ranks(duplicates: pa.Table, predicted: Path) -> pa.Table:
 
 
 def write_duplicates(path: Path, duplicates: pa.Table) -> None:
-    """Write what :func:`with_ranks` gives, whole or not at all."""
+    """Write the result of :func:`with_ranks` atomically."""
     with committed(path) as scratch:
         pq.write_table(duplicates, scratch, compression="zstd")
 
 
-def read_firsts(path: Path) -> Firsts:
-    """Read what :func:`write_duplicates` has written."""
-    return Firsts(pq.read_table(path, columns=["first", "id", "source", "partition"]))
+def read_duplicate_index(path: Path) -> DuplicateIndex:
+    """Read the index from a file of :func:`write_duplicates`."""
+    return DuplicateIndex(pq.read_table(path, columns=["first", "id", "source", "partition"]))

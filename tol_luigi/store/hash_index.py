@@ -1,4 +1,7 @@
-"""Finding rows among millions of others by what they hold: hashes in order take 16 bytes a row, a dictionary ten times that."""
+"""Lookup of rows among millions of others by their values.
+
+Sorted hashes take 16 bytes per row; a dictionary would take ten times as much.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["HashIndex", "RowIndex", "hash_rows"]
 
 _NULLABLE = {pa.int64(): pd.Int64Dtype()}
-"""So that integers beside a null are not taken for floats, which have other hashes."""
+"""Types that keep integer columns with nulls from becoming floats, which have other hashes."""
 
 
 def hash_rows(rows: pa.Table) -> Hashes:
-    """Give 64 bits for each row, the same for equal rows of integers and strings; others can have them as well."""
+    """Return a 64-bit hash for each row of integers and strings; different rows may have the same hash."""
     pieces: list[pd.Series[int] | Hashes] = [np.empty(0, np.uint64)]
     for batch in rows.to_batches(BATCH):
         values = batch.to_pandas(types_mapper=_NULLABLE.get)
@@ -36,10 +39,10 @@ def hash_rows(rows: pa.Table) -> Hashes:
 
 
 class HashIndex:
-    """Finds rows by their hashes.
+    """An index of rows by their hashes.
 
     Args:
-        hashes: One for each row.
+        hashes: One hash per row.
     """
 
     def __init__(self, hashes: Hashes) -> None:
@@ -47,12 +50,12 @@ class HashIndex:
         self._hashes = hashes[self._rows]
 
     def pairs(self, hashes: Hashes) -> tuple[Numbers, Numbers]:
-        """Look hashes up.
+        """Look up hashes.
 
         Returns:
-            The position of a hash, and a row that has it; for each such pair. The rows of a hash are in order.
+            All pairs of the position of a hash and a row with this hash. The rows of a hash are in order.
         """
-        order = np.argsort(hashes, kind="stable")  # in their order they are looked up many times as fast
+        order = np.argsort(hashes, kind="stable")  # sorted lookups are many times as fast
         starts = np.searchsorted(self._hashes, hashes[order], "left")
         times = np.searchsorted(self._hashes, hashes[order], "right") - starts
         before = np.cumsum(times) - times
@@ -61,26 +64,26 @@ class HashIndex:
 
 
 class RowIndex:
-    """Finds rows of a table by all of their values.
+    """An index of the rows of a table by all of their values.
 
     Args:
         known: The table, of integers and strings.
-        hashed: Gives hashes of rows.
+        hashed: Returns the hashes of rows.
     """
 
     def __init__(self, known: pa.Table, *, hashed: Callable[[pa.Table], Hashes] = hash_rows) -> None:
         self._hashed = hashed
         self._index = HashIndex(hashed(known))
-        self._known = known.combine_chunks()  # in one piece, since rows are taken from all over it
+        self._known = known.combine_chunks()  # one chunk makes random access fast
 
     def first(self, rows: pa.Table) -> Numbers:
-        """Find the first row of the table that is equal to each of some rows.
+        """Return, for each given row, the first equal row of the table.
 
         Args:
-            rows: The rows, with as many columns.
+            rows: The rows, with the same number of columns.
 
         Returns:
-            A number for each row; -1 where none is equal, as for a row that holds a null.
+            A row number for each row; -1 if no row is equal, as for a row that contains a null.
         """
         which, found = self._index.pairs(self._hashed(rows))
         same = _equal(rows.take(pa.array(which)), self._known.take(pa.array(found)))
@@ -88,7 +91,7 @@ class RowIndex:
 
 
 def _equal(left: pa.Table, right: pa.Table) -> NDArray[np.bool_]:
-    """Tell which rows are equal, and without nulls."""
+    """Return which rows are equal and contain no null."""
     same = np.ones(len(left), np.bool_)
     for one, other in zip(left.columns, right.columns, strict=True):
         same &= np.asarray(pc.fill_null(pc.equal(one, other), fill_value=False))

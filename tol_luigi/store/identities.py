@@ -1,6 +1,6 @@
-"""Which image of a source each listed file is: columns at a time, since there are millions of them.
+"""The image of a source for each listed file, computed column by column because there are millions of files.
 
-Images are numbered in the order of their ids, so that what is looked up and what is made go the same way from there on.
+Images are numbered in the order of their ids, whether they come from a published mapping or are created here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-__all__ = ["Identities", "Listed", "identify", "image_schema"]
+__all__ = ["Identities", "ScannedSource", "identify", "image_schema"]
 
 Rows = TypeVar("Rows", pa.Array, pa.ChunkedArray, pa.Table)
 
@@ -43,8 +43,8 @@ _NUMBER = "number"
 
 
 @dataclass(frozen=True)
-class Listed:
-    """One source, scanned.
+class ScannedSource:
+    """A source and the results of its scan.
 
     Attributes:
         source: The source.
@@ -75,43 +75,43 @@ class Listed:
 
 
 def image_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Give the columns of a table of images: the natural key and the id."""
+    """Return the columns of a table of images: the natural key and the id."""
     return pa.schema([*key_fields(columns), (IMAGE_ID, pa.string())])
 
 
 @dataclass(frozen=True)
 class Identities:
-    """The images of a source, and which of its files they are.
+    """The images of a source and their files.
 
     Attributes:
         source: The source.
         images: Natural key and id of every image, in the order of the ids; see :func:`image_schema`.
-        places: ``partition`` (from 0, in the source's order), ``position`` and id of every image that has a file, in the
-            same order.
-        numbers: For each listed file that can be an image, in the order of the listings, the row of ``images``; -1 where
-            it is none of them.
-        firsts: For each row of ``images`` the first of those files; -1 where there is none.
-        counts: How many of those files each listing has.
+        places: ``partition`` (from 0, in the source's order), ``position`` and id of every image that has a
+            file, in the same order.
+        numbers: The row of ``images`` for each listed file that can be an image, in the order of the
+            listings; -1 if the file is not an image.
+        firsts: The first of these files for each row of ``images``; -1 if there is none.
+        counts: The number of these files in each listing.
     """
 
-    source: Listed
+    source: ScannedSource
     images: pa.Table
     places: pa.Table
     numbers: Numbers
     firsts: Numbers
     counts: list[int]
 
-    def left_out(self) -> Iterator[list[dict[str, Any]]]:
-        """Give a ledger row for each file that the mapping does not hold, in the order of the listings, some at a time."""
+    def rejected(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the ledger rows of files outside the mapping, in batches, in the order of the listings."""
         kept = self.numbers != NONE
         kept[kept] = self.firsts[self.numbers[kept]] == np.flatnonzero(kept)
         start = 0
         for listing, count in zip(self.source.listings, self.counts, strict=True):
             if not kept[start : start + count].all() or count < pq.read_metadata(listing).num_rows:
-                yield from self._left_out_of(listing, start, kept)
+                yield from self._rejected_in(listing, start, kept)
             start += count
 
-    def _left_out_of(
+    def _rejected_in(
         self, listing: Path, row: int, kept: NDArray[np.bool_]
     ) -> Iterator[list[dict[str, Any]]]:
         for files in read_listing(listing, ["partition", "member", "id", "state", "reason"]):
@@ -121,12 +121,12 @@ class Identities:
                     rows.append(self._row(file, file["id"], file["state"], file["reason"]))
                     continue
                 if not kept[row]:
-                    rows.append(self._row(file, *self._why(file["id"], int(self.numbers[row]))))
+                    rows.append(self._row(file, *self._rejection(file["id"], int(self.numbers[row]))))
                 row += 1
             yield rows
 
-    def _why(self, published: str, number: int) -> tuple[str, str, str]:
-        """Tell id, state and reason of a file that is no image, or not the first of one."""
+    def _rejection(self, published: str, number: int) -> tuple[str, str, str]:
+        """Return id, state and reason for a file that is not an image, or not the first file of one."""
         if number != NONE:
             image = self.images[IMAGE_ID][number].as_py()
             return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
@@ -137,7 +137,7 @@ class Identities:
         return ledger_row(image, self.source.name, file["partition"], file["member"], state, reason)
 
     def missing(self) -> Iterator[list[dict[str, Any]]]:
-        """Give a ledger row for each image that has no file, in the order of the ids, some at a time."""
+        """Yield the ledger rows of images without a file, in batches and in the order of the ids."""
         reason = "the published mapping lists it, no source holds it"
         for batch in self.images.filter(self.firsts == NONE).to_batches(BATCH):
             yield [
@@ -146,22 +146,22 @@ class Identities:
             ]
 
 
-def identify(source: Listed, known: pa.Table | None) -> Identities:
-    """Find out which image each listed file is; the first of a natural key, in the order of the listings, is the image.
+def identify(source: ScannedSource, known: pa.Table | None) -> Identities:
+    """Return the image of each listed file; the first file of a natural key, in listing order, is used.
 
-    A name that is an id does not tell the natural key, so such a file is an image only where the id is known. Memory is
-    about 210 bytes a file, of names as short as EOL's; 59 million images of a source are the most, as their ids then fill an
-    Arrow column.
+    A file whose name is an id has no natural key, so it is an image only if the id is known. Memory is about
+    210 bytes per file for names as short as those of EOL. A source can have at most 59 million images, whose
+    ids fill an Arrow column.
 
     Args:
         source: The source.
-        known: The published images of the source, as :func:`image_schema` says and in the order of their ids, which are
-            then the only ones; or None: each natural key makes an image.
+        known: The published images of the source, with the columns of :func:`image_schema` and in the order
+            of their ids; then no other file is an image. None to create an image for each natural key.
     """
-    index = None if known is None else _Known(source, known)
+    index = None if known is None else _KnownImages(source, known)
     listed = [_files(listing, source, index) for listing in source.listings]
     files = pa.concat_tables(listed)
-    images, numbers = _made(source, files) if known is None else (known, files[_NUMBER].to_numpy())
+    images, numbers = _create_images(source, files) if known is None else (known, files[_NUMBER].to_numpy())
     rows = np.flatnonzero(numbers != NONE)
     firsts = first_rows(numbers[rows], rows, len(images))
     placed = firsts != NONE
@@ -170,51 +170,51 @@ def identify(source: Listed, known: pa.Table | None) -> Identities:
     return Identities(source, images, places, numbers, firsts, [len(table) for table in listed])
 
 
-def _files(listing: Path, source: Listed, known: _Known | None) -> pa.Table:
-    """Read the files of a listing that can be images; where images are known, their numbers in the place of what tells them."""
+def _files(listing: Path, source: ScannedSource, known: _KnownImages | None) -> pa.Table:
+    """Return the files of a listing that can be images, with keys, or with numbers if images are known."""
     columns = ["partition", "position", *source.keys, "id", "state"]
     names = pa.array(source.partitions, pa.string())
-    none = listing_schema(source.columns).empty_table().select(columns)  # a listing may have no row groups
+    empty = listing_schema(source.columns).empty_table().select(columns)  # a listing may have no row groups
     read = []
-    for rows in itertools.chain([none], pieces(listing, columns)):
+    for rows in itertools.chain([empty], pieces(listing, columns)):
         files = _kept(rows.drop_columns("state"), np.asarray(pc.equal(rows["state"], "")))
         files = files.set_column(0, "partition", pc.index_in(files["partition"], value_set=names))
         read.append(files if known is None else known.numbered(files))
     return pa.concat_tables(read)
 
 
-def _made(source: Listed, files: pa.Table) -> tuple[pa.Table, Numbers]:
-    """Make an image of each natural key, and tell the number of each file's image."""
+def _create_images(source: ScannedSource, files: pa.Table) -> tuple[pa.Table, Numbers]:
+    """Create an image for each natural key, and return the images and the number of each file's image."""
     by_key = np.asarray(pc.equal(files["id"], ""))
     keyed = np.flatnonzero(by_key)
     keys = _kept(files.select(source.keys), by_key)
-    made = pa.concat_arrays(
+    ids = pa.concat_arrays(
         [pa.array([], pa.string()), *(_ids(source, batch) for batch in keys.to_batches(BATCH))]
     )
-    order = pc.sort_indices(made).to_numpy()
-    made = made.take(pa.array(order))
-    starts = begins_run(made)
+    order = pc.sort_indices(ids).to_numpy()
+    ids = ids.take(pa.array(order))
+    starts = begins_run(ids)
     numbers = np.full(len(files), NONE, np.int64)
     numbers[keyed[order]] = np.cumsum(starts) - 1
-    images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(made, starts))
+    images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(ids, starts))
     return images, numbers
 
 
 def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    """Keep some rows of a table or column; where that is all of them, as it mostly is, without a copy."""
+    """Return some rows of a table or column; without a copy in the usual case that all are kept."""
     return rows if mask.all() else rows.filter(pa.array(mask))
 
 
-def _ids(source: Listed, keys: pa.RecordBatch) -> pa.Array:
-    """Make the ids of natural keys."""
+def _ids(source: ScannedSource, keys: pa.RecordBatch) -> pa.Array:
+    """Return the ids of natural keys."""
     spelt = map(source.source.key.spelling.format, *(column.to_pylist() for column in keys.columns))
     return pa.array(image_ids(source.name, spelt), pa.string())
 
 
-class _Known:
-    """Finds the image of a file: by its name if that is an id, else by the natural key."""
+class _KnownImages:
+    """An index of known images, by id for files whose name is an id, otherwise by natural key."""
 
-    def __init__(self, source: Listed, images: pa.Table) -> None:
+    def __init__(self, source: ScannedSource, images: pa.Table) -> None:
         self._keys, self._images = source.keys, images
 
     @functools.cached_property
@@ -223,10 +223,10 @@ class _Known:
 
     @functools.cached_property
     def _by_id(self) -> RowIndex:
-        return RowIndex(self._images.select([IMAGE_ID]))  # which files of most sources are not named by
+        return RowIndex(self._images.select([IMAGE_ID]))  # not needed for most sources
 
     def numbered(self, files: pa.Table) -> pa.Table:
-        """Put the number of its image in the place of what tells it."""
+        """Replace the natural key and id of each file with the number of its image."""
         numbers = np.full(len(files), NONE, np.int64)
         named = np.asarray(pc.not_equal(files["id"], ""))
         if named.any():

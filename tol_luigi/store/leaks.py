@@ -1,4 +1,4 @@
-"""How many images of each benchmark were kept out, and how they were known."""
+"""Counts of excluded benchmark images, by matching method."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tol_luigi.core.benchmarks import BenchmarkPicture
+    from tol_luigi.core.benchmarks import BenchmarkImage
 
 __all__ = ["count_listed", "count_matched"]
 
@@ -24,14 +24,14 @@ _BY = {"images_excluded_by_image": "id", "images_excluded_by_species": "species"
 def count_matched(
     exclusions: Mapping[str, Mapping[str, Any]], ledgers: Iterable[Path]
 ) -> Counter[tuple[str, str, str]]:
-    """Count the images kept out by (list, source, how they were known).
+    """Count the excluded images by (list, source, method).
 
-    They are known by ``id``, ``species``, ``exact_hash`` or ``perceptual_hash``; each counts once.
+    The method is ``id``, ``species``, ``exact_hash`` or ``perceptual_hash``; each image counts once.
 
     Args:
-        exclusions: What the exclusion lists matched, which are the first two.
-        ledgers: The ledgers of all shards but those of train_small, which tell of the others; none where no pictures
-            were compared.
+        exclusions: The matches of the exclusion lists, by ``id`` and ``species``.
+        ledgers: The ledgers of all shards except those of train_small, which repeat the others; empty if no
+            images were compared.
     """
     matched = Counter[tuple[str, str, str]]()
     for name, listed in exclusions.items():
@@ -45,16 +45,16 @@ def count_matched(
     return matched
 
 
-def count_listed(pictures: Iterable[BenchmarkPicture]) -> dict[str, dict[str, int | list[str]]]:
-    """Count the pictures of each list, those too plain to be known by their look, and name those that are broken."""
+def count_listed(images: Iterable[BenchmarkImage]) -> dict[str, dict[str, int | list[str]]]:
+    """Count the images of each list and those too plain for perceptual hashes, and list the broken ones."""
     listed: dict[str, dict[str, int | list[str]]] = {}
     count, plain = Counter[str](), Counter[str]()
     broken: dict[str, list[str]] = {}
-    for picture in pictures:
-        count[picture.benchmark] += 1
-        plain[picture.benchmark] += bool(picture.look and not picture.look.tells)
-        if picture.look is None:
-            broken.setdefault(picture.benchmark, []).append(f"{picture.name} ({picture.problem})")
+    for image in images:
+        count[image.benchmark] += 1
+        plain[image.benchmark] += bool(image.phash and not image.phash.is_informative)
+        if image.phash is None:
+            broken.setdefault(image.benchmark, []).append(f"{image.name} ({image.problem})")
     for name in count:
         listed[name] = {
             "pictures": count[name],

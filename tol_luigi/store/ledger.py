@@ -1,7 +1,7 @@
-"""The ledger: the end of every image, in Parquet files.
+"""The ledger: the final state of every image, in Parquet files.
 
-One file a (split, partition), written with its shards; one for what the mapping leaves out and one for
-what has no name.
+There is one file per (split, source, partition), written with its shards; one for the images that the mapping
+excludes; and one for the images without a name.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ LEDGER = pa.schema(
         ("md5", pa.string()),
     ]
 )
-"""A row of the ledger: id ("" where none is known), source, partition ("" where none), name of the file within
-it, state and reason; of a written sample also the number of its shard, its position, offset and length (in
-bytes) there, and the width and height (pixels), mode, format, flags, SHA-256 and MD5 of its original."""
+"""Columns: id ("" if unknown), source, partition ("" if none), name of the file within the partition, state
+and reason; for a written sample also the number of its shard, its position, offset and length (in bytes)
+there, and the width and height (in pixels), mode, format, flags, SHA-256 and MD5 of the original."""
 
 
 GUARDED_LEDGER = pa.schema(
@@ -53,14 +53,14 @@ GUARDED_LEDGER = pa.schema(
         ("differing_bits", pa.int16()),
     ]
 )
-"""The same where pictures of benchmarks are kept out: for an image that is one of them also the list, the name
-there, and in how many bits the perceptual hashes differ, null where the bytes are the same."""
+"""The same if benchmark images are excluded: for an excluded image also the list, the name of the benchmark
+image, and the number of bits in which the perceptual hashes differ (null for an exact duplicate)."""
 
 
 def ledger_row(  # noqa: PLR0917 (in the order of the columns)
     image: str, source: str, partition: str, name: str, state: str, reason: str
 ) -> dict[str, Any]:
-    """Make the row of an image, with the columns that every image has."""
+    """Return the ledger row of an image, with the columns that every image has."""
     return {
         "id": image,
         "source": source,
@@ -72,17 +72,17 @@ def ledger_row(  # noqa: PLR0917 (in the order of the columns)
 
 
 def write_ledger(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema = LEDGER) -> None:
-    """Write ledger rows, whole or not at all; columns a row does not name are null."""
+    """Write ledger rows atomically; columns missing in a row are null."""
     write_rows(path, rows, schema)
 
 
 def read_ledger(path: Path, columns: list[str] | None = None, state: str = "") -> pa.Table:
-    """Read a ledger file, or some columns of it, or the rows of one state."""
+    """Read a ledger file, optionally only some columns or the rows of one state."""
     return rows_with(path, {"state": [state]} if state else {}, columns)
 
 
 def ids_by_shard(path: Path) -> dict[int, list[str]]:
-    """Give the ids of the samples of each shard, in their order, by the shard's number."""
+    """Return the ids of the samples by shard number, in their order in the shard."""
     written = read_ledger(path, ["id", "shard", "position"], state=State.WRITTEN)
     ids: dict[int, list[str]] = {}
     for row in written.sort_by([("shard", "ascending"), ("position", "ascending")]).to_pylist():

@@ -1,8 +1,8 @@
-"""``licenses.csv``: under which licence, and whose, each image is.
+"""``licenses.csv``: licence and owner of each image.
 
-What the sources tell comes in their order, and goes into the file in that of the catalog. So it is dealt, as it is
-read, to stretches of the catalog that fit into memory, which wait in a file; of an image in memory there are sixteen
-bytes all the while.
+The sources yield licences in their own order, but the file has the order of the catalog. So the licences are
+first distributed, in a scratch file, to stretches of the catalog that fit into memory. The index in memory
+takes 16 bytes per image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed, scratch_beside
+from tol_luigi.core.files import committed, scratch_path
 from tol_luigi.core.source import License
 from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.csv_text import csv_text
@@ -51,106 +51,105 @@ _PUBLIC_DOMAIN = {
     "cc-publicdomain": "https://creativecommons.org/publicdomain/mark/1.0/",
     "cc-0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
-_TOLD = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
-"""What a source tells of an image, with the row of the image in ``licenses.csv``."""
+_LICENSES = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
+"""The licence of an image, with the row of the image in ``licenses.csv``."""
 
 _FEW = 1_000
-"""Licences held one by one: few, so that they stay in the processor's cache."""
+"""Licences held as Python objects at a time: few, so that they stay in the processor's cache."""
 
 _BATCH = 100_000
-"""Licences dealt at a time."""
+"""Licences distributed at a time."""
 
 _STRETCH = 131_072
-"""Images worked on at a time."""
+"""Images per stretch."""
 
 
 def license_link(name: str) -> str:
-    """Give the address of a licence by EOL's name for it, "" where there is none."""
+    """Return the URL of a licence by EOL's name for it, "" if unknown."""
     if matched := _CREATIVE_COMMONS.fullmatch(name):
         return f"https://creativecommons.org/licenses/{matched[1]}/{matched[2]}/"
     return _PUBLIC_DOMAIN.get(name, "")
 
 
 def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], stretch: int = _STRETCH) -> None:
-    """Write a line for every image of the sources that tell licences.
+    """Write one line for every image of the sources that have licences.
 
     Args:
-        path: The CSV to write, whole or not at all, in the order of the catalog.
-        catalog: The final catalog; its rows of train_small repeat others and are passed over.
-        sources: The sources, by name. Of an image they tell something of twice, the first counts.
-        stretch: How many images are worked on at a time.
+        path: The CSV to write atomically, in the order of the catalog.
+        catalog: The final catalog; its rows of train_small repeat others and are skipped.
+        sources: The sources, by name. If a source has two licences for an image, the first is used.
+        stretch: The number of images to process at a time.
 
     Source: the published ``licenses.csv``.
     """
-    begun = {name: _begun(source.licenses()) for name, source in sources.items()}
-    told = {name: licenses for name, licenses in begun.items() if licenses is not None}
-    telling = {name: sources[name] for name in told}
-    dealt = scratch_beside(path)
+    started = {name: _unless_empty(source.licenses()) for name, source in sources.items()}
+    by_source = {name: licenses for name, licenses in started.items() if licenses is not None}
+    licensed = {name: sources[name] for name in by_source}
+    spool = scratch_path(path)
     try:
         with committed(path) as scratch, scratch.open("wb") as text:
             text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
-            hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, telling)]
+            hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, licensed)]
             index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
-            numbers = _deal(dealt, told, index, stretch)
-            with ipc.open_file(dealt) as file:
-                for number, images in enumerate(in_row_groups(_images(catalog, telling), stretch)):
+            numbers = _distribute(spool, by_source, index, stretch)
+            with ipc.open_file(spool) as file:
+                for number, images in enumerate(in_row_groups(_images(catalog, licensed), stretch)):
                     batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
-                    known = pa.Table.from_batches(batches, _TOLD)
-                    text.write(csv_text(_lines(images, known, number * stretch)))
+                    licenses = pa.Table.from_batches(batches, _LICENSES)
+                    text.write(csv_text(_joined(images, licenses, number * stretch)))
     finally:
-        with contextlib.suppress(OSError):  # on a disk that nobody may write to; what was wrong has been told
-            dealt.unlink()
+        with contextlib.suppress(OSError):  # the disk is not writable, which has been reported
+            spool.unlink()
 
 
-def _begun(licenses: Iterator[License]) -> Iterator[License] | None:
-    """Give back what begins, None where there is nothing."""
+def _unless_empty(licenses: Iterator[License]) -> Iterator[License] | None:
+    """Return an equivalent iterator, or None if it is empty."""
     first = next(licenses, None)
     return None if first is None else itertools.chain([first], licenses)
 
 
-def _images(catalog: Path, telling: Mapping[str, Source]) -> Iterator[pa.Table]:
-    """Give the images of some sources, in the order of the catalog, each with source and natural key as one text."""
-    parts = [column.catalog for source in telling.values() for column in source.columns]
+def _images(catalog: Path, licensed: Mapping[str, Source]) -> Iterator[pa.Table]:
+    """Yield the images of some sources, in catalog order, with source and natural key as one string."""
+    parts = [column.catalog for source in licensed.values() for column in source.columns]
     columns = list(dict.fromkeys([*_COLUMNS[:4], "split", "source", *parts]))
     for rows in pieces(catalog, columns):
-        told = pc.is_in(rows["source"], value_set=pa.array(list(telling), pa.string()))
-        images = rows.filter(pc.and_(told, pc.not_equal(rows["split"], "train_small"))).combine_chunks()
+        is_licensed = pc.is_in(rows["source"], value_set=pa.array(list(licensed), pa.string()))
+        in_file = pc.and_(is_licensed, pc.not_equal(rows["split"], "train_small"))
+        images = rows.filter(in_file).combine_chunks()
         keys = pa.nulls(len(images), pa.string())
-        for source in telling.values():
+        for source in licensed.values():
             mine = pc.equal(images["source"], source.name).combine_chunks()
             keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
         yield images.select(_COLUMNS[:4]).append_column("key", keys)
 
 
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
-    """Write the natural keys of images of one source, with its name in front."""
+    """Return the natural keys of images of one source as strings, prefixed with its name."""
     parts = [images[column.catalog].combine_chunks() for column in source.columns]
-    if source.key.spelling == "/".join(
-        ["{}"] * len(parts)
-    ):  # done for all of them at once, many times as fast
+    if source.key.spelling == "/".join(["{}"] * len(parts)):  # one operation on columns is many times as fast
         return pc.binary_join_element_wise(source.name, *(part.cast(pa.string()) for part in parts), "/")
     spell = f"{source.name}/{source.key.spelling}".format
     return pa.array(map(spell, *(part.to_pylist() for part in parts)), pa.string())
 
 
-def _deal(
-    path: Path, told: Mapping[str, Iterable[License]], index: HashIndex, stretch: int
+def _distribute(
+    path: Path, by_source: Mapping[str, Iterable[License]], index: HashIndex, stretch: int
 ) -> dict[int, list[int]]:
-    """Write down what the sources tell, each batch of it about images of one stretch of the catalog.
+    """Write the licences to a file, each batch for images of one stretch of the catalog.
 
     Args:
         path: The file to write.
-        told: What each source tells.
-        index: Of the keys of the images, in the order of the catalog.
-        stretch: How many images a stretch has.
+        by_source: The licences of each source.
+        index: An index of the keys of the images, in the order of the catalog.
+        stretch: The number of images per stretch.
 
     Returns:
-        The numbers of the batches about a stretch, in the order in which they were told.
+        The numbers of the batches for each stretch, in the order of the sources.
     """
     numbers: dict[int, list[int]] = {}
     count = itertools.count()
-    with ipc.new_file(path, _TOLD, options=ipc.IpcWriteOptions(compression="lz4")) as file:
-        for found in (_found(licenses, index) for licenses in _collected(told)):
+    with ipc.new_file(path, _LICENSES, options=ipc.IpcWriteOptions(compression="lz4")) as file:
+        for found in (_located(licenses, index) for licenses in _tables(by_source)):
             stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
             sizes = np.diff(np.append(starts, len(found)))
             for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
@@ -159,9 +158,9 @@ def _deal(
     return numbers
 
 
-def _collected(told: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
-    """Collect what the sources tell in tables, whose keys have the names of the sources in front."""
-    for name, licenses in told.items():
+def _tables(by_source: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
+    """Yield the licences as tables, with keys prefixed with the names of the sources."""
+    for name, licenses in by_source.items():
         few = (
             [pa.array(texts, pa.string()) for texts in zip(*batch, strict=True)]
             for batch in batched(licenses, _FEW)
@@ -171,30 +170,30 @@ def _collected(told: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
             yield table.set_column(0, "key", pc.binary_join_element_wise(name, table["key"], "/"))
 
 
-def _found(licenses: pa.Table, index: HashIndex) -> pa.RecordBatch:
-    """Find the images that something is told of, and put what is told into their order."""
+def _located(licenses: pa.Table, index: HashIndex) -> pa.RecordBatch:
+    """Return licences with the rows of their images, sorted by row."""
     which, rows = index.pairs(hash_rows(licenses.select(["key"])))
     order = np.argsort(rows, kind="stable")
     texts = licenses.take(pa.array(which[order])).combine_chunks()
     return pa.record_batch(
-        [pa.array(rows[order]), *(text.combine_chunks() for text in texts.columns)], schema=_TOLD
+        [pa.array(rows[order]), *(text.combine_chunks() for text in texts.columns)], schema=_LICENSES
     )
 
 
-def _lines(images: pa.Table, told: pa.Table, start: int) -> pa.Table:
-    """Join images with what is told of them.
+def _joined(images: pa.Table, licenses: pa.Table, start: int) -> pa.Table:
+    """Join images with their licences.
 
     Args:
         images: A stretch of the catalog.
-        told: What is told of it, and perhaps of others whose keys have the same hashes.
-        start: Its first row.
+        licenses: Its licences, possibly with others whose keys have the same hashes.
+        start: The first row of the stretch.
     """
-    rows = told["row"].to_numpy() - start
-    same = pc.equal(told["key"], images["key"].take(pa.array(rows))).to_numpy()
-    told, rows = told.filter(pa.array(same)), rows[same]
-    first = np.full(len(images), len(told))
-    first[rows[::-1]] = np.arange(len(told))[::-1]  # the last that is assigned stays
-    found = told.take(pa.array(first, mask=first == len(told)))
+    rows = licenses["row"].to_numpy() - start
+    same = pc.equal(licenses["key"], images["key"].take(pa.array(rows))).to_numpy()
+    licenses, rows = licenses.filter(pa.array(same)), rows[same]
+    first = np.full(len(images), len(licenses))
+    first[rows[::-1]] = np.arange(len(licenses))[::-1]  # the last assignment wins
+    found = licenses.take(pa.array(first, mask=first == len(licenses)))
     names = found["name"].fill_null("").combine_chunks().dictionary_encode()
     links = pa.array([license_link(name) for name in names.dictionary.to_pylist()], pa.string())
     owners = found["owner"].fill_null("")

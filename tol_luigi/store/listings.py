@@ -1,4 +1,4 @@
-"""Listings: what a scan found in one archive or group of folders, as a Parquet file."""
+"""Listings: the files found by the scan of one archive or group of folders, as a Parquet file."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ __all__ = [
 
 
 def key_fields(columns: tuple[Column, ...]) -> list[pa.Field]:
-    """Give the columns of a natural key."""
+    """Return the columns of a natural key."""
     return [pa.field(column.name, pa.int64() if column.type is int else pa.string()) for column in columns]
 
 
 _STORED_AS = "stored_as"
-"""The column of ``Member.stored_as``, which only listings with such members have."""
+"""The column of ``Member.stored_as``, which exists only in listings with such members."""
 
 
 def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Give the columns of every listing: where each file lies, its natural key, or why it is left out."""
+    """Return the columns of every listing: location of each file, natural key, and why it is skipped."""
     return pa.schema(
         [
             ("partition", pa.string()),
@@ -62,12 +62,12 @@ def listing_schema(columns: tuple[Column, ...]) -> pa.Schema:
 def collect_listing(
     found: Iterable[Found], columns: tuple[Column, ...], progress: Callable[[int], None]
 ) -> pa.Table:
-    """Collect what a scan finds, in its order.
+    """Collect the results of a scan in a table, in their order.
 
     Args:
-        found: What the scan finds.
+        found: The results of the scan.
         columns: The source's natural key.
-        progress: Told the number of files so far, from time to time.
+        progress: Called with the number of files so far, from time to time.
     """
     schema = listing_schema(columns).append(pa.field(_STORED_AS, pa.string()))
     positions: dict[str, int] = {}
@@ -85,7 +85,7 @@ def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterato
 
 
 def write_listing(path: Path, listing: pa.Table) -> None:
-    """Write a listing, whole or not at all; each partition in row groups of its own, so that a reader finds them."""
+    """Write a listing atomically, with separate row groups per partition, so that readers can find them."""
     partitions = sorted(pc.unique(listing["partition"]).to_pylist())
     with (
         committed(path) as scratch,
@@ -96,7 +96,7 @@ def write_listing(path: Path, listing: pa.Table) -> None:
 
 
 def count_states(listing: pa.Table) -> dict[str, int]:
-    """Count the files of a listing by state, "" for those to use."""
+    """Count the files of a listing by state; "" is the state of images."""
     return {row["values"]: row["counts"] for row in pc.value_counts(listing["state"]).to_pylist()}
 
 
@@ -125,7 +125,7 @@ def _columns(
 
 
 def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
-    """Read the rows of a listing, or some columns of them, in batches and in its order."""
+    """Yield the rows of a listing, optionally only some columns, in batches and in order."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield batch.to_pylist()
@@ -138,7 +138,7 @@ def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Mem
 
 
 def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list[Member], dict[int, str]]:
-    """Return files of one partition by their positions, and what the scan notes on them.
+    """Return files of one partition by their positions, and the notes of the scan on them.
 
     Args:
         path: The listing.
@@ -146,7 +146,7 @@ def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list
         positions: Ascending positions within the partition.
 
     Returns:
-        A member for each position; and the notes, of most files none, by their places among the positions.
+        A member for each position, and the notes (most files have none) by index into the positions.
     """
     wanted = pa.array(positions, type=pa.int64())
     if not len(wanted):
@@ -164,7 +164,7 @@ def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:
-    """Give the files of one partition that can be images: their positions, ascending, and where they lie."""
+    """Return the files of one partition that can be images: their ascending positions and their locations."""
     wanted = {"partition": [partition], "state": [""]}
     positions = rows_with(path, wanted, ["position"])["position"].to_pylist()
     return positions, members_at(path, partition, positions)

@@ -1,4 +1,4 @@
-"""Building ``mapping.sqlite``: which image has which id, and where it lies."""
+"""The mapping, ``mapping.sqlite``, of images to ids, locations and splits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.source import SourceInfo
-    from tol_luigi.store.identities import Identities, Listed
+    from tol_luigi.store.identities import Identities, ScannedSource
 
 __all__ = ["build_mapping", "fill_splits", "marker", "reading_published"]
 
@@ -34,7 +34,7 @@ _PUBLISHED = "published"
 
 
 def marker(path: Path, stage: str) -> str:
-    """Tell under which settings a stage has written its rows; "" if it has not, or there is no file."""
+    """Return the settings digest in the marker of a stage; "" if there is no marker or no file."""
     if not path.exists():
         return ""
     with contextlib.suppress(peewee.DatabaseError), opened(path, [Marker]):
@@ -45,37 +45,38 @@ def marker(path: Path, stage: str) -> str:
 
 def build_mapping(
     path: Path,
-    sources: Sequence[Listed],
+    sources: Sequence[ScannedSource],
     *,
     published: Path | None,
     digest: str,
     progress: Callable[[int], None],
 ) -> Iterator[dict[str, Any]]:
-    """Write the mapping, and tell what is left out of it.
+    """Write the mapping, and yield ledger rows for everything that is not in it.
 
-    The first image of a natural key keeps it, in the order of sources, partitions and listings.
+    If several files have the same natural key, the first one is used, in the order of sources, partitions and
+    listings.
 
     Args:
-        path: The database to write, whole or not at all.
+        path: The database to write atomically.
         sources: The sources, in the order of the catalogs.
-        published: A published mapping to take ids from; then only its images are used, but for sources that
-            no published file has.
-        digest: Of the settings and the listings, for the marker.
-        progress: Told the number of images so far.
+        published: A published mapping with the ids to use. Then only its images are used, except for sources
+            that are not published.
+        digest: The digest of the settings and the listings, for the marker.
+        progress: Called with the number of images so far.
 
     Yields:
-        A ledger row for each file that the mapping does not hold, and for each published image that no
-        source holds. The database is in place only when all of them have been taken.
+        A ledger row for each file that is not in the mapping, and for each published image without a file.
+        The database is committed only after the last row.
 
     Raises:
-        MappingError: The published mapping lacks a table, or has something else in it.
+        MappingError: The published mapping lacks a table, or its content is invalid.
     """
     if published:
-        _refuse_other_files(published)
+        _validate_database(published)
     models = [image_model(source.name, source.columns) for source in sources]
     if path.exists() and marker(path, "mapping") != digest:
-        remove(path)  # damaged, or made from other listings
-    # Another process may have filled in splits by now: its file, equal but for them, is not replaced.
+        remove(path)  # damaged, or written from other listings
+    # Another process may have added splits by now: its file, otherwise equal, is not replaced.
     with created(path, [*models, *_TABLES], first_wins=True) as database:
         count = partitions = 0
         for source in sources:
@@ -85,52 +86,54 @@ def build_mapping(
         Marker.create(stage="mapping", digest=digest)
 
 
-def _add_source(  # noqa: PLR0917 (what it adds to, what it adds, and what it goes on from)
+def _add_source(  # noqa: PLR0917 (the target, the source, and the counts so far)
     database: peewee.SqliteDatabase,
-    source: Listed,
+    source: ScannedSource,
     published: Path | None,
     partitions: int,
     images: int,
     progress: Callable[[int], None],
 ) -> Generator[dict[str, Any], None, int]:
-    """Add one source, of which nothing stays in memory.
+    """Add one source; none of it stays in memory.
 
     Args:
         database: The mapping.
         source: The source.
-        published: A published mapping, if its ids are taken from there.
-        partitions: How many there are already.
-        images: The same.
-        progress: Told the number of images so far.
+        published: A published mapping, if its ids are used.
+        partitions: The number of partitions so far.
+        images: The number of images so far.
+        progress: Called with the number of images so far.
 
     Yields:
-        A ledger row for everything that the mapping does not hold of the source.
+        A ledger row for everything from the source that is not in the mapping.
 
     Returns:
-        How many images there are now.
+        The new number of images.
     """
     found = identify(source, _published_images(source, published) if published else None)
     for rows in insert_table(database, image_model(source.name, source.columns), found.images):
         progress(images + rows)
     _insert_places(database, found, partitions)
-    yield from _left_out(found)
+    yield from _rejected(found)
     return images + len(found.images)
 
 
-def _refuse_other_files(published: Path) -> None:
-    """See that a file is a database at all."""
+def _validate_database(published: Path) -> None:
+    """Check that a file is an SQLite database."""
     try:
         with opened(published, []) as database:
             database.get_tables()
     except peewee.DatabaseError as error:
         raise MappingError(
-            published, f"is no SQLite database ({error})", "Give a mapping as published"
+            published,
+            f"is not an SQLite database ({error})",
+            "Set [published] mapping to a file in the published format",
         ) from error
 
 
 @contextlib.contextmanager
 def reading_published(published: Path, source: str) -> Iterator[None]:
-    """Name the table of a published mapping in whatever error reading it raises.
+    """Raise errors in reading a table of a published mapping as a message that names the table.
 
     Raises:
         MappingError: The table cannot be read.
@@ -139,40 +142,43 @@ def reading_published(published: Path, source: str) -> Iterator[None]:
         yield
     except (peewee.DatabaseError, sqlite3.DatabaseError, pa.ArrowException, OverflowError) as error:
         what = f"its table {source} cannot be read ({' '.join(str(error).split())})"
-        raise MappingError(published, what, "Give a mapping with the published tables") from error
+        raise MappingError(
+            published, what, "Set [published] mapping to a file with the published tables"
+        ) from error
 
 
-def _published_images(source: Listed, published: Path) -> pa.Table:
-    """Read the source's table of the published mapping, in the order of the ids."""
+def _published_images(source: ScannedSource, published: Path) -> pa.Table:
+    """Return the source's table of the published mapping, in the order of the ids."""
     model = image_model(source.name, source.columns)
     with reading_published(published, source.name), opened(published, [model]) as database:
         images = fetch_table(database, model.select().tuples(), image_schema(source.columns))
     images = images.take(pc.sort_indices(images[IMAGE_ID]))
     if images[IMAGE_ID].null_count or not begins_run(images[IMAGE_ID]).all():
-        what = f"its table {source.name} has ids more than once, or none"
-        raise MappingError(published, what, "Give a mapping whose ids are keys, as published")
+        what = f"its table {source.name} has repeated or missing ids"
+        remedy = "Set [published] mapping to a file with unique ids, like the published one"
+        raise MappingError(published, what, remedy)
     return images
 
 
 def _insert_places(database: peewee.SqliteDatabase, found: Identities, before: int) -> None:
-    """Note where the images of a source lie, and its partitions, which are numbered on from those before."""
+    """Insert the partitions of a source, numbered from ``before``, and the locations of its images."""
     source = found.source
     numbered = [(before + number, source.name, name) for number, name in enumerate(source.partitions)]
     insert_rows(database, Partition, numbered)
     places = found.places
     places = places.set_column(0, "partition", pc.add(places["partition"], before))
     for _ in insert_table(database, Place, places):
-        pass  # its images have been counted
+        pass  # the images are already counted
 
 
-def _left_out(found: Identities) -> Iterator[dict[str, Any]]:
-    """Give a ledger row for everything that the mapping does not hold of a source."""
+def _rejected(found: Identities) -> Iterator[dict[str, Any]]:
+    """Yield a ledger row for everything from a source that is not in the mapping."""
     source = found.source
-    for rows in found.left_out():
+    for rows in found.rejected():
         yield from rows
     for file in source.unlisted:
-        about = file.id, source.name, file.partition, file.member.name
-        yield ledger_row(*about, file.state or "", file.reason)
+        key = file.id, source.name, file.partition, file.member.name
+        yield ledger_row(*key, file.state or "", file.reason)
     for rows in found.missing():
         yield from rows
 
@@ -188,31 +194,31 @@ def fill_splits(
     digest: str,
     progress: Callable[[int], None],
 ) -> None:
-    """Fill the ``split`` table for every image of the source tables, and mark it as filled.
+    """Fill the ``split`` table for every image of the source tables, and write its marker.
 
     Args:
-        path: The mapping, which is replaced by one with the table filled.
+        path: The mapping, which is replaced with a copy that contains the splits.
         sources: The sources.
-        published: A published mapping to take splits from, unless its table is empty or not there.
-        seed: Of the dataset.
+        published: A published mapping with the splits to use, unless its table is empty or missing.
+        seed: The dataset's seed.
         val_percent: See :func:`tol_luigi.core.splits.assign`.
         train_small_percent: The same.
-        digest: Of the settings, for the marker.
-        progress: Told the number of images so far.
+        digest: The digest of the settings, for the marker.
+        progress: Called with the number of images so far.
 
     Raises:
-        MappingError: The published splits leave out images of the published mapping.
+        MappingError: The published splits lack images of the published mapping.
     """
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
     with created(path, [*models, *_TABLES], copy_of=path, attached=attached) as database:
         if Marker.get_or_none(Marker.stage == "splits"):
-            return  # another process has been quicker, and this is a copy of what it has made
-        taken = published is not None and _has_splits(database)
+            return  # another process was faster, and this is a copy of its file
+        reused = published is not None and _has_splits(database)
         count = 0
         for source, model in zip(sources, models, strict=True):
-            if taken and source.is_published:
-                count += _take_splits(database, model, published)
+            if reused and source.is_published:
+                count += _copy_splits(database, model, published)
                 progress(count)
             else:
                 ids = fetch_table(database, _ids(model), pa.schema([(IMAGE_ID, pa.string())]))
@@ -233,7 +239,7 @@ _SPLIT = [IMAGE_ID, "is_val", "is_train_small"]
 
 
 def _ids(model: Any) -> Any:  # noqa: ANN401 (its fields are known at run time)
-    """Ask for the ids of a source's images, in order."""
+    """Return a query for the ids of a source's images, in order."""
     image = model.evobio10m_id
     return model.select(image).order_by(image).tuples()
 
@@ -244,19 +250,18 @@ def _has_splits(database: peewee.SqliteDatabase) -> bool:
     return bool(database.execute_sql(f"SELECT EXISTS (SELECT 1 FROM {_PUBLISHED}.split)").fetchone()[0])  # noqa: S608
 
 
-def _take_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> int:  # noqa: ANN401
-    """Copy the splits of a source's images, and give their number."""
+def _copy_splits(database: peewee.SqliteDatabase, model: Any, published: Path | None) -> int:  # noqa: ANN401
+    """Copy the splits of a source's images, and return their number."""
     table = model._meta.table_name  # noqa: SLF001 (peewee's own spelling of its public model metadata)
-    # A cross join, to SQLite, is one whose first table is read first: in the order of the ids.
+    # CROSS JOIN makes SQLite read the first table first, in the order of the ids.
     sql = (
         f"INSERT INTO main.split ({', '.join(_SPLIT)}) "  # noqa: S608 (the names are our own)
         f'SELECT image.{IMAGE_ID}, is_val, is_train_small FROM main."{table}" AS image '
-        f"CROSS JOIN {_PUBLISHED}.split AS given ON given.{IMAGE_ID} = image.{IMAGE_ID}"
+        f"CROSS JOIN {_PUBLISHED}.split AS source_split ON source_split.{IMAGE_ID} = image.{IMAGE_ID}"
     )
     copied = int(database.execute_sql(sql).rowcount)
     if lacking := model.select().count() - copied:
         what = f"its split table lacks {lacking} images of its table {table}"
-        raise MappingError(
-            published, what, "Give a mapping whose splits are complete, or empty the split table"
-        )
+        remedy = "Set [published] mapping to a file with complete splits, or empty its split table"
+        raise MappingError(published, what, remedy)
     return copied

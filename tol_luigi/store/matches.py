@@ -1,4 +1,4 @@
-"""What became of the images of each source on the way to the predicted catalog, and their names."""
+"""The outcome of the images of each source on the way to the predicted catalog, and their names."""
 
 from __future__ import annotations
 
@@ -25,19 +25,26 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Column, Key, Source
     from tol_luigi.store.server import Server
 
-__all__ = ["Ends", "count_ends", "known_images", "missing_names", "unlisted_names", "unnamed_keys"]
+__all__ = [
+    "OutcomeCounts",
+    "count_outcomes",
+    "known_images",
+    "missing_names",
+    "unlisted_names",
+    "unnamed_keys",
+]
 
 
 @dataclass(frozen=True)
-class Ends:
-    """Counts of the images of a source.
+class OutcomeCounts:
+    """Numbers of images of a source, by outcome.
 
     Attributes:
         unlisted: Files that are not in the mapping, or have no label.
-        missing: Images that the mapping or the labels list and that have no file.
+        missing: Images in the mapping or the labels that have no file.
         unnamed: Images without any rank.
         named: Images in the predicted catalog.
-        kept: Those of them that are not excluded.
+        kept: Images in the predicted catalog that are not excluded.
     """
 
     unlisted: int
@@ -52,10 +59,10 @@ class Ends:
         return self.named + self.unnamed
 
 
-def count_ends(
+def count_outcomes(
     predicted: Path, names_ledger: Path, mapping_ledger: Path, sources: Iterable[str]
-) -> dict[str, Ends]:
-    """Count the images of each source by what became of them."""
+) -> dict[str, OutcomeCounts]:
+    """Count the images of each source by outcome."""
     states = count_states([mapping_ledger, names_ledger])
     named, kept = Counter[str](), Counter[str]()
     for rows in pieces(predicted, ["source", "excluded"]):
@@ -63,7 +70,7 @@ def count_ends(
             for found in pc.value_counts(chosen["source"].cast(pa.string())).to_pylist():
                 counter[found["values"]] += found["counts"]
     return {
-        source: Ends(
+        source: OutcomeCounts(
             states[State.NOT_IN_MAPPING, source],
             states[State.MISSING, source],
             states[State.NO_TAXON, source],
@@ -75,12 +82,12 @@ def count_ends(
 
 
 def missing_names(mapping_ledger: Path, source: str) -> Iterator[str]:
-    """Yield what the mapping or the labels call the images that have no file."""
+    """Yield the names, in the mapping or the labels, of the images without a file."""
     return _names(mapping_ledger, source, State.MISSING)
 
 
 def unlisted_names(mapping_ledger: Path, source: Source, listings: Iterable[Path]) -> Iterator[str]:
-    """Yield the files that are not in the mapping or the labels: by natural key if there is one, else by id or path."""
+    """Yield the files outside the mapping or the labels: by natural key if they have one, else id or path."""
     members = pa.array(_names(mapping_ledger, source.name, State.NOT_IN_MAPPING), pa.string())
     keys = [column.name for column in source.columns]
     for listing in listings:
@@ -111,7 +118,7 @@ def _rows(ledger: Path, source: str, state: State) -> Iterator[pa.Table]:
 def known_images(
     published: Path, source: str, columns: tuple[Column, ...], keys: Sequence[Key], ids: Sequence[str]
 ) -> list[Key]:
-    """Return the natural keys of those images that a published mapping lists, of a few of which keys or ids are given.
+    """Return the natural keys of the given images, by key or id, that a published mapping contains.
 
     Raises:
         MappingError: The mapping cannot be read.

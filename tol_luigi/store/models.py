@@ -1,8 +1,9 @@
 """The tables of ``mapping.sqlite``.
 
-The source tables and ``split`` are those of the published file, column for column, so that either
-file serves in place of the other, but lie in the order of the ids, without a second tree for their keys; ``partition``, ``place`` and ``marker`` stand beside them. No
-model knows a database: ``open_mapping`` and ``create_mapping`` bind them.
+The source tables and ``split`` have the columns of the published file, so either file can replace the other,
+but are stored in the order of the ids, without a separate index of their keys. ``partition``, ``place`` and
+``marker`` are additional tables. Models are not bound to a database: :mod:`tol_luigi.store.databases` binds
+them.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ __all__ = ["Marker", "Name", "Partition", "Place", "Split", "image_model"]
 
 @functools.cache
 def image_model(source: str, columns: tuple[Column, ...]) -> Any:  # noqa: ANN401 (its fields are known at run time)
-    """Give the model of one source's table: an image's natural key, and the id under which it ships.
+    """Return the model of one source's table, with the natural key and the id of each image.
 
-    Rows are written once, by ``MakeMapping``.
+    ``MakeMapping`` writes the rows, once.
 
     Args:
         source: The source's name, which is the table's name.
@@ -34,14 +35,14 @@ def image_model(source: str, columns: tuple[Column, ...]) -> Any:  # noqa: ANN40
         column.name: peewee.IntegerField() if column.type is int else peewee.TextField() for column in columns
     }
     fields[IMAGE_ID] = peewee.TextField()
-    # Peewee puts a primary key first, unless it is composite: then the columns stand as published.
+    # Peewee puts a primary key first unless it is composite, which keeps the published order of columns.
     key = peewee.CompositeKey(IMAGE_ID)
     fields["Meta"] = type("Meta", (), {"table_name": source, "primary_key": key, "without_rowid": True})
     return type(source.capitalize(), (peewee.Model,), fields)
 
 
 class Split(peewee.Model):
-    """The split of an image, for every image of the source tables; neither flag set means train only.
+    """The split of every image of the source tables; an image with neither flag is in train only.
 
     Written by ``MakeSplits``.
     """
@@ -56,7 +57,7 @@ class Split(peewee.Model):
 
 
 class Partition(peewee.Model):
-    """A unit of work; its number is its place in the order of the catalogs. Written by ``MakeMapping``."""
+    """A partition, numbered in the order of the catalogs. Written by ``MakeMapping``."""
 
     number = peewee.IntegerField(primary_key=True)
     source = peewee.TextField()
@@ -68,9 +69,9 @@ class Partition(peewee.Model):
 
 
 class Place(peewee.Model):
-    """Where an image lies: the row of its partition's listing. Written by ``MakeMapping``.
+    """The location of an image: the row in its partition's listing. Written by ``MakeMapping``.
 
-    It stands in the order of the ids, as all tables of images do: so they are joined by reading each of them once.
+    Like all tables of images, it is stored in the order of the ids, so that a join reads each table once.
     """
 
     partition = peewee.IntegerField()
@@ -84,7 +85,7 @@ class Place(peewee.Model):
 
 
 class Marker(peewee.Model):
-    """A stage that has written its rows, and the settings it did so with. The last row a stage writes."""
+    """A stage that has written its rows, with its settings digest. A stage writes this row last."""
 
     stage = peewee.TextField(primary_key=True)
     digest = peewee.TextField()
@@ -94,11 +95,10 @@ class Marker(peewee.Model):
 
 
 class Name(peewee.Model):
-    """What an image of a source shows, by the source's name key; the table of ``names.sqlite``.
+    """The names of a source's images by name key; the table of ``names.sqlite``.
 
-    Ranks stand as they are rendered, ``common`` is "" where no common name is known, and
-    ``class_index`` is JSON. ``rules`` are those that have touched the name and can be wrong, with commas
-    between them. Written by ``MakeMetadata``.
+    Ranks are rendered, ``common`` is "" if no common name is known, and ``class_index`` is JSON. ``rules``
+    are the naming rules that applied and can be wrong, separated by commas. Written by ``MakeMetadata``.
     """
 
     source = peewee.TextField()

@@ -1,4 +1,4 @@
-"""The name lookups: JSON files as published, and the same rows in SQLite for the stages that join them."""
+"""The name lookups: JSON files in the published format, and the same rows in SQLite for joins."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["lookup_name", "published_entries", "write_names"]
 
 _TAXA = 1 << 15
-"""So many taxa are kept as written, which takes about 30 MB."""
+"""The number of taxa whose text forms are cached, which takes about 30 MB."""
 
 
 def lookup_name(source: str) -> str:
-    """Name the lookup file of a source."""
+    """Return the name of the lookup file of a source."""
     return f"{source}_name_lookup.json"
 
 
@@ -45,24 +45,24 @@ def write_names(
 ) -> None:
     """Write the lookup of every source as JSON, and all of them as one database.
 
-    Class indexes count lineages in order of first sight, through the sources as given. The published
-    process reads its lookups back, which normalises each taxon once more: so the database has the
-    ranks of the published sources as its shards have them, and JSON as its lookups do.
+    Class indexes number lineages in order of first occurrence, in the given order of sources. The published
+    process normalises each taxon a second time when it reads its lookups. So, for published sources, the
+    database contains the ranks of the published shards, and the JSON files those of the published lookups.
 
     Args:
-        path: The database; the JSON files go beside it. It comes into place last.
-        lookups: A source and its entries, each key once.
-        digest: Of the settings, for the marker.
-        progress: Told the number of entries so far.
+        path: The database, which is committed last; the JSON files are in the same folder.
+        lookups: The sources and their entries, each key once.
+        digest: The digest of the settings, for the marker.
+        progress: Called with the number of entries so far.
 
     Source: the ``*_name_lookup.json`` files of TreeOfLife-10M.
     """
     lineages, count = Lineages(), 0
 
-    @functools.lru_cache(_TAXA)  # a taxon is that of many images, mostly not far from each other
+    @functools.lru_cache(_TAXA)  # many images, mostly close to each other, have the same taxon
     def forms(taxon: Taxon, is_published: bool) -> tuple[tuple[str, ...], str, str]:
-        """Return the ranks as rendered for the samples, and as JSON for the lookup, and the class index as JSON."""
-        read_back = taxon.again() if is_published else taxon
+        """Return the rendered ranks for the samples, and ranks and class index as JSON for the lookup."""
+        read_back = taxon.renormalised() if is_published else taxon
         return read_back.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
 
     with created(path, [Name, Marker]) as database:
@@ -82,7 +82,7 @@ def write_names(
 
 @contextlib.contextmanager
 def _json_object(path: Path) -> Iterator[Callable[[str, str], None]]:
-    """Write a JSON object an entry a line, without holding it; the entries' values come as JSON."""
+    """Write a JSON object entry by entry, one per line; the values are passed as JSON."""
     with committed(path) as scratch, scratch.open("w", encoding="utf-8") as text:
         separator = "{\n"
 
@@ -96,25 +96,25 @@ def _json_object(path: Path) -> Iterator[Callable[[str, str], None]]:
 
 
 def published_entries(path: Path) -> Iterator[Entry]:
-    """Read a published name lookup, with or without class indexes.
+    """Yield the entries of a published name lookup, with or without class indexes.
 
     Raises:
-        MappingError: The file is no such lookup.
+        MappingError: The file is not a name lookup.
     """
     try:
         with path.open("rb") as file:
             yield from _entries(file)
     except (OSError, ijson.JSONError, TypeError, ValueError, AttributeError) as error:
-        what = f"no name lookup can be read from it ({' '.join(str(error).split())})"
-        remedy = "Give the folder of the published lookups, or leave [published] names empty"
+        what = f"cannot be read as a name lookup ({' '.join(str(error).split())})"
+        remedy = "Set [published] names to the folder of the published lookups, or leave it empty"
         raise MappingError(path, what, remedy) from error
 
 
 def _entries(file: IO[bytes]) -> Iterator[Entry]:
     if file.read(1) != b"{":
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     file.seek(0)
     for key, (ranks, common, *_) in ijson.kvitems(file, ""):
         if not isinstance(common, str):
-            raise TypeError(f"{key} has no common name, not even an empty one")
+            raise TypeError(f"{key} has no common name, which may be empty")
         yield Entry(key, Taxon.from_rendered(ranks), common)

@@ -1,4 +1,4 @@
-"""The predicted catalog: mapping, splits, names and exclusions joined, source by source and columns at a time."""
+"""The predicted catalog: mapping, splits, names and exclusions, joined source by source in columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.core.exclusions import STAYS, Verdict
+from tol_luigi.core.exclusions import KEPT, Verdict
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
@@ -34,39 +34,40 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-__all__ = ["NAMELESS", "Guard", "images_by_id", "predicted_tables"]
+__all__ = ["NAMELESS", "ExclusionPolicy", "images_by_id", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
 NAMELESS = "no rank is known of it"
-"""Why an image has the state ``NO_TAXON``."""
+"""The reason for the state ``NO_TAXON``."""
 
 _TAXA = 1 << 15
 
 
-class Guard:
-    """Keeps benchmark images and species out, and counts what each list matched.
+class ExclusionPolicy:
+    """Excludes benchmark images and species, and counts the matches of each list.
 
     Args:
-        lists: Each exclusion list by name, the first match of which counts, one of an image before one of its species.
+        lists: The exclusion lists by name. A match by image takes precedence over one by species, then the
+            first list wins.
 
     Attributes:
-        matched: How many images of each source each list matched, by (list, source, state).
-        verdicts: Every verdict so far, by its number; that of 0 is that an image stays.
+        matched: The number of matched images by (list, source, state).
+        verdicts: All verdicts so far, by number; verdict 0 keeps an image.
     """
 
     def __init__(self, lists: dict[str, Exclusions]) -> None:
         self.lists = lists
         self.matched = Counter[tuple[str, str, State]]()
-        self.verdicts = [STAYS]
+        self.verdicts = [KEPT]
         self._sources: list[str] = []
 
     def report(self) -> dict[str, dict[str, Any]]:
-        """Return for each list how many images and species it names, and how many images of each source it matched by which."""
+        """Return the numbers of listed images and species, and of matched images by source, for each list."""
         return {
             name: {
                 "images_listed": exclusions.files,
                 "species_listed": exclusions.species,
-                "keys_not_understood": list(exclusions.unread),
+                "keys_not_understood": list(exclusions.unparsed),
                 "images_excluded_by_image": self.count(name, State.EXCLUDED_IMAGE),
                 "images_excluded_by_species": self.count(name, State.EXCLUDED_SPECIES),
                 "sources": {
@@ -81,38 +82,38 @@ class Guard:
         }
 
     def count(self, name: str, *states: State) -> int:
-        """Count the images of all sources that a list matched, with one of some states."""
+        """Return the number of images of all sources that a list matched, for the given states."""
         return sum(self.matched[name, source, state] for source in self._sources for state in states)
 
-    def of_taxon(self, taxon: Taxon) -> int:
-        """Give the number of the verdict on a taxon."""
+    def verdict_on_taxon(self, taxon: Taxon) -> int:
+        """Return the number of the verdict on a taxon."""
         for name, exclusions in self.lists.items():
             if exclusions.match_species(taxon):
                 return self._number(Verdict(State.EXCLUDED_SPECIES, name, taxon.scientific))
         return 0
 
-    def judge(self, source: Source, keys: Sequence[Key], by_taxon: Numbers) -> Numbers:
-        """Judge images, and count what is left out.
+    def apply(self, source: Source, keys: Sequence[Key], by_taxon: Numbers) -> Numbers:
+        """Return the verdicts on images, and count the excluded ones.
 
         Args:
             source: Their source.
             keys: Their natural keys.
-            by_taxon: The numbers of the verdicts on what they show.
+            by_taxon: The numbers of the verdicts on their taxa.
 
         Returns:
-            The numbers of the verdicts on them.
+            The numbers of the verdicts on the images.
         """
-        judged = by_taxon.copy()
-        for name, exclusions in reversed(self.lists.items()):  # the first has the last word
+        numbers = by_taxon.copy()
+        for name, exclusions in reversed(self.lists.items()):  # the first list wins
             if listed := exclusions.match_images(source.key, keys):
                 number = self._number(Verdict(State.EXCLUDED_IMAGE, name))
-                judged[[place for place, key in enumerate(keys) if key in listed]] = number
+                numbers[[place for place, key in enumerate(keys) if key in listed]] = number
         if source.name not in self._sources:
             self._sources.append(source.name)
-        for verdict, count in zip(self.verdicts, np.bincount(judged).tolist(), strict=False):
+        for verdict, count in zip(self.verdicts, np.bincount(numbers).tolist(), strict=False):
             if verdict.state is not None:
                 self.matched[verdict.listed, source.name, verdict.state] += count
-        return judged
+        return numbers
 
     def _number(self, verdict: Verdict) -> int:
         if verdict not in self.verdicts:
@@ -121,7 +122,7 @@ class Guard:
 
 
 def images_by_id(mapping: Path | Server, source: Source) -> Iterator[tuple[Any, ...]]:
-    """Give the natural key and the id of every image that has a place, in the order of the ids."""
+    """Yield the natural key and the id of every image with a file, in the order of the ids."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
     placed = model.select().join(Place, on=(Place.evobio10m_id == image)).order_by(image)
@@ -136,28 +137,28 @@ def predicted_tables(
     sources: Iterable[Source],
     *,
     schema: pa.Schema,
-    guard: Guard,
+    policy: ExclusionPolicy,
     listing: Callable[[str, str], Path],
     unnamed: list[dict[str, Any]],
 ) -> Iterator[pa.Table]:
-    """Join everything known of the images. Memory is about 210 bytes an image of the largest source.
+    """Yield the tables of the predicted catalog. Memory is about 210 bytes per image of the largest source.
 
     Args:
-        mapping: The mapping, with its splits; or the server that both are on.
+        mapping: The mapping with splits, or the server that has them.
         names: The name lookups.
         sources: The sources, in the order of the catalogs.
         schema: The columns of the predicted catalog.
-        guard: Judges each image.
-        listing: Gives the listing of a source and partition.
-        unnamed: Filled with a ledger row for each image without a taxon.
+        policy: The exclusion policy.
+        listing: Returns the listing of a source and partition.
+        unnamed: Extended by a ledger row for each image without a taxon.
 
     Yields:
-        The images of one partition each, in the order of their ids; empty partitions are passed over.
+        The images of one partition, in the order of their ids; empty partitions are skipped.
     """
     for source in sources:
-        named = _names(names, source, guard)
+        named = _names(names, source, policy)
         for partition, mine in _named_images(mapping, source, named.keys):
-            joined = _Joined(source, partition, mine.filter(pc.is_valid(mine[_NAME])), named, guard)
+            joined = _Joined(source, partition, mine.filter(pc.is_valid(mine[_NAME])), named, policy)
             yield joined.table(schema)
             nameless = mine.filter(pc.is_null(mine[_NAME]))
             unnamed += _unnamed(source.name, partition, nameless, listing(source.name, partition))
@@ -170,21 +171,21 @@ _VERDICT = "verdict"
 def _named_images(
     mapping: Path | Server, source: Source, name_keys: pa.Array
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Give the images of a source that have a place, partition by partition, each in the order of their ids.
+    """Yield the images of a source that have a file, partition by partition, in the order of their ids.
 
     Args:
-        mapping: The mapping, with its splits.
+        mapping: The mapping with splits.
         source: The source.
-        name_keys: The keys that have a name; null stands where an image's key is none of them.
+        name_keys: The keys that have a name; an image with another key has null as its name.
     """
     images, partitions = _placed_images(mapping, source)
     names = pc.index_in(images[source.key.name_column].cast(pa.string()), value_set=name_keys)
-    # In one piece, since rows are taken from all over it.
+    # One chunk makes random access fast.
     images = images.append_column(_NAME, names).combine_chunks()
     numbers = images["partition"].to_numpy()
     order = np.argsort(numbers, kind="stable")
     wanted = sorted(partitions)
-    # For all partitions at once: each search copies the numbers of all images.
+    # One search for all partitions, because each search copies the numbers of all images.
     starts, ends = (np.searchsorted(numbers, wanted, side, order) for side in ("left", "right"))
     for number, start, end in zip(wanted, starts, ends, strict=True):
         if start < end:
@@ -192,7 +193,7 @@ def _named_images(
 
 
 def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, dict[int, str]]:
-    """Read the images of a source that have a place, in the order of their ids, and its partitions by their numbers."""
+    """Return the images of a source that have a file, in id order, and its partitions by number."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
     query = (
@@ -212,44 +213,44 @@ def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, di
 
 @dataclass(frozen=True)
 class _Names:
-    """What the images of a source can show, a row a name key.
+    """The names of a source, one row per name key.
 
     Attributes:
         keys: The name keys.
-        shown: The ranks as rendered, the common name or what stands for it, the class index and the rules.
-        verdicts: The numbers of the guard's verdicts.
+        labels: The rendered ranks, the common name or its replacement, the class index and the rules.
+        verdicts: The numbers of the verdicts on the taxa.
     """
 
     keys: pa.Array
-    shown: pa.Table
+    labels: pa.Table
     verdicts: Numbers
 
 
-def _names(path: Path, source: Source, guard: Guard) -> _Names:
-    """Read the names of a source; those that have no rank at all are none."""
+def _names(path: Path, source: Source, policy: ExclusionPolicy) -> _Names:
+    """Return the names of a source, without those that have no rank."""
 
-    @functools.lru_cache(_TAXA)  # most insects are of few taxa
-    def judged(ranks: tuple[str, ...]) -> tuple[str, int]:
+    @functools.lru_cache(_TAXA)  # most insects belong to few taxa
+    def fallback_and_verdict(ranks: tuple[str, ...]) -> tuple[str, int]:
         taxon = Taxon.from_rendered(ranks)
-        return common_or_name(taxon, ""), guard.of_taxon(taxon)
+        return common_or_name(taxon, ""), policy.verdict_on_taxon(taxon)
 
     columns = [*RANK_LABELS, "common", CLASS_INDEX, NAME_RULES]
-    given = [Name.key, *_NAMES, Name.common, Name.class_index, Name.rules]
-    query = Name.select(*given).where(Name.source == source.name)
+    fields = [Name.key, *_NAMES, Name.common, Name.class_index, Name.rules]
+    query = Name.select(*fields).where(Name.source == source.name)
     keys: list[str] = []
     verdicts: list[int] = []
     pieces = [pa.table({name: pa.array([], pa.string()) for name in columns})]
     with opened(path, [Name]) as database:
         for rows in fetch(database, query.order_by(Name.key).tuples()):
-            shown = []
+            labels = []
             for key, *ranks, common, class_index, rules in rows:
                 if any(ranks):
-                    instead, verdict = judged(tuple(ranks))
+                    fallback, verdict = fallback_and_verdict(tuple(ranks))
                     keys.append(key)
                     verdicts.append(verdict)
-                    shown.append((*ranks, common or instead, class_index, rules))
-            if shown:
-                arrays = [pa.array(values, pa.string()) for values in zip(*shown, strict=True)]
+                    labels.append((*ranks, common or fallback, class_index, rules))
+            if labels:
+                arrays = [pa.array(values, pa.string()) for values in zip(*labels, strict=True)]
                 pieces.append(pa.table(arrays, names=columns))
     return _Names(
         pa.array(keys, pa.string()), pa.concat_tables(pieces).combine_chunks(), np.array(verdicts, np.int64)
@@ -258,32 +259,32 @@ def _names(path: Path, source: Source, guard: Guard) -> _Names:
 
 @dataclass(frozen=True)
 class _Joined:
-    """The images of one partition that have a name, to be made rows of the predicted catalog."""
+    """The named images of one partition, with everything that the predicted catalog needs."""
 
     source: Source
     partition: str
     images: pa.Table
     names: _Names
-    guard: Guard
+    policy: ExclusionPolicy
 
     def table(self, schema: pa.Schema) -> pa.Table:
-        """Make the table; columns of other sources are null."""
+        """Return the rows of the predicted catalog; columns of other sources are null."""
         images, count = self.images, len(self.images)
         name = images[_NAME]
-        shown = self.names.shown.take(name)
+        labels = self.names.labels.take(name)
         keys = [images[column.name] for column in self.source.columns]
-        verdicts = self.guard.judge(
+        verdicts = self.policy.apply(
             self.source,
             list(zip(*(key.to_pylist() for key in keys), strict=True)),
             self.names.verdicts[name.to_numpy()],
         )
-        states = pa.array([verdict.state or "" for verdict in self.guard.verdicts], pa.string())
-        reasons = pa.array([verdict.reason for verdict in self.guard.verdicts], pa.string())
+        states = pa.array([verdict.state or "" for verdict in self.policy.verdicts], pa.string())
+        reasons = pa.array([verdict.reason for verdict in self.policy.verdicts], pa.string())
         known = {
             "split": pc.if_else(pc.equal(images["is_val"], 1), "val", "train"),
             "treeoflife_id": images[IMAGE_ID],
             **{column.catalog: key for column, key in zip(self.source.columns, keys, strict=True)},
-            **{label: shown[label] for label in shown.column_names},
+            **{label: labels[label] for label in labels.column_names},
             "source": pa.repeat(self.source.name, count),
             "partition": pa.repeat(self.partition, count),
             "position": images["position"],
@@ -299,7 +300,7 @@ class _Joined:
 
 
 def _unnamed(source: str, partition: str, images: pa.Table, listing: Path) -> list[dict[str, Any]]:
-    """Give a ledger row for each image without a taxon; the names of their files stand in the listing."""
+    """Return a ledger row for each image without a taxon, with its file name from the listing."""
     members = members_at(listing, partition, images["position"].to_pylist())
     return [
         ledger_row(image, source, partition, member.name, State.NO_TAXON, NAMELESS)

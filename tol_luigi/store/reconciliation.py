@@ -1,4 +1,4 @@
-"""Mapping and ledger held against each other, and the final catalog made of both."""
+"""Comparison of mapping and ledgers, and the final catalog as their join."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from tol_luigi.store.row_groups import Rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tol_luigi.store.duplicates import Firsts
+    from tol_luigi.store.duplicates import DuplicateIndex
     from tol_luigi.store.server import Server
 
 __all__ = ["Ledger", "count_states", "final_tables"]
 
 _SHOWN = 5
-_OF_THE_WORK_LIST = {"class_index", "position", "is_train_small", "excluded", "exclusion"}
-_FACTS = ("shard", "position", "width", "height", "mode", "format", "flags", "sha256", "md5")
+_WORK_LIST_COLUMNS = {"class_index", "position", "is_train_small", "excluded", "exclusion"}
+_IMAGE_METADATA = ("shard", "position", "width", "height", "mode", "format", "flags", "sha256", "md5")
 _REMEDY = "Delete the receipt and the ledger of that partition and run the same command again"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger of one (split, source, partition), and where it lies."""
+    """The path of the ledger of one (split, source, partition)."""
 
     split: str
     source: str
@@ -48,50 +48,50 @@ def final_tables(
     predicted: Path,
     names_ledger: Path,
     ledgers: Sequence[Ledger],
-    duplicates: Firsts | None = None,
+    duplicates: DuplicateIndex | None = None,
 ) -> Iterator[pa.Table]:
-    """See that every image of the mapping has exactly one end, and join the written samples with what they show.
+    """Check that every image of the mapping has exactly one final state, and yield the final catalog.
 
     Args:
         mapping: The mapping.
         predicted: The predicted catalog.
-        names_ledger: The ledger of what has no name.
-        ledgers: Those of all shards, in the order of the catalog; train_small, which repeats images of train, does
-            not count.
-        duplicates: Which images have the same bytes, if that is known.
+        names_ledger: The ledger of images without a name.
+        ledgers: The ledgers of all shards, in the order of the catalog; train_small is not compared, because
+            it repeats images of train.
+        duplicates: The index of exact duplicates, if known.
 
     Yields:
-        The samples of one ledger each, in the order of the shards; empty ones are passed over. They are the final
-        catalog if all of them have been taken.
+        The samples of one ledger with their labels, in the order of the shards; empty tables are skipped. The
+        catalog is valid only if the iteration ends without an error.
 
     Raises:
-        LedgerError: Some images are accounted for twice, or not at all; the message names the first of them.
+        LedgerError: Some images are accounted for twice, or not at all; the message names the first ones.
     """
     counted = Counter[tuple[str, str]]()
     unnamed = read_ledger(names_ledger, ["source", "partition"])
     for row in unnamed.group_by(["source", "partition"]).aggregate([([], "count_all")]).to_pylist():
         counted[row["source"], row["partition"]] += row["count_all"]
-    with Rows(predicted) as foretold:
-        columns = [name for name in foretold.names if name not in _OF_THE_WORK_LIST]
+    with Rows(predicted) as catalog:
+        columns = [name for name in catalog.names if name not in _WORK_LIST_COLUMNS]
         for ledger in ledgers:
-            shown = foretold.rows({"source": [ledger.source], "partition": [ledger.partition]}, columns)
-            ended = read_ledger(ledger.path, ["id", "state", *_FACTS])
-            places = pc.index_in(ended["id"], value_set=shown["treeoflife_id"])
+            expected = catalog.rows({"source": [ledger.source], "partition": [ledger.partition]}, columns)
+            found = read_ledger(ledger.path, ["id", "state", *_IMAGE_METADATA])
+            places = pc.index_in(found["id"], value_set=expected["treeoflife_id"])
             if ledger.split != "train_small":
-                _refuse_differing(ledger, shown, ended["id"], places)
-                counted[ledger.source, ledger.partition] += len(ended)
-            samples = _samples(ledger, shown, ended.append_column("place", places), duplicates)
+                _validate_ids(ledger, expected, found["id"], places)
+                counted[ledger.source, ledger.partition] += len(found)
+            samples = _samples(ledger, expected, found.append_column("place", places), duplicates)
             if len(samples):
                 yield samples
-    _refuse_uncounted(_placed(mapping), counted)
+    _validate_counts(_placed(mapping), counted)
 
 
-def _refuse_uncounted(expected: dict[tuple[str, str], int], counted: Counter[tuple[str, str]]) -> None:
-    """Compare how many images each partition has with how many have an end."""
-    for place, count in expected.items():
-        if counted[place] != count:
-            what = f"the mapping has {count} images of it, the ledger {counted[place]}"
-            raise LedgerError("/".join(place), what, _REMEDY)
+def _validate_counts(expected: dict[tuple[str, str], int], counted: Counter[tuple[str, str]]) -> None:
+    """Compare the number of images in the mapping with the number in the ledgers, by partition."""
+    for partition, count in expected.items():
+        if counted[partition] != count:
+            what = f"the mapping has {count} images of it, the ledger {counted[partition]}"
+            raise LedgerError("/".join(partition), what, _REMEDY)
 
 
 def _placed(mapping: Path | Server) -> dict[tuple[str, str], int]:
@@ -106,25 +106,25 @@ def _placed(mapping: Path | Server) -> dict[tuple[str, str], int]:
         return {(source, name): count for source, name, count in list[Any](rows)}
 
 
-def _refuse_differing(
-    ledger: Ledger, shown: pa.Table, found: pa.ChunkedArray, places: pa.ChunkedArray
+def _validate_ids(
+    ledger: Ledger, expected: pa.Table, found: pa.ChunkedArray, places: pa.ChunkedArray
 ) -> None:
-    """See that the images of a ledger are those that were foretold, each of them once.
+    """Check that a ledger contains each expected image once, and no others.
 
     Args:
-        ledger: Which it is.
-        shown: All that was foretold of its partition.
+        ledger: The ledger.
+        expected: The rows of its partition in the predicted catalog.
         found: The ids in the ledger.
-        places: The row of each in ``shown``, null where it is in none.
+        places: The row of each id in ``expected``, null if there is none.
     """
-    mine = pc.equal(shown["split"], ledger.split)
-    times = np.bincount(places.drop_null().to_numpy(), minlength=len(shown))
+    mine = pc.equal(expected["split"], ledger.split)
+    times = np.bincount(places.drop_null().to_numpy(), minlength=len(expected))
     if not places.null_count and np.array_equal(times, mine.to_numpy()):
         return
-    wanted = shown["treeoflife_id"].filter(mine)
+    wanted = expected["treeoflife_id"].filter(mine)
     problems = {
         "not accounted for": wanted.filter(pc.invert(pc.is_in(wanted, value_set=found))),
-        "accounted for without being foretold": found.filter(pc.invert(pc.is_in(found, value_set=wanted))),
+        "accounted for but not expected": found.filter(pc.invert(pc.is_in(found, value_set=wanted))),
     }
     if len(pc.unique(found)) != len(found):
         counts = pc.value_counts(found)
@@ -135,13 +135,15 @@ def _refuse_differing(
             raise LedgerError(ledger.path, f"{len(ids)} images are {what}: {first}", _REMEDY)
 
 
-def _samples(ledger: Ledger, shown: pa.Table, ended: pa.Table, duplicates: Firsts | None) -> pa.Table:
-    """Join the written images of a ledger with what they show, whose row is their ``place``."""
-    written = ended.filter(pc.equal(ended["state"], State.WRITTEN))
+def _samples(
+    ledger: Ledger, expected: pa.Table, found: pa.Table, duplicates: DuplicateIndex | None
+) -> pa.Table:
+    """Join the written images of a ledger with their labels in the row ``place`` of ``expected``."""
+    written = found.filter(pc.equal(found["state"], State.WRITTEN))
     written = written.sort_by([("shard", "ascending"), ("position", "ascending")])
-    samples = shown.drop_columns(["split"]).take(written["place"])
+    samples = expected.drop_columns(["split"]).take(written["place"])
     samples = samples.append_column("split", pa.repeat(ledger.split, len(samples)))
-    for name in _FACTS:
+    for name in _IMAGE_METADATA:
         samples = samples.append_column(name, written[name])
     ids = samples["treeoflife_id"]
     first = (

@@ -1,4 +1,4 @@
-"""Parquet files of which only some rows are wanted: row groups that cannot hold any of them are not read."""
+"""Reads of some rows of Parquet files, which skip row groups that cannot contain these rows."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "Wanted", "pieces", "rows_with", "write_rows"]
 
 Wanted = Mapping[str, Collection[Any]]
-"""Values by column: a row is wanted that has one of them in each."""
+"""Allowed values by column; a row matches if each of these columns has one of its values."""
 
 
 class Rows:
-    """A Parquet file, opened once to be asked for rows many times.
+    """A Parquet file that is opened once for many queries.
 
-    (The filters of pyarrow itself read every row group where a column is dictionary-encoded.)
+    (The filters of pyarrow read every row group if a column is dictionary-encoded.)
 
     Args:
-        path: The file. The checksums of its pages are verified, where it has some.
+        path: The file. Its page checksums, if any, are verified.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        self._known: dict[str, _Contents] = {}
+        self._statistics: dict[str, _Statistics] = {}
 
     def __enter__(self) -> Self:
-        """Leave it open."""
+        """Return the open file."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
     @property
@@ -52,68 +52,68 @@ class Rows:
         return list(self._file.schema_arrow.names)
 
     def rows(self, wanted: Wanted, columns: list[str] | None = None) -> pa.Table:
-        """Read the rows that are wanted, in the order of the file.
+        """Return the matching rows, in the order of the file.
 
         Args:
-            wanted: What they have; all rows are wanted where it is empty.
-            columns: What to read of the rows; None for all columns.
+            wanted: Allowed values by column; all rows match if it is empty.
+            columns: The columns to read; None for all.
         """
         names = self.names if columns is None else columns
         read = list(dict.fromkeys([*names, *wanted]))
         rows = self._file.read_row_groups(self.groups(wanted), columns=read)
         for column, values in wanted.items():
-            rows = _having(rows, column, values)
+            rows = _matching(rows, column, values)
         return rows.select(names)
 
     def groups(self, wanted: Wanted) -> list[int]:
-        """Return the row groups that can hold a row that is wanted, in order."""
+        """Return the row groups that can contain a matching row, in order."""
         groups = set(range(self._file.num_row_groups))
         for column, values in wanted.items():
-            groups &= self._holding(column, values)
+            groups &= self._groups_with(column, values)
         return sorted(groups)
 
-    def _holding(self, column: str, values: Collection[Any]) -> set[int]:
-        """Give the row groups that can hold one of the values."""
-        if column not in self._known:
-            self._known[column] = self._contents(column)
-        known = self._known[column]
-        holding = {group for value in values for group in known.alone.get(value, ())}
-        for group, (least, greatest) in known.several.items():
+    def _groups_with(self, column: str, values: Collection[Any]) -> set[int]:
+        """Return the row groups that can contain one of the values."""
+        if column not in self._statistics:
+            self._statistics[column] = self._read_statistics(column)
+        known = self._statistics[column]
+        groups = {group for value in values for group in known.constant.get(value, ())}
+        for group, (least, greatest) in known.ranges.items():
             if any(least <= value <= greatest for value in values):
-                holding.add(group)
-        return holding.union(known.untold)
+                groups.add(group)
+        return groups.union(known.unknown)
 
-    def _contents(self, column: str) -> _Contents:
-        """Read what the file tells of its row groups."""
-        told, contents = self._file.metadata, _Contents({}, {}, [])
-        place = {told.schema.column(index).path: index for index in range(told.num_columns)}[column]
-        for group in range(told.num_row_groups):
-            known = told.row_group(group).column(place).statistics
+    def _read_statistics(self, column: str) -> _Statistics:
+        """Read the statistics of a column in all row groups."""
+        metadata, result = self._file.metadata, _Statistics({}, {}, [])
+        place = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}[column]
+        for group in range(metadata.num_row_groups):
+            known = metadata.row_group(group).column(place).statistics
             if known is None or not known.has_min_max:
-                contents.untold.append(group)
+                result.unknown.append(group)
             elif known.min == known.max:
-                contents.alone.setdefault(known.min, []).append(group)
+                result.constant.setdefault(known.min, []).append(group)
             else:
-                contents.several[group] = known.min, known.max
-        return contents
+                result.ranges[group] = known.min, known.max
+        return result
 
 
-class _Contents(NamedTuple):
-    """What row groups hold in a column.
+class _Statistics(NamedTuple):
+    """Statistics of a column by row group.
 
     Attributes:
-        alone: Those with one value only, by that value.
-        several: The least and the greatest value of each of the others.
-        untold: Those of which the file does not tell it.
+        constant: The row groups with a single value, by that value.
+        ranges: Minimum and maximum of each of the others.
+        unknown: The row groups without statistics.
     """
 
-    alone: dict[Any, list[int]]
-    several: dict[int, tuple[Any, Any]]
-    untold: list[int]
+    constant: dict[Any, list[int]]
+    ranges: dict[int, tuple[Any, Any]]
+    unknown: list[int]
 
 
-def _having(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
-    """Keep the rows that have one of these values."""
+def _matching(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
+    """Return the rows that have one of these values in a column."""
     kind = rows.schema.field(column).type
     known = pa.array(list(values), kind.value_type if pa.types.is_dictionary(kind) else kind)
     kept = pc.is_in(rows[column], value_set=known)
@@ -121,7 +121,7 @@ def _having(rows: pa.Table, column: str, values: Collection[Any]) -> pa.Table:
 
 
 def rows_with(path: Path, wanted: Wanted, columns: list[str] | None = None) -> pa.Table:
-    """Read rows of a file that is opened for that only; see :class:`Rows`."""
+    """Open a file and return its matching rows; see :class:`Rows`."""
     with Rows(path) as file:
         return file.rows(wanted, columns)
 
@@ -129,12 +129,12 @@ def rows_with(path: Path, wanted: Wanted, columns: list[str] | None = None) -> p
 def pieces(
     path: Path, columns: list[str] | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[pa.Table]:
-    """Read a file a row group at a time.
+    """Yield the row groups of a file as tables.
 
     Args:
         path: The file.
-        columns: What to read of it; None for all columns.
-        progress: Told the number of rows so far.
+        columns: The columns to read; None for all.
+        progress: Called with the number of rows so far.
     """
     rows = 0
     with pq.ParquetFile(path) as file:
@@ -146,7 +146,7 @@ def pieces(
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
-    """Write rows to a Parquet file with page checksums, complete or not at all; columns a row does not name are null."""
+    """Write rows atomically to a Parquet file with page checksums; columns missing in a row are null."""
     with (
         committed(path) as scratch,
         pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,

@@ -1,4 +1,4 @@
-"""Rows that belong together: runs of equal values in a column, and the first row of each group."""
+"""Groups of rows: runs of equal values in a column, and the first row of each group."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["NONE", "begins_run", "first_rows"]
 
 NONE = -1
-"""Stands for a row that does not exist."""
+"""The number of a row that does not exist."""
 
 
 def begins_run(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Tell for each row of a column without nulls whether the value before it is another, or none."""
+    """Return whether each row of a column without nulls starts a run of equal values."""
     begins = np.ones(len(column), np.bool_)
     if len(column):
         begins[1:] = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
@@ -29,10 +29,10 @@ def first_rows(groups: NDArray[np.int64], rows: NDArray[np.int64], count: int) -
     """Return the first row of each group; :data:`NONE` for a group without rows.
 
     Args:
-        groups: The number of a group, for each of some rows.
-        rows: These rows; the first of a group is the one that comes first here.
-        count: How many groups there are.
+        groups: The group number of each row.
+        rows: The row numbers; the first row of a group is the first one in this order.
+        count: The number of groups.
     """
     first = np.full(count, NONE, np.int64)
-    first[groups[::-1]] = rows[::-1]  # of several the last to be put down, which comes first, stays
+    first[groups[::-1]] = rows[::-1]  # the last assignment, of the first row, wins
     return first

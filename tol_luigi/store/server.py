@@ -1,7 +1,7 @@
-"""Mapping and names on a PostgreSQL server: copies of the two SQLite files, in a schema of the dataset's own.
+"""Mapping and names on a PostgreSQL server: copies of the two SQLite files, in one schema per dataset.
 
-A copy comes into place in one transaction, whose last row is its marker, so that whoever reads finds the copy before
-or the whole new one. The order of texts is that of their bytes, as in SQLite, whatever the server's language is.
+A copy is written in one transaction that ends with its marker, so readers see either the previous copy or the
+complete new one. Texts are ordered by their bytes, as in SQLite, independent of the server's locale.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["Server", "ServerDatabase", "fill_schema", "loaded", "schema_name", "serving"]
 
 _TYPES = {"INT": "BIGINT", "TEXT": 'TEXT COLLATE "C"'}
-"""By peewee's names. EOL's ids need more than 32 bits, which is what PostgreSQL calls an integer."""
+"""Column types by peewee's names. EOL's ids need more than the 32 bits of PostgreSQL's INTEGER."""
 
 _MOST_BYTES = 40
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where a dataset's tables are.
+    """The location of a dataset's tables.
 
     Attributes:
-        url: As libpq understands it, without a password.
-        schema: The dataset's schema there.
+        url: A libpq connection URI, without a password.
+        schema: The dataset's schema.
     """
 
     url: str
@@ -47,7 +47,7 @@ class Server:
 
 
 def schema_name(directory: Path) -> str:
-    """Name the schema of a dataset: after its tag, and told apart from others of that tag by its folder."""
+    """Return the schema name of a dataset: its tag and a digest of its folder, which makes it unique."""
     tag = directory.name.encode()[:_MOST_BYTES].decode(errors="ignore")
     return f"{tag}_{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
 
@@ -56,7 +56,7 @@ class ServerDatabase(peewee.PostgresqlDatabase):
     """A connection to a server."""
 
     def streamed(self, query: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 (a peewee query)
-        """Run a query, and have its rows come as they are asked for, never all at once."""
+        """Run a query and yield its rows from a server-side cursor."""
         sql, parameters = self.get_sql_context().sql(query).query()
         with self.connection().cursor(name=uuid.uuid4().hex) as cursor:
             cursor.itersize = BATCH
@@ -65,10 +65,10 @@ class ServerDatabase(peewee.PostgresqlDatabase):
 
 @contextlib.contextmanager
 def serving(server: Server, models: Models) -> Iterator[ServerDatabase]:
-    """Connect to a server, in one transaction, for what the models are bound to.
+    """Connect to a server, bind the models, and start a transaction.
 
     Raises:
-        ServerError: It cannot be reached, or refuses what it is asked for.
+        ServerError: The server cannot be reached, or rejects a query.
     """
     database = ServerDatabase(server.url, prefer_psycopg3=True, application_name="tol_luigi")
     try:
@@ -78,7 +78,7 @@ def serving(server: Server, models: Models) -> Iterator[ServerDatabase]:
             yield database
     except (peewee.OperationalError, peewee.ProgrammingError, peewee.InternalError) as error:
         remedy = (
-            "See that it runs, and that the user may create schemas there (README of the server, ~/.pgpass)"
+            "Check that it runs, and that the user may create schemas there (README of the server, ~/.pgpass)"
         )
         raise ServerError(server.url, " ".join(str(error).split()), remedy) from error
     finally:
@@ -86,7 +86,7 @@ def serving(server: Server, models: Models) -> Iterator[ServerDatabase]:
 
 
 def loaded(server: Server, stage: str) -> str:
-    """Tell what a stage's tables were copied from; "" if they are not there."""
+    """Return the digest from the marker of a stage's tables; "" if they do not exist."""
     with serving(server, [Marker]) as database:
         if "marker" not in database.get_tables(schema=server.schema):
             return ""
@@ -100,27 +100,27 @@ def fill_schema(
     *,
     stage: str,
     digest: str,
-    anew: bool,
+    recreate: bool,
     progress: Callable[[int], None],
 ) -> None:
-    """Copy tables to a server, all or none, and mark them as copied.
+    """Copy tables to a server in one transaction, and write their marker.
 
     Args:
         server: The server.
         tables: Models with their rows, which have the values of the fields in order.
-        stage: What the marker calls the tables.
-        digest: What they are copied from, for the marker.
-        anew: Whether the schema is made again, with nothing in it.
-        progress: Told the number of rows so far, from time to time.
+        stage: The name of the tables in the marker.
+        digest: The digest of the copied files, for the marker.
+        recreate: Whether to drop the schema first.
+        progress: Called with the number of rows so far, from time to time.
 
     Raises:
-        ServerError: The server refuses.
+        ServerError: The server cannot be reached, or rejects a query.
     """
     with serving(server, [Marker, *(model for model, _ in tables)]) as database:
         schema, count = _quoted(server.schema), 0
-        # Of two processes that do the same, one waits here for the end of the other.
+        # If two processes copy the same tables, one waits here for the other to finish.
         database.execute_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (server.schema,))
-        if anew:
+        if recreate:
             database.execute_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
             database.execute_sql(f"CREATE SCHEMA {schema}")
             _create(database, Marker)
@@ -143,7 +143,7 @@ def fill_schema(
 
 
 def _create(database: ServerDatabase, model: type[peewee.Model]) -> None:
-    """Make a table; what the models say of SQLite's ways of storing one is not for a server."""
+    """Create a table, without the SQLite storage options of the model."""
     fields = model._meta.sorted_fields  # noqa: SLF001 (peewee's own spelling of its public model metadata)
     columns = ", ".join(f"{_quoted(field.column_name)} {_TYPES[field.field_type]}" for field in fields)
     database.execute_sql(f"DROP TABLE IF EXISTS {_table(model)}")

@@ -1,4 +1,4 @@
-"""What one (split, source, partition) has to write, and what became of it as rows of the ledger."""
+"""The work list of one (split, source, partition), and its outcomes as ledger rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from tol_luigi.core.images import Picture
+from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Copy, Lost, Outcome, Sample
+from tol_luigi.core.packing import Outcome, Sample, SampleRef, ShardToRebuild
 from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CopyList",
-    "Foretold",
+    "Expected",
     "WorkList",
     "copy_list",
-    "foretold",
-    "lost_shards",
     "outcome_of",
+    "read_expected",
+    "shards_to_rebuild",
     "work_list",
 ]
 
@@ -45,46 +45,46 @@ class WorkList:
         source: The source's name.
         partition: The partition's name.
         samples: The images to write, in the order of their source.
-        members: Where each of them lies.
-        left_out: Ledger rows of the images that an exclusion list keeps out.
-        notes: What the scan notes on images that it lists for use, by id; of most of them nothing.
+        members: The location of each of them.
+        rejected: Ledger rows of the images that an exclusion list excludes.
+        notes: Notes of the scan on usable images, by id; most images have none.
     """
 
     source: str
     partition: str
     samples: list[Sample]
     members: list[Member]
-    left_out: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, ids: set[str]) -> WorkList:
-        """Keep some of the samples, in the order of their source."""
+        """Return a work list of some of the samples, in the order of their source."""
         kept = [pair for pair in zip(self.samples, self.members, strict=True) if pair[0].id in ids]
         samples, members = [sample for sample, _ in kept], [member for _, member in kept]
         return WorkList(self.source, self.partition, samples, members, [], self.notes)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it, to be compared with what shards were written from."""
+        """The SHA-256 of the content, to check whether shards were written from it."""
         samples = ((sample.id, sample.ranks, sample.common) for sample in self.samples)
         members = (
             (member.name, member.size, member.offset, *filter(None, [member.stored_as]))
             for member in self.members
         )
-        return _digest([*zip(samples, members, strict=True), *map(sorted, map(dict.items, self.left_out))])
+        return _digest([*zip(samples, members, strict=True), *map(sorted, map(dict.items, self.rejected))])
 
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-        """Give a ledger row for every image.
+        """Yield a ledger row for every image.
 
         Args:
-            outcomes: What became of each sample.
-            numbers: The number of each shard written.
+            outcomes: The outcome of each sample.
+            numbers: The number of each written shard.
         """
-        yield from self.left_out
+        yield from self.rejected
         for sample, member, outcome in zip(self.samples, self.members, outcomes, strict=True):
-            told = outcome.state, outcome.reason or self.notes.get(sample.id, "")
-            row = ledger_row(sample.id, self.source, self.partition, member.name, *told)
-            yield {**row, **_told(outcome, numbers)}
+            state = outcome.state, outcome.reason or self.notes.get(sample.id, "")
+            row = ledger_row(sample.id, self.source, self.partition, member.name, *state)
+            yield {**row, **_fields(outcome, numbers)}
 
 
 def _digest(rows: Iterable[Any]) -> str:
@@ -94,23 +94,23 @@ def _digest(rows: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _told(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
-    told: dict[str, Any] = {"sha256": outcome.sha256, "md5": outcome.md5}
-    if picture := outcome.picture:
-        told |= {"width": picture.width, "height": picture.height, "mode": picture.mode}
-        told |= {"format": picture.format, "flags": list(picture.flags)}
+def _fields(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"sha256": outcome.sha256, "md5": outcome.md5}
+    if metadata := outcome.image_metadata:
+        fields |= {"width": metadata.width, "height": metadata.height, "mode": metadata.mode}
+        fields |= {"format": metadata.format, "flags": list(metadata.flags)}
     if match := outcome.match:
-        told |= {"benchmark": match.benchmark, "benchmark_file": match.name, "differing_bits": match.bits}
-    return told | _place(outcome, numbers)
+        fields |= {"benchmark": match.benchmark, "benchmark_file": match.name, "differing_bits": match.bits}
+    return fields | _place(outcome, numbers)
 
 
 def outcome_of(row: Mapping[str, Any]) -> Outcome:
-    """Read off a ledger row what became of an image, but for its place in the shards."""
-    picture = None
+    """Return the outcome of an image from its ledger row, without its location in the shards."""
+    metadata = None
     if row["width"] is not None:
-        facts = row["width"], row["height"], row["mode"], row["format"], tuple(row["flags"])
-        picture = Picture(*facts)
-    return Outcome(State(row["state"]), row["reason"], row["sha256"], row["md5"], picture)
+        fields = row["width"], row["height"], row["mode"], row["format"], tuple(row["flags"])
+        metadata = ImageMetadata(*fields)
+    return Outcome(State(row["state"]), row["reason"], row["sha256"], row["md5"], metadata)
 
 
 def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
@@ -121,11 +121,11 @@ def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def work_list(predicted: Path, listing: Path, split: str, source: str, partition: str) -> WorkList:
-    """Collect what is to be written, out of the predicted catalog; only rows of the partition are read.
+    """Return the images to write, from the predicted catalog; only rows of the partition are read.
 
     Args:
         predicted: The predicted catalog.
-        listing: The listing that tells where the files lie.
+        listing: The listing with the locations of the files.
         split: ``train`` or ``val``.
         source: The source's name.
         partition: The partition's name.
@@ -136,51 +136,52 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
     images = rows.to_pylist()
     positions = [image["position"] for image in images]
     members, noted = files_at(listing, partition, positions)
-    samples, places, left_out = [], [], []
+    samples, places, rejected = [], [], []
     for image, member in zip(images, members, strict=True):
         if image["excluded"]:
-            told = image["excluded"], image["exclusion"]
-            left_out.append(ledger_row(image["treeoflife_id"], source, partition, member.name, *told))
+            state = image["excluded"], image["exclusion"]
+            rejected.append(ledger_row(image["treeoflife_id"], source, partition, member.name, *state))
         else:
             samples.append(_sample(image))
             places.append(member)
     notes = {images[place]["treeoflife_id"]: note for place, note in noted.items()}
-    return WorkList(source, partition, samples, places, left_out, notes)
+    return WorkList(source, partition, samples, places, rejected, notes)
 
 
 def _sample(image: Mapping[str, Any]) -> Sample:
     return Sample(image["treeoflife_id"], tuple(image[rank] for rank in RANK_LABELS), image["common"])
 
 
-def lost_shards(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[Lost]:
-    """Tell of shards what is needed to make them again.
+def shards_to_rebuild(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[ShardToRebuild]:
+    """Return everything that is needed to write shards again.
 
     Args:
         ledger: The ledger of their partition.
-        shards: What the receipt says of them.
-        folder: Where they lie.
+        shards: The shards in the receipt.
+        folder: The folder of the shards.
     """
     ids = ids_by_shard(ledger)
     return [
-        Lost(folder / shard.name, shard.sha256, ids.get(shard_number(shard.name), [])) for shard in shards
+        ShardToRebuild(folder / shard.name, shard.sha256, ids.get(shard_number(shard.name), []))
+        for shard in shards
     ]
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """What the predicted catalog says of one (split, source, partition).
+class Expected:
+    """The images of one (split, source, partition) in the predicted catalog.
 
     Attributes:
-        samples: The images to be written, by id.
-        ids: All images, also those that an exclusion list keeps out.
+        samples: The images to write, by id.
+        ids: The ids of all images, including excluded ones.
     """
 
     samples: dict[str, Sample]
     ids: set[str]
 
 
-def foretold(predicted: Path, split: str, source: str, partition: str) -> Foretold:
-    """Look up what one (split, source, partition) should hold.
+def read_expected(predicted: Path, split: str, source: str, partition: str) -> Expected:
+    """Return the expected images of one (split, source, partition).
 
     Args:
         predicted: The predicted catalog.
@@ -193,7 +194,7 @@ def foretold(predicted: Path, split: str, source: str, partition: str) -> Foreto
     chosen = rows["is_train_small"] if split == "train_small" else pc.equal(rows["split"], split)
     images = rows.filter(chosen).to_pylist()
     samples = {image["treeoflife_id"]: _sample(image) for image in images if not image["excluded"]}
-    return Foretold(samples, {image["treeoflife_id"] for image in images})
+    return Expected(samples, {image["treeoflife_id"] for image in images})
 
 
 @dataclass(frozen=True)
@@ -201,22 +202,22 @@ class CopyList:
     """The images of one partition of train_small, as the ledger of train has them.
 
     Attributes:
-        copies: The samples to copy, in the order in which train holds them.
-        rows: The ledger row that each of them has there.
-        broken: Ledger rows of the images that train does not hold.
+        copies: The samples to copy, in their order in train.
+        rows: Their ledger rows in train.
+        broken: Ledger rows of the images that are not in the shards of train.
     """
 
-    copies: list[Copy]
+    copies: list[SampleRef]
     rows: list[dict[str, Any]]
     broken: list[dict[str, Any]]
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it, to be compared with what shards were written from."""
+        """The SHA-256 of the content, to check whether shards were written from it."""
         return _digest([sorted(row.items()) for row in (*self.rows, *self.broken)])
 
     def ledger(self, outcomes: Sequence[Outcome], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-        """Give a ledger row for every image, as :meth:`WorkList.ledger` does."""
+        """Yield a ledger row for every image, like :meth:`WorkList.ledger`."""
         yield from self.broken
         for row, outcome in zip(self.rows, outcomes, strict=True):
             yield {**row, **_place(outcome, numbers)}
@@ -225,12 +226,12 @@ class CopyList:
 def copy_list(
     predicted: Path, train_ledger: Path, shard_path: Callable[[int], Path], source: str, partition: str
 ) -> CopyList:
-    """Collect what train_small repeats of train.
+    """Return the samples of train that train_small repeats.
 
     Args:
-        predicted: The predicted catalog, which tells the images.
-        train_ledger: The ledger of the same partition of train, which tells where they are.
-        shard_path: Gives the path of a shard of train by its number.
+        predicted: The predicted catalog, which lists the images.
+        train_ledger: The ledger of the same partition of train, which contains their locations.
+        shard_path: Returns the path of a shard of train by its number.
         source: The source's name.
         partition: The partition's name.
     """
@@ -242,5 +243,5 @@ def copy_list(
     )
     rows = mine.to_pylist()
     written = [row for row in rows if row["state"] == State.WRITTEN]
-    copies = [Copy(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"]) for row in written]
+    copies = [SampleRef(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"]) for row in written]
     return CopyList(copies, written, [row for row in rows if row["state"] != State.WRITTEN])

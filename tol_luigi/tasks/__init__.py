@@ -1,6 +1,6 @@
-"""The graph: thin Luigi tasks, each of which asks the layers below to do one thing.
+"""The graph: thin Luigi tasks; each one calls the layers below for one stage.
 
-Whoever loads a task is about to run it with Luigi, so Luigi's own settings are completed first.
+A process that imports a task will run it with Luigi, so defaults for Luigi's own settings are set first.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from tol_luigi.core.settings_syntax import named_syntax_errors
 
 with named_syntax_errors():
-    import luigi  # noqa: F401 (it reads the settings files now)
+    import luigi  # noqa: F401 (reads the settings files on import)
 
-# Luigi runs each task in a process of its own, forked from this one. What is imported here, it need not import.
+# Luigi forks a process for each task. Modules imported here need not be imported again in each of them.
 import pandas as pd  # noqa: F401
 import pyarrow.dataset  # noqa: F401
 

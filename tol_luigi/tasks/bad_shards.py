@@ -1,4 +1,4 @@
-"""The list of bad shards, and the removal of those that belong to no partition."""
+"""The list of bad shards, and the removal of shards that belong to no partition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["collect_bad_shards", "list_bad_shards", "remove_unplanned"]
 
 
 def remove_unplanned(layout: Layout, named: set[Path]) -> None:
-    """Remove the shards that no receipt names, such as those of a plan before this one that had more of them."""
+    """Remove the shards that no receipt lists, such as the surplus of a previous, larger plan."""
     for split in SPLITS:
         for path in sorted(layout.shard(split, 0).parent.glob("shard-[0-9]*.tar")):
             if path not in named:
@@ -25,13 +25,13 @@ def remove_unplanned(layout: Layout, named: set[Path]) -> None:
 
 
 def collect_bad_shards(layout: Layout, shares: list[dict[str, str]]) -> None:
-    """List every shard that a verdict finds fault with, a path a line; an empty file where all is well."""
+    """Write the list of all shards with findings, one path per line; an empty file if there are none."""
     verdicts = [verdict for share in shares if (verdict := read_receipt(layout.verdict(**share)))]
     list_bad_shards(layout, [finding for verdict in verdicts for finding in verdict.more.get("findings", ())])
 
 
 def list_bad_shards(layout: Layout, findings: list[dict[str, str]]) -> None:
-    """Write the list of the shards that findings are about."""
+    """Write the list of the shards that the findings name."""
     bad = dict.fromkeys(finding["shard"] for finding in findings)
     with committed(layout.bad_shards) as scratch:
         scratch.write_text("".join(f"{shard}\n" for shard in bad), encoding="utf-8")

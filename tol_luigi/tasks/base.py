@@ -1,4 +1,4 @@
-"""What every task of the graph has: its dataset, the settings, the paths, and a way to tell how far it is."""
+"""The base of every task: its dataset, the settings, the paths, receipts, completeness and progress."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from luigi.task import flatten
 from tol_luigi.core.errors import ChangedError, DamagedError, SettingsError, SourceError, TolError
 from tol_luigi.core.files import remove, remove_leftovers
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
-from tol_luigi.core.sightings import find_change, look, read_sightings, write_sightings
+from tol_luigi.core.sightings import file_states, find_change, read_sightings, write_sightings
 from tol_luigi.sources.faults import can_be_read
-from tol_luigi.tasks.error_lines import Refusal, clear_error, died, failure_text, refuse
+from tol_luigi.tasks.error_lines import Refusal, clear_error, failure_text, refuse, report_killed
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 from tol_luigi.tasks.task_states import forget, write_failure, write_start
@@ -35,7 +35,7 @@ __all__ = [
     "DatasetTask",
     "FolderParameter",
     "StageTask",
-    "forget_what_is_complete",
+    "clear_completion_cache",
     "in_order",
 ]
 
@@ -44,34 +44,34 @@ Task = TypeVar("Task", bound=luigi.Task)
 
 
 class FolderParameter(luigi.Parameter):
-    """A folder which the settings tell: that of the dataset, unless a class says otherwise.
+    """A parameter whose value comes from the settings: the dataset's folder, unless a subclass overrides it.
 
-    It tells tasks of several datasets apart on one luigid, and it is where every command line asks
-    for the settings first: wrong ones are refused here, before there is a task.
+    It makes the tasks of different datasets distinct on one luigid. Every command line reads the settings
+    here first, so invalid settings are reported before any task exists.
     """
 
-    def told(self) -> Path:
-        """Ask the settings."""
+    def from_settings(self) -> Path:
+        """Return the folder that the settings specify."""
         return settings().directory
 
     def has_task_value(self, task_name: str, param_name: str) -> bool:
-        """There always is one."""
+        """Return True: the settings always specify a folder."""
         del task_name, param_name
         return True
 
     def task_value(self, task_name: str, param_name: str) -> str:
-        """Give the folder of the settings."""
+        """Return the folder that the settings specify; end the command if they are invalid."""
         del task_name, param_name
         try:
-            return str(self.told())
+            return str(self.from_settings())
         except TolError as error:
             refuse(error)
 
 
 class DatasetTask(luigi.Task):
-    """A stage of a dataset's build."""
+    """A task of a dataset's build."""
 
-    dataset: str = FolderParameter(description="the dataset's folder, as [dataset] root and tag name it")
+    dataset: str = FolderParameter(description="the dataset's folder, <root>/<tag> of [dataset]")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -82,37 +82,37 @@ class DatasetTask(luigi.Task):
     @classmethod
     @functools.cache
     def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
-        """Look through a class for its parameters once; Luigi does so anew several times for each task."""
+        """Return the parameters of the class, computed once: Luigi asks several times for each task."""
         found: list[tuple[str, luigi.Parameter]] = super().get_params()
         return found
 
-    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # luigi's takes no class, too
-        """Give a task of another stage for the same dataset, and for the same split and partition where it has them."""
+    def clone(self, cls: type[T], **parameters: str) -> T:  # type: ignore[override]  # cls is optional
+        """Return a task of another stage, with the parameters of this task that the other stage has, too."""
         return cast("T", super().clone(cls, **parameters))
 
     @property
     def settings(self) -> Settings:
-        """The settings of this process."""
+        """Return the settings of this process."""
         return settings()
 
     @property
     def layout(self) -> Layout:
-        """The paths of the dataset."""
+        """Return the paths of the dataset."""
         return self.settings.layout
 
     @functools.cached_property
     def label(self) -> str:
-        """The task in a few words, such as ``WriteShards train eol image_set_01``."""
+        """Return a short name of the task, such as ``WriteShards train eol image_set_01``."""
         return " ".join(
             [self.task_family, *(value for key, value in self.to_str_params().items() if key != "dataset")]
         )
 
     def explain(self, exception: BaseException) -> TolError | None:
-        """Return what a user can be told in one line of what the task has raised; None if it is a fault of the program."""
+        """Return the one-line error to show for an exception; None if it is a bug in the program."""
         return clear_error(exception)
 
-    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi's type)
+        """Write one line to stderr; return it for luigid's page, too, unless a traceback is needed."""
         known = exception if isinstance(exception, Refusal) else self.explain(exception)
         text = failure_text(self.label, known or exception)
         cause = text or f"{type(exception).__name__}: {exception}"
@@ -121,14 +121,14 @@ class DatasetTask(luigi.Task):
 
     @contextlib.contextmanager
     def progress(self, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Show how far a task is: in luigid's page, and as a bar on a terminal.
+        """Show the progress of a task: on luigid's page, and as a bar on a terminal.
 
         Args:
-            unit: What is counted, in the plural.
-            total: How many there are, if that is known.
+            unit: The unit of the count, in the plural.
+            total: The total number, if it is known.
 
         Yields:
-            A function to call with the number done so far, as often as is convenient.
+            A function to call with the number done so far, as often as convenient.
         """
         report = functools.partial(self._report, unit, total)
         with shown_progress(
@@ -136,9 +136,9 @@ class DatasetTask(luigi.Task):
         ) as shown:
             yield shown.reach
 
-    def say(self, message: str) -> None:
-        """Show in luigid's page what a task is at, where it cannot be counted."""
-        if self.set_status_message is not None:  # run by a worker
+    def show_status(self, message: str) -> None:
+        """Show on luigid's page what a task is doing, if the work cannot be counted."""
+        if self.set_status_message is not None:  # set by a worker
             self.set_status_message(message)
 
     def _report(self, unit: str, total: int | None, done: int, seconds: float) -> None:
@@ -149,25 +149,25 @@ class DatasetTask(luigi.Task):
 
 
 @functools.cache
-def _clear_up(directory: str) -> None:
-    """Remove what killed processes have left in a dataset, once in a process."""
+def _clean_up(directory: str) -> None:
+    """Remove what killed processes have left in a dataset, once per process."""
     remove_leftovers(Path(directory), time.time())
 
 
-def _on_first_sight(task: DatasetTask, *_: object) -> None:
-    """Clear up before anything is built.
+def _clean_up_once(task: DatasetTask, *_: object) -> None:
+    """Clean up before anything is built.
 
-    Asking a task for ``requires``, ``output`` or ``complete`` writes nothing, and a task that is complete
-    does not run. But Luigi tells of every task it comes across while it draws up the graph, be it complete
-    or not: in the one process that it then forks for each task, so a build clears up once. Where tasks come
-    from a scheduler elsewhere, and no graph is drawn up, the start of the first one is the moment.
+    ``requires``, ``output`` and ``complete`` must not write anything, and a complete task does not run.
+    But while Luigi builds the graph, it triggers an event for every task, complete or not. It does so in the
+    one process from which it forks a process for each task, so a build cleans up once. If the tasks come from
+    a scheduler elsewhere and no graph is built, the cleanup runs at the start of the first task.
     """
-    _clear_up(task.dataset)
+    _clean_up(task.dataset)
 
 
 for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED, luigi.Event.START):
-    DatasetTask.event_handler(_event)(_on_first_sight)
-DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
+    DatasetTask.event_handler(_event)(_clean_up_once)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)
 
 
 def _note_start(task: DatasetTask) -> None:
@@ -188,11 +188,12 @@ DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(_note_death)
 
 
 def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:
-    """List a task and every task before it once, each after those that it requires.
+    """Return a task and all tasks before it, once each; every task comes after those that it requires.
 
     Args:
         root: The task.
-        is_wanted: Asked once about each task; one that is not wanted is left out, with what only it requires.
+        is_wanted: Called once for each task. If it returns False, the task is excluded, with all tasks that
+            only it requires.
     """
     listed: dict[str, Task] = {}
     seen: set[str] = set()
@@ -213,55 +214,55 @@ def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> 
 CHANGED_MEANWHILE, AGAIN = "has changed while it was read", "Run the same command again"
 
 _BELIEVED_SECONDS = 2.0
-"""How long a stage that was found complete is believed to be: as long as a graph of a thousand tasks is drawn up."""
+"""How long a stage counts as complete after a check: as long as it takes to build a graph of 1,000 tasks."""
 
 _UNCHANGED_SECONDS = 60.0
-"""How long a source that was found unchanged is believed to be: it may have thousands of folders."""
+"""How long a source counts as unchanged after a check: it may have thousands of folders."""
 
 _complete_since: dict[str, float] = {}
 _unchanged_since: dict[str, float] = {}
 
 
-def forget_what_is_complete() -> None:
-    """Look at every stage again: files have changed."""
+def clear_completion_cache() -> None:
+    """Forget which stages were found complete, because files have changed."""
     _complete_since.clear()
 
 
 class StageTask(DatasetTask):
-    """A stage that writes files, and last a receipt of them and of what they were made from.
+    """A stage that writes files, and finally a receipt that records the files and their inputs.
 
-    It is complete as long as its files have the sizes that the receipt says, and all stages before it are complete
-    and have made what it was made from.
+    It is complete if its files have the sizes in the receipt, if all stages before it are complete, and if
+    their outputs are still the inputs in the receipt.
     """
 
     def files(self) -> list[Path]:
-        """List what the stage has written, once it has."""
+        """Return the files that the stage has written."""
         raise NotImplementedError
 
     def make(self) -> None:
-        """Write the files, each whole or not at all."""
+        """Write the files, each atomically."""
         raise NotImplementedError
 
     def more(self) -> dict[str, Any]:
-        """Return what else the receipt records of what was made."""
+        """Return additional fields of the receipt."""
         return {}
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether everything is there that a receipt tells of, as far as that shows without reading it.
+        """Return whether the files in a receipt exist with their sizes; their content is not read.
 
-        What a stage has gone without, as it could not be read, counts as missing once it can be.
+        A source file that the stage skipped because it was unreadable counts as missing once it can be read.
         """
         folder = self.layout.directory
         has_files = all(record.has_size(folder / name) for name, record in receipt.files.items())
         return has_files and not self.has_become_readable(receipt)
 
     def unread(self, receipt: Receipt) -> Iterable[Path]:
-        """Return the paths of the files of sources that could not be read when a receipt was written."""
+        """Return the paths of the source files that could not be read when a receipt was written."""
         del receipt
         return ()
 
     def has_become_readable(self, receipt: Receipt) -> bool:
-        """Return whether a file can be read that could not be when a receipt was written."""
+        """Return whether a source file can be read that could not be read when a receipt was written."""
         known = f"unread by {self.task_id}"
         if time.monotonic() - _unchanged_since.get(known, -math.inf) < _UNCHANGED_SECONDS:
             return False
@@ -270,8 +271,8 @@ class StageTask(DatasetTask):
             _unchanged_since[known] = time.monotonic()
         return is_readable
 
-    def rests_on(self) -> list[luigi.Task]:
-        """List the stages that the own files are made from: those that it requires."""
+    def input_tasks(self) -> list[luigi.Task]:
+        """Return the tasks from whose output the files are made: by default, all that the stage requires."""
         required: list[luigi.Task] = flatten(self.requires())
         return required
 
@@ -281,30 +282,33 @@ class StageTask(DatasetTask):
 
     @property
     def receipt_path(self) -> Path:
-        """Where the receipt is."""
+        """Return the path of the receipt."""
         return self.layout.stage_receipt(self.task_family, *self._values)
 
     def reads(self) -> dict[str, Path]:
-        """Return the files and folders outside the dataset that the stage reads, by what messages call them."""
+        """Return the files and folders outside the dataset that the stage reads, by name in messages."""
         return {}
 
     def parts_read(self, name: str) -> list[str]:
-        """Return the paths below a place that :meth:`reads` names whose change counts: itself, which is "", and files in it."""
+        """Return the paths below a place of :meth:`reads` whose changes count.
+
+        By default, these are the place itself (""), and the files in it if it is a folder.
+        """
         place = self.reads()[name]
         return ["", *(sorted(file.name for file in place.iterdir()) if place.is_dir() else [])]
 
     @property
     def sightings_path(self) -> Path:
-        """Where it is written down what the sources looked like that the stage has read."""
+        """Return the path of the record of what the sources looked like when the stage read them."""
         return self.layout.sightings(self.task_family, *self._values)
 
     def change(self) -> tuple[Path, str] | None:
-        """Return what the stage has read and what is other than it was then, and how; None if all is as it was."""
+        """Return a file or folder that has changed since the stage read it, and how; None if none has."""
         places = self._places()
         return find_change(read_sightings(self.sightings_path), places) if places else None
 
     def _is_as_read(self) -> bool:
-        """Return whether all that the stage reads is as it was; stop if it is not and the settings say so."""
+        """Return whether all that the stage reads is unchanged; if not and so configured, end the command."""
         now = time.monotonic()
         if now - _unchanged_since.get(self.task_id, -math.inf) < _UNCHANGED_SECONDS:
             return True
@@ -319,28 +323,28 @@ class StageTask(DatasetTask):
         return change is None
 
     def output(self) -> luigi.LocalTarget:
-        """The receipt, which is written last."""
+        """Return the receipt, which is written last."""
         return luigi.LocalTarget(self.receipt_path)
 
     def receipt(self) -> Receipt | None:
-        """Return the receipt; None if there is none, or if it is damaged, of another task or of other settings."""
+        """Return the receipt; None if it is missing, damaged, or of another task or other settings."""
         receipt = read_receipt_once(self.receipt_path)
         own = self.label, self.settings.digest
         return receipt if receipt and (receipt.task, receipt.settings) == own else None
 
     def inputs(self) -> dict[str, str]:
-        """Return the digest of what each stage before has made, by its label."""
-        made = {task.label: task.receipt() for task in self.rests_on() if isinstance(task, StageTask)}
-        return {label: receipt.digest if receipt else "" for label, receipt in made.items()}
+        """Return the digest of the output of each input stage, by its label."""
+        receipts = {task.label: task.receipt() for task in self.input_tasks() if isinstance(task, StageTask)}
+        return {label: receipt.digest if receipt else "" for label, receipt in receipts.items()}
 
     @property
     def made_from(self) -> str:
-        """Twelve hexadecimal digits of the settings and the inputs."""
+        """Return twelve hexadecimal digits of the digest of settings and inputs."""
         text = json.dumps([self.settings.digest, sorted(self.inputs().items())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def complete(self) -> bool:
-        """Look at the own files, then at the stages before; what was seen is believed for some seconds."""
+        """Return whether the stage and all stages before it are complete; cached for a few seconds."""
         now = time.monotonic()
         if now - _complete_since.get(self.task_id, -math.inf) < _BELIEVED_SECONDS:
             return True
@@ -348,7 +352,7 @@ class StageTask(DatasetTask):
         is_complete = (
             receipt is not None
             and self.is_intact(receipt)
-            and all(task.complete() for task in self.rests_on())
+            and all(task.complete() for task in self.input_tasks())
             and receipt.inputs == self.inputs()
             and self._is_as_read()
         )
@@ -357,64 +361,68 @@ class StageTask(DatasetTask):
         return is_complete
 
     def run(self) -> None:
-        """Make the files and write the receipt, unless another process has been quicker."""
-        forget_what_is_complete()
+        """Make the files and write the receipt, unless another process has been faster."""
+        clear_completion_cache()
         if not self.complete():
             self.withdraw()
-            # Both as they are before anything is read: what changes meanwhile is not what the files are made from.
+            # Both are recorded before anything is read, so that changes during the run are detected.
             inputs = self.inputs()
             self.write_sightings()
             self.make()
             if change := self.change():
                 raise ChangedError(change[0], CHANGED_MEANWHILE, AGAIN)
             self.write_receipt(inputs)
-        forget_what_is_complete()
+        clear_completion_cache()
 
     def _places(self) -> dict[str, Path]:
-        """Return what the stage reads, if changes of it count: those of the demonstration are our own."""
+        """Return what the stage reads, if changes to it count; nothing for the demonstration."""
         return {} if self.settings.is_demonstration else self.reads()
 
     def write_sightings(self) -> None:
-        """Write down what the sources look like that are about to be read, if there are any."""
+        """Record what the sources look like before they are read, if there are any."""
         if places := self._places():
-            seen = {name: look(place, self.parts_read(name)) for name, place in places.items()}
+            seen = {name: file_states(place, self.parts_read(name)) for name, place in places.items()}
             write_sightings(self.sightings_path, seen)
 
     def withdraw(self) -> None:
-        """Remove the receipt, since what it tells of is about to be replaced."""
+        """Remove the receipt, because the files that it records are about to be replaced."""
         remove(self.receipt_path)
 
-    def doubt(self) -> None:
-        """Have everything made again, since it may have been made from a file that was damaged by then."""
+    def invalidate(self) -> None:
+        """Force everything to be made again, because an input file may have been damaged when it was read."""
         self.withdraw()
 
     def explain(self, exception: BaseException) -> TolError | None:
-        """If a file that the stage reads is damaged, remove that file, so that it is made again, and say so."""
+        """Return the error of an exception.
+
+        If a file that the stage reads is damaged, remove it, so that it is made again, and return an error
+        about that file.
+        """
         known = super().explain(exception)
         if known is None and isinstance(exception, Exception):
             with contextlib.suppress(OSError):
                 for path in self._damaged_inputs():
                     remove(path)
                     what = f"is damaged ({' '.join(str(exception).split()) or type(exception).__name__})"
-                    remedy = "It has been removed; run the same command again, and it is made again"
+                    remedy = "It has been removed. Run the same command again: it is then made again"
                     return DamagedError(path, what, remedy)
         return known
 
-    def answers_for(self) -> dict[Path, FileRecord]:
-        """Return the files that stages after this one read, as they were written."""
+    def output_records(self) -> dict[Path, FileRecord]:
+        """Return the files that later stages read, with their recorded sizes and checksums."""
         receipt = self.receipt()
         folder = self.layout.directory
         return {folder / name: record for name, record in receipt.files.items()} if receipt else {}
 
     def _damaged_inputs(self) -> Iterator[Path]:
-        """Yield the files that the stages before have written and that are not as they were written, but for shards."""
-        for task in self.rests_on():
-            for path, record in (task.answers_for() if isinstance(task, StageTask) else {}).items():
+        """Yield the files of input stages that differ from their records, except shards."""
+        for task in self.input_tasks():
+            for path, record in (task.output_records() if isinstance(task, StageTask) else {}).items():
                 if path.suffix != ".tar" and path.is_file() and record_file(path) != record:
                     yield path
 
     def write_receipt(self, inputs: dict[str, str]) -> None:
-        """Write the receipt of what was made from these inputs."""
+        """Write the receipt of the files made from these inputs."""
         files = record_files(self.layout.directory, self.files())
-        made = Receipt(self.label, self.settings.digest, inputs, files, self.more())
-        made.write(self.receipt_path)
+        receipt = Receipt(self.label, self.settings.digest, inputs, files, self.more())
+        receipt.write(self.receipt_path)

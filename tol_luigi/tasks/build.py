@@ -28,15 +28,15 @@ _STARTED = time.monotonic()
 
 
 class BuildCatalog(DatasetTask, luigi.WrapperTask):
-    """The whole build: shards, their catalog, and its taxa checked."""
+    """Build the complete dataset: the shards, their catalog, and the check of its taxa."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the list of all files, and so all of them; and the names on the server, if the settings name one."""
+        """Require the manifest, and so all files; and the names on the server, if the settings name one."""
         exports = [self.clone(LoadNames)] if self.settings.server else []
         return [self.clone(WriteManifest), *exports]
 
     def run(self) -> None:
-        """Say what was built."""
+        """Print a summary of what was built."""
         shutil.rmtree(self.layout.task_states, ignore_errors=True)  # notes on tasks that were killed
         sys.stdout.write(self.summary())
         sys.stdout.flush()
@@ -57,10 +57,10 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         # Images of train_small are counted under train.
         ledgers = [layout.ledger(**share) for share in shares if share["split"] != "train_small"]
         ends = count_states([layout.mapping_ledger, layout.names_ledger, *ledgers])
-        left_out = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
+        unwritten = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
         seconds = time.monotonic() - _STARTED
         return Summary(
-            layout.directory, layout.catalog_csv, written, left_out, shards, size, seconds, self._notes()
+            layout.directory, layout.catalog_csv, written, unwritten, shards, size, seconds, self._notes()
         )
 
     def _notes(self) -> list[str]:
@@ -68,9 +68,9 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         if self.settings.images.duplicates != "keep":
             report = ReportTarget(self.layout.duplicates_report)
             notes += leak_note(report.read(), report.text_file)
-        if self.settings.keeps_out:
+        if self.settings.excludes_benchmarks:
             report = ReportTarget(self.layout.leak_report)
             notes.append(f"{leak_line(report.read())}: {report.text_file}")
         if self.settings.is_demonstration:
-            notes.append("No source is configured, so this is the demonstration: its pictures are drawn.")
+            notes.append("No source is configured, so this is the demonstration: its images are drawn.")
         return notes

@@ -1,4 +1,4 @@
-"""The stages that write the catalog of what is in the shards, and check its taxa."""
+"""The stages that write the catalog of the samples in the shards, and check its taxa."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalog
-from tol_luigi.store.duplicates import read_firsts
+from tol_luigi.store.duplicates import read_duplicate_index
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables
 from tol_luigi.tasks.bad_shards import collect_bad_shards, remove_unplanned
@@ -25,26 +25,27 @@ __all__ = ["CheckTaxa", "WriteCatalog"]
 
 
 class WriteCatalog(StageTask):
-    """Write the catalog of what is in the shards, once mapping and ledger add up."""
+    """Write the catalog of the samples in the shards, after checking that mapping and ledgers add up."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require every shard written and checked, and what they are to be reconciled with."""
+        """Require every shard, written and checked, and the tables to reconcile with them."""
         loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
-        found: list[DatasetTask] = [self.clone(FindDuplicates)] if self._tells_duplicates else []
-        before = [self.clone(MakeMapping), self.clone(MakeSplits), *loads, self.clone(PredictCatalog), *found]
+        duplicates: list[DatasetTask] = [self.clone(FindDuplicates)] if self._finds_duplicates else []
+        before = [self.clone(MakeMapping), self.clone(MakeSplits), *loads, self.clone(PredictCatalog)]
+        before += duplicates
         return [*before, *(self.clone(CheckShards, **share) for share in self._shares)]
 
     def files(self) -> list[Path]:
-        """The catalog in both forms, the licences, and the list of bad shards."""
+        """Return the catalog in both forms, the licences, and the list of bad shards."""
         layout = self.layout
         return [layout.catalog_csv, layout.catalog, layout.licenses, layout.bad_shards]
 
     def reads(self) -> dict[str, Path]:
-        """What tells licences."""
+        """Return the tables of licences."""
         return self.settings.source_tables(lambda plugin: plugin.license_tables)
 
     @property
-    def _tells_duplicates(self) -> bool:
+    def _finds_duplicates(self) -> bool:
         return self.settings.images.duplicates != "keep"
 
     @property
@@ -52,16 +53,16 @@ class WriteCatalog(StageTask):
         return all_partitions(self.settings)
 
     def make(self) -> None:
-        """Write what adds up, then what follows from it."""
+        """Reconcile, and write the catalog; then write the files derived from it."""
         layout, settings = self.layout, self.settings
-        with self.progress("samples") as tell:
-            duplicates = read_firsts(layout.duplicates) if self._tells_duplicates else None
+        with self.progress("samples") as progress:
+            duplicates = read_duplicate_index(layout.duplicates) if self._finds_duplicates else None
             tables = final_tables(
                 settings.mapping, layout.predicted, layout.names_ledger, self._ledgers(), duplicates
             )
             schema = catalog_schema(SOURCES, settings.used)
             pieces = in_row_groups(tables)
-            write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, tell, by_id=True)
+            write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, progress, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
         written = [self.clone(WriteShards, **share) for share in self._shares]
@@ -72,7 +73,7 @@ class WriteCatalog(StageTask):
 
 
 class CheckTaxa(TaxaStage):
-    """Check the taxa of the catalog of what is in the shards."""
+    """Check the taxa of the final catalog."""
 
     which = "final"
 
@@ -82,5 +83,5 @@ class CheckTaxa(TaxaStage):
 
     @property
     def catalog(self) -> Path:
-        """The path of the catalog."""
+        """Return the path of the catalog."""
         return self.layout.catalog

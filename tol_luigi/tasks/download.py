@@ -1,4 +1,4 @@
-"""The task that gets the sources. The workflow behind it is imported when it is used, and sciluigi with it."""
+"""The task that fetches the sources. It imports its workflow, and with it sciluigi, only when it runs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["DownloadSources"]
 
 
 class _DownloadsParameter(FolderParameter):
-    """The folder of the downloads."""
+    """The folder of the downloads; its value comes from the settings."""
 
-    def told(self) -> Path:
-        """Ask the settings."""
+    def from_settings(self) -> Path:
+        """Return the folder that [download] specifies."""
         return downloads().folder
 
 
 class DownloadSources(luigi.WrapperTask):
-    """Fetch everything that a full build needs, and leave it where the settings say."""
+    """Fetch everything that a full build needs to the places in the settings."""
 
-    folder: str = _DownloadsParameter(description="where it goes, as [download] folder names it")
+    folder: str = _DownloadsParameter(description="the folder to fetch to, as set by [download] folder")
 
     def requires(self) -> Workflow:
-        """Have the workflow done."""
+        """Require the workflow."""
         from tol_luigi.tasks.fetching import SourcesWorkflow  # noqa: PLC0415 (sciluigi is imported only here)
 
         return SourcesWorkflow(folder=self.folder)

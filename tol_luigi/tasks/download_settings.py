@@ -1,4 +1,4 @@
-"""What the settings say of downloads: it can be asked before anything that a build needs is there."""
+"""The settings of downloads, which can be read before any file that a build needs exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.downloads import catalogue
-from tol_luigi.downloads.forecast import Row, forecast
+from tol_luigi.downloads.estimate import FileEstimate, estimate
 from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import archives
@@ -17,7 +17,7 @@ from tol_luigi.tasks.settings_files import (
     absolute_place,
     find_origins,
     read_sections,
-    refuse_unknown,
+    validate_known,
     where_set,
 )
 
@@ -35,145 +35,146 @@ _ASKING_RETRIES = 2
 
 @dataclass(frozen=True)
 class Downloads:
-    """What the settings say of the files to fetch, none of which need be there.
+    """The files to fetch, by the settings; none of them need exist.
 
     Attributes:
-        settings: The section.
-        slurm: How jobs are submitted.
-        folder: Where everything goes that no other setting places.
-        given: By section and key, the places that other settings name.
+        settings: The section ``[download]``.
+        slurm: The settings of jobs.
+        folder: The folder for everything that no other setting places.
+        configured: The places that other settings name, by section and key.
         remotes: The files of the sources to fetch.
-        tables: What has to be taken out of them.
+        tables: The tables to extract from them.
     """
 
     settings: DownloadSection
     slurm: SlurmSection
     folder: Path
-    given: dict[tuple[str, str], Path]
+    configured: dict[tuple[str, str], Path]
     remotes: list[Remote]
     tables: list[Table]
 
     def order(self, remotes: list[Remote]) -> Order:
-        """Write down what is to be fetched, and how the settings want it."""
-        given = self.settings
+        """Return the order to fetch some files, with the settings that apply."""
+        settings = self.settings
         return Order(
             remotes=remotes,
             lock=self.lock,
-            means={
-                "files": given.files,
-                "connections": given.connections,
-                "retries": given.retries,
-                "pause": given.pause_seconds,
+            config={
+                "files": settings.files,
+                "connections": settings.connections,
+                "retries": settings.retries,
+                "pause": settings.pause_seconds,
             },
-            hosts={
-                "connections": given.host_connections,
-                "stall_seconds": given.stall_seconds,
-                "token_host": given.token_host,
+            http={
+                "connections": settings.host_connections,
+                "stall_seconds": settings.stall_seconds,
+                "token_host": settings.token_host,
             },
-            token_variable=given.token_variable,
+            token_variable=settings.token_variable,
         )
 
-    def forecast(self, remotes: list[Remote]) -> list[Row]:
-        """Ask the servers how much there is to fetch; one that does not answer is not waited for."""
-        means = self.order(remotes).to_means()
-        means.retries = min(means.retries, _ASKING_RETRIES)
-        return forecast(remotes, self.lock, means)
+    def forecast(self, remotes: list[Remote]) -> list[FileEstimate]:
+        """Query the servers for the sizes of files; do not wait for one that does not answer."""
+        config = self.order(remotes).to_config()
+        config.retries = min(config.retries, _ASKING_RETRIES)
+        return estimate(remotes, self.lock, config)
 
     @property
     def lock(self) -> Path:
-        """The record of what was fetched."""
+        """Return the path of the record of fetched files."""
         return self.folder / LOCK_NAME
 
     @property
     def places(self) -> dict[tuple[str, str], Path]:
-        """By section and key, where a build finds what has been fetched."""
-        given = self.settings
-        return {**catalogue.places(self.folder, given.sources, extract=given.extract), **self.given}
+        """Return where a build finds the fetched files, by section and key."""
+        section = self.settings
+        places = catalogue.places(self.folder, section.sources, extract=section.extract)
+        return {**places, **self.configured}
 
     @property
     def folders(self) -> list[tuple[str, Path, Path]]:
-        """List source, archive and folder of what has to be unpacked."""
+        """Return source, archive and folder of everything to unpack."""
         if not self.settings.extract:
             return []
         pairs = [(one, catalogue.unpacked(self.folder, one.source, one.name)) for one in self.remotes]
         return [(one.source, one.path, folder) for one, folder in pairs if folder]
 
     def of(self, source: str) -> list[Remote]:
-        """Give the files of one source."""
+        """Return the files of one source."""
         return [remote for remote in self.remotes if remote.source == source]
 
     def missing(self) -> list[str]:
-        """Name what is still to be fetched, taken out or unpacked."""
+        """Return the names of everything still to be fetched, extracted or unpacked."""
         entries = read_lock(self.lock)
         names = [remote.name for remote in self.remotes if not is_fetched(remote, entries)]
-        outside = [table.path for table in self.tables] + [folder for _, _, folder in self.folders]
-        names += [str(path) for path in outside if not path.exists()]
+        extracted = [table.path for table in self.tables] + [folder for _, _, folder in self.folders]
+        names += [str(path) for path in extracted if not path.exists()]
         return names
 
 
 @functools.cache
 def wanted_downloads() -> Downloads | None:
-    """Give what the settings of this process say of downloads, read and checked once; None where there are to be none.
+    """Return the download settings of this process, read and checked once; None if no folder is named.
 
     Raises:
-        SettingsError: Something is wrong; as :func:`settings`, but that files need not be there yet.
+        SettingsError: A setting is wrong; unlike in :func:`settings`, files need not exist yet.
     """
     origins = find_origins()
-    refuse_unknown(origins)
+    validate_known(origins)
     return _downloads(read_sections(origins, must_exist=False), origins)
 
 
 def downloads() -> Downloads:
-    """Give what :func:`wanted_downloads` gives.
+    """Return the download settings of this process.
 
     Raises:
-        SettingsError: The same, or no folder is named.
+        SettingsError: A setting is wrong, or no folder is named.
     """
     found = wanted_downloads()
     if found is None:
         where = where_set("download", "folder", find_origins(), "")
-        raise SettingsError(
-            where, "empty", "Name the folder that the sources are to lie in: they need 2.2 TB"
-        )
+        raise SettingsError(where, "empty", "Set it to a folder for the sources: they need 2.2 TB")
     return found
 
 
-def _downloads(made: Mapping[str, Any], origins: Origins) -> Downloads | None:
-    """Put together what is to be fetched, if a folder for it is named."""
-    given = made["download"]
-    if given.folder is None:
+def _downloads(parsed: Mapping[str, Any], origins: Origins) -> Downloads | None:
+    """Return the files to fetch, if a folder for them is named."""
+    section = parsed["download"]
+    if section.folder is None:
         return None
     places = {
         (section, key): place
         for section, key in catalogue.PLACES
-        if (place := getattr(made[section], key)) is not None
+        if (place := getattr(parsed[section], key)) is not None
     }
     for source in catalogue.SOURCE_DOWNLOADS:
         place = None if catalogue.sets_key(source) else places.get((source, "images"))
-        if source in given.sources and place and not archives.unended(place.name):
+        if source in section.sources and place and not archives.strip_ending(place.name):
             where = where_set(source, "images", origins, str(place))
-            remedy = f"Name an archive, or leave {source} out of [download] sources"
-            raise SettingsError(where, "an archive is fetched, and this is no archive's name", remedy)
-    bases = {key: _base(given.base(key), key, origins) for key in catalogue.BASES}
-    sets = {source: given.sets(source) for source in catalogue.SOURCE_DOWNLOADS if catalogue.sets_key(source)}
-    remotes = catalogue.remotes(bases, given.folder, places, sets, dict(given.checksums))
-    chosen = [remote for remote in remotes if remote.source in given.sources]
-    tables = catalogue.tables(given.folder, places) if catalogue.METADATA in given.sources else []
-    return Downloads(given, made["slurm"], given.folder, places, chosen, tables)
+            remedy = f"Name an archive, or remove {source} from [download] sources"
+            raise SettingsError(where, "an archive is fetched, and this is not the name of one", remedy)
+    bases = {key: _base(section.base(key), key, origins) for key in catalogue.BASES}
+    sets = {
+        source: section.sets(source) for source in catalogue.SOURCE_DOWNLOADS if catalogue.sets_key(source)
+    }
+    remotes = catalogue.remotes(bases, section.folder, places, sets, dict(section.checksums))
+    chosen = [remote for remote in remotes if remote.source in section.sources]
+    tables = catalogue.tables(section.folder, places) if catalogue.METADATA in section.sources else []
+    return Downloads(section, parsed["slurm"], section.folder, places, chosen, tables)
 
 
 def _base(text: str, key: str, origins: Origins) -> str:
-    """Make a path absolute; an address is one."""
+    """Return a base with an absolute path; a URL is one already."""
     return text if "://" in text else str(absolute_place(Path(text).expanduser(), "download", key, origins))
 
 
-def use_downloads(made: dict[str, Any], origins: Origins) -> None:
-    """Fill in settings that are empty and whose files have been fetched.
+def use_downloads(parsed: dict[str, Any], origins: Origins) -> None:
+    """Fill in empty settings whose files have been fetched.
 
     Raises:
-        SettingsError: Not all of it has been.
+        SettingsError: Some files have not been fetched.
     """
-    found = _downloads(made, origins)
+    found = _downloads(parsed, origins)
     if found is None:
         return
     if missing := found.missing():
@@ -181,4 +182,4 @@ def use_downloads(made: dict[str, Any], origins: Origins) -> None:
         what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
         raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
     for (section, key), place in found.places.items():
-        made[section] = replace(made[section], **{key: place})
+        parsed[section] = replace(parsed[section], **{key: place})

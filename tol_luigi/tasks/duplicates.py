@@ -1,4 +1,4 @@
-"""The stage that tells which images have the same bytes."""
+"""The stage that finds images with identical bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.report.duplicates import duplicates_figures, duplicates_text
 from tol_luigi.store.duplicates import (
+    expected_images,
     find_duplicates,
-    foretold_images,
     with_ranks,
     write_duplicates,
     written_images,
@@ -30,23 +30,23 @@ __all__ = ["FindDuplicates"]
 
 
 class FindDuplicates(StageTask):
-    """Find the images with the same bytes; no picture is read for that once more.
+    """Find images with identical bytes by their recorded hashes; no image is read again.
 
-    With ``duplicates = drop`` those left out are among them.
+    With ``duplicates = drop``, the dropped images are included.
     """
 
     def requires(self) -> list[DatasetTask]:
-        """Have every shard written and checked, and what the images show."""
+        """Require every shard, written and checked, and the predicted catalog with the images' ranks."""
         checks = [self.clone(CheckShards, **share) for share in all_partitions(self.settings)]
         return [self.clone(PredictCatalog), *checks, *all_hashes(self)]
 
     def files(self) -> list[Path]:
-        """The table, and the report as text and as JSON."""
+        """Return the table, and the report as text and as JSON."""
         report = ReportTarget(self.layout.duplicates_report)
         return [self.layout.duplicates, report.text_file, report.file]
 
     def make(self) -> None:
-        """Find them, write them down, and report on them."""
+        """Find the duplicates, write the table, and report."""
         layout, settings = self.layout, self.settings
         found = with_ranks(find_duplicates(self._images, settings.used), layout.predicted)
         shown = found.select(["first", "id", "split", "source", "ranks"]).to_pandas()
@@ -57,6 +57,6 @@ class FindDuplicates(StageTask):
     def _images(self) -> Iterable[pa.Table]:
         layout = self.layout
         if self.settings.images.duplicates == "drop":
-            return foretold_images(layout.predicted, layout.digests)
+            return expected_images(layout.predicted, layout.digests)
         shares = all_partitions(self.settings)
         return written_images(Ledger(**share, path=layout.ledger(**share)) for share in shares)

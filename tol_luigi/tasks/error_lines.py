@@ -1,6 +1,6 @@
 """One clear line for an error that the user can fix; its traceback goes to Luigi's log, at level DEBUG.
 
-By itself Luigi logs the traceback of whatever a task raises. An error that nobody expects keeps it.
+By default, Luigi logs the traceback of any exception of a task. Unexpected exceptions keep their traceback.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["BUG", "Refusal", "apply", "clear_error", "died", "failure_text", "refuse"]
+__all__ = ["BUG", "Refusal", "apply", "clear_error", "failure_text", "refuse", "report_killed"]
 
-BUG = "This is a fault of the program, not of its input: please report it, with the traceback"
+BUG = "This is a bug in the program, not a fault of its input: please report it with the traceback"
 
 _LOG = logging.getLogger("luigi-interface")
 
 _USAGE = (TaskClassException, ParameterException, InterpolationError)
-"""What Luigi raises of wrong arguments, and of wrong settings of its own, before it logs anything."""
+"""Exceptions of Luigi for wrong arguments, and for wrong settings of its own, before it logs anything."""
 
 _KILLED = f"exit code -{signal.SIGKILL.value}"
 
 
 class Refusal(SystemExit):
-    """The end of a command line, after its one line was written.
+    """The end of a command, after its error line was written.
 
     Args:
-        error: What the line says.
+        error: The error in the line.
     """
 
     def __init__(self, error: TolError) -> None:
@@ -57,7 +57,7 @@ class Refusal(SystemExit):
 
 
 def refuse(error: TolError) -> NoReturn:
-    """Stop a command line with one line; raise the error in a process that Luigi has started, or in a library's user."""
+    """Write one line and end the command; in a process forked by Luigi or in a library, raise the error."""
     if CmdlineParser.get_instance() is None or multiprocessing.parent_process() is not None:
         raise error
     error = name_setting(error)
@@ -66,59 +66,59 @@ def refuse(error: TolError) -> NoReturn:
 
 
 def clear_error(error: BaseException) -> TolError | None:
-    """Return what a user can be told in one line of an error; None if the error is a fault of the program."""
+    """Return the one-line error to show for an exception; None if the exception is a bug in the program."""
     if isinstance(error, Refusal):
         return error.error
     if isinstance(error, RPCError):
         what = f"luigid does not answer ({' '.join(str(error).split())})"
-        remedy = "Start luigid, name the one that is up, or build without it: --local-scheduler"
+        remedy = "Start luigid, set the URL of one that runs, or build without it (--local-scheduler)"
         return ServerError("[core] default_scheduler_url", what, remedy)
     known = expected_error(error)
     return known and name_setting(known)
 
 
 def failure_text(label: str, error: BaseException) -> str | None:
-    """Write the one line of a task that has failed, and return it for luigid's page; None if that needs a traceback."""
+    """Write the line of a failed task; return it for luigid's page, None if a traceback is needed."""
     known = clear_error(error)
     if known is None:
         write_line(f"{label}: {type(error).__name__}. {BUG}.")
         return None
-    if not isinstance(error, Refusal):  # which has been written
+    if not isinstance(error, Refusal):  # its line has been written
         write_line(f"{label}: {known}")
     return str(known)
 
 
-def died(task: luigi.Task, what: str) -> None:
-    """Write the one line of a task whose process was killed: it can write none itself.
+def report_killed(task: luigi.Task, what: str) -> None:
+    """Write the error line of a task whose process was killed and so could not write one itself.
 
     Args:
         task: The task.
-        what: What Luigi says of it.
+        what: Luigi's message about it.
     """
     remedy = "Run the same command again, and report it if that happens again"
     if what.endswith(_KILLED):
-        what = f"{what}, most likely as no memory was left"
-        remedy = "Give it more memory, or use fewer --workers, and run the same command again"
+        what = f"{what}, most likely because memory ran out"
+        remedy = "Use a machine with more memory or fewer --workers, and run the same command again"
     label = getattr(task, "label", task.task_family)
     write_line(str(LimitError(label, what, remedy)))
 
 
 def apply() -> None:
-    """Have Luigi log one line, and no traceback, where a task or the command line meets an expected error."""
+    """Make Luigi log one line, and no traceback, for an expected error of a task or of the command line."""
     module: Any = luigi.worker
-    handle = module.TaskProcess._handle_run_exception  # noqa: SLF001 (it logs the traceback, and has no hook)
+    handle = module.TaskProcess._handle_run_exception  # noqa: SLF001 (logs the traceback, without a hook)
     if not hasattr(handle, "__wrapped__"):
         module.TaskProcess._handle_run_exception = _in_one_line(handle)  # noqa: SLF001
-        # Luigi's worker takes from there the text of what complete() and requires() raise, and nothing else.
+        # Luigi's worker uses this module only to format exceptions of complete() and requires().
         module.traceback = SimpleNamespace(format_exc=_format_exc)
         _LOG.addFilter(_log_uncaught)
-    if hasattr(sys.modules["__main__"], "luigi_run"):  # so this process is the luigi command
+    if hasattr(sys.modules["__main__"], "luigi_run"):  # this process is the luigi command
         sys.excepthook = _end_in_one_line
 
 
 def _in_one_line(handle: Callable[[Any, BaseException], Any]) -> Callable[[Any, BaseException], Any]:
     @functools.wraps(handle)
-    def handled(self: luigi.worker.TaskProcess, ex: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on)
+    def handled(self: luigi.worker.TaskProcess, ex: BaseException) -> Any:  # noqa: ANN401 (luigi's type)
         explain = getattr(self.task, "explain", clear_error)
         known = explain(ex)
         if known is None:
@@ -132,7 +132,7 @@ def _in_one_line(handle: Callable[[Any, BaseException], Any]) -> Callable[[Any, 
 
 
 def _format_exc() -> str:
-    """Return what Luigi writes of the error that is being handled: one line if it is an expected one."""
+    """Return the text that Luigi logs for the current exception: one line if it is an expected error."""
     error = sys.exception()
     known = clear_error(error) if error else None
     if error is None or known is None:
@@ -142,7 +142,7 @@ def _format_exc() -> str:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Return whether an error was raised in this package, or in what it has called."""
+    """Return whether an exception was raised in this package, or in code that it called."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return any(str(frame.f_globals.get("__name__")).startswith("tol_luigi.") for frame in frames)
 
@@ -154,7 +154,7 @@ def _log_traceback(error: BaseException) -> None:
 def _end_in_one_line(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> NoReturn:
-    """End the luigi command as :func:`sys.excepthook`: with one line if it was called wrongly, or reached a limit."""
+    """Replace :func:`sys.excepthook`: end with one line if the arguments are wrong or a limit was reached."""
     usage = next((cause for cause in causes(error) if isinstance(cause, _USAGE)), None)
     text = str(usage or clear_error(error) or "")
     if not text:
@@ -166,11 +166,11 @@ def _end_in_one_line(
 
 
 _written: list[BaseException] = []
-"""The error that was written last: Luigi logs one twice on its way up."""
+"""The last error that was written: Luigi logs an error twice on its way up."""
 
 
 def _log_uncaught(record: logging.LogRecord) -> bool:
-    """Write one line in place of the traceback of an expected error that ends the command; a filter of Luigi's logger."""
+    """Log one line instead of the traceback of an expected error that ends the command (a logging filter)."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None or record.levelno == logging.DEBUG:
         return True

@@ -1,4 +1,4 @@
-"""The exit code of the plain ``luigi`` command, made true where several nodes share a build."""
+"""The exit code of the plain ``luigi`` command, corrected for builds that several nodes share."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["apply"]
 
 
 def apply() -> None:
-    """Have the plain ``luigi`` command tell the truth where several nodes share a build.
+    """Correct the exit code of the plain ``luigi`` command for builds that several nodes share.
 
-    By itself it judges by what its own worker has seen: 25 for a complete dataset that others have built, and
-    10 for a task that another one has begun. Where there is nothing to correct, nothing changes.
+    By default, it reflects only what the command's own worker has seen: 25 for a complete dataset that others
+    have built, and 10 for a task that another worker has started. Other exit codes do not change.
     """
     original = luigi.execution_summary._summary_dict  # noqa: SLF001 (see above)
     if not hasattr(original, "__wrapped__"):
-        luigi.execution_summary._summary_dict = _truthful(original)  # noqa: SLF001
+        luigi.execution_summary._summary_dict = _corrected(original)  # noqa: SLF001
 
 
-def _truthful(original: Callable[[luigi.worker.Worker], _Sets]) -> Callable[[luigi.worker.Worker], _Sets]:
-    """Sort tasks by what is there and by what luigid knows, in place of what one worker has seen."""
+def _corrected(original: Callable[[luigi.worker.Worker], _Sets]) -> Callable[[luigi.worker.Worker], _Sets]:
+    """Classify tasks by their completeness and their status at luigid, not only by one worker's view."""
 
     @functools.wraps(original)
     def sorted_out(worker: luigi.worker.Worker) -> _Sets:
@@ -54,13 +54,13 @@ def _truthful(original: Callable[[luigi.worker.Worker], _Sets]) -> Callable[[lui
 
 
 def _is_complete(task: luigi.Task) -> bool:
-    with contextlib.suppress(Exception):  # whatever keeps a task from saying so
+    with contextlib.suppress(Exception):  # a task may fail to tell
         return bool(task.complete())
     return False
 
 
 def _failed_anywhere(worker: luigi.worker.Worker) -> set[str]:
-    """Ask luigid which tasks have failed, with whichever worker."""
+    """Return the ids of the tasks that have failed with any worker, according to luigid."""
     found: set[str] = set()
     with contextlib.suppress(RPCError):
         for status in (FAILED, DISABLED):

@@ -1,4 +1,4 @@
-"""The workflow that gets the sources: ask the servers, fetch and unpack each source, say where everything is."""
+"""The workflow that fetches the sources: query servers, fetch and unpack each source, print settings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import luigi
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.downloads.catalogue import GROUPS, unpacked
+from tol_luigi.downloads.estimate import estimate_text, require_space
 from tol_luigi.downloads.extract import extract, extract_member
-from tol_luigi.downloads.forecast import forecast_text, require_space
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
 from tol_luigi.tasks.download_settings import Downloads, downloads
-from tol_luigi.tasks.error_lines import died, failure_text
+from tol_luigi.tasks.error_lines import failure_text, report_killed
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.sciluigi_bridge import PortTask, Workflow, port
 
@@ -36,17 +36,17 @@ _MB, _GB = 1e6, 1e9
 
 
 class SourcesWorkflow(Workflow):
-    """Ask, then fetch all sources side by side, unpack, and say where everything is."""
+    """Query the servers, fetch all sources in parallel, unpack them, and print their settings."""
 
-    folder: str = luigi.Parameter(description="where it goes")
+    folder: str = luigi.Parameter(description="the folder to fetch to")
 
     @property
     def audit_folder(self) -> Path:
-        """A file a task, a line a transfer."""
+        """Return the folder of the audit trail, with one file per task and one line per transfer."""
         return Path(self.folder) / "audit"
 
     def workflow(self) -> luigi.Task:
-        """Wire the tasks."""
+        """Create and wire the tasks."""
         asked = self.new_task("ask", AskServers, folder=self.folder)
         last: Any = self.new_task("place", PlaceSources, folder=self.folder)
         last.in_sources = []
@@ -61,48 +61,48 @@ class SourcesWorkflow(Workflow):
 
 
 class FetchedTarget(luigi.Target):
-    """The files of a source: there when every one of them is, as ``sources.lock`` records it."""
+    """The files of a source, which exist if all of them are as recorded in ``sources.lock``."""
 
     def __init__(self, remotes: Sequence[Remote], lock: Path) -> None:
         self._remotes, self._lock = remotes, lock
 
     def exists(self) -> bool:
-        """Look at names and sizes."""
+        """Return whether all files have the recorded names and sizes."""
         entries = read_lock(self._lock)
         return all(is_fetched(remote, entries) for remote in self._remotes)
 
 
 class UnpackedTarget(luigi.Target):
-    """What has to lie outside of archives: there when all of it is."""
+    """The files and folders extracted from archives, which exist if all of them do."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
 
     def exists(self) -> bool:
-        """Look for them."""
+        """Return whether all of them exist."""
         return all(path.exists() for path in self._paths)
 
 
 class _DownloadTask(PortTask):
-    """A stage of the download, of which the settings tell all but its name."""
+    """A stage of the download; all its settings but its name are in [download]."""
 
-    folder: str = luigi.Parameter(description="where everything goes")
+    folder: str = luigi.Parameter(description="the folder to fetch to")
 
     @property
-    def given(self) -> Downloads:
-        """What the settings say."""
+    def downloads(self) -> Downloads:
+        """Return the settings of the downloads."""
         return downloads()
 
-    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi hands it on as it is)
-        """Write one clear line; it stands on luigid's page, too, if it needs no traceback."""
+    def on_failure(self, exception: BaseException) -> Any:  # noqa: ANN401 (luigi's type)
+        """Write one line to stderr; return it for luigid's page, too, unless a traceback is needed."""
         return failure_text(self.instance_name, exception) or super().on_failure(exception)
 
     @contextlib.contextmanager
     def progress(self, total: int) -> Iterator[Callable[[int], None]]:
-        """Show bytes, rate and time left: in luigid's page, and as a bar on a terminal.
+        """Show bytes, rate and time left: on luigid's page, and as a bar on a terminal.
 
         Yields:
-            A function to tell of further bytes.
+            A function to call with the number of further bytes.
         """
         report = functools.partial(self._report, total)
         about = {"family": type(self).__name__, "label": self.instance_name}
@@ -117,30 +117,27 @@ class _DownloadTask(PortTask):
         report_progress(self, message, done, total)
 
 
-_DownloadTask.event_handler(luigi.Event.PROCESS_FAILURE)(died)
+_DownloadTask.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)
 
 
 class AskServers(_DownloadTask):
-    """Ask the servers for all sizes, see that there is space, and say what is to come, before anything is fetched."""
+    """Query the servers for all sizes, check the free space and print the plan, before any download."""
 
     def out_forecast(self) -> Any:  # noqa: ANN401 (a port)
-        """What was said, for this list of files."""
-        urls = sorted(remote.url for remote in self.given.remotes)
+        """Return the stored answers for this list of files."""
+        urls = sorted(remote.url for remote in self.downloads.remotes)
         digest = hashlib.sha256(json.dumps(urls).encode()).hexdigest()[:12]
         return port(self, luigi.LocalTarget(Path(self.folder) / "audit" / f"forecast-{digest}.json"))
 
     def run(self) -> None:
-        """Ask, print, check, store."""
-        given = self.given
-        rows = given.forecast(given.remotes)
-        sys.stdout.write(forecast_text(rows))
+        """Query the servers, print the plan, check the space, and store the answers."""
+        plan = self.downloads
+        rows = plan.forecast(plan.remotes)
+        sys.stdout.write(estimate_text(rows))
         sys.stdout.flush()
-        due = (
-            [row for row in rows if unpacked(given.folder, row.source, row.what)]
-            if given.settings.extract
-            else []
-        )
-        counts = {name: int(count) for name, count in given.settings.counts}
+        is_extracted = plan.settings.extract
+        due = [row for row in rows if is_extracted and unpacked(plan.folder, row.source, row.what)]
+        counts = {name: int(count) for name, count in plan.settings.counts}
         files = sum((row.bytes or 0) // _BYTES_PER_IMAGE for row in due if row.source not in counts)
         files += sum(counts.get(source, 0) for source in {row.source for row in due})
         require_space(rows, sum(row.bytes or 0 for row in due), files)
@@ -150,25 +147,25 @@ class AskServers(_DownloadTask):
 
 
 class FetchSource(_DownloadTask):
-    """Fetch the files of one source, here or in a Slurm job of its own."""
+    """Fetch the files of one source, in this process or in a Slurm job of its own."""
 
-    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="the source, or metadata")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
-        """The files, as ``sources.lock`` records them."""
-        return port(self, FetchedTarget(self.given.of(self.source), self.given.lock))
+        """Return the files, as recorded in ``sources.lock``."""
+        return port(self, FetchedTarget(self.downloads.of(self.source), self.downloads.lock))
 
     def run(self) -> None:
-        """Look for space, fetch, and write the audit trail."""
-        given, remotes = self.given, self.given.of(self.source)
-        order, rows = given.order(remotes), given.forecast(remotes)
+        """Check the free space, fetch, and write the audit trail."""
+        plan, remotes = self.downloads, self.downloads.of(self.source)
+        order, rows = plan.order(remotes), plan.forecast(remotes)
         require_space(rows)
-        self.audit({"what": "begun", "where": given.settings.where, "files": len(rows)})
-        with self.progress(sum(row.bytes or 0 for row in rows)) as came:
-            if given.settings.where == "slurm":
-                done = run_slurm(order, self._job(), came)
+        self.audit({"what": "begun", "where": plan.settings.where, "files": len(rows)})
+        with self.progress(sum(row.bytes or 0 for row in rows)) as progress:
+            if plan.settings.where == "slurm":
+                done = run_slurm(order, self._job(), progress)
             else:
-                done = run_here(order, came)
+                done = run_here(order, progress)
         urls = {remote.name: row.url for remote, row in zip(order.remotes, rows, strict=True)}
         for one in done.fetched:
             ran = {"file": one.name, "url": urls[one.name], "bytes": one.size, "came": one.came}
@@ -185,80 +182,83 @@ class FetchSource(_DownloadTask):
         )
 
     def _job(self) -> SlurmJob:
-        given, slurm = self.given.settings, self.given.slurm
+        settings, slurm = self.downloads.settings, self.downloads.slurm
         return SlurmJob(
             name=f"fetch-{self.source}",
             folder=Path(self.folder) / "jobs",
-            request=replace(slurm.request(), time=dict(given.slurm_time).get(self.source)),
-            cores=dict(given.slurm_cores).get(self.source, "1"),
+            request=replace(slurm.request(), time=dict(settings.slurm_time).get(self.source)),
+            cores=dict(settings.slurm_cores).get(self.source, "1"),
             before=slurm.before or "",
         )
 
 
 class UnpackSource(_DownloadTask):
-    """Take out of archives what cannot be read in there; with ``[download] extract`` also the images."""
+    """Extract from archives what cannot be read inside them; with ``[download] extract`` also the images."""
 
-    source: str = luigi.ChoiceParameter(choices=GROUPS, description="what is fetched together")
+    source: str = luigi.ChoiceParameter(choices=GROUPS, description="the source, or metadata")
 
     def out_files(self) -> Any:  # noqa: ANN401 (a port)
-        """The tables or folders, none where all can be read in place."""
+        """Return the extracted tables and folders; none if everything can be read in place."""
         return port(
             self, UnpackedTarget([path for _, path in self._folders()] + [t.path for t in self._tables()])
         )
 
     def complete(self) -> bool:
-        """Where nothing is to be unpacked, this is done when everything is fetched."""
+        """Return whether everything is fetched, and extracted if necessary."""
         return bool(super().complete()) and all(task.complete() for task in self.requires())
 
     def run(self) -> None:
-        """Unpack what is not there yet."""
+        """Extract what does not exist yet."""
         for table in self._tables():
             if not table.path.exists():
                 extract_member(table.archive, table.member, table.path)
-        expected = dict(self.given.settings.counts).get(self.source)
+        expected = dict(self.downloads.settings.counts).get(self.source)
         for archive, folder in self._folders():
             if not folder.exists():
-                # of several archives the sum is known, not the count of each
+                # For several archives, only the total is known.
                 count = int(expected) if expected and len(self._folders()) == 1 else None
-                files = extract(archive, folder, count, self._tell)
+                files = extract(archive, folder, count, self._show_count)
                 self.audit({"what": "unpacked", "file": str(archive), "files": files})
 
     def _tables(self) -> list[Any]:
-        return self.given.tables if self.source == "metadata" else []
+        return self.downloads.tables if self.source == "metadata" else []
 
     def _folders(self) -> list[tuple[Path, Path]]:
-        return [(archive, folder) for source, archive, folder in self.given.folders if source == self.source]
+        return [
+            (archive, folder) for source, archive, folder in self.downloads.folders if source == self.source
+        ]
 
-    def _tell(self, count: int) -> None:
+    def _show_count(self, count: int) -> None:
         if count % 1000 == 0 and self.set_status_message is not None:
             self.set_status_message(f"{count:,} files unpacked")
 
 
 class PlaceSources(_DownloadTask):
-    """Say which settings name what has been fetched."""
+    """Write and print the settings that name the fetched files."""
 
     def out_settings(self) -> Any:  # noqa: ANN401 (a port)
-        """The lines of a settings file."""
+        """Return the settings file."""
         return port(self, luigi.LocalTarget(Path(self.folder) / "sources.cfg"))
 
     def complete(self) -> bool:
-        """It holds as long as everything is there."""
+        """Return whether the settings file is up to date and everything is fetched."""
         target = Path(self.out_settings().target.path)
         up_to_date = target.exists() and target.read_text(encoding="utf-8") == self._text()
         return up_to_date and all(task.complete() for task in self.requires())
 
     def run(self) -> None:
-        """Write the lines, and print them."""
+        """Write the settings file, and print it."""
         with committed(Path(self.out_settings().target.path)) as scratch:
             scratch.write_text(self._text(), encoding="utf-8")
         sys.stdout.write(
-            f"All is there. A build finds it by [download] folder = {self.folder}, or by:\n\n{self._text()}"
+            f"Everything is fetched. To build from it, set [download] folder = {self.folder}, or:\n\n"
+            f"{self._text()}"
         )
         sys.stdout.flush()
 
     def _text(self) -> str:
         lines: list[str] = []
-        for (section, key), place in sorted(self.given.places.items()):
+        for (section, key), place in sorted(self.downloads.places.items()):
             lines += [f"[{section}]"] if f"[{section}]" not in lines else []
             lines.append(f"{key} = {str(place).replace('%', '%%')}")
         return "\n".join([*lines, ""])

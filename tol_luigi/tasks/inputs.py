@@ -1,4 +1,4 @@
-"""The files and folders that a dataset is built from, for explaining what became of its images."""
+"""The files and folders that a dataset is built from, recorded to trace its images."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["build_inputs"]
 _SECTIONS = (*SOURCES, "itis", "resolved", "published")
 
 
-def build_inputs(given: Settings) -> BuildInputs:
-    """Return what a dataset is built from by these settings."""
+def build_inputs(settings: Settings) -> BuildInputs:
+    """Return the inputs of a dataset with these settings."""
     keys = [
         (name, key)
         for name in _SECTIONS
-        for key, setting in given.section(name).settings().items()
+        for key, setting in settings.section(name).settings().items()
         if isinstance(setting.kind, Place)
     ]
-    images = {f"[{name}] images": source.reader.images for name, source in given.sources.items()}
-    places = {name: str(place) for name, place in (given.places(*keys) | images).items()}
-    return BuildInputs(given.used, given.dataset.seed, places)
+    images = {f"[{name}] images": source.reader.images for name, source in settings.sources.items()}
+    places = {name: str(place) for name, place in (settings.places(*keys) | images).items()}
+    return BuildInputs(settings.used, settings.dataset.seed, places)

@@ -1,4 +1,4 @@
-"""The stage that reports what was kept out."""
+"""The stage that reports which benchmark images were excluded."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = ["ReportLeaks"]
 
 
 class ReportLeaks(StageTask):
-    """Report for each benchmark how many images of each source were kept out, and how they were known."""
+    """Report how many images of each source were excluded for each benchmark, and how they were matched."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the benchmarks looked at, if there are images of them, and every image accounted for."""
+        """Require the hashes of the benchmarks, if the settings name any, and the state of every image."""
         settings = self.settings
         images = [self.clone(HashBenchmarks)] if settings.leak_guard.images else []
         checks = [self.clone(CheckShards, **share) for share in all_partitions(settings)]
         return [*images, self.clone(PredictCatalog), *checks, self.clone(WriteCatalog)]
 
     def files(self) -> list[Path]:
-        """The report as JSON, and the text next to it."""
+        """Return the report as JSON and as text."""
         return ReportTarget(self.layout.leak_report).files
 
     def make(self) -> None:
-        """Count, then write."""
+        """Count the excluded images, and write the report."""
         leaks = self._leaks()
         ReportTarget(self.layout.leak_report).write(leak_figures(leaks), leak_text(leaks))
 

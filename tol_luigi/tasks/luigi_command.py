@@ -1,6 +1,6 @@
-"""What the ``luigi`` command needs of ``--module tol_luigi``: every task by its name, and exit codes that are true.
+"""The module for ``luigi --module tol_luigi``: registers every task, and corrects exit codes and error lines.
 
-A program that runs Luigi's command line itself (``luigi.run``) after it has imported ``tol_luigi`` imports this module, too.
+It is also imported if a program imports ``tol_luigi`` and then calls Luigi's command line (``luigi.run``).
 """
 
 from __future__ import annotations

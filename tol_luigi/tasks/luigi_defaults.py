@@ -1,4 +1,4 @@
-"""Settings of Luigi itself without which a build cannot be trusted, for where no settings file sets them."""
+"""Defaults for Luigi's own settings that a reliable build needs, if no settings file sets them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["DEFAULTS", "apply"]
 
 DEFAULTS: dict[str, dict[str, str]] = {
     "core": {
-        # Two builds on one machine are safe here: whoever finishes a file first wins.
+        # Two builds on one machine are safe: the first to finish a file wins.
         "no_lock": "true",
         "autoload_range": "false",
         "log_level": "INFO",
     },
     "worker": {
-        # A task that leaves no output has failed; by itself Luigi takes it as done.
+        # A task without its output has failed; by default, Luigi takes it as done.
         "check_complete_on_run": "true",
         "send_failure_email": "false",
     },
-    # By itself Luigi exits with 0 after a failure.
+    # By default, Luigi exits with 0 after a failure.
     "retcode": {
         "already_running": str(ExitCode.ALREADY_RUNNING),
         "missing_data": str(ExitCode.MISSING_DATA),
@@ -30,11 +30,11 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "unhandled_exception": str(ExitCode.UNHANDLED_EXCEPTION),
     },
 }
-"""By section and key; ``luigi.cfg`` shows the same."""
+"""Defaults by section and key, the same as in ``luigi.cfg``."""
 
 
 def apply() -> None:
-    """Set what the settings files leave open; Luigi reads it later, when it runs tasks."""
+    """Set what the settings files do not set; Luigi reads these settings later, when it runs tasks."""
     config = get_config()
     for section, values in DEFAULTS.items():
         for key, value in values.items():

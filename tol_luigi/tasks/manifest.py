@@ -21,11 +21,11 @@ __all__ = ["WriteManifest"]
 
 
 class WriteManifest(StageTask):
-    """List every file of the dataset with its size, its SHA-256, and the task that made it and from what."""
+    """List every file of the dataset with its size, its SHA-256, its task, and the inputs of that task."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, its taxa checked, the report on excluded benchmarks, and what other packages make of partitions."""
-        report = [self.clone(ReportLeaks)] if self.settings.keeps_out else []
+        """Require the catalog, the check of its taxa, the leak report, and the stages of other packages."""
+        report = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
         return [
             self.clone(WriteCatalog),
             self.clone(CheckTaxa),
@@ -34,15 +34,15 @@ class WriteManifest(StageTask):
         ]
 
     def files(self) -> list[Path]:
-        """The manifest, and the checksums as ``sha256sum -c`` takes them."""
+        """Return the manifest, and the checksums in the format of ``sha256sum -c``."""
         return [self.layout.manifest, self.layout.checksums]
 
     def more(self) -> dict[str, Any]:
-        """Tell the receipts from others."""
+        """Return the digest of all receipts."""
         return {"receipts": self._receipts_digest()}
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether all receipts are those that the manifest lists."""
+        """Return whether all receipts are those in the manifest."""
         return super().is_intact(receipt) and receipt.more["receipts"] == self._receipts_digest()
 
     def stages(self) -> list[StageTask]:
@@ -57,11 +57,11 @@ class WriteManifest(StageTask):
         return digest.hexdigest()
 
     def make(self) -> None:
-        """Put all receipts together."""
+        """Combine the records of all receipts."""
         directory, files, inputs = self.layout.directory, dict[str, dict[str, Any]](), dict[str, Any]()
         for stage in self.stages():
             receipt = stage.receipt()
-            if receipt is None:  # which was there when this stage began
+            if receipt is None:  # removed since this stage began
                 continue
             inputs[receipt.task] = receipt.inputs
             own = stage.receipt_path.relative_to(directory).as_posix()
@@ -78,6 +78,6 @@ class WriteManifest(StageTask):
 
 
 def _line(name: str, sha256: str) -> str:
-    """Write a line as ``sha256sum`` does, which escapes names with a backslash or the end of a line."""
+    """Return a line in the format of ``sha256sum``, which escapes backslashes and line feeds in names."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n")
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"

@@ -1,4 +1,4 @@
-"""The stages that give every image its id and its split."""
+"""The stages that assign an id and a split to every image."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.store.databases import opened
-from tol_luigi.store.identities import Listed
+from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
-from tol_luigi.store.older import unlisted_taken
+from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.scan import ScanPartition
-from tol_luigi.tasks.unread import scan_files
+from tol_luigi.tasks.unread import UNREAD, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ __all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "all_scans"]
 
 
 def all_scans(task: DatasetTask) -> list[ScanPartition]:
-    """List the scans of all sources, for the dataset of a task."""
+    """Return the scans of all sources, for the dataset of a task."""
     return [
         task.clone(ScanPartition, source=source, partition=listing)
         for source in task.settings.used
@@ -43,90 +43,97 @@ def all_scans(task: DatasetTask) -> list[ScanPartition]:
 
 
 class MakeMapping(StageTask):
-    """Give every image its id and its place; take the ids of a published mapping where there is one."""
+    """Assign an id and a place to every image; reuse the ids of a published mapping, if there is one."""
 
     _unread: list[tuple[str, str]]
 
     def requires(self) -> list[ScanPartition]:
-        """Have every partition scanned."""
+        """Require the scans of all partitions."""
         return all_scans(self)
 
     def files(self) -> list[Path]:
-        """The ledger of what the mapping leaves out; the mapping itself is finished by ``MakeSplits``."""
+        """Return the ledger of files without an id; ``MakeSplits`` finishes the mapping itself."""
         return [self.layout.mapping_ledger]
 
     def reads(self) -> dict[str, Path]:
-        """The published mapping, if there is one, and the folders in which something can lie that is in no listing."""
-        beside = {f"[{source.name}] images": source.reader.unlisted_root() for source in self._beside}
-        return {**self.settings.places(("published", "mapping")), **beside}
+        """Return the published mapping, if any, and the folders that may contain unlisted files."""
+        folders = {
+            f"[{source.name}] images": source.reader.unlisted_root() for source in self._folder_sources
+        }
+        return {**self.settings.places(("published", "mapping")), **folders}
 
     def parts_read(self, name: str) -> list[str]:
-        """The published mapping, and the folders in which something lies that is in no listing."""
-        for source in self._beside:
+        """Return the folders that contain unlisted files; for the published mapping, the default."""
+        for source in self._folder_sources:
             if name == f"[{source.name}] images":
                 return folders_of(found.member.name for found in source.reader.unlisted())
         return super().parts_read(name)
 
     @property
-    def _beside(self) -> list[Source]:
-        """The sources that are folders; of those with labels all of it is in the listing."""
-        given = self.settings
+    def _folder_sources(self) -> list[Source]:
+        """Return the sources that are folders and may contain unlisted files; those with labels may not."""
+        settings = self.settings
         return [
             source
-            for name, source in given.sources.items()
-            if name not in given.taken and not source.plugin.listing_tables and source.reader.images.is_dir()
+            for name, source in settings.sources.items()
+            if name not in settings.reused
+            and not source.plugin.listing_tables
+            and source.reader.images.is_dir()
         ]
 
     def more(self) -> dict[str, Any]:
-        """Tell one mapping from others by what it was made from; record what could not be looked at, if there is anything."""
-        unread = {"unread": self._unread} if self._unread else {}
+        """Return the digest of the inputs, and the unlisted files that could not be read, if any."""
+        unread = {UNREAD: self._unread} if self._unread else {}
         return {"made_from": self.made_from, **unread}
 
     def unread(self, receipt: Receipt) -> list[Path]:
-        """Return the paths of what could not be looked at beside the listings."""
+        """Return the paths of the unlisted files that could not be read."""
         sources = self.settings.sources
-        unread = receipt.more.get("unread", ())
+        unread = receipt.more.get(UNREAD, ())
         return [sources[source].reader.unlisted_root() / name for source, name in unread]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Look at the mapping, too: at its marker, and once splits are in it at its size."""
+        """Return whether the mapping has the expected marker, too, and with splits its recorded size."""
         mapping, splits = self.layout.mapping, self.clone(MakeSplits).receipt()
         return (
             super().is_intact(receipt)
             and marker(mapping, "mapping") == receipt.more["made_from"]
             and (
                 splits is None
-                or splits.inputs != {self.label: receipt.digest}  # those of a mapping before this one
+                or splits.inputs != {self.label: receipt.digest}  # of a previous mapping
                 or all(record.has_size(mapping) for record in splits.files.values())
             )
         )
 
     def withdraw(self) -> None:
-        """Remove the mapping if there is a receipt of it, or if it is of sources before a change; another process may be at it."""
+        """Remove the mapping, too, if it has a receipt or its sources have changed.
+
+        Otherwise, another process may be writing it.
+        """
         if self.receipt_path.exists() or self.change():
             remove(self.layout.mapping)
             self.clone(MakeSplits).withdraw()
         super().withdraw()
 
     def make(self) -> None:
-        """Put one source after the other into it."""
+        """Add the sources to the mapping, one after another."""
         self._unread = []
-        with self.progress("images") as tell:
-            left_out = build_mapping(
+        with self.progress("images") as progress:
+            rejected = build_mapping(
                 self.layout.mapping,
                 self._listed(),
                 published=self.settings.published.mapping,
                 digest=self.made_from,
-                progress=tell,
+                progress=progress,
             )
-            write_ledger(self.layout.mapping_ledger, left_out)
+            write_ledger(self.layout.mapping_ledger, rejected)
         if not marker(self.layout.mapping, "splits"):
             self.clone(MakeSplits).withdraw()
 
-    def _listed(self) -> list[Listed]:
+    def _listed(self) -> list[ScannedSource]:
         settings, layout = self.settings, self.layout
         return [
-            Listed(
+            ScannedSource(
                 source,
                 settings.partitions(name),
                 tuple(layout.listing(name, listing) for listing in settings.listings(name)),
@@ -136,14 +143,14 @@ class MakeMapping(StageTask):
         ]
 
     def _unlisted(self, source: Source) -> Iterator[Found]:
-        older = self.settings.older
-        if older is None or source.name not in self.settings.taken:
-            return self._noted(source)
-        listings = [older.layout.listing(source.name, name) for name in older.listings(source.name)]
-        return unlisted_taken(older.layout.mapping_ledger, source.name, listings)
+        previous = self.settings.previous
+        if previous is None or source.name not in self.settings.reused:
+            return self._scanned(source)
+        listings = [previous.layout.listing(source.name, name) for name in previous.listings(source.name)]
+        return previously_unlisted(previous.layout.mapping_ledger, source.name, listings)
 
-    def _noted(self, source: Source) -> Iterator[Found]:
-        """Yield the unlisted files of a source, and note those that cannot be looked at."""
+    def _scanned(self, source: Source) -> Iterator[Found]:
+        """Yield the unlisted files of a source, and record those that cannot be read."""
         reader = source.reader
         for found in scan_files(self, reader.unlisted(), reader.unlisted_root()):
             if found.state is State.UNREADABLE:
@@ -152,44 +159,44 @@ class MakeMapping(StageTask):
 
 
 class MakeSplits(StageTask):
-    """Assign every image to a split; take the splits of a published mapping where there are some."""
+    """Assign every image to a split; reuse the splits of a published mapping if it has any."""
 
     def requires(self) -> MakeMapping:
-        """Have the mapping."""
+        """Require the mapping."""
         return self.clone(MakeMapping)
 
     def files(self) -> list[Path]:
-        """The mapping, with one more table filled."""
+        """Return the mapping, now with its table of splits."""
         return [self.layout.mapping]
 
     def reads(self) -> dict[str, Path]:
-        """The published mapping, if there is one."""
+        """Return the published mapping, if any."""
         return self.settings.places(("published", "mapping"))
 
     def make(self) -> None:
-        """Fill the table."""
-        given = self.settings.dataset
-        with self.progress("images") as tell:
+        """Fill the table of splits."""
+        section = self.settings.dataset
+        with self.progress("images") as progress:
             fill_splits(
                 self.layout.mapping,
                 list(self.settings.sources.values()),
                 published=self.settings.published.mapping,
-                seed=given.seed,
-                val_percent=given.val_percent,
-                train_small_percent=given.train_small_percent,
+                seed=section.seed,
+                val_percent=section.val_percent,
+                train_small_percent=section.train_small_percent,
                 digest=self.clone(MakeMapping).made_from,
-                progress=tell,
+                progress=progress,
             )
 
 
 class _LoadedTarget(luigi.Target):
-    """Tables on a server: there when they are those of the file that is there.
+    """Tables on a server, which exist if they are copies of the current file.
 
     Args:
         server: The server.
-        stage: What the marker calls the tables.
-        path: The file.
-        digest: Of the settings.
+        stage: The name of the tables in the marker row.
+        path: The file that is copied.
+        digest: The digest of the settings.
     """
 
     def __init__(self, server: Server, stage: str, path: Path, digest: str) -> None:
@@ -197,76 +204,81 @@ class _LoadedTarget(luigi.Target):
 
     @property
     def mark(self) -> str:
-        """What tells this file from others, without reading it."""
+        """Return a mark that identifies the file, without reading it: settings, size and time."""
         status = self.path.stat()
         return f"{self.digest} {status.st_size} {status.st_mtime_ns}"
 
     def exists(self) -> bool:
-        """Look at the marker row."""
+        """Return whether the marker row matches the file."""
         return self.path.exists() and loaded(self.server, self.stage) == self.mark
 
 
 class LoadTask(DatasetTask):
-    """A stage that copies a database to the PostgreSQL server of the settings.
+    """Copy a database to the PostgreSQL server of the settings.
 
     Attributes:
-        stage: What the marker there calls the tables.
-        begins: Whether the schema begins with them, and is made again.
+        stage: The name of the tables in the marker row.
+        creates_schema: Whether the schema is created again with these tables.
     """
 
     stage: ClassVar[str]
-    begins: ClassVar[bool] = False
+    creates_schema: ClassVar[bool] = False
 
     @property
     def path(self) -> Path:
-        """The file to copy."""
+        """Return the file to copy."""
         raise NotImplementedError
 
     @property
     def models(self) -> list[Any]:
-        """Its tables."""
+        """Return the tables to copy."""
         raise NotImplementedError
 
     def output(self) -> _LoadedTarget:
-        """The marker row there."""
+        """Return the target that checks the marker row."""
         server = self.settings.server
         if server is None:
             raise SettingsError(
-                "[dataset] database", "it names no server", "Name one, or leave this task out"
+                "[dataset] database", "empty", "Set it to the URL of a server, or do not run this task"
             )
         return _LoadedTarget(server, self.stage, self.path, self.settings.digest)
 
     def complete(self) -> bool:
-        """Look at the marker row, and at the stages before."""
+        """Return whether the tables are on the server, and all stages before are complete."""
         return self.output().exists() and all(task.complete() for task in flatten(self.requires()))
 
     def run(self) -> None:
         """Copy all tables in one transaction."""
         target = self.output()
-        with opened(self.path, self.models) as database, self.progress("rows") as tell:
+        with opened(self.path, self.models) as database, self.progress("rows") as progress:
             tables = [(model, database.execute(model.select().tuples())) for model in self.models]
             fill_schema(
-                target.server, tables, stage=self.stage, digest=target.mark, anew=self.begins, progress=tell
+                target.server,
+                tables,
+                stage=self.stage,
+                digest=target.mark,
+                recreate=self.creates_schema,
+                progress=progress,
             )
 
 
 class LoadMapping(LoadTask):
-    """Copy mapping and splits to the PostgreSQL server of the settings, into a schema of the dataset's own."""
+    """Copy mapping and splits to the PostgreSQL server of the settings, into the dataset's own schema."""
 
     stage = "mapping"
-    begins = True
+    creates_schema = True
 
     def requires(self) -> MakeSplits:
-        """Have mapping and splits."""
+        """Require mapping and splits."""
         return self.clone(MakeSplits)
 
     @property
     def path(self) -> Path:
-        """The file to copy."""
+        """Return the file to copy."""
         return self.layout.mapping
 
     @property
     def models(self) -> list[Any]:
-        """Its tables, but for the markers, which are those of the server."""
+        """Return the tables to copy, except the markers: the server has its own."""
         images = [image_model(name, source.columns) for name, source in self.settings.sources.items()]
         return [*images, Split, Partition, Place]

@@ -1,4 +1,4 @@
-"""The stage that compares the images of each source with the table that names them, before the shards."""
+"""The stage that compares the images of each source with the table that names them, before any shard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tol_luigi.core.errors import MatchError
 from tol_luigi.core.matching import EXAMPLES, Match
 from tol_luigi.report.matches import matches_figures, matches_text, mismatch
 from tol_luigi.sources.mismatches import find_cause
-from tol_luigi.store.matches import count_ends, missing_names, unlisted_names, unnamed_keys
+from tol_luigi.store.matches import count_outcomes, missing_names, unlisted_names, unnamed_keys
 from tol_luigi.store.names import lookup_name
 from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.predict import PredictCatalog
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.source import Source
-    from tol_luigi.store.matches import Ends
+    from tol_luigi.store.matches import OutcomeCounts
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["CheckMatches", "listing_table", "names_table", "require_matches", "with_names"]
 
 
 class CheckMatches(StageTask):
-    """Count the images that match a name, and stop if they are fewer than the settings allow, or none."""
+    """Count the images that match a name; stop if none match, or fewer than the settings allow."""
 
     def requires(self) -> PredictCatalog:
-        """Require the work list, and so all that became of the images before it."""
+        """Require the predicted catalog, and so everything before it."""
         return self.clone(PredictCatalog)
 
     def files(self) -> list[Path]:
-        """The figures as JSON, and as text."""
+        """Return the figures as JSON and as text."""
         return self._target.files
 
     @property
@@ -43,31 +43,31 @@ class CheckMatches(StageTask):
         return ReportTarget(self.layout.matches_report)
 
     def reads(self) -> dict[str, Path]:
-        """The labels, for values that are probably missing."""
+        """Return the tables of labels, to count the cells that probably mean a missing value."""
         return self.settings.source_tables(lambda plugin: plugin.listing_tables)
 
     def make(self) -> None:
-        """Count, write the report, then check."""
-        layout, given = self.layout, self.settings
-        ends = count_ends(layout.predicted, layout.names_ledger, layout.mapping_ledger, given.used)
+        """Count the matches, write the report, and check the counts."""
+        layout, settings = self.layout, self.settings
+        ends = count_outcomes(layout.predicted, layout.names_ledger, layout.mapping_ledger, settings.used)
         matches = [
             match
-            for name, source in given.sources.items()
+            for name, source in settings.sources.items()
             for match in (self._listed(source, ends[name]), self._named(source, ends[name]))
             if match
         ]
         kept = sum(end.kept for end in ends.values())
-        missing = {name: source.labeler.likely_missing() for name, source in given.sources.items()}
+        missing = {name: source.labeler.likely_missing() for name, source in settings.sources.items()}
         figures = matches_figures(matches, kept, missing)
         text = matches_text(figures)
         self._target.write_text(text)  # also if the check fails
         if not kept:
-            self._refuse_nothing(matches)
-        require_matches(matches, given.checks.min_matched_percent)
+            self._validate_not_empty(matches)
+        require_matches(matches, settings.checks.min_matched_percent)
         self._target.write(figures, text)
 
-    def _listed(self, source: Source, ends: Ends) -> Match | None:
-        """Compare files with the published mapping or the labels, which tell what images there are."""
+    def _listed(self, source: Source, ends: OutcomeCounts) -> Match | None:
+        """Compare the files with the published mapping or the labels, which list the images of the source."""
         table = listing_table(self.settings, source)
         if table is None:
             return None
@@ -83,8 +83,8 @@ class CheckMatches(StageTask):
             is_cause_wanted=bool(source.plugin.listing_tables) or self._is_too_little(match),
         )
 
-    def _named(self, source: Source, ends: Ends) -> Match:
-        """Compare images with the table that tells what they show."""
+    def _named(self, source: Source, ends: OutcomeCounts) -> Match:
+        """Compare the images with the table that names them."""
         setting, path = names_table(self.settings, source)
         match = Match(source.name, setting, str(path), ends.placed, ends.named)
         if not self._is_too_little(match) or source.plugin.listing_tables:
@@ -102,31 +102,31 @@ class CheckMatches(StageTask):
     def _is_too_little(self, match: Match) -> bool:
         return not match.matched_files or match.percent < self.settings.checks.min_matched_percent
 
-    def _refuse_nothing(self, matches: Sequence[Match]) -> None:
-        """Stop if no image is to be written, whatever the settings allow."""
+    def _validate_not_empty(self, matches: Sequence[Match]) -> None:
+        """Raise an error, because no image would be written."""
         least = min(matches, key=lambda match: match.percent)
         if not least.matched_files:
             raise _error(least, "Correct the names or the setting")
-        what = "no image would be written, as all that have a name are excluded"
+        what = "no image would be written, because all that have a name are excluded"
         raise MatchError(self.layout.predicted, what, "See its columns excluded and exclusion")
 
 
-def listing_table(given: Settings, source: Source) -> tuple[str, Path] | None:
-    """Return the setting and path of the table that tells which images a source has, None if its files do."""
+def listing_table(settings: Settings, source: Source) -> tuple[str, Path] | None:
+    """Return the setting and path of the table that lists the images of a source; None if its files do."""
     if source.plugin.listing_tables:
-        return names_table(given, source)
-    if given.published.mapping and source.is_published:
-        return "[published] mapping", given.published.mapping
+        return names_table(settings, source)
+    if settings.published.mapping and source.is_published:
+        return "[published] mapping", settings.published.mapping
     return None
 
 
-def names_table(given: Settings, source: Source) -> tuple[str, Path]:
-    """Return the setting and path of what tells what the images of a source show; of the images, if their names do."""
-    published = given.published.names
+def names_table(settings: Settings, source: Source) -> tuple[str, Path]:
+    """Return the setting and path of the table that names a source's images, else of the images."""
+    published = settings.published.names
     if published and (path := published / lookup_name(source.name)).exists():
         return "[published] names", path
     key = source.plugin.required_table or "images"
-    return f"[{source.name}] {key}", getattr(given.section(source.name), key) or source.reader.images
+    return f"[{source.name}] {key}", getattr(settings.section(source.name), key) or source.reader.images
 
 
 def with_names(
@@ -136,12 +136,12 @@ def with_names(
     *,
     is_cause_wanted: bool,
 ) -> Match:
-    """Add to the counts of a match which names do not match, and why.
+    """Return a match with examples of the names that do not match, and the cause.
 
     Args:
         match: The counts.
         labels: Yields the names in the table that match no file.
-        files: Yields the names of files that match none of them.
+        files: Yields the names of files that match no name in the table.
         is_cause_wanted: Whether to look for the cause, which takes a while.
     """
     is_both_sided = match.matched_files < match.files and match.matched_labels != match.labels
@@ -154,10 +154,10 @@ def with_names(
 
 
 def require_matches(matches: Iterable[Match], limit: int) -> None:
-    """Stop at the first source of which a smaller percentage matches than the limit.
+    """Check that the percentage of matches of each source reaches the limit.
 
     Raises:
-        MatchError: There is one.
+        MatchError: It is below the limit for one source.
     """
     for match in matches:
         if match.percent < limit:

@@ -1,4 +1,4 @@
-"""The stage that names every image."""
+"""The stage that assigns names to every image."""
 
 from __future__ import annotations
 
@@ -17,62 +17,63 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.source import Entry, Source
-    from tol_luigi.core.upgrade import Lookup
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["LoadNames", "MakeMetadata"]
 
 _TABLES = (("published", "names"), ("itis", "chains"), ("resolved", "jsonl"))
-"""The tables of names that belong to no source."""
+"""The tables of names that do not belong to a source."""
 
 
 class MakeMetadata(StageTask):
-    """Look up the seven ranks and the common name of every image; take published lookups where given."""
+    """Look up the seven ranks and the common name of every image; reuse published lookups, if any."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the mapping, with nobody writing to it any more."""
+        """Require the mapping, after all writes to it."""
         loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
         return [self.clone(MakeSplits), *loads]
 
     def files(self) -> list[Path]:
-        """The names as a database and as JSON lookups, the common names, and what was odd."""
+        """Return the names as a database and as JSON lookups, the common names, and the problems found."""
         lookups = [self.layout.metadata / lookup_name(source) for source in self.settings.used]
         return [self.layout.names, self.layout.common_names, self.layout.name_problems, *lookups]
 
     def reads(self) -> dict[str, Path]:
-        """The tables of names: those of all sources, as each gives common names, too."""
+        """Return the tables of names of all sources, used or not: each may contribute common names."""
         own = self.settings.source_tables(lambda plugin: (*plugin.name_tables, *plugin.common_name_tables))
         return {**self.settings.places(*_TABLES), **own}
 
     def make(self) -> None:
         """Read the tables, and write a lookup for each source."""
-        self.say("reading the tables of names")
-        given, common_names = self.settings, self._common_names()
-        lookup = tables.load_lookup(given.itis.chains, given.resolved.jsonl)
+        self.show_status("reading the tables of names")
+        settings, common_names = self.settings, self._common_names()
+        lookup = tables.load_lookup(settings.itis.chains, settings.resolved.jsonl)
         write_json(self.layout.common_names, common_names.entries())
-        order = [given.sources[plugin.name] for plugin in by_precedence() if plugin.name in given.sources]
-        with self.progress("names") as tell:
+        sources = settings.sources
+        order = [sources[plugin.name] for plugin in by_precedence() if plugin.name in sources]
+        with self.progress("names") as progress:
             write_names(
                 self.layout.names,
                 ((source, self._entries(source, lookup, common_names)) for source in order),
-                digest=given.digest,
-                progress=tell,
+                digest=settings.digest,
+                progress=progress,
             )
         problems = [*lookup.contradictions, *(line for source in order for line in source.labeler.problems)]
         with committed(self.layout.name_problems) as scratch:
             scratch.write_text("".join(f"{line}\n" for line in problems), encoding="utf-8")
 
     def _common_names(self) -> CommonNames:
-        given = self.settings
+        settings = self.settings
         others = [
-            partial(plugin.add_common_names, given.source_sections[plugin.name])
+            partial(plugin.add_common_names, settings.source_sections[plugin.name])
             for plugin in by_precedence()
             if plugin.add_common_names
         ]
-        return tables.load_common_names(given.itis.chains, others)
+        return tables.load_common_names(settings.itis.chains, others)
 
-    def _entries(self, source: Source, lookup: Lookup, common_names: CommonNames) -> Iterator[Entry]:
+    def _entries(self, source: Source, lookup: HigherRankTable, common_names: CommonNames) -> Iterator[Entry]:
         published = self.settings.published.names
         if published and (path := published / lookup_name(source.name)).exists():
             return published_entries(path)
@@ -82,22 +83,22 @@ class MakeMetadata(StageTask):
 class LoadNames(LoadTask):
     """Copy the names to the PostgreSQL server of the settings, next to the mapping.
 
-    This is an export for others: no stage reads names there, as ``names.sqlite`` is read once, in one piece, by
-    ``PredictCatalog`` alone, where the mapping is joined row by row.
+    This is an export for other programs. No stage reads names from the server: ``PredictCatalog`` reads
+    ``names.sqlite`` once, in one pass, whereas it joins the mapping row by row.
     """
 
     stage = "names"
 
     def requires(self) -> list[DatasetTask]:
-        """Have the names, and the mapping there, with which the schema begins."""
+        """Require the names, and the mapping on the server, which creates the schema."""
         return [self.clone(MakeMetadata), self.clone(LoadMapping)]
 
     @property
     def path(self) -> Path:
-        """The file to copy."""
+        """Return the file to copy."""
         return self.layout.names
 
     @property
     def models(self) -> list[Any]:
-        """Its table."""
+        """Return the table to copy."""
         return [Name]

@@ -1,4 +1,4 @@
-"""Stages that make a table for each partition out of its shards, our own and those of other packages."""
+"""The base class of stages that make a table per partition from its shards, and its subclasses elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     Attributes:
         id: The image id.
-        members: Content by extension, such as ``jpg`` or ``sci.txt``.
+        members: The content of each file, by extension, such as ``jpg`` or ``sci.txt``.
     """
 
     id: str
@@ -39,8 +39,8 @@ class Sample(NamedTuple):
 class PartitionStage(PartitionTask, StageTask):
     """A stage that makes a table with a row for each sample of a partition.
 
-    A subclass has a schema and a function. The receipt, restarting after a crash, progress, the row in ``tol status`` and
-    ``tol plan``, the manifest and ``VerifyDataset`` come with it.
+    A subclass defines a schema and a function. The base class adds the receipt, restarts after a crash,
+    progress, the rows in ``tol status`` and ``tol plan``, the manifest and the checks of ``VerifyDataset``.
     """
 
     schema: ClassVar[pa.Schema]
@@ -51,12 +51,12 @@ class PartitionStage(PartitionTask, StageTask):
         """Yield a row for each sample, in the same order."""
 
     def requires(self) -> CheckShards:
-        """Require the shards, checked."""
+        """Require the checked shards."""
         return self.clone(CheckShards)
 
     @property
     def table(self) -> Path:
-        """The path of the table."""
+        """Return the path of the table."""
         return self.layout.table(self.task_family, *self.work_unit)
 
     def files(self) -> list[Path]:
@@ -67,28 +67,28 @@ class PartitionStage(PartitionTask, StageTask):
         """Write the table.
 
         Raises:
-            LedgerError: Its rows are not those of the samples.
+            LedgerError: Its rows do not correspond to the samples.
         """
-        with self.progress("images", sum(shard.samples for shard in self._written.shards())) as tell:
-            write_rows(self.table, self._accounted(tell), self.schema)
+        with self.progress("images", sum(shard.samples for shard in self._written.shards())) as progress:
+            write_rows(self.table, self._accounted(progress), self.schema)
 
-    def _accounted(self, tell: Callable[[int], None]) -> Iterator[dict[str, Any]]:
-        """Yield the rows, which must be those of the samples, in order.
+    def _accounted(self, progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+        """Yield the rows, and check that they correspond to the samples, in order.
 
         Raises:
-            LedgerError: They are not.
+            LedgerError: They do not.
         """
         ids: list[str] = []
-        made, what = 0, ""
+        count, what = 0, ""
         for row in self.rows(self._samples(ids)):
-            if made >= len(ids) or row.get("id") != ids[made]:
-                what = f"row {made} is that of {row.get('id')}, which is not the sample at this place"
+            if count >= len(ids) or row.get("id") != ids[count]:
+                what = f"row {count} has id {row.get('id')}, which is not the sample at this place"
                 break
-            made += 1
-            tell(made)
+            count += 1
+            progress(count)
             yield row
-        if not what and made != len(ids):
-            what = f"there are {made} rows for {len(ids)} samples"
+        if not what and count != len(ids):
+            what = f"there are {count} rows for {len(ids)} samples"
         if what:
             raise LedgerError(self.label, what, "Correct the stage: it must yield a row for each sample")
 
@@ -97,7 +97,7 @@ class PartitionStage(PartitionTask, StageTask):
         return self.clone(WriteShards)
 
     def _samples(self, ids: list[str]) -> Iterator[Sample]:
-        """Yield the samples of the partition's shards, and add their ids to a list."""
+        """Yield the samples of the partition's shards, and append their ids to a list."""
         written = self._written
         for shard in written.shards():
             for key, members in ShardReader(written.folder / shard.name):
@@ -107,20 +107,20 @@ class PartitionStage(PartitionTask, StageTask):
 
 def _check(stage: object) -> tuple[str, type[PartitionStage]]:
     if not isinstance(stage, type) or not issubclass(stage, PartitionStage):
-        raise TypeError("it is no subclass of PartitionStage")
+        raise TypeError("it is not a subclass of PartitionStage")
     if not hasattr(stage, "schema") or stage.schema.names[:1] != ["id"]:
         raise ValueError("its schema has no id as its first column")
     return stage.__name__, stage
 
 
 PARTITION_STAGES: dict[str, type[PartitionStage]] = {}
-"""The stages of other packages, by their names, which every build runs when the shards have been checked."""
+"""The stages of other packages by name; every build runs them after the check of the shards."""
 
 add_plugins("tol_luigi.stages", PARTITION_STAGES, _check)
 
 
 def partition_stages(task: DatasetTask) -> list[PartitionStage]:
-    """Return the stages of other packages over all partitions of a task's dataset."""
+    """Return the stages of other packages for all partitions of a task's dataset."""
     return [
         task.clone(stage, **unit)
         for stage in PARTITION_STAGES.values()

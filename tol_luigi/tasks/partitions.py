@@ -1,4 +1,4 @@
-"""Work on one partition of a split: the parameters, and what all of it has in common."""
+"""The base of tasks that work on one partition of a split."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class PartitionTask(DatasetTask):
 
     @property
     def work_unit(self) -> tuple[str, str, str]:
-        """Split, source and partition, as paths are asked for."""
+        """Return split, source and partition, as :class:`~tol_luigi.core.layout.Layout` expects them."""
         return self.split, self.source, self.partition
 
 
 def all_partitions(settings: Settings) -> list[dict[str, str]]:
-    """Return split, source and partition of everything that writes shards, in the order of the shard numbers."""
+    """Return split, source and partition of all tasks that write shards, in the order of shard numbers."""
     return [
         {"split": split, "source": source, "partition": partition}
         for split in SPLITS

@@ -1,4 +1,4 @@
-"""The stage that foretells the catalog."""
+"""The stage that predicts the catalog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.ledger import write_ledger
-from tol_luigi.store.predictions import Guard, predicted_tables
+from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
@@ -32,72 +32,71 @@ class PredictCatalog(StageTask):
     """Write the catalog as it will be if no image is broken; it is also the work list of the shards."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have ids, splits and names, and the listings, for the names of the files; to drop duplicates, the hashes."""
+        """Require ids, splits, names and listings; with ``duplicates = drop`` also the hashes."""
         made = [self.clone(MakeSplits), self.clone(MakeMetadata)]
         return [*made, *all_scans(self), *all_hashes(self)]
 
     def files(self) -> list[Path]:
-        """The catalog in both forms, the ledger of what has no name, and what the exclusion lists match."""
+        """Return the catalog in both forms, the ledger of unnamed images, and the report of exclusions."""
         layout = self.layout
         return [layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions]
 
     def reads(self) -> dict[str, Path]:
-        """The exclusion lists."""
+        """Return the exclusion lists."""
         return self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
 
     def make(self) -> None:
-        """Join what is known, partition by partition."""
+        """Join mapping, names and listings, partition by partition."""
         layout, settings = self.layout, self.settings
-        guard = Guard(self._exclusions())
+        policy = ExclusionPolicy(self._exclusions())
         schema = predicted_schema(SOURCES, settings.used)
         unnamed: list[dict[str, Any]] = []
-        with self.progress("images") as tell:
+        with self.progress("images") as progress:
             joined = predicted_tables(
                 settings.mapping,
                 layout.names,
                 settings.sources.values(),
                 schema=schema,
-                guard=guard,
+                policy=policy,
                 listing=self._listing,
                 unnamed=unnamed,
             )
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
-            write_catalog(
-                layout.predicted_csv, layout.predicted, schema, self._checked(joined, guard, unnamed), tell
-            )
+            checked = self._checked(joined, policy, unnamed)
+            write_catalog(layout.predicted_csv, layout.predicted, schema, checked, progress)
 
     def _listing(self, source: str, partition: str) -> Path:
         return self.layout.listing(source, self.settings.listing_of(source, partition))
 
     def _checked(
-        self, joined: Iterator[pa.Table], guard: Guard, unnamed: list[dict[str, Any]]
+        self, joined: Iterator[pa.Table], policy: ExclusionPolicy, unnamed: list[dict[str, Any]]
     ) -> Iterator[pa.Table]:
-        """Pass the tables on; at their end check and write what was counted on the way.
+        """Yield the tables; then check and write what was counted on the way.
 
-        The catalog comes into place after that, so that it is never there without the rest.
+        The catalog is renamed into place after that, so it never exists without the other files.
         """
         yield from joined
-        self._refuse_useless_lists(guard)
+        self._validate_lists(policy)
         write_ledger(self.layout.names_ledger, unnamed)
-        write_json(self.layout.exclusions, guard.report())
+        write_json(self.layout.exclusions, policy.report())
 
     def _exclusions(self) -> dict[str, Exclusions]:
-        given = self.settings.rare_species
+        section = self.settings.rare_species
         lists = {}
-        if given.seen:
-            lists["seen"] = tables.load_exclusions(given.seen, with_species=False)
-        if given.unseen:
-            lists["unseen"] = tables.load_exclusions(given.unseen, with_species=True)
+        if section.seen:
+            lists["seen"] = tables.load_exclusions(section.seen, with_species=False)
+        if section.unseen:
+            lists["unseen"] = tables.load_exclusions(section.unseen, with_species=True)
         return lists
 
-    def _refuse_useless_lists(self, guard: Guard) -> None:
-        """Stop if a list matches nothing at all: then it is not the list it is meant to be."""
-        given = self.settings.rare_species
-        for name in guard.lists:
-            if not given.allow_no_match and not guard.count(
+    def _validate_lists(self, policy: ExclusionPolicy) -> None:
+        """Raise an error if a list matches nothing: it is then probably the wrong list."""
+        section = self.settings.rare_species
+        for name in policy.lists:
+            if not section.allow_no_match and not policy.count(
                 name, State.EXCLUDED_IMAGE, State.EXCLUDED_SPECIES
             ):
-                what = "none of the images and species that it lists is in the dataset"
+                what = "none of its images and species is in the dataset"
                 remedy = "Check that it is the right list, or set [rare_species] allow_no_match = true"
-                raise ExclusionError(getattr(given, name), what, remedy)
+                raise ExclusionError(getattr(section, name), what, remedy)

@@ -1,4 +1,4 @@
-"""How far a task is: a bar on a terminal, and a report to the scheduler every few seconds."""
+"""Progress of a task: a bar on a terminal, and a report to the scheduler every few seconds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "report_progress", "shown_progress"]
 
 _REPORT_SECONDS = 5.0
-"""A report to the scheduler costs it a few milliseconds, and it has hundreds of tasks to listen to."""
+"""A report costs the scheduler a few milliseconds, and it serves hundreds of tasks."""
 
 _EVENT_SECONDS = 0.2
 """A command that shows the progress itself shows it as often as a person can follow."""
 
 
 class Progress:
-    """Count what is done, show it, and report it every few seconds.
+    """Counts the work done, shows the count, and reports it every few seconds.
 
     Args:
         bar: The bar on the terminal.
@@ -41,11 +41,11 @@ class Progress:
         self.done = 0
 
     def advance(self, count: int) -> None:
-        """Count some more as done."""
+        """Add a number to the count."""
         self.reach(self.done + count)
 
     def reach(self, done: int) -> None:
-        """Set how many are done."""
+        """Set the count."""
         self._bar.update(done - self.done)
         self.done = done
         if has_listener() and time.monotonic() - self._sent > _EVENT_SECONDS:
@@ -54,7 +54,7 @@ class Progress:
             self.report()
 
     def report(self) -> None:
-        """Report how many are done."""
+        """Report the count."""
         self._reported = time.monotonic()
         self._report(self.done, self._reported - self._started)
 
@@ -82,7 +82,7 @@ def shown_progress(
         total: How many there are to count, if that is known.
         unit: What is counted, in the plural.
         report: Called every few seconds and at the end with the number done and the seconds since the start.
-        bar: What else the bar shows, as tqdm takes it.
+        bar: The arguments of tqdm.
     """
     about = {"family": family, "label": label, "total": total, "unit": unit}
     is_off = True if has_listener() else None  # None: off if standard error is no terminal
@@ -96,22 +96,22 @@ def shown_progress(
 def report_progress(
     task: luigi.Task, message: str, done: int, total: int | None, images: int | None = None
 ) -> None:
-    """Report how far a task is to the scheduler, if a worker runs the task.
+    """Report the progress of a task to the scheduler, if a worker runs the task.
 
     Args:
         task: The task.
-        message: What the scheduler's page shows.
-        done: How much is done.
-        total: Of how much; None if that is not known.
-        images: How many images are done, if that is what is counted. Only a worker of ours passes it on.
+        message: The text on the scheduler's page.
+        done: The number done.
+        total: The total number; None if it is not known.
+        images: The number of images done, if images are counted. Only workers of this package pass it on.
     """
     percentage = max(0, min(100, 100 * done // total)) if total else None
     own = getattr(task, "report_progress", None)
     if own is not None:
         own(message, percentage, images)
         return
-    say, show = task.set_status_message, task.set_progress_percentage
-    if say is not None and show is not None:
-        say(message)
+    set_message, set_percentage = task.set_status_message, task.set_progress_percentage
+    if set_message is not None and set_percentage is not None:
+        set_message(message)
         if percentage is not None:
-            show(percentage)
+            set_percentage(percentage)

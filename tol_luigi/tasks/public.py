@@ -1,4 +1,4 @@
-"""Every task that a user can name. Importing this module registers them all with Luigi."""
+"""All public tasks. Importing this module registers them with Luigi."""
 
 from __future__ import annotations
 

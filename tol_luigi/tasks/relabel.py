@@ -1,4 +1,4 @@
-"""The stage that compares a dataset with the older one that its pictures were copied from."""
+"""The stage that compares a dataset with the previous one whose images it reuses."""
 
 from __future__ import annotations
 
@@ -25,54 +25,51 @@ __all__ = ["RelabelShards"]
 
 
 class RelabelShards(DatasetTask):
-    """Build a dataset with the pictures of an older one, which [dataset] reuse names, and tell what has changed."""
+    """Build a dataset that reuses the images of a previous one ([dataset] reuse), and report what differs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        older = self.settings.older
-        if older is None or older.layout.directory == self.layout.directory:
-            what = "it names no other dataset, with whose pictures this one could be built"
-            refuse(
-                SettingsError(
-                    "[dataset] reuse", what, "Give --dataset-reuse <root>/<tag> of an older dataset"
-                )
-            )
-            raise AssertionError  # not reached, as mypy cannot know
-        self.older = older
+        previous = self.settings.previous
+        if previous is None or previous.layout.directory == self.layout.directory:
+            what = "empty, or the dataset itself, so there are no images to reuse"
+            remedy = "Set --dataset-reuse to the folder <root>/<tag> of a previous dataset"
+            refuse(SettingsError("[dataset] reuse", what, remedy))
+            raise AssertionError  # not reached, which mypy cannot know
+        self.previous = previous
 
     def requires(self) -> BuildCatalog:
-        """Have the dataset built, in which pictures are copied wherever they can be."""
+        """Require the dataset, built with copied images wherever possible."""
         return self.clone(BuildCatalog)
 
     @property
     def _about(self) -> dict[str, str]:
-        return {"older": _mark(self.older.layout), "newer": _mark(self.layout)}
+        return {"older": _mark(self.previous.layout), "newer": _mark(self.layout)}
 
     def output(self) -> ReportTarget:
-        """The report, which exists if it is about these two datasets as they are."""
+        """Return the report, which exists if it compares these two datasets in their current state."""
         return ReportTarget(self.layout.relabel_report, about=self._about)
 
     def complete(self) -> bool:
-        """Look at the comparison, and at the dataset."""
+        """Return whether the report exists and the dataset is complete."""
         return bool(super().complete()) and self.requires().complete()
 
     def run(self) -> None:
-        """Compare source by source, then report."""
+        """Compare the datasets source by source, and write the report."""
         changes = {source: self._changes(source) for source in self.settings.used}
-        text = relabelling_text(self.older.layout.directory, self.layout.directory, changes)
+        text = relabelling_text(self.previous.layout.directory, self.layout.directory, changes)
         self.output().write({"about": self._about, **relabelling_figures(changes)}, text)
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def _changes(self, source: str) -> Counter[str]:
-        """Compare partition by partition, where both datasets have the same ones."""
-        before, after = self.older.partitions(source), self.settings.partitions(source)
-        alike = self.older.deals_alike(source, self.settings.determining)
+        """Compare partition by partition if both datasets have the same partitions."""
+        before, after = self.previous.partitions(source), self.settings.partitions(source)
+        alike = self.previous.has_same_partitions(source, self.settings.determining)
         counts: Counter[str] = Counter()
         for mine in [[name] for name in after] if alike else [after]:
-            older = self._labelled(self.older.layout, source, mine if alike else before)
+            previous = self._labelled(self.previous.layout, source, mine if alike else before)
             found = count_changes(
-                source, SOURCES[source].columns, older, self._labelled(self.layout, source, mine)
+                source, SOURCES[source].columns, previous, self._labelled(self.layout, source, mine)
             )
             counts.update(found)
         return counts
@@ -84,6 +81,6 @@ class RelabelShards(DatasetTask):
 
 
 def _mark(layout: Layout) -> str:
-    """Tell a dataset, as it is, from others."""
+    """Return a mark that identifies a dataset in its current state."""
     receipt = read_receipt(layout.stage_receipt("WriteCatalog"))
     return f"{layout.directory} {receipt.digest[:12] if receipt else 'unfinished'}"

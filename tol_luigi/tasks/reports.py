@@ -1,4 +1,4 @@
-"""Reports: figures as JSON, and next to them the same as text."""
+"""Reports: figures as JSON, and the same as text."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["JsonTarget", "ReportTarget"]
 
 
 class JsonTarget(luigi.LocalTarget):
-    """A JSON file that exists if it can be read and is about the right thing.
+    """A JSON file that exists if it is readable and contains the expected values.
 
     Args:
         path: The file.
-        **expected: The values that some of its keys must have.
+        **expected: The expected values, by key.
     """
 
     def __init__(self, path: Path, **expected: Any) -> None:  # noqa: ANN401
@@ -28,7 +28,7 @@ class JsonTarget(luigi.LocalTarget):
         self.file, self._expected = Path(path), expected
 
     def exists(self) -> bool:
-        """Return whether the file can be read and has the expected values; a damaged one is made again."""
+        """Return whether the file is readable and has the expected values; a damaged file is made again."""
         try:
             figures = read_json(self.file)
             return all(figures[key] == value for key, value in self._expected.items())
@@ -37,24 +37,24 @@ class JsonTarget(luigi.LocalTarget):
 
 
 class ReportTarget(JsonTarget):
-    """A report in two files: figures as JSON for programs, and next to it the same as text for people."""
+    """A report in two files: figures as JSON, and the same as text."""
 
     def exists(self) -> bool:
-        """Return whether both files exist, and the figures are the expected ones."""
+        """Return whether both files exist, with the expected figures."""
         return super().exists() and self.text_file.exists()
 
     @property
     def text_file(self) -> Path:
-        """The path of the text."""
+        """Return the path of the text."""
         return self.file.with_suffix(".txt")
 
     @property
     def files(self) -> list[Path]:
-        """The paths of both."""
+        """Return the paths of both files."""
         return [self.file, self.text_file]
 
     def write_text(self, text: str) -> None:
-        """Write the text alone, if the figures are not to count as done."""
+        """Write only the text, so that the report does not count as complete."""
         with committed(self.text_file) as scratch:
             scratch.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The stages before the mapping: settings stored, demonstration drawn, sources listed."""
+"""The stages before the mapping: store the settings, draw the demonstration, list the sources."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import luigi
 from tol_luigi import demonstration
 from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
-from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_beside, write_json
+from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
-from tol_luigi.core.sightings import changed_within, folders_of, look, read_sightings, write_sightings
+from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
 from tol_luigi.dataset.explain import read_places
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
-from tol_luigi.store.older import read_taken
+from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
-from tol_luigi.tasks.unread import ReadingStage, names_out_of_reach, read_files, scan_files
+from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.receipts import Receipt
 
 _IMAGES = "[{}] images"
-"""What messages call the place of a source."""
+"""The name of a source's images in messages."""
 
 __all__ = [
     "DrawDemonstration",
@@ -49,14 +49,14 @@ __all__ = [
 
 
 class StoreSettings(StageTask):
-    """Store the settings that determine the dataset, so that it is not gone on with under others."""
+    """Store the settings that determine the dataset, so that no build continues it with others."""
 
     def files(self) -> list[Path]:
-        """The settings, as JSON."""
+        """Return the settings, as JSON."""
         return [self.layout.record]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether the settings stored are those of this process, as they were written."""
+        """Return whether the stored settings are undamaged and equal to the settings of this process."""
         return (
             super().is_intact(receipt)
             and self._stored() == self.settings.determining
@@ -64,15 +64,15 @@ class StoreSettings(StageTask):
         )
 
     def make(self) -> None:
-        """Write them, unless another process has written others first.
+        """Write the settings, unless another process has already written others.
 
         Raises:
-            SettingsError: It has.
+            SettingsError: Another process has.
         """
-        if self.receipt() is None:  # which would tell that these are the settings, whatever is stored
+        if self.receipt() is None:  # a receipt proves that these are the settings
             write_json(self.layout.record, self.settings.determining, first_wins=True)
             if self._stored() != self.settings.determining:
-                what = "another build of this dataset has begun with other settings"
+                what = "another build of this dataset has started with other settings"
                 raise SettingsError(
                     self.layout.record, what, "Choose another tag, or wait for it and use its settings"
                 )
@@ -80,38 +80,38 @@ class StoreSettings(StageTask):
         write_json(self.layout.inputs, build_inputs(self.settings).places)
 
     def withdraw(self) -> None:
-        """Keep the receipt: it tells with which settings the dataset has begun."""
+        """Keep the receipt, which records with which settings the dataset was started."""
 
     def _stored(self) -> dict[str, Any]:
         return read_object(self.layout.record)
 
 
 class DrawDemonstration(DatasetTask):
-    """Draw the sources of the demonstration, where no real ones are configured."""
+    """Draw the sources of the demonstration, if no real ones are configured."""
 
     def requires(self) -> StoreSettings:
-        """The settings come first in every dataset."""
+        """Require the stored settings."""
         return self.clone(StoreSettings)
 
     def output(self) -> luigi.LocalTarget:
-        """A folder, which appears when everything in it is there."""
+        """Return the folder, which is renamed into place when it is complete."""
         return luigi.LocalTarget(self.settings.directory / demonstration.FOLDER)
 
     def complete(self) -> bool:
-        """Look at the folder, and at the settings."""
+        """Return whether the folder exists and the settings are stored."""
         return bool(super().complete()) and self.requires().complete()
 
     def run(self) -> None:
-        """Draw them under another name, and rename."""
+        """Draw the sources into a scratch folder, and rename it."""
         folder = Path(self.output().path)
         if folder.exists():
             return
-        scratch = scratch_beside(folder)
+        scratch = scratch_path(folder)
         try:
-            with clear_disk_errors(folder), self.progress("images") as tell:
+            with clear_disk_errors(folder), self.progress("images") as progress:
                 scratch.mkdir(parents=True)
-                demonstration.draw(scratch, lambda done, _: tell(done))
-            with contextlib.suppress(FileExistsError):  # another process has been quicker
+                demonstration.draw(scratch, lambda done, _: progress(done))
+            with contextlib.suppress(FileExistsError):  # another process was faster
                 _rename_folder(scratch, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -121,7 +121,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
     """Rename a folder.
 
     Raises:
-        FileExistsError: There is one of that name, with something in it.
+        FileExistsError: A folder of that name exists and is not empty.
     """
     try:
         scratch.rename(folder)
@@ -132,43 +132,43 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
 
 
 class ScanPartition(ReadingStage):
-    """List the files of one partition; or, where one archive holds all partitions, of that archive."""
+    """List the files of one partition; or of the complete archive, if one archive contains all partitions."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
 
     def requires(self) -> DatasetTask:
-        """Have the settings stored, and the demonstration drawn if that is what is built."""
+        """Require the stored settings; the drawn sources, if the demonstration is built."""
         return self.clone(DrawDemonstration if self.settings.is_demonstration else StoreSettings)
 
     def files(self) -> list[Path]:
-        """The listing, and the index of the archive if there is one."""
+        """Return the listing, and the index of the archive if it has one."""
         index = self.layout.index(self.source)
         return [self._listing, *([index] if index.exists() else [])]
 
     def reads(self) -> dict[str, Path]:
-        """The archive or folder, and the labels where they decide what is listed."""
-        if self.source in self.settings.taken:
+        """Return the archive or folder, and the labels if the listing depends on them."""
+        if self.source in self.settings.reused:
             return {}
         tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
         return {_IMAGES.format(self.source): self.place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
-        """The place alone: in which folders files are is seen when they are listed."""
+        """Return only the place itself: its folders are recorded after they are listed."""
         del name
         return [""]
 
-    def _see_folders(self, listing: pa.Table, began: int) -> None:
-        """Write down what the folders look like, too, that hold the files found.
+    def _record_folders(self, listing: pa.Table, began: int) -> None:
+        """Record what the folders of the listed files look like, too.
 
         Raises:
-            ChangedError: One of them has changed since the scan began, perhaps after it was listed.
+            ChangedError: One of them has changed since the scan started, perhaps after it was listed.
         """
         place = self.place
         if self.settings.is_demonstration or not place.is_dir():
             return
-        folders = look(place, folders_of(listing["member"].to_pylist()))
-        # Times to come are those of a wrong clock, and say nothing.
+        folders = file_states(place, folders_of(listing["member"].to_pylist()))
+        # Times in the future come from a wrong clock, so they are ignored.
         changed = changed_within(folders, began, time.time_ns())
         if changed is not None:
             raise ChangedError(place / changed, CHANGED_MEANWHILE, AGAIN)
@@ -176,8 +176,8 @@ class ScanPartition(ReadingStage):
         seen[_IMAGES.format(self.source)] |= {part: sighting for part, sighting in folders.items() if part}
         write_sightings(self.sightings_path, seen)
 
-    def refuse_changed(self) -> None:
-        """Raise if the source is not as it was when it was scanned, for those that have read it since."""
+    def validate_unchanged(self) -> None:
+        """Raise a ChangedError if the source has changed since it was scanned; for stages that read it."""
         if change := self.change():
             raise ChangedError(*change)
 
@@ -187,7 +187,7 @@ class ScanPartition(ReadingStage):
         return self.settings.sources[self.source].reader.place(self.partition)
 
     def withdraw(self) -> None:
-        """Where the source has changed, withdraw as well what other stages have read in it: its files, and those next to it."""
+        """Remove the receipt; if the source has changed, also the receipts of stages that have read it."""
         if self.change():
             remove(self.layout.stage_receipt("MakeMapping"))
             for partition in self.settings.partitions(self.source):
@@ -202,51 +202,52 @@ class ScanPartition(ReadingStage):
         return self.layout.listing(self.source, self.partition)
 
     def make(self) -> None:
-        """Scan to the end, so that an archive that is not whole is found before anything is built of it."""
-        if self.source in self.settings.taken:
-            self._take()
+        """Scan the complete source, so that a damaged archive is found before anything is built from it."""
+        if self.source in self.settings.reused:
+            self._reuse()
             return
         source, began = self.settings.sources[self.source], time.time_ns()
-        with self.progress("files") as tell:
+        with self.progress("files") as progress:
             try:
                 found = scan_files(self, source.reader.scan(self.partition), self.place)
-                listing = collect_listing(found, source.columns, tell)
+                listing = collect_listing(found, source.columns, progress)
             except ArchiveError as error:
                 if self.settings.checks.unreadable_archive == "stop":
                     raise
-                listing = collect_listing([_left_out(self.partition, error)], source.columns, tell)
+                listing = collect_listing([_rejected(self.partition, error)], source.columns, progress)
         self._check_names(count_states(listing))
-        self._see_folders(listing, began)
+        self._record_folders(listing, began)
         write_listing(self._listing, listing)
-        self.skipped = names_out_of_reach(self._listing, self.place)
+        self.skipped = inaccessible_names(self._listing, self.place)
 
-    def _take(self) -> None:
-        """Take the listing of the older dataset, and the index that a scan leaves beside it."""
-        older = self.settings.older.layout if self.settings.older else self.layout
-        listing = read_taken(older.listing(self.source, self.partition))
-        index = older.index(self.source)
+    def _reuse(self) -> None:
+        """Copy the listing of the previous dataset, and the index of the archive, if it has one."""
+        previous = self.settings.previous.layout if self.settings.previous else self.layout
+        listing = read_previous(previous.listing(self.source, self.partition))
+        index = previous.index(self.source)
         if index.exists():
             with committed(self.layout.index(self.source)) as scratch:
                 shutil.copyfile(index, scratch)
         write_listing(self._listing, listing)
 
     def _check_names(self, states: Mapping[str, int]) -> None:
-        """Stop if too few names of images are understood, as where a path leads to the wrong folder."""
+        """Stop if too many names are not understood, for example because a path leads to the wrong folder."""
         unread = states.get(State.UNREADABLE, 0)
         bad = unread + sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
         what = f"files have names that are not those of {self.source}"
+        setting = self.settings.sources[self.source].reader.place_setting
         check_bad_count(
             bad,
             bad + states.get("", 0),
             self.settings.checks.max_bad_percent,
-            where=f"{self.settings.sources[self.source].reader.place_setting}: {self.source}/{self.partition}",
+            where=f"{setting}: {self.source}/{self.partition}",
             what=f"{what}, or cannot be read" if unread else what,
-            remedy="Name the right place",
+            remedy="Correct the path",
         )
 
 
 class HashPartition(ReadingStage):
-    """Hash the files of one partition, where duplicates are dropped: it has to be known of them before the shards."""
+    """Hash the files of one partition, if duplicates are dropped: they must be known before the shards."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
@@ -256,11 +257,11 @@ class HashPartition(ReadingStage):
         return self.settings.listing_of(self.source, self.partition)
 
     def requires(self) -> ScanPartition:
-        """Know where the files lie."""
+        """Require the listing of the files."""
         return self.clone(ScanPartition, partition=self._listing)
 
     def files(self) -> list[Path]:
-        """The hashes."""
+        """Return the table of hashes."""
         return [self.layout.digests(self.source, self.partition)]
 
     @property
@@ -269,25 +270,25 @@ class HashPartition(ReadingStage):
         return self.settings.sources[self.source].reader.place(self._listing)
 
     def make(self) -> None:
-        """Read every file that can be an image."""
+        """Read and hash every file that may be an image."""
         positions, members = images_of(self.layout.listing(self.source, self._listing), self.partition)
         hashes: list[str | None] = []
         skipped: list[str] = []
         source, partition = self.source, self.partition
-        with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as tell:
-            for place, content in read_files(self, source, partition, members):
+        with rescanned_if_changed(self, source, partition), self.progress("files", len(members)) as progress:
+            for position, content in read_files(self, source, partition, members):
                 hashes.append(hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None)
                 if isinstance(content, OSError):
-                    skipped.append(members[place].name)
-                tell(len(hashes))
-            self.requires().refuse_changed()
+                    skipped.append(members[position].name)
+                progress(len(hashes))
+            self.requires().validate_unchanged()
         self.skipped = skipped
         write_digests(self.layout.digests(self.source, self.partition), positions, hashes)
 
 
 @contextlib.contextmanager
 def rescanned_if_changed(task: DatasetTask, source: str, partition: str) -> Iterator[None]:
-    """If a source turns out to have changed while it is read, and the settings say so, have it scanned again next time."""
+    """If a source changes while it is read and the settings allow that, have the next run scan it again."""
     try:
         yield
     except ChangedError as error:
@@ -301,7 +302,7 @@ def rescanned_if_changed(task: DatasetTask, source: str, partition: str) -> Iter
 
 
 def all_hashes(task: DatasetTask) -> list[HashPartition]:
-    """List the hashing of all sources where duplicates are dropped, for the dataset of a task; else nothing."""
+    """Return the tasks that hash all sources of a task's dataset; none unless duplicates are dropped."""
     if task.settings.images.duplicates != "drop":
         return []
     return [
@@ -311,6 +312,6 @@ def all_hashes(task: DatasetTask) -> list[HashPartition]:
     ]
 
 
-def _left_out(partition: str, error: ArchiveError) -> Found:
-    """Make one row of an archive that is not whole."""
+def _rejected(partition: str, error: ArchiveError) -> Found:
+    """Return the row of a damaged archive."""
     return Found(Member(Path(error.where).name, 0), partition, state=State.BAD_ARCHIVE, reason=error.what)

@@ -1,8 +1,9 @@
-"""sciluigi as far as it is of use here: tasks wired by their ports, and an audit trail.
+"""The parts of sciluigi that are used here: tasks wired by their ports, and an audit trail.
 
-Importing sciluigi makes a folder, opens a log and changes loggers, and its tasks can neither be handed to another
-process nor found complete by one. Here it is imported without a trace, and only by what imports this module.
-A workflow travels as its parameters, and a task that comes from elsewhere is wired by making its workflow anew.
+Importing sciluigi creates a folder, opens a log and changes loggers. Its tasks can neither be passed to
+another process nor be found complete there. This module imports it without these side effects, and only
+modules that need it import this one. A workflow is serialized as its parameters; a task that comes from
+another process is wired by creating its workflow again.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _LOGGERS = ("luigi-interface", "sciluigi-interface")
 
 @contextlib.contextmanager
 def _without_trace() -> Iterator[None]:
-    """Leave current folder and loggers as they are."""
+    """Restore the current folder and the loggers."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger.level, list(logger.handlers), logger.disabled) for logger in loggers]
     here = Path.cwd()
@@ -63,10 +64,10 @@ _WorkflowTask: Any = sciluigi.WorkflowTask
 
 
 class _WorkflowParameter(luigi.Parameter):
-    """The workflow that a task is part of, as text that another process can read."""
+    """The workflow that a task belongs to, serialized so that another process can parse it."""
 
     def parse(self, x: Any) -> Workflow:  # noqa: ANN401
-        """Find the workflow again, or make it."""
+        """Return the workflow; create it if it is serialized."""
         if isinstance(x, Workflow):
             return x
         named = json.loads(x)
@@ -75,48 +76,48 @@ class _WorkflowParameter(luigi.Parameter):
         return found
 
     def serialize(self, x: Any) -> str:  # noqa: ANN401
-        """Write what :meth:`parse` reads."""
+        """Return the text that :meth:`parse` reads."""
         if not isinstance(x, Workflow):
             return str(x)
         named = {"module": type(x).__module__, "family": type(x).__name__, "parameters": x.to_str_params()}
         return json.dumps(named, sort_keys=True)
 
     def _warn_on_wrong_param_type(self, param_name: str, param_value: Any) -> None:  # noqa: ANN401
-        """A workflow is what belongs here."""
+        """Accept any value: the parameter's type is a workflow."""
         del param_name, param_value
 
 
 def port(task: PortTask, target: luigi.Target) -> Any:  # noqa: ANN401 (sciluigi has no types)
-    """Make of a target what an ``out_`` port gives."""
-    info = TargetInfo(task, task.task_id)  # which makes a target of that; ours need not be a file
+    """Return the result of an ``out_`` port for a target."""
+    info = TargetInfo(task, task.task_id)  # creates a file target, which is replaced
     info.target = target
     return info
 
 
 class PortTask(_Task):  # type: ignore[misc]
-    """A task whose requirements are what its ``in_`` ports are given, and whose outputs its ``out_`` ports name."""
+    """A task whose ``in_`` ports define its requirements, and whose ``out_`` ports define its outputs."""
 
     workflow_task: Workflow = _WorkflowParameter(
-        significant=False, visibility=ParameterVisibility.HIDDEN, description="what it is part of"
+        significant=False, visibility=ParameterVisibility.HIDDEN, description="the workflow of the task"
     )
-    instance_name: str = luigi.Parameter(description="what the workflow calls it")
+    instance_name: str = luigi.Parameter(description="the task's name in the workflow")
 
     @classmethod
     def from_str_params(cls, params_str: dict[str, Any]) -> PortTask:
-        """Make a task; one that comes from another process by making its workflow."""
+        """Return a task; for one from another process, create its workflow, which wires it."""
         if isinstance(params_str["workflow_task"], str):
             workflow = cls.workflow_task.parse(params_str["workflow_task"])
             workflow.last_task()
             params_str = {**params_str, "workflow_task": workflow}
-        made: PortTask = super().from_str_params(params_str)
-        return made
+        task: PortTask = super().from_str_params(params_str)
+        return task
 
     def requires(self) -> list[luigi.Task]:
-        """Give the tasks whose ports are wired to this one, in the order of the ports."""
+        """Require the tasks whose ports are wired to this one, in the order of the ports."""
         return list(dict.fromkeys(info.task for info in self._wired()))
 
     def output(self) -> list[luigi.Target]:
-        """Give the targets of the ports, in the order of their names."""
+        """Return the targets of the ports, in the order of their names."""
         names = [name for name in dir(type(self)) if name.startswith("out_")]
         return [info.target for name in names for info in flatten(getattr(self, name)())]
 
@@ -127,25 +128,29 @@ class PortTask(_Task):  # type: ignore[misc]
                     yield from flatten(each() if callable(each) else each)
 
     def add_auditinfo(self, infotype: str, infoval: Any) -> None:  # noqa: ANN401
-        """Write a line to the audit trail."""
+        """Append a line to the audit trail."""
         self.audit({infotype: infoval})
 
-    def audit(self, facts: dict[str, Any]) -> None:
-        """Write a line to the audit trail: these facts, and when and where it was."""
+    def audit(self, fields: dict[str, Any]) -> None:
+        """Append a line to the audit trail: these fields, with time, task, host and process."""
         path = self.workflow_task.audit_folder / f"{self.instance_name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        about = {"at": when, "task": self.instance_name, "host": socket.gethostname(), "process": os.getpid()}
-        with path.open(
-            "ab", buffering=0
-        ) as file:  # one write a line, at the end: several processes may do so
-            file.write(f"{json.dumps({**about, **facts})}\n".encode())
+        common = {
+            "at": when,
+            "task": self.instance_name,
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+        }
+        # Each line is one unbuffered append, because several processes may write.
+        with path.open("ab", buffering=0) as file:
+            file.write(f"{json.dumps({**common, **fields})}\n".encode())
 
 
 class Workflow(_WorkflowTask):  # type: ignore[misc]
-    """Tasks wired to each other; complete when the last of them is.
+    """A workflow of wired tasks, which is complete if its last task is.
 
-    A workflow says in ``workflow`` how, and gives the last task.
+    A subclass wires the tasks in ``workflow`` and returns the last one.
     """
 
     instance_name: str = luigi.Parameter(
@@ -154,31 +159,31 @@ class Workflow(_WorkflowTask):  # type: ignore[misc]
 
     @property
     def audit_folder(self) -> Path:
-        """Where the audit trail goes, a file a task."""
+        """Return the folder of the audit trail, with one file per task."""
         raise NotImplementedError
 
     def last_task(self) -> luigi.Task:
-        """Give the last task, after wiring all of them at the first call."""
+        """Return the last task; the first call wires all tasks."""
         if "_last" not in self.__dict__:
-            self._tasks: dict[str, luigi.Task] = {}  # sciluigi has one for all workflows of a process
+            self._tasks: dict[str, luigi.Task] = {}  # sciluigi shares one among all workflows
             self._last: luigi.Task = self.workflow()
         return self._last
 
     def requires(self) -> luigi.Task:
-        """Have the last task."""
+        """Require the last task."""
         return self.last_task()
 
     def output(self) -> list[luigi.Target]:
-        """Nothing of its own."""
+        """Return no outputs: the tasks have them."""
         return []
 
     def complete(self) -> bool:
-        """Ask the last task."""
+        """Return whether the last task is complete."""
         return bool(self.last_task().complete())
 
     def run(self) -> None:
-        """All has been done by its tasks."""
+        """Do nothing: the tasks have done everything."""
 
     def add_auditinfo(self, infotype: str, infolog: Any) -> None:  # noqa: ANN401
-        """Leave it to the tasks."""
+        """Do nothing: the tasks write the audit trail."""
         del infotype, infolog

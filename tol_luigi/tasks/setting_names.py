@@ -1,4 +1,4 @@
-"""The setting that can fix an error: most readers of files know a path only, and not which setting names it."""
+"""The setting that can fix an error: most readers know only a path, not the setting that names it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["with_setting"]
 
 _NAMED = re.compile(r"\[[a-z_0-9]+\] [a-z_]+")
-"""How messages name a setting."""
+"""The form of a setting's name in messages."""
 
 
 def with_setting(error: TolError, places: Mapping[str, Path], directory: Path) -> TolError:
-    """Return an error with the section and key of the setting that names its file or folder, or a folder above that.
+    """Return an error with the section and key of the setting that names its file, its folder or a parent.
 
     Args:
         error: The error.
-        places: The files and folders that settings name, by section and key. Where several name the same one, all of
-            them are given; of a folder and another one in it, the inner one.
-        directory: The dataset's folder. A setting that names a folder above it is not asked about its files.
+        places: The files and folders that settings name, by section and key. If several name the same place,
+            all of them appear in the message; of nested folders, only the innermost.
+        directory: The dataset's folder. A setting that names a parent of it does not apply to its files.
     """
-    path, _, rest = error.where.partition(":")  # what follows says which part of the file or folder
+    path, _, rest = error.where.partition(":")  # the rest is the part of the file or folder
     names = {} if _NAMED.search(error.where) else _above(Path(path), places, directory)
     if not names:
         return error
@@ -37,7 +37,7 @@ def with_setting(error: TolError, places: Mapping[str, Path], directory: Path) -
 
 
 def _above(path: Path, places: Mapping[str, Path], directory: Path) -> dict[str, Path]:
-    """Return the places that a path is, or is in."""
+    """Return the settings whose place is a path or one of its parent folders."""
     is_own = path.is_relative_to(directory)
     return {
         key: place

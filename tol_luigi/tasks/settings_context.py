@@ -1,4 +1,4 @@
-"""Settings for a stretch of a program: tests and notebooks need no process of their own for each settings file."""
+"""Settings for a block of code, so that tests and notebooks need no process per settings file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luigi.task_register import Register
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.tasks import luigi_defaults
-from tol_luigi.tasks.base import forget_what_is_complete
+from tol_luigi.tasks.base import clear_completion_cache
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -24,37 +24,38 @@ __all__ = ["settings_from"]
 
 @contextlib.contextmanager
 def settings_from(path: str | Path) -> Iterator[Settings]:
-    """Read the settings from one file, and from nowhere else, for all tasks that are made inside the block.
+    """Read the settings from one file only, for all tasks that are created inside the block.
 
-    Luigi's own settings are those of the file as well. Tasks that were made outside the block are not for use inside
-    it, and the reverse. Settings are those of the whole process, so this is for one thread at a time.
+    Luigi's own settings come from the file as well. Tasks created outside the block must not be used inside
+    it, and vice versa. The settings apply to the entire process, so only one thread at a time may use a
+    block.
 
     Args:
         path: The settings file.
 
     Yields:
-        The settings, checked.
+        The validated settings.
 
     Raises:
-        SettingsError: Something is wrong with them.
+        SettingsError: A setting is wrong.
     """
     file = Path(path).absolute()
     if not file.is_file():
         raise SettingsError(file, "there is no such file", "Name a settings file that exists")
-    # Luigi offers no other way to replace its settings as a whole, and to put them back.
+    # Luigi has no public way to replace all of its settings and to restore them.
     before = LuigiConfigParser._instance, LuigiConfigParser._config_paths  # noqa: SLF001
     LuigiConfigParser._instance, LuigiConfigParser._config_paths = None, [str(file)]  # noqa: SLF001
     try:
-        _forget()
+        _clear_caches()
         luigi_defaults.apply()
         yield settings()
     finally:
         LuigiConfigParser._instance, LuigiConfigParser._config_paths = before  # noqa: SLF001
-        _forget()
+        _clear_caches()
 
 
-def _forget() -> None:
-    """Forget settings, tasks, and which of them were complete."""
+def _clear_caches() -> None:
+    """Clear the settings, the tasks, and which of them were complete."""
     settings.cache_clear()
     Register.clear_instance_cache()
-    forget_what_is_complete()
+    clear_completion_cache()

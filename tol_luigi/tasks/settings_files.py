@@ -1,4 +1,4 @@
-"""Settings read from where Luigi reads them, each checked by itself, and where each of them was set."""
+"""Settings read from where Luigi reads them, each validated by itself, and where each of them is set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     Origins = Mapping[tuple[str, str], Path]
-    """By section and key, the file that sets it."""
+    """The file that sets each (section, key)."""
 
 __all__ = [
     "absolute_place",
@@ -31,7 +31,7 @@ __all__ = [
     "override",
     "read_section",
     "read_sections",
-    "refuse_unknown",
+    "validate_known",
     "where_set",
 ]
 
@@ -43,32 +43,31 @@ _LUIGI_SECTIONS = {
     "logging", "mysql", "postgres", "presto", "prometheus", "redshift", "resources", "retcode", "s3",
     "scheduler", "sendgrid", "smtp", "sns", "spark", "task_history", "webhdfs", "worker",
 }  # fmt: skip
-"""Sections that belong to Luigi, whether or not the class that reads them has been imported."""
+"""Sections that belong to Luigi, whether or not the class that reads them is imported."""
 
 
 def _files() -> list[Path]:
-    """List the settings files that Luigi reads, the last of which wins."""
+    """Return the settings files that Luigi reads; later ones override earlier ones."""
     if not isinstance(get_config(), LuigiConfigParser):
         raise SettingsError("LUIGI_CONFIG_PARSER", CFG_ONLY, "Unset it")
-    paths = [Path(path) for path in LuigiConfigParser._config_paths]  # noqa: SLF001 (luigi tells its files nowhere else)
+    paths = [Path(path) for path in LuigiConfigParser._config_paths]  # noqa: SLF001 (not public in luigi)
     named = os.environ.get("LUIGI_CONFIG_PATH")
     if named and not Path(named).is_file():
         what = "there is no such file" if not Path(named).exists() else "it is not a file"
         raise SettingsError(
-            f"LUIGI_CONFIG_PATH={named}", what, "Name a settings file that exists, or unset it"
+            f"LUIGI_CONFIG_PATH={named}", what, "Set it to a settings file that exists, or unset it"
         )
     if named and Path(named) not in paths:
-        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", CFG_ONLY, "Name a file that ends in .cfg")
-    return [
-        path for path in paths if path.exists()
-    ]  # Luigi passes over folders, and files that it may not read
+        raise SettingsError(f"LUIGI_CONFIG_PATH={named}", CFG_ONLY, "Set it to a file that ends in .cfg")
+    return [path for path in paths if path.exists()]  # Luigi skips folders and unreadable files
 
 
 def find_origins() -> dict[tuple[str, str], Path]:
     """Return the settings file that each (section, key) comes from.
 
     Raises:
-        SettingsError: A file cannot be read, its syntax is wrong, or a value refers to something that does not exist.
+        SettingsError: A file is unreadable or has wrong syntax, or a value refers to something that does not
+            exist.
     """
     origins: dict[tuple[str, str], Path] = {}
     for path in _files():
@@ -91,8 +90,8 @@ def _check_references(section: str, key: str, path: Path) -> None:
         raise SettingsError(where, error.message, remedy) from error
 
 
-def refuse_unknown(origins: Origins) -> None:
-    """Refuse sections nobody reads, and keys our sections do not have."""
+def validate_known(origins: Origins) -> None:
+    """Raise an error for sections that nothing reads, and for unknown keys of this package's sections."""
     ours = {section.section: list(section.settings()) for section in sections.SECTIONS}
     luigis = _LUIGI_SECTIONS | set(Register.task_names())
     for (section, key), path in origins.items():
@@ -112,37 +111,37 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def read_section(section: type[S], origins: Origins, *, must_exist: bool = True) -> S:
-    """Return a section as it is set, with its paths made absolute.
+    """Return a section with its values, and with absolute paths.
 
     Args:
         section: The section.
-        origins: By section and key, the file that sets it.
-        must_exist: Whether the files that it names must exist already.
+        origins: The file that sets each (section, key).
+        must_exist: Whether the files in its values must exist.
 
     Raises:
         SettingsError: A value is not allowed, or a file does not exist.
     """
     values: dict[str, Any] = {}
-    for key, given in section.settings().items():
-        raw, value = _raw(section.section, key), given.default
+    for key, setting in section.settings().items():
+        raw, value = _raw(section.section, key), setting.default
         if raw is not None:
             try:
-                value = given.kind.parse(raw)
+                value = setting.kind.parse(raw)
             except ValueError as error:
-                where = where_set(section.section, key, origins, given.kind.shown(raw))
-                raise SettingsError(where, "not allowed", f"Give {given.kind.allowed}") from error
-        if isinstance(given.kind, Place) and value is not None:
+                where = where_set(section.section, key, origins, setting.kind.redacted(raw))
+                raise SettingsError(where, "not allowed", f"Use {setting.kind.allowed}") from error
+        if isinstance(setting.kind, Place) and value is not None:
             path = absolute_place(value, section.section, key, origins)
-            if (must_exist or given.kind.kind == "new") and (fault := given.kind.fault(path)):
+            if (must_exist or setting.kind.kind == "new") and (fault := setting.kind.fault(path)):
                 where = where_set(section.section, key, origins, str(value))
-                raise SettingsError(where, fault, f"Give {given.kind.allowed}")
+                raise SettingsError(where, fault, f"Use {setting.kind.allowed}")
             value = path
         values[key] = value
     return section(**values)
 
 
 def read_sections(origins: Origins, *, must_exist: bool = True) -> dict[str, Any]:
-    """Return every section as it is set, by its name; see :func:`read_section`."""
+    """Return every section by name; see :func:`read_section`."""
     return {
         section.section: read_section(section, origins, must_exist=must_exist)
         for section in sections.SECTIONS
@@ -186,12 +185,12 @@ def _command_line(section: str, key: str) -> str | None:
 
 
 def _raw(section: str, key: str) -> str | None:
-    """Give the text of a setting as Luigi finds it: command line, then settings files; None for the default."""
-    given = _command_line(section, key)
-    if given is not None:
-        return str(given)
-    value = get_config().get(section, key, None)
-    return None if value is None else str(value)
+    """Return the text of a setting, from the command line or else from settings files; None if not set."""
+    value = _command_line(section, key)
+    if value is not None:
+        return str(value)
+    text = get_config().get(section, key, None)
+    return None if text is None else str(text)
 
 
 def origin_of(section: str, key: str, origins: Origins) -> str:
@@ -202,7 +201,7 @@ def origin_of(section: str, key: str, origins: Origins) -> str:
 
 
 def where_set(section: str, key: str, origins: Origins, value: str) -> str:
-    """Tell for a message where a value was given: on the command line, or in which file."""
+    """Return for messages where a value is set: on the command line, or in which file."""
     if (section, key) in _overrides:
         return f"--set {section}.{key}={value}"
     if _command_line(section, key) is not None:
@@ -211,7 +210,7 @@ def where_set(section: str, key: str, origins: Origins, value: str) -> str:
 
 
 def absolute_place(path: Path, section: str, key: str, origins: Origins) -> Path:
-    """Resolve a path against the folder of the file that names it, or else the current folder."""
+    """Return an absolute path: relative ones start at the folder of the file that sets them, or else here."""
     base = Path.cwd()
     if _command_line(section, key) is None and (section, key) in origins:
         base = origins[section, key].absolute().parent

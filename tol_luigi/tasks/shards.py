@@ -13,17 +13,17 @@ from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
 from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
-from tol_luigi.core.plan import Share, number
+from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
-from tol_luigi.core.shards import OtherBytesError, Shard
+from tol_luigi.core.shards import DifferentBytesError, Shard
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
-from tol_luigi.store.older import taken_contents
-from tol_luigi.store.worklists import CopyList, copy_list, lost_shards, work_list
+from tol_luigi.store.previous import reused_contents
+from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
-from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
+from tol_luigi.tasks.base import DatasetTask, StageTask, clear_completion_cache
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.messages import write_line
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import luigi
 
-    from tol_luigi.core.packing import Content, Lost, Outcome
+    from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
     from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
 
@@ -50,14 +50,14 @@ __all__ = [
 
 
 class PlanShards(StageTask):
-    """Settle which shard numbers each (split, source, partition) writes."""
+    """Assign shard numbers to each (split, source, partition)."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the work list, its taxa checked, and that its images match their names."""
+        """Require the predicted catalog, and the checks of its taxa and of the matches with names."""
         return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa), self.clone(CheckMatches)]
 
     def files(self) -> list[Path]:
-        """The plan, as JSON."""
+        """Return the plan, as JSON."""
         return [self.layout.plan]
 
     def make(self) -> None:
@@ -71,13 +71,13 @@ class PlanShards(StageTask):
 
 
 class WriteShards(PartitionTask, ReadingStage):
-    """Write the shards of one partition of a split; those of train_small are copied out of those of train.
+    """Write the shards of one partition of a split; samples of train_small are copied from train.
 
-    Where a receipt says that they were written from the same work list, only shards that are missing are written.
+    If a receipt shows that they were written from the same work list, only the missing shards are written.
     """
 
     def requires(self) -> list[DatasetTask]:
-        """Have the plan, the work list, the benchmarks to keep out, and where the files lie; for train_small the samples, found good."""
+        """Require plan, work list, benchmarks and listing; for train_small, the checked shards of train."""
         stages: list[DatasetTask] = [self.clone(PlanShards), self.clone(PredictCatalog)]
         if self.split == "train_small":
             return [*stages, self.clone(CheckShards, split="train")]
@@ -90,11 +90,11 @@ class WriteShards(PartitionTask, ReadingStage):
 
     @property
     def receipt_path(self) -> Path:
-        """Where the receipt is: it comes into place after the shards and their ledger."""
+        """Return the path of the receipt, which is written after the shards and their ledger."""
         return self.layout.receipt(*self.work_unit)
 
     def shards(self, receipt: Receipt | None = None) -> list[Shard]:
-        """Return what a receipt, or the one that is there, says of the shards; nothing if there is none."""
+        """Return the shards in a receipt, by default the existing one; none without a receipt."""
         receipt = receipt or self.receipt()
         return [Shard(**shard) for shard in receipt.more["shards"]] if receipt else []
 
@@ -106,53 +106,59 @@ class WriteShards(PartitionTask, ReadingStage):
 
     @property
     def folder(self) -> Path:
-        """The folder of the shards."""
+        """Return the folder of the shards."""
         return self.layout.shard(self.split, 0).parent
 
     def run(self) -> None:
-        """Withdraw the verdict on older shards, then write shards, ledger and receipt, in this order."""
-        forget_what_is_complete()
-        if self.complete():  # another process has been quicker
-            return
+        """Write the shards, unless another process has been faster."""
+        clear_completion_cache()
+        if not self.complete():
+            self.write_missing_shards()
+
+    def write_missing_shards(self) -> None:
+        """Write the missing shards if the receipt is still valid, else all; then ledger and receipt.
+
+        The verdict on the existing shards is removed first.
+        """
         remove(self.layout.verdict(*self.work_unit))
         inputs = self.inputs()
         share, work = self._share(), self._work()
         notes = {"version": __version__, "work": self._work_digest(work, inputs)}
         with rescanned_if_changed(self, self.source, self.partition):
-            if not self._restored(share, work, notes["work"], inputs):
-                self._write(share, work, notes, inputs)
-        forget_what_is_complete()
+            if not self._try_restore(share, work, notes["work"], inputs):
+                self._write_all(share, work, notes, inputs)
+        clear_completion_cache()
 
-    def doubt(self) -> None:
-        """Have the work list compared with what the shards were written from; what is copied out of others is copied again."""
+    def invalidate(self) -> None:
+        """Force a comparison with the work list that the shards were written from; copies are made again."""
         receipt = self.receipt()
         if receipt is None or self.split == "train_small":
-            super().doubt()
+            super().invalidate()
         else:
             replace(receipt, inputs={}).write(self.receipt_path)
 
-    def _write(
-        self, share: Share, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+    def _write_all(
+        self, share: WorkUnit, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
     ) -> None:
         layout = self.layout
         paths = [layout.shard(self.split, shard) for shard in share.numbers]
-        with self.progress("images", share.samples) as tell:
+        with self.progress("images", share.samples) as progress:
             if isinstance(work, CopyList):
                 shards, outcomes = copy_samples(work.copies, paths)
-                tell(share.samples)
+                progress(share.samples)
             else:
-                shards, outcomes = self._packed(work, paths, tell)
+                shards, outcomes = self._packed(work, paths, progress)
                 files = zip(work.members, outcomes, strict=True)
                 self.skipped = [member.name for member, outcome in files if outcome.is_unread]
-                self._scan().refuse_changed()
+                self._scan().validate_unchanged()
         schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
         write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
         self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
     def receipt_of(
-        self, share: Share, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+        self, share: WorkUnit, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
     ) -> Receipt:
-        """Return the receipt of shards, with their ledger, as they are."""
+        """Return the receipt of shards and their ledger in their current state."""
         directory = self.layout.directory
         folder = self.folder.relative_to(directory).as_posix()
         files = {f"{folder}/{shard.name}": FileRecord(shard.size, shard.sha256) for shard in shards}
@@ -168,28 +174,31 @@ class WriteShards(PartitionTask, ReadingStage):
         }
         return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
-    def _share(self) -> Share:
-        about = {"split": self.split, "source": self.source, "partition": self.partition}
+    def _share(self) -> WorkUnit:
+        fields = {"split": self.split, "source": self.source, "partition": self.partition}
         for share in read_json(self.layout.plan):
-            if about.items() <= share.items():
-                return Share(**share)
+            if fields.items() <= share.items():
+                return WorkUnit(**share)
         valid = ", ".join(self.settings.partitions(self.source))
         what = "there is no such partition"
         raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
 
-    def _restored(self, share: Share, work: WorkList | CopyList, digest: str, inputs: dict[str, str]) -> bool:
-        """Write missing shards again, if receipt and ledger tell what they were, and nothing else.
+    def _try_restore(
+        self, share: WorkUnit, work: WorkList | CopyList, digest: str, inputs: dict[str, str]
+    ) -> bool:
+        """Write the missing shards again, if receipt and ledger determine their content.
 
         Returns:
-            Whether they are there. If not, everything has to be written.
+            Whether all shards exist now. If not, all must be written.
         """
+        receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         planned = [self.layout.shard(self.split, number).name for number in share.numbers]
         if (
             receipt is None
             or receipt.notes.get("work") != digest
             or planned != [shard.name for shard in self.shards(receipt)]
-            or not self._is_ledger_whole(receipt)
+            or not self._is_ledger_intact(receipt)
         ):
             return False
         if self.has_become_readable(receipt):
@@ -201,52 +210,52 @@ class WriteShards(PartitionTask, ReadingStage):
             if not FileRecord(shard.size, shard.sha256).has_size(self.folder / shard.name)
         ]
         try:
-            self._restore(work, lost_shards(ledger, missing, self.folder))
-        except OtherBytesError as error:  # the inputs have changed, or what is copied
+            self._restore(work, shards_to_rebuild(ledger, missing, self.folder))
+        except DifferentBytesError as error:  # the inputs or the copied shards have changed
             if self.split == "train_small":
-                self._refuse_damaged_train()
+                self._validate_train()
             elif self.settings.checks.changed_sources == "stop":
                 where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
                 raise ChangedError(
                     where, f"has changed since it was read, or cannot be read ({error})"
                 ) from error
-            # From here on shards are replaced of which the receipt would not be true.
+            # Shards are replaced from here on, so the receipt would become false.
             remove(self.receipt_path)
             return False
         if receipt.inputs != inputs:
             replace(receipt, inputs=inputs).write(self.receipt_path)
         return True
 
-    def _is_ledger_whole(self, receipt: Receipt) -> bool:
+    def _is_ledger_intact(self, receipt: Receipt) -> bool:
         ledger = self.layout.ledger(*self.work_unit)
         record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
         return record.has_size(ledger) and record_file(ledger) == record
 
-    def _restore(self, work: WorkList | CopyList, lost: list[Lost]) -> None:
+    def _restore(self, work: WorkList | CopyList, lost: list[ShardToRebuild]) -> None:
         if isinstance(work, CopyList):
             recopy(work.copies, lost)
             return
         chosen = work.only({image for shard in lost for image in shard.ids})
-        with self.progress("images", len(chosen.samples)) as tell:
+        with self.progress("images", len(chosen.samples)) as progress:
             contents = self._contents(chosen, is_required=True)
-            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=tell)
+            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=progress)
 
-    def _refuse_damaged_train(self) -> None:
-        """Stop if it is train that is damaged: what is copied out of it would be, too, with a receipt that says so."""
+    def _validate_train(self) -> None:
+        """Raise an error if a shard of train is damaged: its copies would be damaged, but have a receipt."""
         train = self.clone(WriteShards, split="train")
         if damaged := first_damaged(train.folder, train.shards()):
             remove(self.layout.verdict("train", self.source, self.partition))
-            what = "it is copied from, and its checksum is not that of the receipt"
-            raise ShardError(damaged, what, "Run the same command again: it is checked first then")
+            what = "it would be copied, but its checksum differs from its receipt"
+            raise ShardError(damaged, what, "Run the same command again: it then checks this shard first")
 
     def _work_digest(self, work: WorkList | CopyList, inputs: dict[str, str]) -> str:
-        """Return the digest of all that the shards are made of: the work list stands for what it was read from."""
+        """Return the digest of all inputs; the work list's digest replaces the digests of its tables."""
         read = {
             task.label
-            for task in self.rests_on()
+            for task in self.input_tasks()
             if isinstance(task, (PlanShards, PredictCatalog, ScanPartition))
         }
-        others = {label: made for label, made in inputs.items() if label not in read}
+        others = {label: digest for label, digest in inputs.items() if label not in read}
         return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
 
     def _work(self) -> WorkList | CopyList:
@@ -264,57 +273,57 @@ class WriteShards(PartitionTask, ReadingStage):
         )
 
     def _contents(self, work: WorkList, *, is_required: bool = False) -> Iterator[tuple[int, Content]]:
-        """Give the picture of each image that an older dataset has, and the file of each other one.
+        """Yield each image: as encoded in a previous dataset if it has the image, else the source's file.
 
         Args:
             work: The images.
-            is_required: Whether every file has to be read, as those of a shard that is lost.
+            is_required: Whether every file must be read, as for a lost shard.
         """
-        given, source = self.settings, self.settings.sources[self.source]
-        older = given.older
-        # Where benchmarks are to be known by their look, every picture has to be looked at.
-        if older is None or older.differences(given.determining) or given.leak_guard.images:
+        settings, source = self.settings, self.settings.sources[self.source]
+        previous = settings.previous
+        # Perceptual hashes of benchmarks need the original files.
+        if previous is None or previous.differences(settings.determining) or settings.leak_guard.images:
             return read_files(self, self.source, self.partition, work.members, is_required=is_required)
-        return taken_contents(
+        return reused_contents(
             work,
             source.columns,
-            listing=self.layout.listing(self.source, given.listing_of(self.source, self.partition)),
-            older_listing=older.listing(self.source, self.partition),
-            older=older.files(self.source, self.partition),
-            decode=lambda places, damaged: self._lacking(work, places, damaged, is_required=is_required),
-            try_again=self.source not in given.taken,
+            listing=self.layout.listing(self.source, settings.listing_of(self.source, self.partition)),
+            previous_listing=previous.listing(self.source, self.partition),
+            previous=previous.files(self.source, self.partition),
+            decode=lambda places, damaged: self._decoded(work, places, damaged, is_required=is_required),
+            try_again=self.source not in settings.reused,
         )
 
-    def _lacking(
+    def _decoded(
         self, work: WorkList, places: list[int], damaged: list[Path], *, is_required: bool
     ) -> Iterator[tuple[int, FileContent]]:
-        """Read what the older dataset does not have whole, if there is anything to read it from."""
+        """Read the images that the previous dataset lacks or has damaged, if the source is available."""
         for path in damaged:
-            what = "it is not what its receipt says, so nothing is copied from it"
+            what = "it differs from its receipt, so nothing is copied from it"
             write_line(f"{self.label}: {path}: {what}")
         source = self.settings.sources[self.source]
-        if self.source not in self.settings.taken:
+        if self.source not in self.settings.reused:
             members = [work.members[place] for place in places]
             return read_files(self, self.source, self.partition, members, is_required=is_required)
-        because = f", as {damaged[0]} is not what its receipt says" if damaged else ""
+        because = f", because {damaged[0]} differs from its receipt" if damaged else ""
         where = f"{source.reader.images}: {self.source}/{self.partition}"
-        what = f"{len(places)} of {len(work.members)} images have no picture there{because}"
+        what = f"{len(places)} of {len(work.members)} images are missing there{because}"
         raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
 
     def _packed(
-        self, work: WorkList, paths: list[Path], tell: Callable[[int], None]
+        self, work: WorkList, paths: list[Path], progress: Callable[[int], None]
     ) -> tuple[list[Shard], list[Outcome]]:
-        source, given = self.settings.sources[self.source], self.settings
+        source, settings = self.settings.sources[self.source], self.settings
         return pack(
             work.samples,
             self._contents(work),
             paths,
             where=f"{source.reader.images}: {self.source}/{self.partition}",
-            spec=given.image_spec,
-            seed=given.dataset.seed,
-            shuffled=given.shards.order == "shuffled",
-            max_bad_percent=given.checks.max_bad_percent,
-            progress=tell,
+            spec=settings.image_spec,
+            seed=settings.dataset.seed,
+            shuffled=settings.shards.order == "shuffled",
+            max_bad_percent=settings.checks.max_bad_percent,
+            progress=progress,
             benchmarks=self._benchmarks(),
         )
 
@@ -329,37 +338,37 @@ class CheckShards(PartitionTask, StageTask):
     """Read every shard of one partition of a split once, and compare it with receipt and ledger."""
 
     def requires(self) -> list[DatasetTask]:
-        """Have the shards; for train_small also those of train found good, out of which damaged ones are copied."""
+        """Require the shards; for train_small, also the checked shards of train, to copy from them again."""
         before = [self.clone(CheckShards, split="train")] if self.split == "train_small" else []
         return [self.clone(WriteShards), *before]
 
-    def rests_on(self) -> list[luigi.Task]:
-        """Rest on the shards alone: that those of train are checked once more changes nothing here."""
+    def input_tasks(self) -> list[luigi.Task]:
+        """Return only the task that writes the shards: another check of train changes nothing here."""
         return [self.clone(WriteShards)]
 
     @property
     def receipt_path(self) -> Path:
-        """Where the receipt is: it is the verdict."""
+        """Return the path of the receipt, which is the verdict."""
         return self.layout.verdict(*self.work_unit)
 
-    def answers_for(self) -> dict[Path, FileRecord]:
-        """Return the files that were checked."""
-        return self.clone(WriteShards).answers_for()
+    def output_records(self) -> dict[Path, FileRecord]:
+        """Return the records of the checked files."""
+        return self.clone(WriteShards).output_records()
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether the verdict is good."""
+        """Return whether the verdict has no findings."""
         return not receipt.more["findings"]
 
     def run(self) -> None:
-        """Check; as the settings say, write damaged shards once more; then judge."""
-        forget_what_is_complete()
-        if self.complete():  # another process has been quicker
+        """Check the shards; write damaged ones again, if the settings allow that; fail if findings remain."""
+        clear_completion_cache()
+        if self.complete():  # another process was faster
             return
         inputs, findings = self._check()
         if findings and self.settings.checks.repair:
             inputs, findings = self._repaired({Path(finding["shard"]) for finding in findings}, inputs)
         self.write_verdict(findings, inputs)
-        forget_what_is_complete()
+        clear_completion_cache()
         if findings:
             collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
@@ -367,27 +376,30 @@ class CheckShards(PartitionTask, StageTask):
             raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
 
     def write_verdict(self, findings: list[dict[str, str]], inputs: dict[str, str]) -> None:
-        """Write the verdict on the shards that these inputs stand for."""
-        # What was found good counts as something else where other shards were.
+        """Write the verdict on the shards made from these inputs."""
+        # Without the inputs, good verdicts on different shards would have the same digest.
         more = {"findings": findings, "about": inputs}
         Receipt(self.label, self.settings.digest, inputs, {}, more).write(self.receipt_path)
 
     def _repaired(
         self, damaged: set[Path], before: dict[str, str]
     ) -> tuple[dict[str, str], list[dict[str, str]]]:
-        """Delete damaged shards, so that they are written again, and check those; all, where all were written."""
+        """Delete damaged shards, have them written again, and check those; all, if all were written."""
         remove(self.receipt_path)
         for path in damaged:
             remove(path)
-        self.clone(WriteShards).run()
+        clear_completion_cache()
+        shards = self.clone(WriteShards)
+        if not shards.complete():  # another process may have written them
+            shards.write_missing_shards()
         return self._check({path.name for path in damaged} if self.inputs() == before else None)
 
     def _check(self, names: set[str] | None = None) -> tuple[dict[str, str], list[dict[str, str]]]:
-        """Check the shards of these names, or all; return what stands for them, too."""
+        """Check the shards with these names, or all; return their inputs and the findings."""
         layout, inputs = self.layout, self.inputs()
         written = self.clone(WriteShards).shards()
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
-        with self.progress("shards", len(shards)) as tell:
-            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, tell)
+        with self.progress("shards", len(shards)) as progress:
+            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, progress)

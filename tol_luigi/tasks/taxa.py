@@ -21,18 +21,18 @@ __all__ = ["CheckPredictedTaxa", "TaxaStage"]
 
 
 class TaxaStage(StageTask):
-    """Count what is wrong with the taxa of a catalog, and stop if it is more than the settings allow."""
+    """Count the problems in the taxa of a catalog, and stop if there are more than the settings allow."""
 
     which: ClassVar[str]
-    """What the reports call the catalog."""
+    """The name of the catalog in reports."""
 
     @property
     def catalog(self) -> Path:
-        """The path of the catalog."""
+        """Return the path of the catalog."""
         raise NotImplementedError
 
     def files(self) -> list[Path]:
-        """Return the figures as JSON, and as text."""
+        """Return the figures as JSON and as text."""
         return self._target.files
 
     @property
@@ -40,17 +40,17 @@ class TaxaStage(StageTask):
         return ReportTarget(self.layout.taxa_report(self.which))
 
     def make(self) -> None:
-        """Count, write the report, then judge."""
+        """Count the problems, write the report, and compare the counts with the limits."""
         columns = ["split", "source", *RANK_LABELS, "common", NAME_RULES]
-        with self.progress("rows") as tell:
-            tally = count_taxa(pieces(self.catalog, columns, tell))
+        with self.progress("rows") as progress:
+            tally = count_taxa(pieces(self.catalog, columns, progress))
         limits = {name: getattr(self.settings.checks, f"max_{name}") for name in CHECKS}
-        too_many = excesses(tally, limits)
-        report, text = self._target, taxa_text(tally, too_many)
-        if too_many:
+        exceeded = excesses(tally, limits)
+        report, text = self._target, taxa_text(tally, exceeded)
+        if exceeded:
             report.write_text(text)
-            remedy = f"See {report.text_file}; mend the names, or raise the limits in [checks]"
-            raise TaxaError(self.catalog, "; ".join(too_many), remedy)
+            remedy = f"See {report.text_file}; correct the names, or raise the limits in [checks]"
+            raise TaxaError(self.catalog, "; ".join(exceeded), remedy)
         report.write(taxa_figures(tally), text)
 
 
@@ -60,10 +60,10 @@ class CheckPredictedTaxa(TaxaStage):
     which = "predicted"
 
     def requires(self) -> PredictCatalog:
-        """Require the catalog."""
+        """Require the predicted catalog."""
         return self.clone(PredictCatalog)
 
     @property
     def catalog(self) -> Path:
-        """The path of the predicted catalog."""
+        """Return the path of the predicted catalog."""
         return self.layout.predicted

@@ -1,4 +1,4 @@
-"""The verification of a finished dataset, which needs nothing but the dataset."""
+"""The verification of a finished dataset, which needs only the dataset."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
-from tol_luigi.store.worklists import foretold, work_list
+from tol_luigi.store.worklists import read_expected, work_list
 from tol_luigi.tasks.bad_shards import list_bad_shards
-from tol_luigi.tasks.base import DatasetTask, StageTask, forget_what_is_complete
+from tol_luigi.tasks.base import DatasetTask, StageTask, clear_completion_cache
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
@@ -34,7 +34,7 @@ from tol_luigi.tasks.shards import CheckShards, WriteShards
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tol_luigi.store.worklists import Foretold, WorkList
+    from tol_luigi.store.worklists import Expected, WorkList
 
 __all__ = ["VerifyDataset", "VerifyShards"]
 
@@ -43,55 +43,58 @@ T = TypeVar("T")
 _STARTED = time.monotonic()
 
 _REPAIRED = "-repaired"
-"""What the mark of a verification after a repair ends with."""
+"""The suffix of the mark of a verification after a repair."""
 
-_REPAIR = "VerifyDataset --repair makes again what can be made"
+_REPAIR = "Run VerifyDataset --repair to rebuild what can be rebuilt"
 
-_RESTORE = "Put it back as it was; or, if it is to stay, touch its folder or archive and build with [checks] changed_sources = rebuild"
+_RESTORE = (
+    "Restore the original file; or, to keep the new one, touch its folder or archive "
+    "and build with [checks] changed_sources = rebuild"
+)
 
 _OF_SOURCE = "source"
-"""The key that tells findings about the files of a source, whose name it has, from those about the dataset's own."""
+"""The key of findings about the files of a source (the value is its name); others are about the dataset."""
 
 
 class _BegunParameter(luigi.Parameter):
-    """Tells one verification from all others: where it is not given, every command has its own."""
+    """The mark that identifies one verification; by default, every command has its own."""
 
     def has_task_value(self, task_name: str, param_name: str) -> bool:
-        """There always is one."""
+        """Return True: there always is a mark."""
         del task_name, param_name
         return True
 
     def task_value(self, task_name: str, param_name: str) -> str:
-        """Give what the command line or the settings say, or else something new."""
+        """Return the mark on the command line or in the settings, else a new one."""
         if super().has_task_value(task_name, param_name):
             return str(super().task_value(task_name, param_name))
         return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(3)}"
 
 
 class VerifyShards(PartitionTask):
-    """Verify the shards of one partition of a split, and withdraw the verdict on them where something is wrong."""
+    """Verify the shards of one partition of a split; remove the verdict on them if something is wrong."""
 
     level: str = luigi.ChoiceParameter(
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
-        description="receipt: are all shards there? members: is every byte as it should be? "
-        "pixels: can every picture be decoded, too? sources: are the files that samples were made of still the same?",
+        description="receipt: do all shards exist? members: is every byte unchanged? "
+        "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
-    begun: str = _BegunParameter(description="tells this verification from others")
+    begun: str = _BegunParameter(description="the mark of this verification")
 
     def output(self) -> JsonTarget:
-        """The findings, which take the place of those of an earlier verification."""
-        # What was found first is asked for again once everything has been verified after a repair.
+        """Return the findings, which replace the findings of a previous verification."""
+        # After a repair, another path is used, because the repairing task still needs its first findings.
         when = f"{self.level}{_REPAIRED}" if self.begun.endswith(_REPAIRED) else self.level
         folder = self.layout.shards / "verification" / when / self.split / self.source
         return JsonTarget(folder / f"{self.partition}.json", begun=self.begun)
 
     def run(self) -> None:
-        """Verify; where something is wrong, let CheckShards look again; then say what."""
+        """Verify the shards, write the findings, and remove the verdict if something is wrong."""
         shards: list[Shard] = []
         try:
             shards, findings = self._verified()
-        except ShardError as error:  # receipt, ledger or catalog: nothing to compare the shards with
+        except ShardError as error:  # receipt, ledger or catalog is damaged
             findings = [{"shard": error.where, "what": error.what}]
         if any(_OF_SOURCE not in finding for finding in findings):
             remove(self.layout.verdict(*self.work_unit))
@@ -111,22 +114,22 @@ class VerifyShards(PartitionTask):
         receipt, ledger = layout.receipt(*self.work_unit), layout.ledger(*self.work_unit)
         folder = layout.shard(self.split, 0).parent
         written = _readable(receipt, self._receipt)
-        said = written.more
-        shards = _readable(receipt, lambda _: [Shard(**shard) for shard in said["shards"]])
-        whole = written.files[ledger.relative_to(layout.directory).as_posix()]
-        if damage := _damage(ledger, whole, is_read=level is not Level.RECEIPT):
+        fields = written.more
+        shards = _readable(receipt, lambda _: [Shard(**shard) for shard in fields["shards"]])
+        record = written.files[ledger.relative_to(layout.directory).as_posix()]
+        if damage := _damage(ledger, record, is_read=level is not Level.RECEIPT):
             raise ShardError(ledger, damage, _REPAIR)
         ids = _readable(ledger, ids_by_shard)
         expected = None
-        findings = check_records(folder, receipt, shards, said["samples"], ids)
+        findings = check_records(folder, receipt, shards, fields["samples"], ids)
         if level is not Level.RECEIPT:
             expected = self._expected()
-            findings += _strangers(ledger, expected) if expected else []
+            findings += _compare_ids(ledger, expected) if expected else []
         size = self.settings.images.width, self.settings.images.height
         samples = expected.samples if expected else None
-        with self.progress("shards", len(shards)) as tell:
-            findings += check_shards(folder, shards, ids, size, tell, level=level, samples=samples)
-        if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.taken:
+        with self.progress("shards", len(shards)) as progress:
+            findings += check_shards(folder, shards, ids, size, progress, level=level, samples=samples)
+        if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.reused:
             findings += self._files_changed()
         return shards, findings
 
@@ -134,7 +137,7 @@ class VerifyShards(PartitionTask):
         """Read the receipt of the shards.
 
         Raises:
-            ValueError: It is damaged, or that of something else.
+            ValueError: It is damaged, or of another task.
         """
         path.read_bytes()
         receipt = self.clone(WriteShards).receipt()
@@ -143,7 +146,7 @@ class VerifyShards(PartitionTask):
         return receipt
 
     def _files_changed(self) -> list[dict[str, str]]:
-        """Compare the files that samples were made of with what the ledger tells of them, by name and SHA-256."""
+        """Compare the source files of the samples with the names and SHA-256 in the ledger."""
         layout, source = self.layout, self.settings.sources[self.source]
         ledger = read_ledger(layout.ledger(*self.work_unit), ["id", "name", "sha256"]).to_pylist()
         known = {row["id"]: (row["name"], row["sha256"]) for row in ledger if row["sha256"]}
@@ -163,24 +166,24 @@ class VerifyShards(PartitionTask):
                     findings.append({"shard": f"{place}: {name}", "what": what, _OF_SOURCE: self.source})
         except SourceError as error:
             findings.append({"shard": error.where, "what": error.what, _OF_SOURCE: self.source})
-        except ShardError:  # listing or predicted catalog is damaged, which ``VerifyDataset`` reports
+        except ShardError:  # ``VerifyDataset`` reports a damaged listing or predicted catalog
             return []
         return findings
 
     def _work(self, listing: str) -> WorkList:
-        """Read where the files of the samples are."""
+        """Return the work list, with the source files of the samples."""
         predicted, path = self.layout.predicted, self.layout.listing(self.source, listing)
         return _readable(path, lambda path: work_list(predicted, path, *self.work_unit))
 
-    def _expected(self) -> Foretold | None:
-        """Read what the predicted catalog says of the partition; None if it is damaged, which ``VerifyDataset`` reports."""
+    def _expected(self) -> Expected | None:
+        """Return the partition's part of the predicted catalog; None if damaged (see ``VerifyDataset``)."""
         with contextlib.suppress(ShardError):
-            return _readable(self.layout.predicted, lambda path: foretold(path, *self.work_unit))
+            return _readable(self.layout.predicted, lambda path: read_expected(path, *self.work_unit))
         return None
 
 
 def _without_receipt(stage: StageTask) -> list[dict[str, str]]:
-    """Return a finding if a stage has no receipt that counts."""
+    """Return a finding if a stage has no valid receipt."""
     if stage.receipt() is not None:
         return []
     what = "its receipt is damaged" if stage.receipt_path.exists() else "its receipt is missing"
@@ -188,7 +191,7 @@ def _without_receipt(stage: StageTask) -> list[dict[str, str]]:
 
 
 def _damage(path: Path, record: FileRecord, *, is_read: bool) -> str:
-    """Return what is wrong with a file, "" if it is as its receipt says; only its size counts if it is not read."""
+    """Return how a file differs from its record, "" if it does not; compare only sizes if it is not read."""
     if not path.exists():
         return "it is missing"
     if not record.has_size(path):
@@ -200,7 +203,7 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
     """Read a record.
 
     Raises:
-        ShardError: It is missing, or damaged.
+        ShardError: It is missing or damaged.
     """
     remedy = "Delete it, and run BuildCatalog"
     try:
@@ -212,89 +215,91 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
         raise ShardError(path, f"it cannot be read ({reason})", remedy) from error
 
 
-def _strangers(ledger: Path, expected: Foretold) -> list[dict[str, str]]:
-    """Compare the images that a ledger tells of with those of the predicted catalog."""
-    told = set(_readable(ledger, lambda path: read_ledger(path, ["id"]))["id"].to_pylist())
-    if told == expected.ids:
+def _compare_ids(ledger: Path, expected: Expected) -> list[dict[str, str]]:
+    """Compare the images in a ledger with the images in the predicted catalog."""
+    listed = set(_readable(ledger, lambda path: read_ledger(path, ["id"]))["id"].to_pylist())
+    if listed == expected.ids:
         return []
-    lacking, more = len(expected.ids - told), len(told - expected.ids)
-    what = f"it lacks {lacking} images of the predicted catalog, and has {more} that are not there"
+    missing, more = len(expected.ids - listed), len(listed - expected.ids)
+    what = f"it lacks {missing} images of the predicted catalog, and has {more} that are not in it"
     return [{"shard": str(ledger), "what": what}]
 
 
 class VerifyDataset(DatasetTask):
-    """Verify a finished dataset: every shard is there, and is what receipt, ledger and predicted catalog say.
+    """Verify a finished dataset: every shard exists, and agrees with receipt, ledger and predicted catalog.
 
-    Every command verifies anew, since findings count only for the verification whose mark they bear. The mark is
-    a parameter, handed on to every task, so that all workers speak of the same tasks; and no old findings have to
-    be removed first, which a luigi task could do at no safe moment. It stands in the files and not in their names,
-    so that a later verification takes the place of an earlier one. Of two that run at once, one may stop with an
-    error; give both the same mark, and they share the work.
+    Every command verifies again, because findings belong to the verification whose mark they contain. The
+    mark is a parameter that is passed to every task, so that all workers have the same tasks. Previous
+    findings need not be removed first, for which a Luigi task would have no safe moment. The mark is stored
+    in the files, not in their names, so that a later verification replaces a previous one. If two
+    verifications run at the same time, one of them may stop with an error; with the same mark, they share the
+    work.
 
-    Nothing is made here. What is wrong with shards loses its verdict, so that the next BuildCatalog checks it. With
-    ``repair``, files that are wrong are removed, BuildCatalog makes them again, and all is verified once more.
+    This task repairs nothing by default. The verdict on wrong shards is removed, so that the next
+    BuildCatalog checks them. With ``repair``, wrong files are removed, BuildCatalog makes them again, and
+    everything is verified again.
     """
 
     level: str = luigi.ChoiceParameter(
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
-        description="receipt: are all shards there? members: is every byte as it should be? "
-        "pixels: can every picture be decoded, too? sources: are the files that samples were made of still the same?",
+        description="receipt: do all shards exist? members: is every byte unchanged? "
+        "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
     begun: str = _BegunParameter(
-        description="tells this verification from others; an earlier one's goes on with that, several workers' shares it"
+        description="the mark of this verification; with an earlier mark, it resumes; workers share a mark"
     )
     repair: bool = luigi.BoolParameter(
         default=False,
         significant=False,
-        description="remove files that are wrong, build them again, and verify once more",
+        description="remove wrong files, build them again, and verify again",
     )
 
     def requires(self) -> list[VerifyShards]:
-        """Have every partition of every split verified."""
-        if not self._is_there():
+        """Require the verification of all partitions of all splits."""
+        if not self._has_dataset():
             return []
         return [self.clone(VerifyShards, **share) for share in all_partitions(self.settings)]
 
-    def _is_there(self) -> bool:
-        """Return whether there is a dataset, be it damaged."""
+    def _has_dataset(self) -> bool:
+        """Return whether there is a dataset, which may be damaged."""
         return self.layout.record.exists() or self.layout.manifest.exists()
 
     def output(self) -> ReportTarget:
-        """The report, which exists if it is that of this verification and nothing is wrong."""
+        """Return the report, which exists if it belongs to this verification and has no findings."""
         path = self.layout.shards / "verification-report.json"
         return ReportTarget(path, begun=self.begun, findings=[])
 
     def run(self) -> Iterator[DatasetTask]:
-        """Put the findings together, report them, and fail if there are any, unless they can be repaired."""
+        """Collect the findings, repair them if ``repair`` is set, report them, and fail if any remain."""
         layout = self.layout
-        if not self._is_there():
+        if not self._has_dataset():
             raise ShardError(layout.directory, "there is no dataset", "Build it first: BuildCatalog")
-        made = self.verification()
-        if self.repair and (own := [finding for finding in made.findings if _OF_SOURCE not in finding]):
+        result = self.verification()
+        if self.repair and (own := [finding for finding in result.findings if _OF_SOURCE not in finding]):
             self._remove(own)
             yield self.clone(BuildCatalog)
             again = VerifyDataset(level=self.level, begun=f"{self.begun}{_REPAIRED}")
             yield again
-            made = replace(again.verification(), begun=self.begun)
-        list_bad_shards(layout, [finding for finding in made.findings if self._is_of_shard(finding)])
+            result = replace(again.verification(), begun=self.begun)
+        list_bad_shards(layout, [finding for finding in result.findings if self._is_of_shard(finding)])
         report = self.output()
-        report.write(verification_figures(made), verification_text(made))
-        sys.stdout.write(verification_text(made, closing=True))
+        report.write(verification_figures(result), verification_text(result))
+        sys.stdout.write(verification_text(result, closing=True))
         sys.stdout.flush()
-        if made.findings:
-            first, count = made.findings[0], len(made.findings)
+        if result.findings:
+            first, count = result.findings[0], len(result.findings)
             remedy = f"See {report.text_file}. {_RESTORE if _OF_SOURCE in first else _REPAIR}"
             raise ShardError(first["shard"], f"{first['what']} ({count} findings)", remedy)
 
     def _is_of_shard(self, finding: dict[str, str]) -> bool:
-        """Return whether a finding is about a shard of the dataset, not about another file, or a tar of a source."""
+        """Return whether a finding is about a shard of the dataset, not another file or a tar of a source."""
         path = Path(finding["shard"])
         folders = {self.layout.shard(split, 0).parent for split in SPLITS}
         return path.parent in folders and path.suffix == ".tar"
 
     def verification(self) -> Verification:
-        """Put together what was found, in the shards and in all other files."""
+        """Return the combined results for the shards and all other files."""
         found: list[dict[str, Any]] = []
         findings: list[dict[str, str]] = []
         named: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -318,12 +323,12 @@ class VerifyDataset(DatasetTask):
         )
 
     def _stages(self) -> list[StageTask]:
-        """List the stages, each after those that it requires."""
+        """Return the stages, each after those that it requires."""
         manifest = self.clone(WriteManifest)
         return [*manifest.stages(), manifest]
 
     def _files_damaged(self) -> list[dict[str, str]]:
-        """Compare the files of every stage with its receipt, but for those that have tasks of their own."""
+        """Compare the files of every stage with its receipt, except those that have tasks of their own."""
         findings = []
         for stage in self._stages():
             if isinstance(stage, (WriteShards, CheckShards)):
@@ -333,28 +338,28 @@ class VerifyDataset(DatasetTask):
             for name, record in (receipt.files if receipt else {}).items():
                 path = self.layout.directory / name
                 if path == self.layout.bad_shards and path.exists():
-                    continue  # a verification writes it as well
+                    continue  # a verification also writes it
                 if damage := _damage(path, record, is_read=Level(self.level) is not Level.RECEIPT):
                     findings.append({"shard": str(path), "what": damage})
         return findings
 
     def _remove(self, findings: Sequence[dict[str, str]]) -> None:
-        """Remove the files that are wrong, once: this task runs again when they have been made."""
+        """Remove the wrong files once, because this task runs again after they have been made."""
         mark = self.layout.shards / "verification" / "repair.json"
         if read_object(mark).get("begun") == self.begun:
             return
         wrong = [Path(finding["shard"]) for finding in findings]
-        self._doubt({path for path in wrong if path.is_file()})
+        self._invalidate_users({path for path in wrong if path.is_file()})
         for path in wrong:
             remove(path)
-        forget_what_is_complete()
+        clear_completion_cache()
         write_json(mark, {"begun": self.begun, "removed": sorted({finding["shard"] for finding in findings})})
 
-    def _doubt(self, wrong: set[Path]) -> None:
-        """Have made again what may have been made from files that are wrong, whenever they came to be so."""
+    def _invalidate_users(self, wrong: set[Path]) -> None:
+        """Force everything to be made again that may have been made from wrong files."""
         for stage in self._stages():
-            before = [task.answers_for() for task in stage.rests_on() if isinstance(task, StageTask)]
+            before = [task.output_records() for task in stage.input_tasks() if isinstance(task, StageTask)]
             read = wrong & set[Path]().union(*before)
-            # Of shards it is the ledgers that stages are made from, but for the samples of train_small.
+            # Stages are made from ledgers, not from shards, except the samples of train_small.
             if any(path.suffix != ".tar" or isinstance(stage, WriteShards) for path in read):
-                stage.doubt()
+                stage.invalidate()

@@ -1,4 +1,4 @@
-"""Filling the higher ranks of a taxon from what other catalogues know."""
+"""Filling in the higher ranks of a taxon from other taxonomies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from tol_luigi.core.taxon import RANK_LABELS, Taxon
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Lookup"]
+__all__ = ["HigherRankTable"]
 
 _SPECIES = 5
-"""Position of the lowest step: genus and species together. The steps above are the ranks' positions."""
+"""The position of the lowest level, genus and species together. The levels above it are the positions of the
+ranks."""
 
 
 class _Entry(NamedTuple):
-    """Where a name belongs, and the name above it: "" where the row that came first leaves it blank."""
+    """The ranks of a name and its parent, which is "" if the first row of the name has a blank parent."""
 
     ranks: tuple[int, ...]
     above: str
@@ -46,19 +47,19 @@ _TWO_RANKS = {
     "micrognathozoa": _Entry((1, 2), "animalia"),
     "protozoa": _Entry((0, 1), ""),
 }
-"""Names that stand at two ranks, known before any row."""
+"""Predefined names that have two ranks."""
 
 _PLACED_TWICE = {"leptogaster\tflavipes": "asilidae"}
-"""Species that ITIS places twice, known before any row, with their family."""
+"""Predefined families of species that ITIS places in two families."""
 
 
-class Lookup:
-    """From a name to its rank and to the name above it; the first entry of a name wins, at whatever rank it is.
+class HigherRankTable:
+    """A map from names to their rank and parent name; the first entry of a name wins, at any rank.
 
-    Filled with all ITIS rows first, then with the resolved names. A parent that the first row of a
-    name leaves blank stays blank.
+    Add all ITIS rows first, then the resolved names. If the first row of a name has a blank parent, the
+    parent stays blank.
 
-    Source: the published upgrade of names with ITIS and a resolver.
+    Source: the published completion of names with ITIS and a resolver.
     """
 
     def __init__(self) -> None:
@@ -69,9 +70,9 @@ class Lookup:
 
     @property
     def contradictions(self) -> list[str]:
-        """Where ITIS places a name in two ways: a line each, in the order met, each once.
+        """The names that ITIS places in two ways, one per line, in order of first occurrence.
 
-        The entries that are fixed beforehand contradict nothing, nor do resolved names.
+        Predefined entries and resolved names are not reported.
         """
         return list(self._contradictions)
 
@@ -80,12 +81,12 @@ class Lookup:
         self._add(taxon, is_listed=True)
 
     def add_resolved(self, name: str, resolvers: Mapping[str, Mapping[str, str]]) -> None:
-        """Add one name of ``resolved.jsonl``: only the first resolver counts, and existing entries win.
+        """Add one name of ``resolved.jsonl``: only the first resolver is used, and existing entries win.
 
         Args:
             name: Genus and species; the first word is the genus, even if it is the only one. A
-                blank name, or one without a resolver, says nothing.
-            resolvers: Of each resolver, rank labels in lower case (``class``) to names.
+                blank name, or one without a resolver, is ignored.
+            resolvers: The names by lower-case rank label (such as ``class``), for each resolver.
         """
         genus, *words = name.lower().split() or [""]
         if genus and resolvers:
@@ -94,7 +95,7 @@ class Lookup:
             self._add(Taxon.of(*[*higher, genus, " ".join(words)]), is_listed=False)
 
     def _add(self, taxon: Taxon, *, is_listed: bool) -> None:
-        """Add the ranks of a row, lowest first; list what it contradicts, if that is to be listed."""
+        """Add the ranks of a row, lowest first; record contradictions if ``is_listed`` is set."""
         family = "boidae" if (taxon.family, taxon.order) == ("charinidae", "squamata") else taxon.family
         species = _key(taxon.genus, taxon.species)
         known = self._families.setdefault(species, sys.intern(family))
@@ -120,20 +121,20 @@ class Lookup:
             self._blocked.add(name)
 
     def _contradict(self, name: str, rank: int, known: str, other_rank: int, other: str) -> None:
-        at_first, then = (_in_words(*found) for found in ((rank, known), (other_rank, other)))
+        at_first, then = (_describe(*found) for found in ((rank, known), (other_rank, other)))
         self._contradictions[f"{name}: {at_first} at first, then {then}"] = None
 
-    def upgrade(self, taxon: Taxon) -> Taxon:
-        """Return the taxon with the ranks from kingdom to family filled and overwritten, as far as they are known.
+    def fill(self, taxon: Taxon) -> Taxon:
+        """Return the taxon with its ranks from kingdom to family filled in and overwritten as far as known.
 
-        It starts from the highest rank that hangs together with the species without a gap. While
-        a rank is unknown after that, it starts again further down, at last from genus and species.
-        Each round normalises the taxon again.
+        The first round starts at the highest rank that is connected to the species without a gap. As long as
+        a rank is unknown, the next round starts at a lower rank, and the last one at genus and species. Each
+        round normalises the taxon again.
         """
         below, ranks, is_settled = 0, list(taxon.ranks), taxon.has_plain_species
         while True:
             start = _start(ranks, below)
-            self._fill(ranks, start)
+            self._fill_from(ranks, start)
             if not is_settled:
                 ranks = list(Taxon.of(*ranks).ranks)
             if start == _SPECIES or all(ranks):
@@ -160,14 +161,14 @@ class Lookup:
         return Taxon.of(*filled)
 
     def rules(self, taxon: Taxon) -> frozenset[NameRule]:
-        """Return the rule that has touched an upgraded taxon: it lacks ranks, and a row that came too late knows some."""
+        """Return the rule that applies to a filled taxon if a blank parent left ranks empty."""
         if all(taxon.ranks[:_SPECIES]) or not self._blocked:
             return frozenset()
         names = (_key(taxon.genus, taxon.species), *taxon.ranks[:_SPECIES])
         return frozenset() if self._blocked.isdisjoint(names) else frozenset({NameRule.BLANK_PARENT})
 
-    def _fill(self, ranks: list[str], start: int) -> None:
-        """Set the rank of a step, and all that the lookup leads to from there; a name that comes again ends it."""
+    def _fill_from(self, ranks: list[str], start: int) -> None:
+        """Set the rank of a level and all known ranks above it; a repeated name ends the walk."""
         name = ranks[start] if start < _SPECIES else self._families.get(_key(*ranks[_SPECIES:]), "")
         met = set()
         while (entry := self._names.get(name)) and name not in met:
@@ -178,7 +179,7 @@ class Lookup:
 
 
 def _start(ranks: Sequence[str], below: int) -> int:
-    """Find the highest step from ``below`` on that is joined to the species by known ranks."""
+    """Return the highest level from ``below`` on that is connected to the species by known ranks."""
     start = _SPECIES
     while start > below and ranks[start - 1]:
         start -= 1
@@ -186,12 +187,12 @@ def _start(ranks: Sequence[str], below: int) -> int:
 
 
 def _key(genus: str, species: str) -> str:
-    """Write genus and species as one key: half the memory of a pair."""
+    """Return genus and species as one key, which takes half the memory of a pair."""
     return f"{genus}\t{species}"
 
 
-def _in_words(rank: int, above: str) -> str:
-    """Describe an entry: the rank of a name, and what it is in."""
+def _describe(rank: int, above: str) -> str:
+    """Describe an entry by its rank and its parent."""
     what = "species" if rank == _SPECIES else RANK_LABELS[rank]
     if not rank:
         return what

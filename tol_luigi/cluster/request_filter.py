@@ -1,4 +1,4 @@
-"""The door of luigid: what a request must have before its body is read, and what each answer tells the browser."""
+"""Checks of luigid's requests before their bodies are read, and the security headers of its answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.web import OutputTransform, StaticFileHandler
 
-from tol_luigi.cluster.connections import LARGEST_BODY, Connections, Stage
+from tol_luigi.cluster.connections import MAX_BODY_BYTES, Connections, Stage
 from tol_luigi.cluster.page import content_policy
 from tol_luigi.cluster.run import USER
 
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from tornado.iostream import IOStream
     from tornado.web import Application
 
-__all__ = ["Guard", "LogHandler", "SafeAnswers", "safe_headers"]
+__all__ = ["AddHeaders", "LogHandler", "RequestFilter", "security_headers"]
 
 _API = "/api/"
 
-_READING = frozenset(
+_READ_ONLY_CALLS = frozenset(
     {
         *("dep_graph", "fetch_error", "get_running_task_resources", "get_task_progress_percentage"),
         *("get_task_status_message", "graph", "has_task_history", "inverse_dep_graph", "is_pause_enabled"),
         *("is_paused", "resource_list", "run_status", "serves", "task_list", "task_search", "worker_list"),
     }
 )
-"""The calls of the API that change nothing, so that a link may make them; all others want POST."""
+"""The calls of the API that change nothing, so that links may use GET; all others require POST."""
 
-_LAST_BYTES = 2**16
-"""How much of a refused body is taken, and thrown away: a client that is cut off while it sends sees no answer."""
+_MAX_DISCARDED_BYTES = 2**16
+"""How much of a refused body is read and discarded: a client that is cut off while sending sees no answer."""
 
 
-def safe_headers() -> Mapping[str, str]:
-    """Return the headers that keep browsers from framing an answer, guessing its type, or running scripts of others."""
+def security_headers() -> Mapping[str, str]:
+    """Return headers that keep browsers from framing answers, guessing types and running foreign scripts."""
     return {
         "Content-Security-Policy": content_policy(),
         "X-Frame-Options": "DENY",
@@ -58,19 +58,19 @@ def safe_headers() -> Mapping[str, str]:
 
 
 class LogHandler(StaticFileHandler):
-    """What a task has said, as text."""
+    """Serves the logs of tasks as text."""
 
     def get_content_type(self) -> str:
-        """Have browsers show it, whatever its name."""
+        """Return the type of text, so that browsers show the log, whatever its name."""
         return "text/plain; charset=utf-8"
 
 
-class SafeAnswers(OutputTransform):
+class AddHeaders(OutputTransform):
     """Adds headers to every answer.
 
     Args:
         headers: The headers.
-        request: What is answered.
+        request: The request.
     """
 
     def __init__(self, headers: Mapping[str, str], request: HTTPServerRequest) -> None:
@@ -95,8 +95,8 @@ class _Refusal(NamedTuple):
     text: str
     headers: tuple[tuple[str, str], ...] = ()
 
-    def encoded(self, method: str, headers: Mapping[str, str]) -> bytes:
-        """Return the whole answer."""
+    def encode(self, method: str, headers: Mapping[str, str]) -> bytes:
+        """Return the complete answer."""
         body = f"{self.text}\n".encode()
         fields = {
             "Content-Type": "text/plain; charset=utf-8",
@@ -112,54 +112,52 @@ class _Refusal(NamedTuple):
         return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else body)
 
 
-_UNKNOWN = _Refusal(
+_UNAUTHORIZED = _Refusal(
     HTTPStatus.UNAUTHORIZED,
-    "The password is needed.",
+    "A password is required.",
     (("WWW-Authenticate", 'Basic realm="luigid", charset="UTF-8"'),),
 )
-_NO_LENGTH = _Refusal(HTTPStatus.LENGTH_REQUIRED, "A request must say how long it is.")
+_NO_LENGTH = _Refusal(HTTPStatus.LENGTH_REQUIRED, "A request must have a valid Content-Length header.")
 _TOO_LARGE = _Refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request is no longer than {LARGEST_BODY:,} bytes."
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body of a request is limited to {MAX_BODY_BYTES:,} bytes."
 )
-_BUSY = _Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE, "There are too many requests. Ask again.", (("Retry-After", "1"),)
-)
-_FOREIGN = _Refusal(HTTPStatus.FORBIDDEN, "Another site has no business here.")
-_NOT_POSTED = _Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This call wants POST.", (("Allow", "POST"),))
+_BUSY = _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests. Try again.", (("Retry-After", "1"),))
+_CROSS_SITE = _Refusal(HTTPStatus.FORBIDDEN, "Requests from other sites are not allowed.")
+_NOT_POSTED = _Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This call requires POST.", (("Allow", "POST"),))
 
 
-class Guard(HTTPServerConnectionDelegate):
-    """Lets through who knows the password, to anything; and no other page of the same browser.
+class RequestFilter(HTTPServerConnectionDelegate):
+    """Passes on requests with the password; refuses API calls of other sites' pages, even with the password.
 
-    Whatever is refused is refused by its headers: its body is not read.
+    Requests are refused because of their headers alone: their bodies are not read.
 
     Args:
-        within: What is guarded.
-        password: The password, or "" where there is none.
-        connections: Those that are open.
-        headers: What each refusal says as well.
+        application: The application that answers the other requests.
+        password: The password, or "" if none is required.
+        connections: The open connections.
+        headers: Headers to add to each refusal.
     """
 
     def __init__(
-        self, within: Application, password: str, connections: Connections, headers: Mapping[str, str]
+        self, application: Application, password: str, connections: Connections, headers: Mapping[str, str]
     ) -> None:
         login = base64.b64encode(f"{USER}:{password}".encode()).decode()
-        self._wanted = f"Basic {login}" if password else ""
-        self.within, self.connections, self.headers = within, connections, headers
+        self._authorization = f"Basic {login}" if password else ""
+        self.application, self.connections, self.headers = application, connections, headers
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Wait for the next request of a connection."""
-        return _Gate(self, server_conn, request_conn)
+        """Return the delegate for the next request of a connection."""
+        return _FilteredRequest(self, server_conn, request_conn)
 
     def refusal(self, line: RequestStartLine, headers: HTTPHeaders) -> _Refusal | None:
-        """Return why a request is refused, None if it is not."""
-        given = headers.get("Authorization", "")
-        if self._wanted and not hmac.compare_digest(given.encode(), self._wanted.encode()):
-            return _UNKNOWN
+        """Return why a request is refused, None if it is accepted."""
+        received = headers.get("Authorization", "")
+        if self._authorization and not hmac.compare_digest(received.encode(), self._authorization.encode()):
+            return _UNAUTHORIZED
         size = _size(headers)
         if size is None:
             return _NO_LENGTH
-        if size > LARGEST_BODY:
+        if size > MAX_BODY_BYTES:
             return _TOO_LARGE
         if not self.connections.has_room_for(size):
             return _BUSY
@@ -167,7 +165,7 @@ class Guard(HTTPServerConnectionDelegate):
 
 
 def _size(headers: HTTPHeaders) -> int | None:
-    """Return how many bytes a body has, None if that is not known before it is read."""
+    """Return the size of a body in bytes, None if it is unknown before the body is read."""
     try:
         size = int(headers.get("Content-Length", "0"))
     except ValueError:
@@ -179,51 +177,54 @@ def _refusal_of_call(line: RequestStartLine, headers: HTTPHeaders) -> _Refusal |
     path = line.path.partition("?")[0]
     if not path.startswith(_API):
         return None
-    if _is_foreign(headers):
-        return _FOREIGN
-    if line.method == "POST" or (line.method == "GET" and path.removeprefix(_API) in _READING):
+    if _is_cross_site(headers):
+        return _CROSS_SITE
+    if line.method == "POST" or (line.method == "GET" and path.removeprefix(_API) in _READ_ONLY_CALLS):
         return None
     return _NOT_POSTED
 
 
-def _is_foreign(headers: HTTPHeaders) -> bool:
-    """Return whether a page of another site makes a call, in a browser that has the password; programs say neither."""
+def _is_cross_site(headers: HTTPHeaders) -> bool:
+    """Return whether a page of another site makes a call, in a browser that has the password.
+
+    Programs send neither of the two headers.
+    """
     if headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
         return True
     origin = headers.get("Origin")
     return origin is not None and origin.partition("://")[2].lower() != headers.get("Host", "").lower()
 
 
-class _Gate(HTTPMessageDelegate):
-    """One request: refused by its headers, or passed on."""
+class _FilteredRequest(HTTPMessageDelegate):
+    """One request, which is refused because of its headers or passed on."""
 
-    def __init__(self, guard: Guard, server: object, connection: HTTPConnection) -> None:
-        self._guard, self._server = guard, server
+    def __init__(self, request_filter: RequestFilter, server: object, connection: HTTPConnection) -> None:
+        self._filter, self._server = request_filter, server
         self._connection = cast("HTTP1Connection", connection)
         self._stream = self._connection.stream
         self._inner: HTTPMessageDelegate | None = None
-        guard.connections.enter(self._stream, Stage.HEADERS, size=0)
+        request_filter.connections.enter(self._stream, Stage.HEADERS, size=0)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         line = cast("RequestStartLine", start_line)
-        if refusal := self._guard.refusal(line, headers):
+        if refusal := self._filter.refusal(line, headers):
             stream = self._connection.detach()
-            self._guard.connections.enter(stream, Stage.REFUSED)
+            self._filter.connections.enter(stream, Stage.REFUSED)
             IOLoop.current().add_callback(
-                _send_off, stream, refusal.encoded(line.method, self._guard.headers)
+                _send_refusal, stream, refusal.encode(line.method, self._filter.headers)
             )
             return None
-        self._guard.connections.enter(self._stream, Stage.BODY, _size(headers))
-        self._inner = self._guard.within.start_request(self._server, self._connection)
+        self._filter.connections.enter(self._stream, Stage.BODY, _size(headers))
+        self._inner = self._filter.application.start_request(self._server, self._connection)
         return self._inner.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._inner.data_received(chunk) if self._inner else None
 
     def finish(self) -> None:
-        self._guard.connections.enter(self._stream, Stage.ANSWER)
+        self._filter.connections.enter(self._stream, Stage.ANSWER)
         if self._inner:
             self._inner.finish()
 
@@ -232,13 +233,13 @@ class _Gate(HTTPMessageDelegate):
             self._inner.on_connection_close()
 
 
-async def _send_off(stream: IOStream, answer: bytes) -> None:
-    """Answer, and close the connection when the client has had the time to see it."""
+async def _send_refusal(stream: IOStream, answer: bytes) -> None:
+    """Send an answer, and close the connection after the client has had time to read it."""
     try:
         await stream.write(answer)
-        taken = 0
-        while taken < _LAST_BYTES:
-            taken += len(await stream.read_bytes(_LAST_BYTES, partial=True))
+        discarded = 0
+        while discarded < _MAX_DISCARDED_BYTES:
+            discarded += len(await stream.read_bytes(_MAX_DISCARDED_BYTES, partial=True))
     except StreamClosedError:
         pass
     finally:

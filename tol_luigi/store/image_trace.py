@@ -1,4 +1,4 @@
-"""The questions asked for one image: each goes by an index, or reads the rows of one partition."""
+"""Queries for one image, which use an index or read the rows of one partition."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Named",
-    "Placed",
+    "Placement",
     "find_ids",
-    "find_share",
+    "find_work_unit",
     "has_split",
-    "left_out",
     "named",
     "placed",
     "ranks_by_label",
+    "rejected",
     "rows_of",
 ]
 
@@ -43,16 +43,16 @@ _MOST_FOUND = 20
 
 
 @dataclass(frozen=True)
-class Placed:
-    """What the mapping says of an image.
+class Placement:
+    """The entry of an image in the mapping.
 
     Attributes:
         source: The name of its source.
         key: Its natural key.
-        partition: The partition that it lies in, "" where no source holds it.
+        partition: Its partition, "" if the image has no file.
         position: Its row in the listing of the partition.
-        is_val: Whether it is held out; None before there are splits.
-        is_train_small: Whether the small training set repeats it; None as well.
+        is_val: Whether it is in val; None if the splits are not yet made.
+        is_train_small: Whether it is in train_small; None if the splits are not yet made.
     """
 
     source: str
@@ -65,7 +65,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Named:
-    """What the name lookups say of a name key: the seven ranks as rendered, the common name and the class index."""
+    """The entry of a name key in the name lookups: rendered ranks, common name and class index."""
 
     key: str
     ranks: tuple[str, ...]
@@ -73,12 +73,12 @@ class Named:
     class_index: str
 
 
-def placed(mapping: Path, source: SourceInfo, image: str) -> Placed | None:
-    """Look an image up in the mapping by its id; None where its source has none of that id.
+def placed(mapping: Path, source: SourceInfo, image: str) -> Placement | None:
+    """Return the entry of an image in the mapping, or None if the source has no image with this id.
 
     Args:
         mapping: The mapping.
-        source: The source to look at.
+        source: The source to search.
         image: The id, in lower case.
     """
     model = image_model(source.name, source.columns)
@@ -96,13 +96,13 @@ def placed(mapping: Path, source: SourceInfo, image: str) -> Placed | None:
         split = Split.get_or_none(Split.evobio10m_id == image)
     partition, position = place or ("", None)
     flags = (bool(split.is_val), bool(split.is_train_small)) if split else (None, None)
-    return Placed(source.name, tuple(found[:-1]), partition, position, *flags)
+    return Placement(source.name, tuple(found[:-1]), partition, position, *flags)
 
 
-def find_share(mapping: Path, image: str) -> tuple[str, str, str] | None:
-    """Return the split, source and partition that an image belongs to, None if no source holds it.
+def find_work_unit(mapping: Path, image: str) -> tuple[str, str, str] | None:
+    """Return the split, source and partition of an image, or None if it has no file.
 
-    It may be called by several threads at once.
+    This function is thread-safe.
 
     Args:
         mapping: The mapping.
@@ -121,18 +121,18 @@ def find_share(mapping: Path, image: str) -> tuple[str, str, str] | None:
 
 
 def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
-    """Find the images of a source that a text may mean: the name of a file, or a natural key.
+    """Return the images of a source that match a file name or a natural key.
 
-    An id that was made here is looked up. One that was published does not tell its key, so the source's table
-    is read through: at millions of images that takes some seconds.
+    An id derived from the key is looked up directly. A published id does not depend on the key, so the
+    source's table is searched, which takes some seconds for millions of images.
 
     Args:
         mapping: The mapping.
-        source: The source to look at.
+        source: The source to search.
         text: A path or name of a file, or a key as :meth:`NaturalKey.spell` writes it.
 
     Returns:
-        Ids in order, not more than a person wants to look at.
+        The first ids, sorted.
     """
     model = image_model(source.name, source.columns)
     file = next((column.name for column in source.columns if column.type is str and not column.repeats), None)
@@ -141,18 +141,18 @@ def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
         return []
     with opened(mapping, [model]):
         if key:
-            made = image_id(source.name, source.key.spell(key))
-            found = model.select().where(model.evobio10m_id == made).tuples().first()
+            derived = image_id(source.name, source.key.spell(key))
+            found = model.select().where(model.evobio10m_id == derived).tuples().first()
             if found and tuple(found[:-1]) == key:
-                return [made]
+                return [derived]
         condition = _equal(model, source, key) if key else _called(getattr(model, str(file)), text)
-        # Sorted here: SQLite would walk along the index of the ids, and fetch every row by itself.
+        # Sorted here, because SQLite would walk the index of ids and fetch each row individually.
         ids = model.select(model.evobio10m_id).where(condition).limit(_MOST_FOUND)
         return sorted(row[0] for row in ids.tuples())
 
 
 def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
-    """Return the natural key of numbers that a text means: a file name, or the numbers with ``/`` or ``_`` between them."""
+    """Parse a natural key of numbers from a file name, or from numbers separated by ``/`` or ``_``."""
     if natural_key.from_listed and (key := natural_key.from_listed(text.rpartition("/")[2])):
         return key
     pattern = "(?:.*/)?" + "[_/]".join(["([0-9]{1,18})"] * len(natural_key.columns))
@@ -161,7 +161,7 @@ def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
 
 
 def _called(field: Any, text: str) -> Any:  # noqa: ANN401 (a peewee field and expression)
-    """Compare a column of files with a path, with what a key holds of it, and with the name at its end."""
+    """Return a condition that a file column equals a path, the path without its first part, or its name."""
     return field.in_([text, text.partition("/")[2], text.rpartition("/")[2]])
 
 
@@ -171,18 +171,18 @@ def _equal(model: Any, source: SourceInfo, key: Key) -> Any:  # noqa: ANN401 (a 
 
 
 def has_split(published: Path, image: str) -> bool:
-    """Tell whether a published mapping puts an image into a split."""
+    """Return whether a published mapping has a split for an image."""
     with contextlib.suppress(peewee.DatabaseError), opened(published, [Split]):
         return bool(Split.get_or_none(Split.evobio10m_id == image))
     return False
 
 
 def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None:
-    """Look up what an image shows; None where nothing is known of it.
+    """Return the name entry of an image, or None if it has none.
 
     Args:
         names: The name lookups.
-        source: Its source.
+        source: The source of the image.
         key: Its natural key.
         image: Its id.
     """
@@ -201,21 +201,21 @@ def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None
 
 
 def rows_of(parquet: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read the rows of a catalog, listing or ledger that have these values; other row groups are passed over.
+    """Return the rows of a catalog, listing or ledger with these values; other row groups are skipped.
 
     Args:
         parquet: The file.
-        wanted: A value by column.
+        wanted: The value of each column to compare.
     """
     return list(rows_with(parquet, {column: [value] for column, value in wanted.items()}).to_pylist())
 
 
-def left_out(ledger: Path, text: str) -> list[dict[str, Any]]:
-    """Read the rows of a ledger about an id, a path or the name of a file.
+def rejected(ledger: Path, text: str) -> list[dict[str, Any]]:
+    """Return the ledger rows of rejected files with an id, a path or a file name.
 
     Args:
         ledger: A ledger file.
-        text: What to look for.
+        text: The id, path or name.
     """
     name, image = pc.field("name"), pc.field("id")
     condition = (image == text.lower()) | (name == text) | pc.ends_with(name, pattern=f"/{text}")
@@ -223,5 +223,5 @@ def left_out(ledger: Path, text: str) -> list[dict[str, Any]]:
 
 
 def ranks_by_label(ranks: Sequence[str]) -> dict[str, str]:
-    """Give the known ranks by their labels, from kingdom down."""
+    """Return the known ranks by label, from kingdom down."""
     return {label: rank for label, rank in zip(RANK_LABELS, ranks, strict=True) if rank}

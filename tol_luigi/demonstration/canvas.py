@@ -1,4 +1,4 @@
-"""The pen that the drawings are drawn with: soft outlines, light from the upper left, its own frame."""
+"""Draw shapes with smooth outlines, and with light from the upper left, in a local coordinate system."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
     from PIL import ImageDraw
 
-__all__ = ["Colour", "Look", "Pen", "colour", "mix", "smooth"]
+__all__ = ["Canvas", "Colour", "Style", "colour", "mix", "smooth_curve"]
 
 Colour = tuple[int, int, int]
 
 _LIGHT = -0.42 - 0.55j
-"""Where the light comes from: the upper left, as a share of a shape's radius."""
+"""The direction of the light, from the upper left, as a share of the radius of a shape."""
 
 _OPAQUE = 255
 _RIM = 0.34
-"""The outer share of a round shape that lies in its own shade."""
+"""The outer share of a round shape that is shaded."""
 
 _JOINT = 3
-"""A line of fewer pixels shows no joints."""
+"""Lines narrower than this, in pixels, need no round joints."""
 
 
 def colour(text: str) -> Colour:
-    """Read a colour, such as ``#a0522d``."""
+    """Parse a colour, such as ``#a0522d``."""
     red, green, blue = ImageColor.getrgb(text)[:3]
     return red, green, blue
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Blend two colours; ``share`` (0 to 1) is that of the second."""
+    """Blend two colours. ``share`` is the share of the second colour, from 0 to 1."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
-def smooth(points: Sequence[complex], *, closed: bool, steps: int = 6) -> list[complex]:
-    """Lay a soft curve (Catmull-Rom) through points."""
+def smooth_curve(points: Sequence[complex], *, closed: bool, steps: int = 6) -> list[complex]:
+    """Return a smooth curve (Catmull-Rom) through points."""
     count = len(points)
     spans = range(count if closed else count - 1)
     curve = []
@@ -59,8 +59,8 @@ def smooth(points: Sequence[complex], *, closed: bool, steps: int = 6) -> list[c
     return curve if closed else [*curve, points[-1]]
 
 
-def _points(outline: Sequence[complex] | str) -> Sequence[complex]:
-    """Read an outline that is written as a text."""
+def _parse_outline(outline: Sequence[complex] | str) -> Sequence[complex]:
+    """Parse an outline that is a string."""
     if not isinstance(outline, str):
         return outline
     pairs = (pair.split(",") for pair in outline.split())
@@ -68,55 +68,55 @@ def _points(outline: Sequence[complex] | str) -> Sequence[complex]:
 
 
 @dataclass(frozen=True)
-class Pen:
-    """Draws in its own frame: x to the right, y down, as a complex number; a picture spans about -50 to 50.
+class Canvas:
+    """A drawing surface with local coordinates: complex numbers, x to the right, y down, about -50 to 50.
 
-    Outlines are sequences of such points, or a text: ``"0,-28 17,-23"``.
+    Outlines are sequences of points, or a string: ``"0,-28 17,-23"``.
 
     Attributes:
-        ink: Draws opaquely.
-        glaze: Draws with transparency.
-        dice: The picture's numbers of chance.
-        origin: Where the frame's origin lies, in pixels.
-        unit: What a length of 1 in the frame is, in pixels, with the turn as its angle.
-        mirrored: Whether left and right are exchanged.
+        opaque: The Pillow drawing for opaque shapes.
+        translucent: The Pillow drawing for translucent shapes.
+        rng: The random numbers of the image.
+        origin: The position of the local origin, in pixels.
+        unit: The length of 1 in local coordinates, in pixels, with the rotation as its angle.
+        mirrored: Whether left and right are swapped.
     """
 
-    ink: ImageDraw.ImageDraw
-    glaze: ImageDraw.ImageDraw
-    dice: Random
+    opaque: ImageDraw.ImageDraw
+    translucent: ImageDraw.ImageDraw
+    rng: Random
     origin: complex
     unit: complex
     mirrored: bool
 
-    def moved(self, by: complex, scale: float = 1.0, turn: float = 0.0) -> Pen:
-        """Return a pen whose origin lies at ``by``, which draws ``scale`` times as large, turned clockwise.
+    def move(self, by: complex, scale: float = 1.0, turn: float = 0.0) -> Canvas:
+        """Return a canvas that is moved, scaled and rotated clockwise.
 
         Args:
-            by: The new origin, in this pen's frame.
-            scale: The new unit, in this pen's.
-            turn: In radians.
+            by: The new origin, in the coordinates of this canvas.
+            scale: The new unit, in units of this canvas.
+            turn: The angle in radians.
         """
         spin = cmath.rect(scale, -turn if self.mirrored else turn)
-        return replace(self, origin=self.place(by), unit=self.unit * spin)
+        return replace(self, origin=self.to_pixels(by), unit=self.unit * spin)
 
-    def flipped(self) -> Pen:
-        """Return a pen that exchanges left and right of the frame."""
+    def flip(self) -> Canvas:
+        """Return a canvas with left and right swapped."""
         return replace(self, mirrored=not self.mirrored)
 
-    def both(self) -> tuple[Pen, Pen]:
-        """Return two pens for what is the same on either side of the frame's upright axis."""
-        return self, self.flipped()
+    def both_sides(self) -> tuple[Canvas, Canvas]:
+        """Return this canvas and its mirror image, for symmetric figures."""
+        return self, self.flip()
 
-    def place(self, point: complex) -> complex:
-        """Turn a point of the frame into pixels."""
+    def to_pixels(self, point: complex) -> complex:
+        """Convert a point from local coordinates to pixels."""
         return self.origin + self.unit * (-point.conjugate() if self.mirrored else point)
 
-    def about(self, value: float, share: float = 0.12) -> float:
-        """Vary a number by chance, by at most ``share`` of itself."""
-        return value * self.dice.uniform(1 - share, 1 + share)
+    def jitter(self, value: float, share: float = 0.12) -> float:
+        """Vary a number randomly by at most ``share`` of its value."""
+        return value * self.rng.uniform(1 - share, 1 + share)
 
-    def blob(
+    def shape(
         self,
         points: Sequence[complex] | str,
         tint: Colour,
@@ -128,16 +128,16 @@ class Pen:
         """Fill a closed outline.
 
         Args:
-            points: The outline, in the frame.
+            points: The outline, in local coordinates.
             tint: The colour.
-            relief: How round it looks, from 0 (flat) to 1.
-            alpha: From 0 (invisible) to 255 (opaque). What is transparent is flat.
-            soft: Whether the outline is a curve through the points, or has corners.
+            relief: The strength of the shading, from 0 (flat) to 1.
+            alpha: The opacity, from 0 (invisible) to 255 (opaque). Translucent shapes are flat.
+            soft: Whether the outline is a smooth curve through the points, not a polygon.
         """
-        corners = _points(points)
-        outline = [self.place(p) for p in (smooth(corners, closed=True) if soft else corners)]
+        corners = _parse_outline(points)
+        outline = [self.to_pixels(p) for p in (smooth_curve(corners, closed=True) if soft else corners)]
         if alpha < _OPAQUE:
-            self.glaze.polygon([(p.real, p.imag) for p in outline], fill=(*tint, alpha))
+            self.translucent.polygon([(p.real, p.imag) for p in outline], fill=(*tint, alpha))
             return
         middle = sum(outline) / len(outline)
         radius = sum(abs(p - middle) for p in outline) / len(outline)
@@ -151,7 +151,7 @@ class Pen:
             size = 1 - 0.9 * depth
             centre = middle * (1 - size) + _LIGHT * radius * 0.55 * depth
             x, y = centre.real, centre.imag
-            self.ink.polygon([(x + p.real * size, y + p.imag * size) for p in outline], fill=shade)
+            self.opaque.polygon([(x + p.real * size, y + p.imag * size) for p in outline], fill=shade)
 
     def oval(
         self,
@@ -164,11 +164,11 @@ class Pen:
         relief: float = 0.22,
         alpha: int = _OPAQUE,
     ) -> None:
-        """Fill an ellipse around ``at`` with the half axes ``wide`` and ``high``, turned clockwise."""
+        """Fill an ellipse around ``at`` with semi-axes ``wide`` and ``high``, rotated clockwise."""
         spin = cmath.rect(1, turn)
         angles = (math.tau * step / 32 for step in range(32))
         ring = [at + spin * complex(wide * math.cos(a), high * math.sin(a)) for a in angles]
-        self.blob(ring, tint, relief=relief, alpha=alpha, soft=False)
+        self.shape(ring, tint, relief=relief, alpha=alpha, soft=False)
 
     def stroke(
         self,
@@ -179,22 +179,22 @@ class Pen:
         end: float | None = None,
         alpha: int = _OPAQUE,
     ) -> None:
-        """Draw a curve through points, ``width`` wide at its start and ``end`` (or as wide) at its end."""
-        line = [self.place(p) for p in smooth(_points(points), closed=False, steps=6)]
+        """Draw a curve through points, with its width changing from ``width`` to ``end`` (default: same)."""
+        line = [self.to_pixels(p) for p in smooth_curve(_parse_outline(points), closed=False, steps=6)]
         last = width if end is None else end
         unit = abs(self.unit)
         if alpha < _OPAQUE:
-            self.glaze.line(
+            self.translucent.line(
                 [(p.real, p.imag) for p in line], (*tint, alpha), max(1, round(width * unit)), "curve"
             )
             return
         for step, (a, b) in enumerate(itertools.pairwise(line)):
             thick = max(1.0, (width + (last - width) * step / len(line)) * unit)
-            self.ink.line([(a.real, a.imag), (b.real, b.imag)], tint, max(1, round(thick)))
+            self.opaque.line([(a.real, a.imag), (b.real, b.imag)], tint, max(1, round(thick)))
             if thick > _JOINT:
-                self.ink.circle((b.real, b.imag), thick / 2, tint)
+                self.opaque.circle((b.real, b.imag), thick / 2, tint)
         if width * unit > _JOINT:
-            self.ink.circle((line[0].real, line[0].imag), width * unit / 2, tint)
+            self.opaque.circle((line[0].real, line[0].imag), width * unit / 2, tint)
 
     def eye(self, at: complex, size: float, iris: Colour = (26, 20, 18)) -> None:
         """Draw an eye with a glint."""
@@ -203,21 +203,21 @@ class Pen:
         self.oval(at + size * (-0.3 - 0.35j), size * 0.3, size * 0.3, (250, 250, 250), relief=0)
 
     def shadow(self, at: complex, wide: float, high: float) -> None:
-        """Darken the ground softly, in an ellipse."""
+        """Draw a soft elliptical shadow on the ground."""
         for step in range(14):
             self.oval(at, wide * (1 - step / 17), high * (1 - step / 17), (20, 26, 20), alpha=9)
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a kind of living thing looks.
+class Style:
+    """The appearance of a taxon.
 
     Attributes:
-        figure: What draws it: a name of ``tol_luigi.demonstration.drawings``.
-        scenes: The places where it may be met.
-        tints: Its colours; each figure says which is which.
-        form: A proportion; each figure says which.
-        mark: A pattern; each figure knows its own.
+        figure: The name of its figure in ``tol_luigi.demonstration.drawings``.
+        scenes: The scenes in which it appears.
+        tints: Its colours; their meaning depends on the figure.
+        form: A proportion; its meaning depends on the figure.
+        mark: A pattern; its values depend on the figure.
     """
 
     figure: str
@@ -226,8 +226,8 @@ class Look:
     form: float = 1.0
     mark: str = ""
 
-    def varied(self, dice: Random) -> Look:
-        """Return the look of one individual, a little warmer, cooler, lighter or darker than the others."""
-        cast = dice.choice(((255, 235, 190), (190, 215, 255), (255, 255, 255), (30, 24, 30)))
-        share = dice.uniform(0, 0.1)
+    def varied(self, rng: Random) -> Style:
+        """Return the style of one individual: slightly warmer, cooler, lighter or darker."""
+        cast = rng.choice(((255, 235, 190), (190, 215, 255), (255, 255, 255), (30, 24, 30)))
+        share = rng.uniform(0, 0.1)
         return replace(self, tints=tuple(mix(tint, cast, share) for tint in self.tints))

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.name_rules import NameRule
 from tol_luigi.core.taxon import Taxon
-from tol_luigi.core.upgrade import Lookup
 
 BEE = Taxon.of("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "Apis mellifera")
 
 
 @pytest.fixture
-def lookup() -> Lookup:
-    lookup = Lookup()
+def lookup() -> HigherRankTable:
+    lookup = HigherRankTable()
     lookup.add_chain(BEE)
     return lookup
 
@@ -61,41 +61,41 @@ def lookup() -> Lookup:
         pytest.param(Taxon(), Taxon(), id="nothing"),
     ],
 )
-def test_upgrade(lookup: Lookup, before: Taxon, after: Taxon) -> None:
-    assert lookup.upgrade(before) == after
+def test_upgrade(lookup: HigherRankTable, before: Taxon, after: Taxon) -> None:
+    assert lookup.fill(before) == after
 
 
-def test_the_first_entry_wins_and_the_contradiction_is_listed_once(lookup: Lookup) -> None:
+def test_the_first_entry_wins_and_the_contradiction_is_listed_once(lookup: HigherRankTable) -> None:
     other = Taxon.of("Animalia", "Arthropoda", "Insecta", "Diptera", "Apidae", "Apis", "cerana")
     lookup.add_chain(other)
     lookup.add_chain(other)
 
-    assert lookup.upgrade(Taxon.of(species="Apis cerana")).order == "hymenoptera"
+    assert lookup.fill(Taxon.of(species="Apis cerana")).order == "hymenoptera"
     assert lookup.contradictions == [
         "apidae: family of order hymenoptera at first, then family of order diptera"
     ]
 
 
-def test_a_species_in_two_families_is_a_contradiction(lookup: Lookup) -> None:
+def test_a_species_in_two_families_is_a_contradiction(lookup: HigherRankTable) -> None:
     lookup.add_chain(Taxon.of(family="Andrenidae", species="Apis mellifera"))
     assert lookup.contradictions == [
         "apis mellifera: species of family apidae at first, then species of family andrenidae"
     ]
 
 
-def test_a_name_at_two_ranks_is_a_contradiction(lookup: Lookup) -> None:
+def test_a_name_at_two_ranks_is_a_contradiction(lookup: HigherRankTable) -> None:
     lookup.add_chain(Taxon.of("Animalia", "Arthropoda", "Insecta", "Apidae", "Bombidae", "Bombus", "bombus"))
 
     assert lookup.contradictions == [
         "apidae: family of order hymenoptera at first, then order of class insecta"
     ]
-    assert lookup.upgrade(Taxon.of(family="Bombidae")).ranks[3:5] == ("hymenoptera", "apidae")
+    assert lookup.fill(Taxon.of(family="Bombidae")).ranks[3:5] == ("hymenoptera", "apidae")
 
 
-def test_a_blank_parent_stays_blank(lookup: Lookup) -> None:
+def test_a_blank_parent_stays_blank(lookup: HigherRankTable) -> None:
     lookup.add_chain(Taxon.of("Animalia", "", "", "", "Megachilidae", "Osmia", "bicornis"))
     lookup.add_chain(Taxon.of("", "", "", "Hymenoptera", "Megachilidae", "Osmia", "rufa"))
-    upgraded = lookup.upgrade(Taxon.of(species="Osmia bicornis"))
+    upgraded = lookup.fill(Taxon.of(species="Osmia bicornis"))
 
     assert lookup.contradictions == [
         "megachilidae: family of no order at first, then family of order hymenoptera",
@@ -106,26 +106,26 @@ def test_a_blank_parent_stays_blank(lookup: Lookup) -> None:
     assert lookup.rules(BEE) == lookup.rules(Taxon.of(family="Apidae")) == set()
 
 
-def test_each_round_normalises_again(lookup: Lookup) -> None:
+def test_each_round_normalises_again(lookup: HigherRankTable) -> None:
     bison = Taxon.of(species="Bison bison bison bonasus")
 
     assert bison.species == "bison bison bonasus"
-    assert lookup.upgrade(bison) == Taxon(genus="bison", species="bison bonasus")
-    assert lookup.upgrade(Taxon.of(order="Xus", family="Yus", species="Bison bison bison bonasus")) == Taxon(
+    assert lookup.fill(bison) == Taxon(genus="bison", species="bison bonasus")
+    assert lookup.fill(Taxon.of(order="Xus", family="Yus", species="Bison bison bison bonasus")) == Taxon(
         order="xus", family="yus", genus="bison", species="bonasus"
     )
 
 
 @pytest.mark.parametrize("above", ["aus", "bus"])
 def test_a_name_that_comes_again_ends_the_way_up(above: str) -> None:
-    lookup = Lookup()
+    lookup = HigherRankTable()
     lookup.add_resolved("Cus cus", {"r": {"phylum": "Aus", "class": above, "order": "Dus", "family": "Eus"}})
     lookup.add_resolved("Fus fus", {"r": {"phylum": above, "class": "Aus"}})
 
-    assert lookup.upgrade(Taxon.of(species="Cus cus")).ranks[2:5] == (above, "dus", "eus")
+    assert lookup.fill(Taxon.of(species="Cus cus")).ranks[2:5] == (above, "dus", "eus")
 
 
-def test_resolved_names_fill_what_itis_lacks(lookup: Lookup) -> None:
+def test_resolved_names_fill_what_itis_lacks(lookup: HigherRankTable) -> None:
     lookup.add_resolved(
         "Andrena fulva",
         {
@@ -138,17 +138,17 @@ def test_resolved_names_fill_what_itis_lacks(lookup: Lookup) -> None:
     lookup.add_resolved(" ", {"first": {"family": "Apidae"}})
     lookup.add_resolved("Halictus", {"first": {"family": "Halictidae"}})
 
-    assert lookup.upgrade(Taxon.of(species="Andrena fulva")).ranks[:5] == (*BEE.ranks[:4], "andrenidae")
-    assert lookup.upgrade(Taxon.of(species="Apis mellifera")) == BEE
-    assert lookup.upgrade(Taxon.of(family="Andrenidae")).order == "hymenoptera"
-    assert lookup.upgrade(Taxon.of(genus="Halictus")).family == "halictidae"
-    assert lookup.upgrade(Taxon.of(genus="Nomada")).family == ""
-    assert lookup.upgrade(Taxon()) == Taxon()
+    assert lookup.fill(Taxon.of(species="Andrena fulva")).ranks[:5] == (*BEE.ranks[:4], "andrenidae")
+    assert lookup.fill(Taxon.of(species="Apis mellifera")) == BEE
+    assert lookup.fill(Taxon.of(family="Andrenidae")).order == "hymenoptera"
+    assert lookup.fill(Taxon.of(genus="Halictus")).family == "halictidae"
+    assert lookup.fill(Taxon.of(genus="Nomada")).family == ""
+    assert lookup.fill(Taxon()) == Taxon()
     assert lookup.contradictions == []
 
 
 def test_charinidae_among_the_squamata_are_boidae() -> None:
-    lookup = Lookup()
+    lookup = HigherRankTable()
     lookup.add_chain(
         Taxon.of("Animalia", "Chordata", "Reptilia", "Squamata", "Charinidae", "Charina", "bottae")
     )
@@ -156,8 +156,8 @@ def test_charinidae_among_the_squamata_are_boidae() -> None:
         Taxon.of("Animalia", "Arthropoda", "Arachnida", "Amblypygi", "Charinidae", "Charinus", "milloti")
     )
 
-    assert lookup.upgrade(Taxon.of(species="Charina bottae")).family == "boidae"
-    assert lookup.upgrade(Taxon.of(species="Charinus milloti")).order == "amblypygi"
+    assert lookup.fill(Taxon.of(species="Charina bottae")).family == "boidae"
+    assert lookup.fill(Taxon.of(species="Charinus milloti")).order == "amblypygi"
 
 
 @pytest.mark.parametrize(
@@ -184,18 +184,18 @@ def test_charinidae_among_the_squamata_are_boidae() -> None:
     ],
 )
 def test_names_at_two_ranks_are_known_beforehand(
-    lookup: Lookup, before: Taxon, after: tuple[str, ...]
+    lookup: HigherRankTable, before: Taxon, after: tuple[str, ...]
 ) -> None:
-    assert lookup.upgrade(before).ranks[:4] == after
+    assert lookup.fill(before).ranks[:4] == after
 
 
 def test_entries_fixed_beforehand_stand_against_itis_if_it_knows_what_they_lead_to() -> None:
-    lookup = Lookup()
+    lookup = HigherRankTable()
     lookup.add_chain(Taxon.of(family="Syrphidae", species="Leptogaster flavipes"))
 
-    assert lookup.upgrade(Taxon.of(species="Leptogaster flavipes")).family == ""
+    assert lookup.fill(Taxon.of(species="Leptogaster flavipes")).family == ""
     lookup.add_chain(Taxon.of(family="Asilidae", species="Asilus crabroniformis"))
-    assert lookup.upgrade(Taxon.of(species="Leptogaster flavipes")).family == "asilidae"
+    assert lookup.fill(Taxon.of(species="Leptogaster flavipes")).family == "asilidae"
     assert lookup.contradictions == []
 
 
@@ -205,10 +205,10 @@ TAXA = st.builds(Taxon, *[NAMES] * 7)
 
 @given(st.lists(TAXA, max_size=6), TAXA)
 def test_upgrade_keeps_the_species_and_loses_no_rank(chains: list[Taxon], taxon: Taxon) -> None:
-    lookup = Lookup()
+    lookup = HigherRankTable()
     for chain in chains:
         lookup.add_chain(chain)
-    upgraded = lookup.upgrade(taxon)
+    upgraded = lookup.fill(taxon)
 
     assert (upgraded.genus, upgraded.species) == (taxon.genus, taxon.species)
     assert all(after for before, after in zip(taxon.ranks, upgraded.ranks, strict=True) if before)
@@ -216,7 +216,7 @@ def test_upgrade_keeps_the_species_and_loses_no_rank(chains: list[Taxon], taxon:
 
 @given(st.lists(TAXA, min_size=1, max_size=6))
 def test_order_of_consistent_chains_does_not_matter(chains: list[Taxon]) -> None:
-    forwards, backwards = Lookup(), Lookup()
+    forwards, backwards = HigherRankTable(), HigherRankTable()
     for chain in chains:
         forwards.add_chain(chain)
     for chain in reversed(chains):
@@ -224,4 +224,4 @@ def test_order_of_consistent_chains_does_not_matter(chains: list[Taxon]) -> None
 
     assert bool(forwards.contradictions) == bool(backwards.contradictions)
     if not forwards.contradictions:
-        assert [forwards.upgrade(chain) for chain in chains] == [backwards.upgrade(chain) for chain in chains]
+        assert [forwards.fill(chain) for chain in chains] == [backwards.fill(chain) for chain in chains]

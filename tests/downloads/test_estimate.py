@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tol_luigi.core.errors import DiskError
-from tol_luigi.downloads import forecast, require_space
-from tol_luigi.downloads.forecast import Row, forecast_text
-from tol_luigi.downloads.transfer import Means, fetch
+from tol_luigi.downloads import estimate, require_space
+from tol_luigi.downloads.estimate import FileEstimate, estimate_text
+from tol_luigi.downloads.transfer import FetchConfig, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def test_sizes_are_asked_for_and_nothing_is_fetched(
-    server: Any, remote: Any, tmp_path: Path, means: Means
+    server: Any, remote: Any, tmp_path: Path, config: FetchConfig
 ) -> None:
     server.add("/a/1.bin", 5000)
     server.add("/a/2.bin", 3000)
     lock = tmp_path / "sources.lock"
-    fetch(remote("/a/2.bin"), lock, means, lambda _: None)
+    fetch(remote("/a/2.bin"), lock, config, lambda _: None)
     before = server.served.total()
-    rows = forecast([remote(f"/a/{number}.bin") for number in (1, 2, 3)], lock, means)
+    rows = estimate([remote(f"/a/{number}.bin") for number in (1, 2, 3)], lock, config)
 
     assert [(row.what, row.bytes, row.present) for row in rows] == [
         ("1.bin", 5000, False),
@@ -35,8 +35,8 @@ def test_sizes_are_asked_for_and_nothing_is_fetched(
     ]
     assert rows[0].url == f"{server.url}/a/1.bin"
     assert server.served.total() <= before + 1
-    assert [len(line.split()) for line in forecast_text(rows).splitlines()[:2]] == [5, 10]
-    assert "404" in forecast_text(rows)
+    assert [len(line.split()) for line in estimate_text(rows).splitlines()[:2]] == [5, 10]
+    assert "404" in estimate_text(rows)
 
 
 @pytest.fixture
@@ -52,18 +52,18 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def row(path: Path, size: int) -> Row:
-    return Row("eol", path.name, "http://there", path, size, present=False)
+def row(path: Path, size: int) -> FileEstimate:
+    return FileEstimate("eol", path.name, "http://there", path, size, present=False)
 
 
 def test_space_is_looked_for_in_the_sum(disk: Path) -> None:
     require_space([row(disk / "a", 3 << 20)])
-    with pytest.raises(DiskError, match=r"0\.006 GB are to come"):
+    with pytest.raises(DiskError, match=r"needed: 0\.006 GB"):
         require_space([row(disk / "a", 3 << 20), row(disk / "deep" / "b", 3 << 20)])
-    with pytest.raises(DiskError, match="are to come"):
+    with pytest.raises(DiskError, match="too little space"):
         require_space([row(disk / "a", 3 << 20)], more_bytes=3 << 20)
 
 
 def test_inodes_are_looked_for(disk: Path) -> None:
-    with pytest.raises(DiskError, match=r"50 files are to come|52 files are to come"):
+    with pytest.raises(DiskError, match=r"too few free inodes \(needed: 5[02],"):
         require_space([row(disk / "a", 10)], more_files=50)

@@ -1,7 +1,7 @@
-"""What an older dataset holds, to be taken over by a new one instead of being made again.
+"""Images of a previous dataset that a new one reuses.
 
-Only what is proved whole is taken: a shard is hashed while its pictures are read, and where it is not what its
-receipt says, they are made anew, as are pictures that the older dataset lacks.
+Only intact images are reused: a shard is hashed while its images are read. If its checksum differs from the
+receipt, its images are decoded again, as are images that the previous dataset lacks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Made
+from tol_luigi.core.limits import reading_error
+from tol_luigi.core.packing import ReusedImage
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.shards import Shard, record_member, shard_number
 from tol_luigi.core.source import Found, Member
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 
-__all__ = ["OlderFiles", "read_taken", "taken_contents", "unlisted_taken"]
+__all__ = ["PreviousFiles", "previously_unlisted", "read_previous", "reused_contents"]
 
-_FACTS = (
+_COLUMNS = (
     "id", "name", "state", "reason", "shard", "offset", "bytes",
     "width", "height", "mode", "format", "flags", "sha256", "md5",
 )  # fmt: skip
@@ -45,12 +46,12 @@ _Key = tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True)
-class OlderFiles:
-    """What an older dataset has of one (split, source, partition).
+class PreviousFiles:
+    """The files of one (split, source, partition) in a previous dataset.
 
     Attributes:
-        receipt: Its receipt.
-        ledger: Its ledger.
+        receipt: The receipt.
+        ledger: The ledger.
         shards: The folder of the shards.
     """
 
@@ -59,47 +60,48 @@ class OlderFiles:
     shards: Path
 
 
-def taken_contents(
+def reused_contents(
     work: WorkList,
     columns: Sequence[Column],
     *,
     listing: Path,
-    older_listing: Path,
-    older: Iterable[OlderFiles],
+    previous_listing: Path,
+    previous: Iterable[PreviousFiles],
     decode: Callable[[list[int], list[Path]], Iterator[tuple[int, FileContent]]],
     try_again: bool,
 ) -> Iterator[tuple[int, Content]]:
-    """Give the picture of each image out of an older dataset, where that has it, and the file of each other image.
+    """Yield the image of each sample from a previous dataset if it has it, otherwise the file.
 
-    An image is the same if source, natural key (or published id), and length of the file are.
+    Images count as identical if source, natural key (or published id) and file size are equal.
 
     Args:
         work: The images.
         columns: The source's natural key.
-        listing: The new dataset's listing.
-        older_listing: The older one's, which need not be there.
-        older: The older dataset's files of the same partition.
-        decode: Reads the files at these positions in ``work``, and is told which shards were damaged.
-        try_again: Whether files that could not be read are to be read once more.
+        listing: The listing of the new dataset.
+        previous_listing: The listing of the previous dataset, which may be missing.
+        previous: The files of the same partition in the previous dataset.
+        decode: Reads the files at these positions in ``work``; it receives the list of damaged shards, too.
+        try_again: Whether to read files again that could not be read before.
 
     Yields:
-        A position in ``work.samples`` and its content, as :func:`tol_luigi.core.packing.pack` takes them.
+        A position in ``work.samples`` and its content, for :func:`tol_luigi.core.packing.pack`.
 
     Raises:
-        ShardError: A listing or ledger of the older dataset is damaged.
+        ShardError: A listing or ledger of the previous dataset is damaged.
+        DiskError: A shard of it cannot be read just now.
     """
     lacking = set(range(len(work.samples)))
     damaged: list[Path] = []
-    wanted = _wanted(work, columns, listing, older_listing)
-    for files in older:
+    wanted = _wanted(work, columns, listing, previous_listing)
+    for files in previous:
         if not (wanted and files.receipt.exists() and files.ledger.exists()):
             continue
         shards, without = _found(files, wanted, try_again=try_again)
         for index, outcome in without:
-            yield index, Made(outcome, b"")
+            yield index, ReusedImage(outcome, b"")
             lacking.discard(index)
         for shard in shards:
-            yield from shard.pictures()
+            yield from shard.images()
             if shard.is_whole:
                 lacking.difference_update(one.index for one in shard.wanted)
             else:
@@ -110,47 +112,47 @@ def taken_contents(
 
 
 def _wanted(
-    work: WorkList, columns: Sequence[Column], listing: Path, older_listing: Path
+    work: WorkList, columns: Sequence[Column], listing: Path, previous_listing: Path
 ) -> dict[str, list[int]]:
-    """Give positions in ``work`` by the name that their file has in the older dataset."""
-    if not older_listing.exists():
+    """Return positions in ``work`` by the file name in the previous dataset."""
+    if not previous_listing.exists():
         return {}
     keys = {name: key for name, key, _ in _listed(listing, work.partition, columns)}
-    older: dict[_Key, tuple[str, int]] = {}
-    for name, key, size in _listed(older_listing, work.partition, columns):
-        older.setdefault(key, (name, size))  # the first one of a key is the one that is used
+    previous: dict[_Key, tuple[str, int]] = {}
+    for name, key, size in _listed(previous_listing, work.partition, columns):
+        previous.setdefault(key, (name, size))  # the first file of a key is used
     wanted: dict[str, list[int]] = {}
     for index, member in enumerate(work.members):
-        name, size = older.get(keys[member.name], ("", -1))
+        name, size = previous.get(keys[member.name], ("", -1))
         if size == member.size:
             wanted.setdefault(name, []).append(index)
     return wanted
 
 
 def _listed(listing: Path, partition: str, columns: Sequence[Column]) -> Iterator[tuple[str, _Key, int]]:
-    """Give name, natural key (or published id) and size of the files of a partition that are images."""
+    """Yield name, natural key (or published id) and size of the images of a partition."""
     names = [column.name for column in columns]
-    rows = read_taken(listing, ["member", "size", "id", "state", *names], {"partition": [partition]})
+    rows = read_previous(listing, ["member", "size", "id", "state", *names], {"partition": [partition]})
     rows = rows.filter(pc.equal(rows["state"], ""))
     keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
-    told = zip(
+    files = zip(
         rows["member"].to_pylist(), keys, rows["id"].to_pylist(), rows["size"].to_pylist(), strict=True
     )
-    for member, key, published, size in told:
+    for member, key, published, size in files:
         yield member, (published,) if published else key, size
 
 
-class _OlderShard:
-    """A shard of an older dataset, and which of its samples are wanted."""
+class _PreviousShard:
+    """A shard of a previous dataset, and the samples to reuse."""
 
     def __init__(self, path: Path, sha256: str) -> None:
         self.path, self.sha256 = path, sha256
         self.wanted: list[_Wanted] = []
         self.is_whole = False
-        """Whether what was read of it counts; known when its pictures have been used up."""
+        """Whether the shard is intact; known when ``images`` is exhausted."""
 
-    def pictures(self) -> Iterator[tuple[int, Made]]:
-        """Read the shard once, taking its pictures and its checksum on the way."""
+    def images(self) -> Iterator[tuple[int, ReusedImage]]:
+        """Yield the wanted images, reading the shard once and hashing it."""
         digest = hashlib.sha256()
         try:
             with self.path.open("rb") as file:
@@ -159,19 +161,18 @@ class _OlderShard:
                     record = file.read(wanted.length)
                     digest.update(record)
                     jpeg = record_member(record, f"{wanted.id}.{IMAGE}")
-                    yield wanted.index, Made(dataclasses.replace(wanted.outcome), jpeg)
+                    yield wanted.index, ReusedImage(dataclasses.replace(wanted.outcome), jpeg)
                 _skip(file, self.path.stat().st_size - file.tell(), digest)
         except (FileNotFoundError, ValueError):
             return
         except OSError as error:
-            remedy = "See that you may read it, and run the same command again"
-            raise ShardError(self.path, f"cannot be read: {error.strerror}", remedy) from error
+            raise reading_error(self.path, error) from error
         self.is_whole = digest.hexdigest() == self.sha256
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A sample of an older shard: its id there, where it lies, and of which image it is the picture."""
+    """A sample of a previous shard: its id, its location, and the index of its image in the new dataset."""
 
     id: str
     offset: int
@@ -181,7 +182,7 @@ class _Wanted:
 
 
 def _skip(file: IO[bytes], length: int, digest: hashlib._Hash) -> None:
-    """Hash bytes that are not wanted."""
+    """Skip bytes, but hash them."""
     while length > 0 and (piece := file.read(min(length, _PIECE))):
         digest.update(piece)
         length -= len(piece)
@@ -191,26 +192,26 @@ _PIECE = 1 << 20
 
 
 def _found(
-    files: OlderFiles, wanted: dict[str, list[int]], *, try_again: bool
-) -> tuple[list[_OlderShard], list[tuple[int, Outcome]]]:
-    """Look images up in a ledger.
+    files: PreviousFiles, wanted: dict[str, list[int]], *, try_again: bool
+) -> tuple[list[_PreviousShard], list[tuple[int, Outcome]]]:
+    """Look up images in a ledger.
 
     Returns:
-        The shards that hold some of them, and what became of those whose files gave no picture.
+        The shards that contain some of them, and the outcomes of the images that were not written.
     """
     shards = {
-        shard_number(one.name): _OlderShard(files.shards / one.name, one.sha256)
-        for one in _shards_taken(files.receipt)
+        shard_number(one.name): _PreviousShard(files.shards / one.name, one.sha256)
+        for one in _previous_shards(files.receipt)
     }
-    rows = read_taken(files.ledger, list(_FACTS))
+    rows = read_previous(files.ledger, list(_COLUMNS))
     rows = rows.filter(pc.is_in(rows["name"], value_set=pa.array(list(wanted), pa.string())))
     without: list[tuple[int, Outcome]] = []
     for row in rows.to_pylist():
         for index in wanted[row["name"]]:
             if row["state"] == State.EXCLUDED_IMAGE:
-                continue  # by the look of it: what is kept out here is another matter
+                continue  # by perceptual hash: the exclusions of the new dataset may differ
             if row["state"] != State.WRITTEN:
-                # The digest of a file that could not be read is empty; one that was left out has none.
+                # The digest of an unreadable file is empty; the digest of an excluded file is null.
                 known = row["sha256"] if try_again else row["sha256"] is not None
                 without += [(index, outcome_of(row))] if known else []
             elif row["shard"] in shards:
@@ -219,20 +220,20 @@ def _found(
     return [shard for shard in shards.values() if shard.wanted], without
 
 
-def unlisted_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
-    """Tell what lay beside the listings of a source when an older dataset was built.
+def previously_unlisted(ledger: Path, source: str, listings: Iterable[Path]) -> Iterator[Found]:
+    """Yield the files that were in no listing of a source when a previous dataset was built.
 
     Args:
-        ledger: What its mapping left out.
+        ledger: The ledger of its mapping.
         source: The source's name.
-        listings: Its listings.
+        listings: The listings of the source.
     """
     listed: set[tuple[str, str]] = set()
     for listing in listings:
-        rows = read_taken(listing, ["partition", "member", "state"])
+        rows = read_previous(listing, ["partition", "member", "state"])
         rows = rows.filter(pc.not_equal(rows["state"], ""))
         listed.update(zip(rows["partition"].to_pylist(), rows["member"].to_pylist(), strict=True))
-    for row in read_taken(ledger, wanted={"source": [source]}).to_pylist():
+    for row in read_previous(ledger, wanted={"source": [source]}).to_pylist():
         state, place = State(row["state"]), (row["partition"], row["name"])
         if state not in _STATES_OF_THE_MAPPING and place not in listed:
             yield Found(
@@ -241,31 +242,31 @@ def unlisted_taken(ledger: Path, source: str, listings: Iterable[Path]) -> Itera
 
 
 _STATES_OF_THE_MAPPING = {State.DUPLICATE_NAME, State.NOT_IN_MAPPING, State.MISSING}
-"""All others in its ledger are of a scan."""
+"""All other states in the ledger of a mapping come from scans."""
 
 
-def read_taken(path: Path, columns: list[str] | None = None, wanted: Wanted | None = None) -> pa.Table:
-    """Read a Parquet file of an older dataset, or the rows with certain values; see :class:`Rows`.
+def read_previous(path: Path, columns: list[str] | None = None, wanted: Wanted | None = None) -> pa.Table:
+    """Return rows of a Parquet file of a previous dataset, all or those with certain values.
 
     Raises:
-        ShardError: It is missing, or damaged.
+        ShardError: The file is missing or damaged.
     """
-    with _damage_told(path):
+    with _readable(path):
         return rows_with(path, wanted or {}, columns)
 
 
-def _shards_taken(receipt: Path) -> list[Shard]:
-    """Read what a receipt of an older dataset says of shards.
+def _previous_shards(receipt: Path) -> list[Shard]:
+    """Return the shards in a receipt of a previous dataset.
 
     Raises:
-        ShardError: It is missing, or damaged.
+        ShardError: The receipt is missing or damaged.
     """
-    with _damage_told(receipt):
+    with _readable(receipt):
         return [Shard(**shard) for shard in read_json(receipt)["shards"]]
 
 
 @contextlib.contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError) as error:

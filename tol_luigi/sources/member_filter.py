@@ -1,4 +1,4 @@
-"""Judging files by their names and sizes, before any of them is opened."""
+"""The filter of files by name and size, before any of them is opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IMAGE_ENDINGS", "Folders", "is_inside", "is_litter", "judged", "no_images", "shown"]
+__all__ = ["IMAGE_ENDINGS", "Folders", "classify_member", "empty_folder", "is_inside", "is_junk", "printable"]
 
 IMAGE_ENDINGS = frozenset({
     ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
@@ -20,49 +20,49 @@ IMAGE_ENDINGS = frozenset({
     ".png", ".pnm", ".ppm", ".psd", ".pxr", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda",
     ".vst", ".webp", ".xbm", ".xpm",
 })  # fmt: skip
-"""Endings, in lower case, of the files that can be pictures: of all formats that are read, whatever a file of such a name
-holds; and of HEIC and JPEG XL, which are not read, so that each such file has its row with that reason."""
+"""Endings, in lower case, of files that may be images: of all formats that are read, whatever the content of
+the file; and of HEIC and JPEG XL, which are not read, so that each such file has a row with that reason."""
 
 _PART_ENDINGS = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
-_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+_JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
-def judged(name: str, size: int, offset: int | None = None, danger: str = "") -> Found:
-    """Judge one file by its name and size.
+def classify_member(name: str, size: int, offset: int | None = None, danger: str = "") -> Found:
+    """Return the row of a file, classified by its name and size.
 
     Args:
         name: Its path within the archive or folder.
-        size: Bytes.
-        offset: Where it lies; see :class:`tol_luigi.core.source.Member`.
-        danger: Why it must not be touched, if that is known already.
+        size: Its size in bytes.
+        offset: Its offset; see :class:`tol_luigi.core.source.Member`.
+        danger: Why it must not be read, if that is known already.
 
     Returns:
-        A row without a state for what can be a picture, else with state and reason.
+        A row without a state for a possible image, else with state and reason.
     """
     parts = [part for part in name.split("/") if part not in {"", "."}]
-    danger_of_name = _danger_of_name(name, parts)
-    tidy = name if danger_of_name else "/".join(parts)
-    danger = danger or danger_of_name
+    name_danger = _name_danger(name, parts)
+    tidy = name if name_danger else "/".join(parts)
+    danger = danger or name_danger
     state, reason = (State.UNSAFE, danger) if danger else _fault(tidy, parts, size)
-    return Found(Member(shown(tidy), size, offset), state=state, reason=reason)
+    return Found(Member(printable(tidy), size, offset), state=state, reason=reason)
 
 
-def is_litter(part: str) -> bool:
-    """Tell whether a part of a name is that of a hidden file or folder, or of what desktops leave behind."""
-    return part.startswith(".") or part in _LITTER
+def is_junk(part: str) -> bool:
+    """Return whether a part of a path is hidden, or a file or folder that desktop programs leave behind."""
+    return part.startswith(".") or part in _JUNK
 
 
 def is_inside(name: str) -> bool:
-    """Return whether a name is that of a place within its archive, at whatever depth."""
+    """Return whether a path leads to a place within its archive, at any depth."""
     return not name.startswith("/") and ".." not in name.split("/")
 
 
-def shown(name: str) -> str:
-    """Spell a name so that it can be stored: bytes that are no UTF-8 become escapes."""
+def printable(name: str) -> str:
+    """Return a name that can be stored: bytes that are not UTF-8 become escapes."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
-def _danger_of_name(name: str, parts: list[str]) -> str:
+def _name_danger(name: str, parts: list[str]) -> str:
     if not is_inside(name):
         return "absolute name" if name.startswith("/") else "name leads out of the archive"
     if "\\" in name or "\0" in name:
@@ -71,16 +71,16 @@ def _danger_of_name(name: str, parts: list[str]) -> str:
 
 
 def _fault(name: str, parts: list[str], size: int) -> tuple[State | None, str]:
-    """Say why a file is no image to use, as far as can be told without its content."""
+    """Return why a file is not a usable image, as far as its name and size show."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return State.BAD_NAME, "name is not valid UTF-8"
     for part in parts:
-        if is_litter(part):
+        if is_junk(part):
             what = "macOS resource fork" if part.startswith("._") else "hidden, or litter of a desktop"
             return State.NO_IMAGE, f"{what}: {part!r}"
-    stem, ending = os.path.splitext(parts[-1])  # noqa: PTH122 (a path object for each of ten million names)
+    stem, ending = os.path.splitext(parts[-1])  # noqa: PTH122 (no path object for each of ten million names)
     if ending.lower() in _PART_ENDINGS and stem.lower().endswith(tuple(IMAGE_ENDINGS)):
         return State.BAD_NAME, f"unfinished download, ending {ending}"
     if ending.lower() not in IMAGE_ENDINGS:
@@ -91,14 +91,14 @@ def _fault(name: str, parts: list[str], size: int) -> tuple[State | None, str]:
 
 
 class Folders:
-    """Tells which folders of an archive hold nothing at all."""
+    """Finds the empty folders of an archive."""
 
     def __init__(self) -> None:
         self._named: dict[str, None] = {}
         self._filled: set[str] = set()
 
     def add(self, name: str, *, folder: bool) -> None:
-        """Note a folder or a file, and with it the folders that it lies in."""
+        """Add a folder or a file, and with it the folders that contain it."""
         parts = [part for part in name.split("/") if part not in {"", "."}]
         if folder and parts:
             self._named["/".join(parts)] = None
@@ -109,14 +109,14 @@ class Folders:
             self._filled.add(above)
 
     def __contains__(self, name: str) -> bool:
-        """Return whether there is a folder of this name; the one of all others is ""."""
+        """Return whether a folder of this name exists; "" is the archive itself."""
         return not name or name in self._named or name in self._filled
 
     def empty(self) -> Iterator[Found]:
-        """Give a row for each folder in which nothing lies."""
-        return (no_images(name) for name in self._named if name not in self._filled)
+        """Yield a row for each empty folder."""
+        return (empty_folder(name) for name in self._named if name not in self._filled)
 
 
-def no_images(folder: str) -> Found:
-    """Make a row of a folder in which nothing lies."""
-    return Found(Member(f"{shown(folder)}/", 0), state=State.NO_IMAGE, reason="a folder without images")
+def empty_folder(folder: str) -> Found:
+    """Return the row of an empty folder."""
+    return Found(Member(f"{printable(folder)}/", 0), state=State.NO_IMAGE, reason="a folder without images")

@@ -1,0 +1,93 @@
+"""What a build is reckoned to cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tol_luigi.report.estimate import (
+    BuildEstimate,
+    DiskSpace,
+    OutputSettings,
+    RemainingWork,
+    SourceStats,
+    estimate_cost,
+    estimate_text,
+    full_estimate,
+)
+
+MAKING = OutputSettings(224, 224, 100, "exact", 10_000, 5, 10, 900_000_000)
+EOL = SourceStats(
+    "eol",
+    "/data/eol",
+    6_600_000,
+    1_900_000_000_000,
+    is_archive=True,
+    is_counted=False,
+    partitions=63,
+    bytes_per_pixel=0.21,
+)
+STAGES = ["ScanPartition", "PredictCatalog", "WriteShards"]
+
+
+def test_a_published_source_costs_what_its_size_lets_expect() -> None:
+    estimated = estimate_cost([EOL], MAKING, {"eol": full_estimate(EOL, MAKING)}, STAGES)
+    assert estimated.samples == 6_600_000 + 627_000
+    assert estimated.shard_bytes == pytest.approx(estimated.samples * 56_564)
+    hours = sum(estimated.core_seconds.values()) / 3600
+    assert 10 < hours < 40
+
+
+def test_scaling_is_faster_on_large_pictures_and_makes_no_difference_to_small_ones() -> None:
+    def seconds(stock: SourceStats, resize: str) -> float:
+        output = replace(MAKING, resize=resize)
+        return estimate_cost([stock], output, {"eol": full_estimate(stock, output)}, STAGES).core_seconds[
+            "WriteShards and CheckShards"
+        ]
+
+    assert seconds(EOL, "scaled") < seconds(EOL, "exact") / 2
+    small = replace(EOL, megapixels=0.1)
+    assert seconds(small, "scaled") == seconds(small, "exact")
+
+
+def test_pixels_that_ledgers_tell_count_and_not_the_guess() -> None:
+    assert EOL.mean_megapixels == pytest.approx(1.37, abs=0.01)
+    assert replace(EOL, megapixels=3.0).mean_megapixels == 3.0
+
+
+def test_what_is_written_costs_nothing_more() -> None:
+    estimated = estimate_cost([EOL], MAKING, {"eol": RemainingWork(0, 0, 0)}, [])
+    assert (estimated.samples, estimated.bytes, estimated.files, estimated.core_seconds) == (0, 0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("quality", "smaller"), [pytest.param(75, 90, id="75 and 90"), pytest.param(92, 95, id="92 and 95")]
+)
+def test_a_lower_quality_takes_less_room(quality: int, smaller: int) -> None:
+    sizes = [
+        estimate_cost(
+            [EOL], replace(MAKING, quality=each), {"eol": full_estimate(EOL, MAKING)}, STAGES
+        ).shard_bytes
+        for each in (quality, smaller, 100)
+    ]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("room", "lacks"),
+    [
+        pytest.param(DiskSpace("/data", 10**13, 10**9), "", id="enough"),
+        pytest.param(DiskSpace("/data", 10**9, 10**9), "free: 1.0 GB", id="no bytes"),
+        pytest.param(DiskSpace("/data", 10**13, 10), "not enough inodes", id="no files"),
+        pytest.param(DiskSpace("/data", 10**13, None, 10**9), "not enough disk quota", id="no quota"),
+    ],
+)
+def test_too_little_room_is_told(room: DiskSpace, lacks: str) -> None:
+    estimate = BuildEstimate(
+        "/data/x", [], [EOL], estimate_cost([EOL], MAKING, {"eol": full_estimate(EOL, MAKING)}, STAGES), room
+    )
+    assert bool(estimate.lacks) == bool(lacks)
+    assert all(lacks in line for line in estimate.lacks)
+    assert "eol     ~6,600,000  1.90 TB          63  estimated\n" in estimate_text(estimate)

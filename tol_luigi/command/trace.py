@@ -1,0 +1,44 @@
+"""``tol why``: trace one image."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from tol_luigi.command.naming import naming_steps
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.dataset.explain import Explainer
+from tol_luigi.report.image_trace import image_trace_figures, image_trace_text, unknown_text
+from tol_luigi.tasks.inputs import build_inputs
+from tol_luigi.tasks.settings import settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from tol_luigi.core.source import Key
+
+__all__ = ["trace"]
+
+
+def trace(arguments: argparse.Namespace) -> int:
+    """Print the trace of every matching image."""
+    current = settings()
+
+    def steps(source: str, key: Key, image_id: str) -> Iterator[str]:
+        return naming_steps(current, current.sources[source], key, image_id)
+
+    explainer = Explainer(current.layout, build_inputs(current), steps if arguments.names else None)
+    lives = explainer.explain(arguments.image)
+    if arguments.json:
+        fields = {
+            "images": [image_trace_figures(life) for life in lives],
+            "looked_through": explainer.looked_through,
+        }
+        sys.stdout.write(json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+    elif lives:
+        sys.stdout.write("\n".join(map(image_trace_text, lives)))
+    else:
+        sys.stdout.write(unknown_text(arguments.image, explainer.looked_through))
+    return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE

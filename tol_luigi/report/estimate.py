@@ -1,0 +1,393 @@
+"""Estimate the cost of a build from the contents of its sources and from measured rates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "BuildEstimate",
+    "Cost",
+    "DiskSpace",
+    "OutputSettings",
+    "RemainingWork",
+    "SourceStats",
+    "StagePlan",
+    "estimate_cost",
+    "estimate_figures",
+    "estimate_text",
+    "full_estimate",
+]
+
+# Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
+
+_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.3, 8.3
+"""Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
+
+_SCALED_SPEEDUP = 3.3
+"""The speedup of ``resize = scaled`` on large images."""
+
+_LARGE_MEGAPIXELS = 0.54
+"""The minimum megapixels for that speedup: 538 x 538 pixels at 224 x 224, with a margin for other shapes."""
+
+_COPY_MS = 0.4
+"""Milliseconds to copy a sample into train_small and to check it."""
+
+_SCANNED_BYTES_PER_SECOND = 450e6
+"""Bytes of an archive scanned per second."""
+
+_LISTING_MS = 0.03
+"""Milliseconds to list a file in a folder on a local disk. Network file systems differ."""
+
+_TABLES_MS = 0.25
+"""Milliseconds per image in the stages that process all images: mapping, splits, names, catalogs."""
+
+_JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
+"""The mean size in bytes of a JPEG of 224 x 224 pixels, as (quality, bytes)."""
+
+_PIXELS = 224 * 224
+
+_MEMBERS_BYTES = 11_264
+"""The bytes of a sample in a shard without its image: eleven headers and ten texts, padded."""
+
+_TABLE_BYTES = 1_300
+"""The bytes of an image in listing, mapping, names, catalogs and ledgers."""
+
+_RECORDS = 3
+"""The files of a (split, source, partition) other than its shards: receipt, ledger, verdict."""
+
+_SPLITS = 3
+_LISTING_FILES = 2
+"""The files of a listing: its receipt and the state of the source. A partition has at most one listing."""
+
+_OTHER_FILES = 50
+"""Mapping, names, plan, catalogs, reports, manifest, listings, and the receipts of their stages."""
+
+_WORKER_BYTES = 200_000_000
+"""The memory of a worker with a catalog of ten million rows, without the open image."""
+
+
+@dataclass(frozen=True)
+class SourceStats:
+    """The size of a source.
+
+    Attributes:
+        name: The name of the source.
+        place: Its path.
+        images: The number of images.
+        bytes: The bytes to read, as stored.
+        is_archive: Whether it consists of archives.
+        is_counted: Whether the images were counted, not estimated.
+        partitions: The number of partitions.
+        megapixels: The mean megapixels of an image, or None if no partition is finished.
+        bytes_per_pixel: The mean file size per pixel, used if the number of pixels is unknown.
+    """
+
+    name: str
+    place: str
+    images: int
+    bytes: int
+    is_archive: bool
+    is_counted: bool
+    partitions: int
+    megapixels: float | None = None
+    bytes_per_pixel: float = 0.25
+
+    @property
+    def mean_megapixels(self) -> float:
+        """The mean megapixels of an image, estimated from the file sizes if unknown."""
+        if self.megapixels is not None:
+            return self.megapixels
+        return self.bytes / max(1, self.images) / self.bytes_per_pixel / 1e6
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """The settings that determine the cost.
+
+    Attributes:
+        width: The width of the images in samples, in pixels.
+        height: Their height, in pixels.
+        quality: The JPEG quality, on Pillow's scale.
+        resize: ``exact`` or ``scaled``.
+        max_samples: The maximum number of samples per shard.
+        val_percent: The percentage of images in val.
+        train_small_percent: The percentage of train that train_small repeats.
+        max_memory_mib: The maximum memory to open an image, in MiB.
+    """
+
+    width: int
+    height: int
+    quality: int
+    resize: str
+    max_samples: int
+    val_percent: int
+    train_small_percent: int
+    max_memory_mib: int
+
+
+@dataclass(frozen=True)
+class RemainingWork:
+    """The samples that are still to be written.
+
+    Attributes:
+        images: The number of samples of train and val. Each requires opening an image.
+        repeats: The number of samples of train_small.
+        work_units: The number of (split, source, partition) that contain them.
+    """
+
+    images: int
+    repeats: int
+    work_units: int
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The number of tasks of a stage, and the number of complete tasks."""
+
+    name: str
+    tasks: int
+    complete: int
+
+
+@dataclass(frozen=True)
+class DiskSpace:
+    """The free space of a disk.
+
+    Attributes:
+        place: A folder on the disk.
+        bytes: The bytes available to the user.
+        files: The number of free inodes, or None if the file system reports no limit.
+        quota_bytes: The bytes left of the user's quota, or None if there is no quota.
+        quota_files: The files left of the user's quota, or None if there is no quota.
+    """
+
+    place: str
+    bytes: int
+    files: int | None
+    quota_bytes: int | None = None
+    quota_files: int | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The estimated remaining cost.
+
+    Attributes:
+        samples: The number of samples to write, including train_small.
+        shard_bytes: The bytes of the shards to write.
+        table_bytes: The bytes of mapping, names, catalogs and records to write.
+        files: The number of files to write.
+        core_seconds: The processor time by stage.
+        worker_bytes: The memory of a worker.
+        largest_picture_bytes: The additional memory for the largest image that the settings allow.
+    """
+
+    samples: int
+    shard_bytes: int
+    table_bytes: int
+    files: int
+    core_seconds: dict[str, float]
+    worker_bytes: int
+    largest_picture_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """All bytes to write."""
+        return self.shard_bytes + self.table_bytes
+
+
+@dataclass(frozen=True)
+class BuildEstimate:
+    """The estimate of a build.
+
+    Attributes:
+        dataset: The folder of the dataset.
+        stages: The stages, in their order.
+        stocks: The sources.
+        cost: The remaining cost.
+        room: The free space of the disk for the dataset.
+        notes: Further notes, one per line.
+        matches: How many images of each source have a name, one sentence per source.
+        troubles: Other errors that would stop the build, one per line.
+    """
+
+    dataset: str
+    stages: Sequence[StagePlan]
+    stocks: Sequence[SourceStats]
+    cost: Cost
+    room: DiskSpace
+    notes: Sequence[str] = ()
+    matches: Sequence[str] = ()
+    troubles: Sequence[str] = ()
+
+    @property
+    def lacks(self) -> list[str]:
+        """The shortages of disk space, one per line."""
+        cost, room = self.cost, self.room
+        bounds = [
+            ("disk space", human_bytes(cost.bytes), cost.bytes, room.bytes, human_bytes),
+            ("inodes", f"{cost.files:,}", cost.files, room.files, "{:,}".format),
+            ("disk quota", human_bytes(cost.bytes), cost.bytes, room.quota_bytes, human_bytes),
+            ("file quota", f"{cost.files:,}", cost.files, room.quota_files, "{:,}".format),
+        ]
+        return [
+            f"not enough {what} (needed: {wanted}, free: {shown(free)})"
+            for what, wanted, count, free, shown in bounds
+            if free is not None and count > free
+        ]
+
+
+def full_estimate(source: SourceStats, output: OutputSettings) -> RemainingWork:
+    """Estimate all samples of a source from the settings, before a plan exists."""
+    small = (1 - output.val_percent / 100) * output.train_small_percent / 100
+    return RemainingWork(source.images, round(source.images * small), 3 * source.partitions)
+
+
+def estimate_cost(
+    stocks: Sequence[SourceStats],
+    output: OutputSettings,
+    remaining: Mapping[str, RemainingWork],
+    to_do: Sequence[str],
+) -> Cost:
+    """Estimate the remaining cost.
+
+    Args:
+        stocks: The sources.
+        output: The settings.
+        remaining: The samples still to be written, by source.
+        to_do: The stages that are not complete.
+    """
+    images = sum(work.images for work in remaining.values())
+    repeats = sum(work.repeats for work in remaining.values())
+    work_units = sum(work.work_units for work in remaining.values())
+    all_images = sum(source.images for source in stocks)
+    seconds = {
+        "ScanPartition": sum(map(_scanning_seconds, stocks)),
+        "WriteShards and CheckShards": sum(
+            remaining[source.name].images * _packing_seconds(source, output) for source in stocks
+        )
+        + repeats * _COPY_MS / 1000,
+        "all other stages": all_images * _TABLES_MS / 1000,
+    }
+    if "ScanPartition" not in to_do:
+        del seconds["ScanPartition"]
+    if not to_do:
+        seconds.clear()
+    is_predicted = "PredictCatalog" not in to_do
+    samples = images + repeats
+    shards = max(work_units, math.ceil(samples / output.max_samples))
+    return Cost(
+        samples=samples,
+        shard_bytes=round(samples * _sample_bytes(output)),
+        table_bytes=round((images / 2 if is_predicted else all_images) * _TABLE_BYTES) if to_do else 0,
+        files=shards
+        + work_units * _RECORDS
+        + work_units // _SPLITS * _LISTING_FILES
+        + (_OTHER_FILES if to_do else 0),
+        core_seconds=seconds,
+        worker_bytes=_WORKER_BYTES,
+        largest_picture_bytes=output.max_memory_mib * 2**20,
+    )
+
+
+def _scanning_seconds(source: SourceStats) -> float:
+    return (
+        source.bytes / _SCANNED_BYTES_PER_SECOND if source.is_archive else source.images * _LISTING_MS / 1000
+    )
+
+
+def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
+    """Return the seconds per image of a source."""
+    megapixels = source.mean_megapixels
+    speedup = _SCALED_SPEEDUP if output.resize == "scaled" and megapixels > _LARGE_MEGAPIXELS else 1.0
+    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup) / 1000
+
+
+def _sample_bytes(output: OutputSettings) -> float:
+    lower = max((point for point in _JPEG_BYTES if point[0] <= output.quality), default=_JPEG_BYTES[0])
+    upper = min((point for point in _JPEG_BYTES if point[0] >= output.quality), default=lower)
+    fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
+    jpeg = lower[1] + fraction * (upper[1] - lower[1])
+    return _MEMBERS_BYTES + jpeg * output.width * output.height / _PIXELS
+
+
+def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:
+    """Return the estimate as JSON."""
+    return {**asdict(estimate), "lacks": estimate.lacks}
+
+
+def estimate_text(estimate: BuildEstimate) -> str:
+    """Return the estimate as text, 80 columns wide except for longer paths."""
+    cost, room = estimate.cost, estimate.room
+    total = sum(cost.core_seconds.values())
+    lines = [
+        f"Dataset {estimate.dataset}",
+        "",
+        *_sources(estimate),
+        *_names(estimate),
+        "",
+        *_stages(estimate),
+        "",
+    ]
+    if not any(stage.tasks > stage.complete for stage in estimate.stages):
+        return "\n".join([*lines, "The dataset is complete. There is nothing to do."]) + "\n"
+    rows = [
+        ("to write", f"{cost.samples:,} samples, {human_bytes(cost.shard_bytes)}"),
+        ("", f"{human_bytes(cost.table_bytes)} of tables; about {cost.files:,} files in total"),
+        ("core time", f"{human_seconds(total)} of one core ({total / 3600:,.1f} core-hours)"),
+        *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost.core_seconds.items()),
+        (
+            "memory",
+            f"{human_bytes(cost.worker_bytes)} per worker, plus the memory of the open image:",
+        ),
+        ("", f"at most {human_bytes(cost.largest_picture_bytes)} ([images] max_memory_mib)"),
+        ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
+        *([("quota", _quota(room))] if _quota(room) else []),
+    ]
+    lines += [f"{label:<11}{text}" for label, text in rows]
+    lines += ["", *(estimate.lacks or ["There is enough disk space."])]
+    for note in (*(f"The build would stop: {trouble}" for trouble in estimate.troubles), *estimate.notes):
+        lines += wrapped(note)
+    return "\n".join(lines) + "\n"
+
+
+def _sources(estimate: BuildEstimate) -> list[str]:
+    rows = [["source", "images", "to read", "partitions", "counted"]]
+    for source in estimate.stocks:
+        images = f"{source.images:,}" if source.is_counted else f"~{source.images:,}"
+        counted = "yes" if source.is_counted else "estimated"
+        rows.append([source.name, images, human_bytes(source.bytes), f"{source.partitions:,}", counted])
+    return aligned(rows)
+
+
+def _names(estimate: BuildEstimate) -> list[str]:
+    lines = [line for match in estimate.matches for line in wrapped(f"names: {match}")]
+    return ["", *lines] if lines else []
+
+
+def _stages(estimate: BuildEstimate) -> list[str]:
+    counts = [(stage.tasks, stage.complete, stage.tasks - stage.complete) for stage in estimate.stages]
+    rows = [
+        [stage.name, *(f"{count:,}" for count in three)]
+        for stage, three in zip(estimate.stages, counts, strict=True)
+    ]
+    return aligned([["stage", "tasks", "complete", "to do"], *rows])
+
+
+def _files(count: int | None) -> str:
+    return "" if count is None else f", {count:,} files"
+
+
+def _quota(room: DiskSpace) -> str:
+    parts = [
+        *([human_bytes(room.quota_bytes)] if room.quota_bytes is not None else []),
+        *([f"{room.quota_files:,} files"] if room.quota_files is not None else []),
+    ]
+    return f"{' and '.join(parts)} left" if parts else ""

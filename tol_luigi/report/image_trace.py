@@ -1,0 +1,133 @@
+"""Format the trace of one image through a build, as text and as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["ImageTrace", "image_trace_figures", "image_trace_text", "unknown_text"]
+
+_WIDTH = 80
+_LABEL = 12
+
+
+@dataclass(frozen=True)
+class ImageTrace:
+    """All recorded facts about one image. Unknown values are empty or None.
+
+    Attributes:
+        id: The image id, or "" if the file has no id.
+        source: The name of its source.
+        state: Its state in the ledger, or ``waiting`` if it has not been processed yet.
+        reason: The reason of the state, or the stage that the image waits for.
+        place: The folder or archive of its source.
+        partition: Its partition.
+        member: The path of the file in the folder or archive.
+        bytes: The size of the file.
+        offset: The offset of the file in an archive, in bytes.
+        key: Its natural key, by column.
+        id_from: The origin of its id.
+        split: ``train`` or ``val``.
+        is_train_small: Whether train_small contains it as well.
+        split_from: The origin of its split.
+        ranks: Its taxon, by rank.
+        common: Its common name.
+        name_key: The key with which its name was looked up.
+        names_from: The origins of its name, one per line.
+        class_index: The class index of its lineage.
+        exclusion: The exclusion list that contains it, and the reason.
+        shards: Its samples: split, path of the shard, and position, offset and length (bytes) in the shard.
+        picture: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
+        flags: Unusual properties of the original image.
+    """
+
+    id: str
+    source: str
+    state: str
+    reason: str = ""
+    place: str = ""
+    partition: str = ""
+    member: str = ""
+    bytes: int | None = None
+    offset: int | None = None
+    key: Mapping[str, int | str] = field(default_factory=dict)
+    id_from: str = ""
+    split: str = ""
+    is_train_small: bool = False
+    split_from: str = ""
+    ranks: Mapping[str, str] = field(default_factory=dict)
+    common: str = ""
+    name_key: str = ""
+    names_from: Sequence[str] = ()
+    class_index: str = ""
+    exclusion: str = ""
+    shards: Sequence[Mapping[str, Any]] = ()
+    picture: Mapping[str, Any] = field(default_factory=dict)
+    flags: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        """Return the text that ``tol why`` writes."""
+        return image_trace_text(self).rstrip("\n")
+
+
+def image_trace_figures(trace: ImageTrace) -> dict[str, Any]:
+    """Return the trace as JSON."""
+    return asdict(trace)
+
+
+def image_trace_text(trace: ImageTrace) -> str:
+    """Return the trace as text, 80 columns wide except for longer paths."""
+    state = f"{trace.state}: {trace.reason}" if trace.reason else trace.state
+    lines = [trace.id or trace.member, *_row("state", state)]
+    for label, text in _entries(trace):
+        if text:
+            lines += _row(label, text)
+    return "\n".join(lines) + "\n"
+
+
+def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
+    partition = f"partition {trace.partition}" if trace.partition else ""
+    yield "source", ", ".join(filter(None, [trace.source, trace.place, partition]))
+    size = "" if trace.bytes is None else f", {trace.bytes:,} bytes"
+    yield "file", trace.member + size + ("" if trace.offset is None else f" at byte {trace.offset:,}")
+    yield "key", ", ".join(f"{name} {part}" for name, part in trace.key.items())
+    yield "id", trace.id_from
+    small = ", repeated in train_small" if trace.is_train_small else ""
+    yield "split", f"{trace.split}{small}; {trace.split_from}" if trace.split else ""
+    yield "name", " ".join(trace.ranks.values())
+    yield "common name", trace.common
+    for text in trace.names_from:
+        yield "name from", text
+    yield "exclusion", trace.exclusion
+    for shard in trace.shards:
+        missing = "" if shard["is_there"] else " (the shard is missing)"
+        yield (
+            "shard",
+            f"{shard['path']}{missing}, sample {shard['position']:,} from 0, at byte {shard['offset']:,}",
+        )
+    if trace.picture.get("width"):
+        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.picture)
+    if trace.picture.get("sha256"):
+        yield "sha256", trace.picture["sha256"]
+    yield "flags", ", ".join(trace.flags)
+
+
+def _row(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=f"  {label:<{_LABEL}}",
+        subsequent_indent=" " * (_LABEL + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def unknown_text(text: str, looked_through: Sequence[str]) -> str:
+    """Return a message that an image is unknown, with the places that were searched."""
+    places = [*looked_through, *(["nothing: the build has not started"] if not looked_through else [])]
+    return "\n".join([f"{text}: not found. Searched:", *(f"  {place}" for place in places)]) + "\n"
