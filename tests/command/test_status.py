@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -69,6 +71,56 @@ def test_what_is_lost_is_to_do_again(
     assert open_["WriteCatalog"] == 1
     assert 0 < told["images"]["done"] < told["images"]["all"]
     assert 0 < told["bytes"]["done"] < told["bytes"]["all"]
+
+
+def test_failures_of_an_ordinary_build_are_shown_until_they_are_gone(
+    *,
+    tol: Tol,
+    build: Any,
+    settings_file: Callable[..., Path],
+    bioscan_settings: Sections,
+    own_bioscan: Path,
+    tmp_path: Path,
+) -> None:
+    settings = settings_file(bioscan_settings)
+    before = damage(own_bioscan, "part1")
+    assert build(settings).returncode == 30
+    done = tol("status", "--config", settings, cwd=tmp_path)
+    assert done.returncode == 30
+    assert "WriteShards train bioscan part1" in done.stdout
+    assert "images are broken" in " ".join(done.stdout.split())
+    assert "left" not in done.stdout
+    told = json.loads(tol("status", "--config", settings, "--json", cwd=tmp_path).stdout)
+    assert {stage["name"]: stage["failed"] for stage in told["stages"]}["WriteShards"] > 0
+    assert (told["running"], told["seconds_left"]) == ([], None)
+
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert build(settings, "--checks-changed-sources", "rebuild").returncode == 0
+    done = tol("status", "--config", settings, cwd=tmp_path)
+    assert (done.returncode, "failed:" in done.stdout) == (0, False)
+
+
+def test_a_build_that_runs_here_is_shown_and_a_killed_one_is_not(
+    *, tol: Tol, start: Any, settings_file: Callable[..., Path], bioscan_settings: Sections, tmp_path: Path
+) -> None:
+    settings = settings_file(bioscan_settings)
+    states = tmp_path / "out" / "sample" / "logs" / "tasks"
+    process = start(settings)
+    end = time.monotonic() + 60
+    while not (states.is_dir() and any(states.glob("*.json"))):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGSTOP)
+    told = json.loads(tol("status", "--config", settings, "--json", cwd=tmp_path).stdout)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert told["scheduler"].startswith("A build is running on ")
+    assert len(told["running"]) >= 1
+
+    told = json.loads(tol("status", "--config", settings, "--json", cwd=tmp_path).stdout)
+    assert told["running"] == []
+    assert not told["scheduler"].startswith("A build is running on ")
 
 
 def test_following_ends_when_the_build_does(

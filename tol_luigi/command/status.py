@@ -24,6 +24,7 @@ from tol_luigi.report.status import (
 )
 from tol_luigi.report.text import human_seconds
 from tol_luigi.tasks.settings import settings
+from tol_luigi.tasks.task_states import read_states
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
     from tol_luigi.command.graph import Stage
     from tol_luigi.core.layout import Layout
+    from tol_luigi.tasks.task_states import TaskState
 
 __all__ = ["build_status", "status"]
 
@@ -77,26 +79,30 @@ def build_status(layout: Layout) -> tuple[Status, bool]:
     graph, run = stages(), Run.of(layout)
     written = _Written(layout)
     run_status, scheduler = _ask(run)
+    # Without a luigid of ours, tasks leave notes: those of a build on this machine, or by a plain luigid.
+    states = [] if run_status else read_states(layout.task_states)
+    if nodes := {state.node for state in states if state.is_running}:
+        scheduler = f"A build is running on {', '.join(sorted(nodes))}. {scheduler}"
     ended = read_json(run.result) if run.result.exists() and run_status is None else {}
     rate, over = written.rate()
     if run_status and (measured := run_status.images_per_second.get("WriteShards")):
         rate, over = measured, "over the last minute"
     images = written.images(run_status)
-    is_idle = run_status is not None and not run_status.running
-    left = (images.all - images.done) / rate if rate and images.all and not is_idle else None
+    running = _running(run_status, states)
+    left = (images.all - images.done) / rate if rate and images.all and running else None
     is_complete = not any(stage.to_do for stage in graph)
-    failed = [] if is_complete else _failed(graph, layout, run_status, ended)
+    failed = [] if is_complete else _failed(graph, layout, run_status, ended, states)
     now = Status(
         dataset=str(layout.directory),
         is_complete=is_complete,
         scheduler=scheduler,
-        stages=[_stage(stage, run_status) for stage in graph],
+        stages=[_stage(stage, run_status, states) for stage in graph],
         images=images,
         bytes=written.bytes(),
         rate=rate,
         rate_over=over,
         seconds_left=left,
-        running=_running(run_status),
+        running=running,
         causes=by_cause(failed),
         notes=_notes(run_status, ended),
     )
@@ -118,15 +124,25 @@ def _ask(run: Run) -> tuple[RunStatus | None, str]:
     return found, f"luigid at {address.url}, {count:,} {'worker' if count == 1 else 'workers'}"
 
 
-def _stage(stage: Stage, run_status: RunStatus | None) -> StageStatus:
-    counts = run_status.counts.get(stage.name, {}) if run_status else {}
-    failed = counts.get("FAILED", 0) + counts.get("DISABLED", 0)
-    return StageStatus(stage.name, stage.count, len(stage.complete), counts.get("RUNNING", 0), failed)
+def _stage(stage: Stage, run_status: RunStatus | None, states: list[TaskState]) -> StageStatus:
+    if run_status:
+        counts = run_status.counts.get(stage.name, {})
+        running, failed = counts.get("RUNNING", 0), counts.get("FAILED", 0) + counts.get("DISABLED", 0)
+    else:
+        ids = {task.task_id for task in stage.to_do}
+        own = [state for state in states if state.task_id in ids]
+        running, failed = sum(state.is_running for state in own), sum(bool(state.cause) for state in own)
+    return StageStatus(stage.name, stage.count, len(stage.complete), running, failed)
 
 
-def _running(run_status: RunStatus | None) -> list[RunningTask]:
+def _running(run_status: RunStatus | None, states: list[TaskState]) -> list[RunningTask]:
     now = time.time()
-    return [
+    own = [
+        RunningTask(state.label, state.node, now - state.since, None, "", "")
+        for state in states
+        if state.is_running
+    ]
+    return own + [
         RunningTask(
             task.label, task.node, now - task.since, task.percentage, task.message, str(task.log or "")
         )
@@ -135,9 +151,13 @@ def _running(run_status: RunStatus | None) -> list[RunningTask]:
 
 
 def _failed(
-    graph: list[Stage], layout: Layout, run_status: RunStatus | None, ended: dict[str, Any]
+    graph: list[Stage],
+    layout: Layout,
+    run_status: RunStatus | None,
+    ended: dict[str, Any],
+    states: list[TaskState],
 ) -> list[tuple[str, str, str, bool]]:
-    """Return label, cause, log and finality of each failure, from luigid or else from the last run."""
+    """Return label, cause, log and finality of each failure, from luigid or else from the last run and from notes."""
     if run_status:
         return [(task.label, task.cause, str(task.log or ""), task.final) for task in run_status.failures]
     to_do = [task for stage in graph for task in stage.to_do]
@@ -148,6 +168,9 @@ def _failed(
         if task["task_id"] in ids
     ]
     known = {task["task_id"] for task in ended.get("failures", ())}
+    noted = [state for state in states if state.cause and state.task_id in ids - known]
+    failures += [(state.label, state.cause, "", True) for state in noted]
+    known |= {state.task_id for state in noted}
     for task in to_do:
         if task.task_family == "CheckShards" and task.task_id not in known:
             verdict = layout.verdict(*task.work_unit)  # type: ignore[attr-defined]  # as every task of that family
