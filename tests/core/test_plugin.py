@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tol_luigi.core.source import IMAGE_ID, Column, NaturalKey
+from tol_luigi.core.source import IMAGE_ID, Column, Labeler, NaturalKey
 from tol_luigi.sources.eol import EOL, EolSection
-from tol_luigi.sources.folder import FOLDER
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tol_luigi.sources.folder import FOLDER, FolderSection
 
 KEY = EOL.key
 
@@ -100,3 +98,15 @@ def test_a_source_is_opened_with_its_settings_and_its_name(tmp_path: Path) -> No
 def test_published_sources_are_those_of_the_published_dataset() -> None:
     assert EOL.is_published
     assert not FOLDER.is_published
+
+
+def test_only_a_labeler_that_lists_its_labels_is_compared_with_images() -> None:
+    class Silent(Labeler):
+        """Names nothing, and lists no labels."""
+
+        def entries(self, images: Any, lookup: Any, common_names: Any) -> Any:
+            return iter(())
+
+    assert EOL.labeler(EolSection()).has_labels
+    assert FOLDER.labeler(FolderSection(labels=Path("labels.csv"))).has_labels
+    assert not Silent().has_labels

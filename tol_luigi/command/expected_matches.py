@@ -164,7 +164,8 @@ def _matches(
         is_certain = is_certain and queried == files.count
         yield match, is_certain and not keys  # with some matches, every image that it lists may have a file
     setting, path = names_table(settings, source)
-    if source.plugin.required_table and setting.endswith(source.plugin.required_table) and keys:
+    required = source.plugin.required_table
+    if required and setting.endswith(required) and keys and source.labeler.has_labels:
         named = _named(source, keys, setting, str(path), deadline)
         if named:
             yield named, is_certain

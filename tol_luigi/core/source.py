@@ -276,6 +276,11 @@ class Labeler(abc.ABC):
         """
         return iter(())
 
+    @property
+    def has_labels(self) -> bool:
+        """Return whether :meth:`labels` is implemented, so that names can be compared with images in advance."""
+        return type(self).labels is not Labeler.labels
+
     def likely_missing(self) -> Counter[tuple[str, str]]:
         """Count names that look like a spelling of a missing value, by spelling and column.
 
