@@ -104,8 +104,8 @@ def test_only_a_labeler_that_lists_its_labels_is_compared_with_images() -> None:
     class Silent(Labeler):
         """Names nothing, and lists no labels."""
 
-        def entries(self, images: Any, lookup: Any, common_names: Any) -> Any:
-            return iter(())
+        def entries(self, *tables: Any) -> Any:
+            return iter(tables)
 
     assert EOL.labeler(EolSection()).has_labels
     assert FOLDER.labeler(FolderSection(labels=Path("labels.csv"))).has_labels
