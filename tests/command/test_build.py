@@ -266,3 +266,12 @@ def test_a_setting_on_the_command_line_comes_before_that_of_the_file(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "other" / "64x224" / "catalog.csv").is_file()
+
+
+def test_the_luigi_command_is_quiet_and_ends_with_the_summary(
+    settings: Path, tmp_path: Path, build: Any
+) -> None:
+    ended = build(settings)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"Dataset {tmp_path / 'out' / 'sample'}\n")
+    assert len(ended.stdout.splitlines()) < 20

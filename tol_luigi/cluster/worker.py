@@ -275,6 +275,8 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     section, run = settings.cluster, Run.of(settings.layout)
     InterfaceLogging.setup()
     _LOG.setLevel(core().log_level)
+    if _LOG.level > logging.INFO:  # its log is a file of its own
+        _LOG.setLevel(logging.INFO)
     error_lines.apply()
     run.make_folders()
     remote = RemoteRunScheduler(run, section.patience_seconds)

@@ -7,6 +7,7 @@ import os
 import select
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,7 @@ from tol_luigi.report.status import cause_pattern
 from tol_luigi.report.text import counted, human_bytes, human_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rich.progress import TaskID
 
@@ -32,8 +33,8 @@ _REDRAWS = 4
 _LINE_SECONDS = 60.0
 """How often a line about the stages at work is written where there is no terminal."""
 
-_TEXT_BYTES = 3000
-"""How much of an event's text is passed on: a pipe takes 4,096 bytes at once, or else events mix."""
+_TEXT_LENGTH = 900
+"""The most characters of a text in an event: a pipe takes 4,096 bytes at once, and longer events would mix."""
 
 _LEAST = 0.02
 """Which part of a stage has to be done before the time left is estimated."""
@@ -175,9 +176,11 @@ class Live:
 
     def send(self, event: dict[str, Any]) -> None:
         """Pass an event on, from any process of the run."""
-        if isinstance(text := event.get("text"), str):
-            event = {**event, "text": text[:_TEXT_BYTES]}
-        os.write(self._write, json.dumps(event).encode()[:4095] + b"\n")
+        short = {
+            key: value[:_TEXT_LENGTH] if isinstance(value, str) else value for key, value in event.items()
+        }
+        line = json.dumps(short, ensure_ascii=False).encode(errors="backslashreplace")
+        os.write(self._write, line + b"\n")
 
     def __enter__(self) -> Self:
         """Redirect standard output and standard error to the log."""
@@ -206,11 +209,19 @@ class Live:
                 for line in lines:
                     if not line:
                         return
-                    self._take(json.loads(line))
-            self._draw()
+                    self._handle(self._take, line)
+            self._handle(self._draw)
 
-    def _take(self, event: dict[str, Any]) -> None:
-        now = time.monotonic()
+    def _handle(self, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401
+        """Call a function. A fault in showing the build must not stop it: the pipe would fill, and tasks would wait."""
+        try:
+            function(*arguments)
+        except Exception:  # noqa: BLE001 (see above)
+            self._log.write(traceback.format_exc().encode(errors="backslashreplace"))
+            self._log.flush()
+
+    def _take(self, line: bytes) -> None:
+        event, now = json.loads(line), time.monotonic()
         if event["event"] == "line":
             self._tell(event["text"])
             return

@@ -13,7 +13,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
         # Two builds on one machine are safe: the first to finish a file wins.
         "no_lock": "true",
         "autoload_range": "false",
-        "log_level": "INFO",
+        # Luigi's INFO is several lines per task, after which nobody finds a warning or the summary.
+        "log_level": "WARNING",
     },
     "worker": {
         # A task without its output has failed; by default, Luigi takes it as done.
