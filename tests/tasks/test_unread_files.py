@@ -26,7 +26,6 @@ Rows = list[dict[str, Any]]
 
 COUNT = 18
 MEND = "Check its permissions and its disk, and run the same command again"
-MEND_SHARD = "See that you may read it and that its disk is well, and run the same command again"
 
 
 @pytest.fixture
