@@ -208,9 +208,7 @@ def test_a_shard_that_may_not_be_read_is_not_taken_for_damaged(session: Session,
     ended = session.run()
 
     assert not ended.succeeded
-    assert any(
-        f"{shard}: cannot be read: Permission denied. {MEND}." in error for error in ended.errors
-    )
+    assert any(f"{shard}: cannot be read: Permission denied. {MEND}." in error for error in ended.errors)
     shard.chmod(0o644)
     assert session.run().succeeded
     assert (shard.read_bytes(), shard.stat().st_ino) == (content, made)
