@@ -59,6 +59,9 @@ OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 PASSED, FAILED = 0, 1
 """The exit codes of pytest that count; with any other, the mutant could not be imported."""
 
+WAITING = 1800
+"""Seconds after which a run ends in any case, as it may wait for something; much more than any takes on a busy machine."""
+
 ASSERTING = {"frozen", "slots", "strict"}
 """Arguments of ``dataclass`` and ``zip`` that stop code that is wrong: with code that is right, they change nothing."""
 
@@ -271,12 +274,10 @@ class Copy:
         child = os.fork()
         if not child:
             self._become_pytest(tests, limited=limited)
-        ended, started = 0, time.monotonic()
+        ended, latest = 0, time.monotonic() + WAITING
         while not ended:
             ended, status = os.waitpid(child, os.WNOHANG)
-            if (
-                not ended and limited and time.monotonic() - started > 20 * self.seconds
-            ):  # it waits for something
+            if not ended and limited and time.monotonic() > latest:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child, signal.SIGKILL)
             time.sleep(0.02)

@@ -135,6 +135,15 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.read_bytes().endswith(b"}\n")
 
 
+def test_a_file_is_removed_and_one_that_is_not_there_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    remove(tmp_path / "a")
+    remove(tmp_path / "a")
+
+    assert names(tmp_path) == ["b"]
+
+
 def test_json_is_written_for_people_and_always_as_the_same_bytes(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"ü": [1, {"b": None}]})
 

@@ -77,6 +77,10 @@ def test_names_with_a_genus_above_or_of_one_word_do_not_depend_on_their_spelling
     assert hierarchy.entry(7) == (Taxon.of("Animalia", cls="Insecta", species="cerana"), set())
 
 
+def test_no_rule_of_species_touches_a_page_above_them() -> None:
+    assert filled(ROWS).entry(4) == (Taxon.of("Animalia", cls="Insecta"), set())
+
+
 @pytest.mark.parametrize(
     ("rank", "order"),
     [("cls", ""), ("CLASS", ""), ("ORDER", "Xus"), (" order", ""), ("order ", "")],

@@ -252,6 +252,8 @@ def test_the_few_values_that_differ_are_stretched_if_nothing_else_does() -> None
     values[0, 0], values[0, 1] = 8, 9
 
     assert of_one_pixel_size(Image.fromarray(values), STRETCH) == [128, 255, *[0] * 9998]
+    values[99, 99] = 5
+    assert of_one_pixel_size(Image.fromarray(values), STRETCH) == [191, 255, *[128] * 9997, 0]
 
 
 def test_what_is_no_number_or_off_the_scale_is_black_or_white() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tol_luigi.core.setting_kinds import (
     Kind,
     Limit,
     Names,
+    Pairs,
     Place,
     Text,
     Whole,
@@ -190,3 +192,19 @@ def test_every_default_is_allowed(setting: Setting) -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_description_says_what_is_allowed(setting: Setting) -> None:
     assert setting.description.endswith(f"; {setting.kind.allowed}")
+
+
+@pytest.mark.parametrize("raw", ["=1", "a=1,=2", "a=1,a=2", "c=1", "a=", "a=x", "a", "a=1,c=2"])
+def test_a_pair_without_a_known_name_of_its_own_or_without_a_value_is_refused(raw: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(raw)):
+        Pairs(r"\d+", "name=number", ("a", "b")).parse(raw)
+
+
+def test_pairs_of_any_name_keep_their_order() -> None:
+    kind = Pairs(r"\d+", "name=number")
+
+    assert kind.parse(" b = 2, a=1 ,,") == (("b", "2"), ("a", "1"))
+    assert kind.serialize(kind.parse("b=2,a=1")) == "b=2,a=1"
+    for raw in ("=1", "a=1,a=2"):
+        with pytest.raises(ValueError, match=raw):
+            kind.parse(raw)

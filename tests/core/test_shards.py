@@ -162,7 +162,10 @@ def test_balanced(samples: int, shards: int) -> None:
 
 @given(st.integers(0, 5_000), st.integers(1, 6_000))
 def test_no_shard_is_larger_than_allowed(samples: int, most: int) -> None:
-    assert all(0 < len(cut) <= most for cut in balanced(samples, shards_for(samples, most)))
+    lengths = [len(cut) for cut in balanced(samples, shards_for(samples, most))]
+
+    assert all(0 < length <= most for length in lengths)
+    assert sum(lengths) == samples
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "shard-000000.tar"), (1234567, "shard-1234567.tar")])

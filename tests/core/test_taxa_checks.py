@@ -138,6 +138,7 @@ def test_a_piece_of_train_small_alone_counts_nothing() -> None:
         pytest.param({}, [], id="no limits"),
         pytest.param({"missing_common": None}, [], id="none is no limit"),
         pytest.param({"missing_common": 2}, [], id="as many as allowed"),
+        pytest.param({"missing_common": 3}, [], id="fewer than allowed"),
         pytest.param(
             {"missing_common": 1},
             ["missing_common: 2 rows without a common name; at most 1 allowed"],

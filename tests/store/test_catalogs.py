@@ -138,6 +138,25 @@ def test_samples_to_write_are_counted_without_the_excluded(catalog: tuple[Path, 
     }
 
 
+def test_samples_of_one_share_are_added_up_whatever_the_pieces_they_come_in(tmp_path: Path) -> None:
+    schema = predicted_schema(SOURCES, USED)
+    small = [{"is_train_small": number < 2} for number in range(3)]
+    tables = [
+        pa.Table.from_pylist(
+            [row(f"id-{piece}{number}", **more) for number, more in enumerate(small)], schema
+        )
+        for piece in range(3)
+    ]
+    with pq.ParquetWriter(tmp_path / "catalog.parquet", schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+    assert count_samples(tmp_path / "catalog.parquet") == {
+        ("train", "eol", "a"): 9,
+        ("train_small", "eol", "a"): 6,
+    }
+
+
 def test_pieces_hold_every_row(catalog: tuple[Path, Path]) -> None:
     told: list[int] = []
     rows = [

@@ -200,6 +200,7 @@ def test_the_ranks_are_those_of_the_predicted_catalog(world: Any, tmp_path: Path
     digests = digests_of(world, tmp_path, {("eol", "a"): ["a", "a"], ("bioscan", "part1"): ["a"]})
     table = find_duplicates(lambda: expected_images(world.predicted, digests), ["eol", "bioscan"])
     rows = with_ranks(table, world.predicted)
+    assert rows.column_names == ["sha256", "first", "id", "split", "source", "partition", "ranks"]
     assert rows.drop_columns(["ranks"]) == table
     assert {row["source"]: row["ranks"] for row in rows.to_pylist()} == {
         "eol": "Animalia|Chordata|Aves|Passeriformes|Parulidae|Setophaga|coronata",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PICTURES = [
     BenchmarkImage("rare", "a.jpg", "a" * 64, PerceptualHash(bytes(range(32)), 50)),
+    BenchmarkImage("rare", "b.jpg", "d" * 64, PerceptualHash(bytes(range(1, 33)), 100)),
     BenchmarkImage("rare", "plain.jpg", "b" * 64, PerceptualHash(bytes(32), 49)),
     BenchmarkImage("rare", "broken.jpg", "c" * 64, None, "not a picture"),
     BenchmarkImage("newt", "set.zip/x.jpg", "", None, "Input/output error"),
@@ -29,7 +30,7 @@ def test_hashes_are_read_as_they_were_written(tmp_path: Path) -> None:
     write_benchmarks(tmp_path / "hashes.parquet", PICTURES, told.append)
 
     assert list(read_benchmarks(tmp_path / "hashes.parquet")) == PICTURES
-    assert told == [1, 2, 3, 4]
+    assert told == [1, 2, 3, 4, 5]
 
 
 def test_no_pictures_make_an_empty_file(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_no_pictures_make_an_empty_file(tmp_path: Path) -> None:
 
 def test_pictures_of_each_list_are_counted() -> None:
     assert count_listed(PICTURES) == {
-        "rare": {"pictures": 3, "too_plain": 1, "unreadable": ["broken.jpg (not a picture)"]},
+        "rare": {"pictures": 4, "too_plain": 1, "unreadable": ["broken.jpg (not a picture)"]},
         "newt": {"pictures": 1, "too_plain": 0, "unreadable": ["set.zip/x.jpg (Input/output error)"]},
     }
 

@@ -217,7 +217,7 @@ def test_a_damaged_older_shard_stops_the_build_where_there_is_nothing_else(
     told = [
         message for message in finished.messages if message.startswith("WriteShards val eol image_set_01")
     ]
-    assert f"as {shard} is not what its receipt says" in told[-1]
+    assert f"because {shard} differs from its receipt" in told[-1]
     assert "Set [eol] images" in told[-1]
     assert not (
         relabelled.directory("relabelled") / "224x224/records/val/eol/image_set_01.receipt.json"
