@@ -95,9 +95,13 @@ def test_a_source_is_opened_with_its_settings_and_its_name(tmp_path: Path) -> No
     assert list(replace(EOL, licenses=None).open(section, tmp_path).licenses()) == []
 
 
-def test_published_sources_are_those_of_the_published_dataset() -> None:
-    assert EOL.is_published
-    assert not FOLDER.is_published
+def test_published_sources_are_those_of_the_published_dataset(tmp_path: Path) -> None:
+    assert EOL.is_published is True
+    assert FOLDER.is_published is False
+    section = EolSection(images=tmp_path)
+    for is_published in (True, False):
+        source = replace(EOL, is_published=is_published).open(section, tmp_path)
+        assert source.is_published is is_published
 
 
 def test_only_a_labeler_that_lists_its_labels_is_compared_with_images() -> None:
