@@ -165,6 +165,15 @@ def test_the_ranks_of_a_scientific_name_are_looked_up(
     assert entry.taxon.kingdom == ("animalia" if family else "")
 
 
+def test_ranks_come_before_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("file,name,genus\na.jpg,Corvus corax,Pica\n", encoding="utf-8")
+    lookup = HigherRankTable()
+    lookup.add_chain(Taxon.of(*RAVEN[:7]))
+    [entry] = FolderLabeler(LabelTable(path)).entries([("own", "a.jpg", "id")], lookup, CommonNames())
+    assert entry.taxon == Taxon.of(genus="Pica")
+
+
 @pytest.mark.parametrize("word", sorted(DELIMITERS.keys() - {"comma"}))
 def test_another_delimiter_is_refused_with_the_setting(tmp_path: Path, word: str) -> None:
     told = message(LabelTable(write(tmp_path, ["a.jpg", *RAVEN], delimiter=DELIMITERS[word]), "comma"))

@@ -164,7 +164,7 @@ def _names(place: Path) -> Iterator[str]:
 class FolderLabeler(Labeler):
     """Reads the table of labels. Its common names have precedence.
 
-    Its ranks are not changed. Only the ranks of a scientific name are looked up.
+    Its ranks are not changed. In a row without ranks, those of the scientific name are looked up.
 
     Args:
         table: The table.
@@ -181,7 +181,7 @@ class FolderLabeler(Labeler):
         for _, file, image in images:
             label = labels[str(file)]
             taxon = Taxon.of(*label.ranks)
-            if label.name:
+            if taxon.is_empty and label.name:
                 taxon = lookup.fill(lookup.taxon_of(label.name, label.ranks))
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
