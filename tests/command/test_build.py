@@ -242,10 +242,10 @@ def test_settings_are_shown_as_a_settings_file_that_means_the_same(
             "dataset.tag",
             "--set dataset.tag: not of the form section.key=value. Give for example dataset.tag=v2.",
         ),
-        ("dataset.seed=x", "--set dataset.seed=x: not allowed. Give a whole number from 0 to 1000000000."),
+        ("dataset.seed=x", "--set dataset.seed=x: not allowed. Use an integer from 0 to 1000000000."),
         (
             "eol.images=/nowhere",
-            "--set eol.images=/nowhere: /nowhere is missing. Give a file or folder that exists.",
+            "--set eol.images=/nowhere: /nowhere is missing. Use an existing file or folder.",
         ),
     ],
 )
