@@ -95,12 +95,14 @@ def _start(
     task: str = "BuildCatalog",
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    log_level: str | None = "INFO",  # at which Luigi tells which tasks have run
 ) -> subprocess.Popen[str]:
     folder = cwd or (settings.parent if settings else None)
     assert folder is not None
     script = Path(sys.executable).with_name(TASKS[0])
+    level = ["--log-level", log_level] if log_level and "--log-level" not in arguments else []
     return subprocess.Popen(
-        [script, *TASKS[1:], task, "--local-scheduler", *arguments],
+        [script, *TASKS[1:], task, "--local-scheduler", *level, *arguments],
         cwd=folder,
         env=_environment(settings, env or {}),
         stdin=subprocess.DEVNULL,

@@ -271,7 +271,7 @@ def test_a_setting_on_the_command_line_comes_before_that_of_the_file(
 def test_the_luigi_command_is_quiet_and_ends_with_the_summary(
     settings: Path, tmp_path: Path, build: Any
 ) -> None:
-    ended = build(settings)
+    ended = build(settings, log_level=None)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith(f"Dataset {tmp_path / 'out' / 'sample'}\n")
     assert len(ended.stdout.splitlines()) < 20

@@ -117,7 +117,7 @@ def test_a_report_of_another_package_is_run_by_its_name(herbarium: Environment, 
 
     def is_run() -> bool:
         finished = subprocess.run(
-            documented_command("herbarium_report"),
+            [*documented_command("herbarium_report"), "--log-level", "INFO"],
             cwd=built.parent,
             env={**os.environ, **herbarium, "LUIGI_CONFIG_PATH": str(built)},
             capture_output=True,
