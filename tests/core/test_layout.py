@@ -16,6 +16,8 @@ PATHS = {
     "manifest": "manifest.json",
     "checksums": "SHA256SUMS",
     "inputs": "sightings/inputs.json",
+    "logs": "logs",
+    "task_states": "logs/tasks",
     "mapping": "mapping.sqlite",
     "metadata": "metadata",
     "names": "metadata/names.sqlite",
