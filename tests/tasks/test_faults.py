@@ -244,12 +244,16 @@ def on(disk: Path, given: Sections) -> Sections:
         pytest.param("60k", "MakeMapping", "mapping.sqlite", id="at a database"),
         pytest.param("96k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
         pytest.param(
-            "164k",
+            "172k",
             ("CheckPredictedTaxa", "CheckMatches"),
-            ("taxa-report-predicted.txt", "matches-report.txt"),
-            id="at a text",
+            tuple(
+                f"{name}.{form}"
+                for name in ("taxa-report-predicted", "matches-report")
+                for form in ("json", "txt")
+            ),
+            id="at a report",
         ),
-        pytest.param("192k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
+        pytest.param("196k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
         pytest.param("320k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],
