@@ -275,3 +275,13 @@ def test_the_luigi_command_is_quiet_and_ends_with_the_summary(
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith(f"Dataset {tmp_path / 'out' / 'sample'}\n")
     assert len(ended.stdout.splitlines()) < 20
+
+
+def test_where_there_is_no_dataset_none_is_made(tol: Tol, settings: Path, tmp_path: Path) -> None:
+    done = tol("verify", "--config", settings, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (40, "")
+    assert (
+        done.stderr
+        == f"tol: {tmp_path / 'out' / 'sample'}: there is no dataset. Build it first: tol build.\n"
+    )
+    assert not (tmp_path / "out").exists()

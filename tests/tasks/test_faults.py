@@ -36,7 +36,7 @@ KILLS = int(os.environ.get("TOL_KILLS", "50"))
 SECONDS_PER_KILL = 15 if BY_HAND else 5
 """More than this, on the average, is no progress."""
 
-TASK = ["--module", "tol_luigi", "BuildCatalog", "--local-scheduler"]
+TASK = ["--module", "tol_luigi", "BuildCatalog", "--local-scheduler", "--log-level", "INFO"]
 FORKING = """
 import os, sys
 import tol_luigi.tasks.luigi_command

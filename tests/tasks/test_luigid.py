@@ -309,5 +309,5 @@ def test_page_tells_why_a_task_failed(
     chromium.find_element(
         By.XPATH, f"//tr[contains(., '{failed.dataset}')]//button[contains(@class, 'showError')]"
     ).click()
-    page.wait_for("#errorModal pre", "wrong.json: none of the images and species that it lists")
+    page.wait_for("#errorModal pre", "wrong.json: none of its images and species is in the dataset")
     chromium.save_screenshot(str(tmp_path / "error.png"))

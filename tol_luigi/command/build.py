@@ -14,6 +14,7 @@ from luigi.execution_summary import LuigiStatusCode
 
 from tol_luigi.command.graph import stages
 from tol_luigi.command.live import Live
+from tol_luigi.core.errors import ShardError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.text import counted
 from tol_luigi.tasks import luigi_command as luigi_command  # noqa: PLC0414 (imported for exit codes and errors of tasks)
@@ -51,6 +52,8 @@ def build(given: argparse.Namespace) -> int:
 def verify(given: argparse.Namespace) -> int:
     """Verify a finished dataset, and repair it if asked to."""
     root = VerifyDataset(level=given.level, repair=given.repair)
+    if not root.layout.directory.is_dir():
+        raise ShardError(root.layout.directory, "there is no dataset", "Build it first: tol build")
     code = _run(root, given)
     if (report := root.output().text_file).exists():
         sys.stdout.write(f"\n{report.read_text(encoding='utf-8')}")

@@ -96,6 +96,8 @@ def _write(folder: Path, state: TaskState) -> None:
     path = _file(folder, state.task_id)
     scratch = path.with_name(f".{path.name}-{os.getpid()}")
     with contextlib.suppress(OSError):
+        if not folder.parents[1].is_dir():  # a task that finds no dataset makes none
+            return
         folder.mkdir(parents=True, exist_ok=True)
         scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
         scratch.replace(path)
