@@ -91,9 +91,9 @@ def _run_tasks(root: DatasetTask, jobs: int) -> Any:  # noqa: ANN401 (luigi is u
     )
 
 
-def _send(happened: str, task: luigi.Task) -> None:
+def _send(happened: str, task: DatasetTask) -> None:
     if not isinstance(task, luigi.WrapperTask):
-        send_event(happened, family=task.task_family, label=getattr(task, "label", str(task)))
+        send_event(happened, family=task.task_family, label=task.label)
 
 
 def _has_luigid() -> bool:

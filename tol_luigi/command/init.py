@@ -35,7 +35,7 @@ def init(given: argparse.Namespace) -> int:
     images, is_complete = _look(place)
     if not images:
         raise SettingsError(place, "there is no image in it", "Name the folder or archive of the images")
-    name, suggestion = next(iter(_suggestions(place, images).items()))
+    name, suggestion = _suggestion(place, images)
     count = f"{'' if is_complete else 'at least '}{counted(len(images), 'image')}"
     sys.stdout.write(f"{place}: {count}\n{suggestion.reason}\n")
     if others := len(images) - suggestion.named:
@@ -69,22 +69,18 @@ def _look(place: Path) -> tuple[list[str], bool]:
     return images, True
 
 
-def _suggestions(place: Path, images: list[str]) -> dict[str, Suggestion]:
-    """Return what sources would name at least half of the images, by the names of the sources."""
-    found = {
-        name: suggestion
-        for name, plugin in SOURCES.items()
-        if plugin.suggest and (suggestion := plugin.suggest(place, images))
-    }
-    found = {name: suggestion for name, suggestion in found.items() if suggestion.named * 2 >= len(images)}
-    if not found:
-        remedy = (
-            "Put a table with the columns file and name next to the images, or name their folders after taxa "
-            "(Corvus_corax/…): docs/own-dataset.md"
-        )
-        examples = ", ".join(map(repr, images[:_EXAMPLES]))
-        raise SettingsError(place, f"nothing says what its images show ({examples})", remedy)
-    return found
+def _suggestion(place: Path, images: list[str]) -> tuple[str, Suggestion]:
+    """Return the first source that would name at least half of the images, by its name, and its settings."""
+    for name, plugin in SOURCES.items():
+        suggestion = plugin.suggest(place, images) if plugin.suggest else None
+        if suggestion and suggestion.named * 2 >= len(images):
+            return name, suggestion
+    remedy = (
+        "Put a table with the columns file and name next to the images, or name their folders after taxa "
+        "(Corvus_corax/…): docs/own-dataset.md"
+    )
+    examples = ", ".join(map(repr, images[:_EXAMPLES]))
+    raise SettingsError(place, f"nothing says what its images show ({examples})", remedy)
 
 
 def _as_tag(name: str) -> str:

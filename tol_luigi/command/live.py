@@ -127,13 +127,12 @@ class StageProgress:
             return ""
         return f"{human_seconds(self.seconds(now) * (1 - self.fraction) / part)} left"
 
-    def line(self, now: float, width: int) -> str:
-        """Return one line about the stage."""
+    def text(self, now: float) -> str:
+        """Return how far the stage is, how fast, and the time left, or the time that it took."""
         time_text = self.left_text(now)
         if self.complete == self.count:
             time_text = human_seconds(self.seconds(now))
-        parts = [self.tasks_text(), self.rate_text(now), time_text]
-        return f"{self.name:<{width}}  {', '.join(part for part in parts if part)}"
+        return ", ".join(filter(None, [self.tasks_text(), self.rate_text(now), time_text]))
 
 
 class Live:
@@ -223,7 +222,7 @@ class Live:
     def _take(self, line: bytes) -> None:
         event, now = json.loads(line), time.monotonic()
         if event["event"] == "line":
-            self._tell(event["text"])
+            self._tell(event["label"], event["text"])
             return
         stage = self.stages.setdefault(event["family"], StageProgress(event["family"], 1))
         if event["event"] == "started":
@@ -234,15 +233,18 @@ class Live:
             stage.finish(event["label"], is_complete=event["event"] == "done")
             if stage.complete == stage.count and not stage.is_running:
                 self._hide(stage.name)
-                self.console.print(Text(stage.line(now, self._width)), soft_wrap=True)
+                self._print(stage, now)
 
-    def _tell(self, text: str) -> None:
+    def _print(self, stage: StageProgress, now: float) -> None:
+        self.console.print(Text(f"{stage.name:<{self._width}}  {stage.text(now)}"), soft_wrap=True)
+
+    def _tell(self, label: str, text: str) -> None:
         """Show a line about an error or a warning, once for each cause."""
-        label, _, cause = text.partition(": ")
-        labels = self.causes.setdefault(cause_pattern(cause), [])
+        labels = self.causes.setdefault(cause_pattern(text), [])
         labels.append(label)
         if len(labels) == 1:
-            self.console.print(Text(text, style="red"), soft_wrap=True)
+            line = f"{label}: {text}" if label else text
+            self.console.print(Text(line, style="red"), soft_wrap=True)
 
     def _hide(self, name: str) -> None:
         if name in self._shown:
@@ -256,7 +258,7 @@ class Live:
             if now - self._listed > _LINE_SECONDS:
                 self._listed = now
                 for stage in running:
-                    self.console.print(Text(stage.line(now, self._width)), soft_wrap=True)
+                    self._print(stage, now)
             return
         for name in [name for name in self._shown if not self.stages[name].is_running]:
             self._hide(name)
@@ -265,9 +267,4 @@ class Live:
                 self._shown[stage.name] = self._bars.add_task(
                     f"{stage.name:<{self._width}}", total=1, text=""
                 )
-            parts = [stage.tasks_text(), stage.rate_text(now), stage.left_text(now)]
-            self._bars.update(
-                self._shown[stage.name],
-                completed=stage.fraction,
-                text=", ".join(part for part in parts if part),
-            )
+            self._bars.update(self._shown[stage.name], completed=stage.fraction, text=stage.text(now))

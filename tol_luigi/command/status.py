@@ -22,7 +22,7 @@ from tol_luigi.report.status import (
     status_line,
     status_text,
 )
-from tol_luigi.report.text import human_seconds
+from tol_luigi.report.text import counted, human_seconds
 from tol_luigi.tasks.settings import settings
 from tol_luigi.tasks.task_states import read_states
 
@@ -120,8 +120,7 @@ def _ask(run: Run) -> tuple[RunStatus | None, str]:
         found = Scheduler(run).status()
     except ClusterError as error:
         return None, f"This status is read from the files of the dataset: {error.where}: {error.what}."
-    count = found.workers
-    return found, f"luigid at {address.url}, {count:,} {'worker' if count == 1 else 'workers'}"
+    return found, f"luigid at {address.url}, {counted(found.workers, 'worker')}"
 
 
 def _stage(stage: Stage, run_status: RunStatus | None, states: list[TaskState]) -> StageStatus:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import DamagedError, DiskError
 from tol_luigi.core.limits import causes
-from tol_luigi.core.machine import boot_id
+from tol_luigi.core.machine import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,47 +52,9 @@ def scratch_path(path: Path) -> Path:
     The name is hidden, contains host and process, and is unique, so two processes that write the same file
     do not collide.
     """
-    pid = os.getpid()
-    mark = f"{socket.gethostname()}-{_pid_scope()}-{pid}-{_start_time(pid)}-{secrets.token_hex(4)}"
+    own = Process.own()
+    mark = f"{socket.gethostname()}-{own.scope}-{own.pid}-{own.start}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}{ATTEMPT}{mark}")
-
-
-@functools.cache
-def _pid_scope() -> str:
-    """Return a digest of boot id and PID namespace, within which process ids are unique; "" if unknown.
-
-    Host names are no substitute: a container may have the name of its host, and machines of a cluster may
-    share one.
-    """
-    boot = boot_id()
-    try:
-        namespace = Path("/proc/self/ns/pid").readlink()
-    except OSError:
-        return ""
-    if not boot:
-        return ""
-    return hashlib.sha256(f"{boot}\n{namespace}".encode()).hexdigest()[:8]
-
-
-def _start_time(pid: int) -> str:
-    """Return the start time of a process in clock ticks; "" if it has ended or is not visible."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = status.rpartition(")")[2].split()  # skip the program's name, which may contain anything
-    return "" if fields[0] in {"Z", "X"} else fields[19]
-
-
-def _is_running(pid: int, start: str) -> bool:
-    """Return whether a process is running and is not a later one with the same id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # a process of another user may be hidden
-        return _start_time(pid) in {start, ""}
-    return _start_time(pid) == start
 
 
 def remove_leftovers(directory: Path, now: float) -> None:
@@ -132,8 +93,10 @@ def _scratch_below(directory: Path) -> Iterator[Path]:
 
 def _is_leftover(scratch: Path, now: float) -> bool:
     mark = _MARK.search(scratch.name)
-    if mark and mark["scope"] == _pid_scope():
-        return not _is_running(int(mark["pid"]), mark["start"])
+    if mark:
+        process = Process(mark["scope"], int(mark["pid"]), mark["start"])
+        if process.is_local:
+            return not process.is_running
     return now - scratch.lstat().st_mtime > _DAY
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
+from tol_luigi.report.text import aligned, counted, human_bytes, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -229,7 +229,7 @@ def _running(status: Status) -> list[str]:
 def _causes(status: Status) -> list[str]:
     lines: list[str] = []
     for cause in status.causes[:_SHOWN]:
-        lines += ["", f"failed: {len(cause.labels):,} {'task' if len(cause.labels) == 1 else 'tasks'}"]
+        lines += ["", f"failed: {counted(len(cause.labels), 'task')}"]
         lines[-1] += "" if cause.is_final else ", will be retried"
         lines += wrapped(cause.cause, "  ")
         lines += wrapped(", ".join(cause.labels[:_SHOWN]), "    ") + _more_line(len(cause.labels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,10 @@ from tol_luigi.core.source import Reader
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import FileContent, Member
+    from tol_luigi.core.source import FileContent, Found, Member
 
 __all__ = ["CollectionReader"]
 
@@ -53,6 +54,19 @@ class CollectionReader(Reader):
         """Return the archive or folder, which is the same for all listings."""
         del listing
         return self.images
+
+    def scan(self, listing: str) -> Iterator[Found]:
+        """Yield all files."""
+        del listing  # there is only one
+        classify = self.classifier()
+        for found in archives.scan(self.images):
+            yield classify(found)
+        if self.index:
+            archives.index(self.images, self.index)
+
+    @abc.abstractmethod
+    def classifier(self) -> Callable[[Found], Found]:
+        """Return a function that gives a file its partition, and its natural key or the reason to leave it out."""
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition."""

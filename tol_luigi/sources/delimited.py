@@ -11,10 +11,11 @@ import codecs
 import csv
 import io
 import itertools
+import json
 import re
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from tol_luigi.core.errors import TableError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["DELIMITERS", "FETCH", "Table", "open_table"]
+__all__ = ["DELIMITERS", "FETCH", "Table", "json_lines", "open_table"]
 
 FETCH = "Fetch the file again, or fix the line"
 """The remedy for a table that others have published."""
@@ -257,6 +258,23 @@ def open_table(path: Path, error_of: Callable[[str, str], TableError] | None = N
             "Correct the setting that names it, or fetch the file",
         )
         raise (error_of(what, remedy) if error_of else TableError(path, what, remedy)) from error
+
+
+def json_lines(table: Table) -> Iterator[tuple[int, Any]]:
+    """Yield the value on each line of JSON lines, with the number of the line; skip blank lines.
+
+    Raises:
+        TableError: The file cannot be read, or a line is not JSON.
+    """
+    with open_table(table.path, table.error) as file:
+        for number, line in enumerate(file, 1):
+            text = line.removeprefix(codecs.BOM_UTF8).strip()
+            if not text:
+                continue
+            try:
+                yield number, json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise table.error(f"line {number} is not JSON ({error})") from error
 
 
 def _unclosed_cell(row: Sequence[str], delimiter: str) -> int | None:

@@ -31,7 +31,7 @@ from tol_luigi.sources.labels import LabelTable, Matcher
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
@@ -108,14 +108,9 @@ class FolderReader(CollectionReader):
         self.labels = labels
         self.if_empty = f"Set it to the folder or archive that contains the paths in {labels.name}"
 
-    def scan(self, listing: str) -> Iterator[Found]:
-        """Yield all files."""
-        del listing  # there is only one
-        matcher = self._matcher()
-        for found in archives.scan(self.images):
-            yield self._classify(found, matcher)
-        if self.index:
-            archives.index(self.images, self.index)
+    def classifier(self) -> Callable[[Found], Found]:
+        """Return a function that keeps the files in the table."""
+        return functools.partial(self._classify, matcher=self._matcher())
 
     def unlisted(self) -> Iterator[Found]:
         """Yield the files in the table that do not exist, or that are in a folder that cannot be listed."""

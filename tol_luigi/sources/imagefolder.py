@@ -12,12 +12,11 @@ from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Text, Whole
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
-from tol_luigi.sources import archives
 from tol_luigi.sources.collection import CollectionReader
 from tol_luigi.sources.path_names import FolderPattern, PathPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
@@ -71,13 +70,9 @@ class ImageFolderReader(CollectionReader):
         super().__init__(images, name, partitions, index)
         self.pattern = pattern
 
-    def scan(self, listing: str) -> Iterator[Found]:
-        """Yield all files."""
-        del listing  # there is one
-        for found in archives.scan(self.images):
-            yield self._classify(found)
-        if self.index:
-            archives.index(self.images, self.index)
+    def classifier(self) -> Callable[[Found], Found]:
+        """Return a function that keeps the files whose folders have the form of the pattern."""
+        return self._classify
 
     def unlisted(self) -> Iterator[Found]:
         """Yield nothing: every file is listed."""

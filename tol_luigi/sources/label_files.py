@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import abc
+import codecs
 import csv
 import itertools
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tol_luigi.sources.delimited import DELIMITERS, Table, open_table
+from tol_luigi.sources.delimited import DELIMITERS, Table, json_lines, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -66,12 +66,10 @@ def open_label_file(
         begin = file.read(1 << 12)
     if begin.startswith(_PARQUET):
         return _ParquetTable(table)
-    if begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    if begin.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return _JsonTable(table)
     word = _recognised(table, known, spell) if delimiter == AUTO else delimiter
-    return Table(
-        table.path, table.setting, table.remedy, DELIMITERS[word], table.encoding, newline=table.newline, max_field=table.max_field
-    )  # fmt: skip
+    return replace(table, delimiter=DELIMITERS[word])
 
 
 def _recognised(table: Table, known: Collection[str], spell: Callable[[str], str]) -> str:
@@ -176,15 +174,7 @@ class _JsonTable(_RecordTable):
 
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each object with the number of its line."""
-        with open_table(self.path, self.error) as file:
-            for number, line in enumerate(file, 1):
-                text = line.removeprefix(b"\xef\xbb\xbf").strip()
-                if not text:
-                    continue
-                try:
-                    record = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    raise self.error(f"line {number} is not JSON ({error})") from error
-                if not isinstance(record, dict):
-                    raise self.error(f"line {number} is not a JSON object")
-                yield number, record
+        for number, record in json_lines(self.table):
+            if not isinstance(record, dict):
+                raise self.error(f"line {number} is not a JSON object")
+            yield number, record

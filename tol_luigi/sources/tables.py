@@ -22,7 +22,7 @@ from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.source import License
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.core.vernacular import CommonNames
-from tol_luigi.sources.delimited import FETCH, Table, open_table
+from tol_luigi.sources.delimited import FETCH, Table, json_lines, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -94,19 +94,11 @@ def itis_rows(path: Path) -> Iterator[ItisRow]:
 
 def resolved_names(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     """Yield the first name of each line of ``resolved.jsonl``, with its resolvers in order, and ranks."""
-    with open_table(path) as file:
-        for number, line in enumerate(file, 1):
-            text = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not text:
-                continue
-            try:
-                entry = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                raise TableError(path, f"line {number} is not JSON ({error})", FETCH) from error
-            if not _is_resolved(entry):
-                what = f"line {number} is not a name with resolvers, each with ranks"
-                raise TableError(path, what, FETCH)
-            yield from itertools.islice(entry.items(), 1)
+    for number, entry in json_lines(Table(path)):
+        if not _is_resolved(entry):
+            what = f"line {number} is not a name with resolvers, each with ranks"
+            raise TableError(path, what, FETCH)
+        yield from itertools.islice(entry.items(), 1)
 
 
 def load_lookup(chains: Path | None = None, resolved: Path | None = None) -> HigherRankTable:

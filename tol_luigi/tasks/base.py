@@ -22,7 +22,7 @@ from tol_luigi.sources.faults import can_be_read
 from tol_luigi.tasks.error_lines import Refusal, clear_error, failure_text, refuse, report_killed
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
-from tol_luigi.tasks.task_states import forget, write_failure, write_start
+from tol_luigi.tasks.task_states import forget, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -116,7 +116,7 @@ class DatasetTask(luigi.Task):
         known = exception if isinstance(exception, Refusal) else self.explain(exception)
         text = failure_text(self.label, known or exception)
         cause = text or f"{type(exception).__name__}: {exception}"
-        write_failure(self.layout.task_states, self.task_id, self.label, cause)
+        _note(self, cause)
         return text or super().on_failure(exception)
 
     @contextlib.contextmanager
@@ -170,21 +170,17 @@ for _event in (luigi.Event.DEPENDENCY_PRESENT, luigi.Event.DEPENDENCY_DISCOVERED
 DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)
 
 
-def _note_start(task: DatasetTask) -> None:
-    write_start(task.layout.task_states, task.task_id, task.label)
+def _note(task: DatasetTask, cause: str = "") -> None:
+    write_state(task.layout.task_states, task.task_id, task.label, cause)
 
 
 def _forget(task: DatasetTask) -> None:
     forget(task.layout.task_states, task.task_id)
 
 
-def _note_death(task: DatasetTask, what: str) -> None:
-    write_failure(task.layout.task_states, task.task_id, task.label, what)
-
-
-DatasetTask.event_handler(luigi.Event.START)(_note_start)
+DatasetTask.event_handler(luigi.Event.START)(_note)
 DatasetTask.event_handler(luigi.Event.SUCCESS)(_forget)
-DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(_note_death)
+DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(_note)
 
 
 def in_order(root: Task, is_wanted: Callable[[Task], bool] = lambda _: True) -> list[Task]:

@@ -22,7 +22,7 @@ from luigi.parameter import ParameterException
 from luigi.rpc import RPCError
 from luigi.task_register import TaskClassException
 
-from tol_luigi.core.errors import LimitError, ServerError, TolError
+from tol_luigi.core.errors import ServerError, TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.limits import causes, expected_error
 from tol_luigi.tasks.messages import write_line
@@ -81,10 +81,10 @@ def failure_text(label: str, error: BaseException) -> str | None:
     """Write the line of a failed task; return it for luigid's page, None if a traceback is needed."""
     known = clear_error(error)
     if known is None:
-        write_line(f"{label}: {type(error).__name__}. {BUG}.")
+        write_line(f"{type(error).__name__}. {BUG}.", label)
         return None
     if not isinstance(error, Refusal):  # its line has been written
-        write_line(f"{label}: {known}")
+        write_line(str(known), label)
     return str(known)
 
 
@@ -100,7 +100,7 @@ def report_killed(task: luigi.Task, what: str) -> None:
         what = f"{what}, most likely because memory ran out"
         remedy = "Use a machine with more memory or fewer --workers, and run the same command again"
     label = getattr(task, "label", task.task_family)
-    write_line(str(LimitError(label, what, remedy)))
+    write_line(f"{what}. {remedy}.", label)
 
 
 def apply() -> None:

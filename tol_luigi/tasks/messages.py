@@ -40,7 +40,12 @@ def send_event(event: str, **fields: Any) -> None:  # noqa: ANN401 (JSON is any)
         _listener({"event": event, **fields})
 
 
-def write_line(text: str) -> None:
-    """Write one line about an error or a warning to standard error, and pass it to the listener."""
-    sys.stderr.write(f"tol_luigi: {text}\n")
-    send_event("line", text=text)
+def write_line(text: str, label: str = "") -> None:
+    """Write one line about an error or a warning to standard error, and pass it to the listener.
+
+    Args:
+        text: What the line says.
+        label: The task that it is about, "" if it is about none.
+    """
+    sys.stderr.write(f"tol_luigi: {label}: {text}\n" if label else f"tol_luigi: {text}\n")
+    send_event("line", label=label, text=text)

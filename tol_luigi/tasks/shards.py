@@ -300,7 +300,7 @@ class WriteShards(PartitionTask, ReadingStage):
         """Read the images that the previous dataset lacks or has damaged, if the source is available."""
         for path in damaged:
             what = "it differs from its receipt, so nothing is copied from it"
-            write_line(f"{self.label}: {path}: {what}")
+            write_line(f"{path}: {what}", self.label)
         source = self.settings.sources[self.source]
         if self.source not in self.settings.reused:
             members = [work.members[place] for place in places]

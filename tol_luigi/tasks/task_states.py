@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.files import read_object
+from tol_luigi.core.files import read_object, scratch_path
+from tol_luigi.core.machine import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["TaskState", "forget", "read_states", "write_failure", "write_start"]
+__all__ = ["TaskState", "forget", "read_states", "write_state"]
 
 _STALE_SECONDS = 3600.0
 """After this time a task on another node is not believed to run any more."""
@@ -32,7 +32,7 @@ class TaskState:
         task_id: Luigi's id of the task.
         label: The task in a few words.
         node: The node that it runs on, or failed on.
-        pid: Its process there.
+        process: Its process there.
         since: When it began, or failed, in seconds since 1970.
         cause: Why it has failed; "" while it runs.
     """
@@ -40,7 +40,7 @@ class TaskState:
     task_id: str
     label: str
     node: str
-    pid: int
+    process: Process
     since: float
     cause: str = ""
 
@@ -49,27 +49,22 @@ class TaskState:
         """Whether the task runs: its process exists, or it began on another node not long ago."""
         if self.cause:
             return False
-        if self.node != socket.gethostname():
-            return time.time() - self.since < _STALE_SECONDS
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # somebody else's process
-            return True
-        return True
+        if self.process.is_local:
+            return self.process.is_running
+        return time.time() - self.since < _STALE_SECONDS
 
 
-def write_start(folder: Path, task_id: str, label: str) -> None:
-    """Write that a task runs in this process."""
-    _write(folder, TaskState(task_id, label, socket.gethostname(), os.getpid(), time.time()))
-
-
-def write_failure(folder: Path, task_id: str, label: str, cause: str) -> None:
-    """Write that a task has failed."""
-    _write(
-        folder, TaskState(task_id, label, socket.gethostname(), os.getpid(), time.time(), cause or "failed")
-    )
+def write_state(folder: Path, task_id: str, label: str, cause: str = "") -> None:
+    """Write that a task runs in this process, or why it has failed."""
+    state = TaskState(task_id, label, socket.gethostname(), Process.own(), time.time(), cause)
+    path = _file(folder, task_id)
+    scratch = scratch_path(path)
+    with contextlib.suppress(OSError):
+        if not folder.parents[1].is_dir():  # a task that finds no dataset makes none
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
+        scratch.replace(path)
 
 
 def forget(folder: Path, task_id: str) -> None:
@@ -83,21 +78,10 @@ def read_states(folder: Path) -> list[TaskState]:
     states = []
     for path in sorted(folder.glob("*.json")):
         fields: dict[str, Any] = read_object(path)
-        with contextlib.suppress(TypeError):
-            states.append(TaskState(**fields))
+        with contextlib.suppress(TypeError, KeyError):
+            states.append(TaskState(**{**fields, "process": Process(**fields["process"])}))
     return states
 
 
 def _file(folder: Path, task_id: str) -> Path:
     return folder / f"{task_id}.json"
-
-
-def _write(folder: Path, state: TaskState) -> None:
-    path = _file(folder, state.task_id)
-    scratch = path.with_name(f".{path.name}-{os.getpid()}")
-    with contextlib.suppress(OSError):
-        if not folder.parents[1].is_dir():  # a task that finds no dataset makes none
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
-        scratch.replace(path)
