@@ -17,6 +17,7 @@ from isal import igzip, isal_zlib
 from tol_luigi.core.errors import ArchiveError
 from tol_luigi.core.files import clear_disk_errors, committed, remove_leftovers, scratch_path
 from tol_luigi.core.ledger import State
+from tol_luigi.sources.formats import ending_form
 from tol_luigi.sources.member_filter import classify_member
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _Item = tuple[str, int, "Callable[[], contextlib.AbstractContextManager[IO[bytes
 
 def is_archive(name: str) -> bool:
     """Return whether a file name has the extension of a supported archive."""
-    return name.lower().endswith((".tar.gz", ".tgz", ".tar", ".zip"))
+    return bool(ending_form(name))
 
 
 def extract(archive: Path, folder: Path, count: int | None, done: Callable[[int], None]) -> int:
@@ -140,7 +141,7 @@ class _Budget:
 
 
 def _extract_all(archive: Path, folder: Path, done: Callable[[int], None]) -> int:
-    items = _zipped if archive.name.lower().endswith(".zip") else _tarred
+    items = _zipped if ending_form(archive.name) == "zip" else _tarred
     budget, extracted = _Budget(archive), 0
     for name, size, open_member, refusal in items(archive):
         if reason := refusal or _unsafe_reason(name):
@@ -182,7 +183,7 @@ def _unsafe_reason(name: str) -> str:
 
 def _tarred(archive: Path) -> Iterator[_Item]:
     with contextlib.ExitStack() as stack:
-        plain = archive.name.lower().endswith(".tar")
+        plain = ending_form(archive.name) == "tar"
         packed = archive.open("rb") if plain else igzip.open(archive, "rb")  # type: ignore[no-untyped-call]
         stream = stack.enter_context(packed)
         tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK))

@@ -6,6 +6,7 @@ The files are notes, not part of the dataset: nothing is decided by them, and fa
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import socket
 import time
@@ -44,7 +45,7 @@ class TaskState:
     since: float
     cause: str = ""
 
-    @property
+    @functools.cached_property  # one answer for all that a status reports
     def is_running(self) -> bool:
         """Whether the task runs: its process exists, or it began on another node not long ago."""
         if self.cause:

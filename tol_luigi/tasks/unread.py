@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from tol_luigi.core.limits import ALLOW
 from tol_luigi.sources.faults import can_be_read
 from tol_luigi.store.row_groups import rows_with
 from tol_luigi.tasks.base import StageTask
+from tol_luigi.tasks.messages import write_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,6 @@ __all__ = ["ReadingStage", "inaccessible_names", "read_files", "scan_files"]
 UNREAD = "unread"
 """The key of receipts with the names of the files that were skipped."""
 
-_ALLOW = "Check its permissions and its disk, and run the same command again"
 _REMEDY = (
     f"{ALLOW}; or set [checks] unreadable_file = skip to build without such files until they can be read"
 )
@@ -128,7 +127,7 @@ def read_files(
             path, what = place / members[position].name, f"cannot be read: {content.strerror}"
             if must_stop:
                 others = _unopenable(place, members[position + 1 :])
-                remedy = _ALLOW if is_required else _REMEDY
+                remedy = ALLOW if is_required else _REMEDY
                 raise SourceError(path, what + _and_others(others, len(members)), remedy) from content
             skipped.append(f"{path}: {what}")
         yield position, content
@@ -149,4 +148,4 @@ def _and_others(others: int, total: int = 0) -> str:
 
 
 def _report(task: DatasetTask, what: str) -> None:
-    sys.stderr.write(f"tol_luigi: {task.label}: {what}, so it is skipped until it can be read\n")
+    write_line(f"{what}, so it is skipped until it can be read", task.label)
