@@ -64,8 +64,11 @@ def write_state(folder: Path, task_id: str, label: str, cause: str = "") -> None
         if not folder.parents[1].is_dir():  # a task that finds no dataset makes none
             return
         folder.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
-        scratch.replace(path)
+        try:
+            scratch.write_text(json.dumps(asdict(state)), encoding="utf-8", errors="backslashreplace")
+            scratch.replace(path)
+        except OSError:  # a full disk, say, which needs the space
+            scratch.unlink(missing_ok=True)
 
 
 def forget(folder: Path, task_id: str) -> None:
