@@ -356,10 +356,18 @@ class StageTask(DatasetTask):
             _complete_since[self.task_id] = now
         return is_complete
 
+    def is_complete_now(self) -> bool:
+        """Return whether the stage is complete, looking at its own files again.
+
+        What was found of the stages before it is kept: Luigi asks them just before the stage runs, and to ask
+        them again for each of a thousand tasks would take most of the time of a small build.
+        """
+        _complete_since.pop(self.task_id, None)
+        return self.complete()
+
     def run(self) -> None:
         """Make the files and write the receipt, unless another process has been faster."""
-        clear_completion_cache()
-        if not self.complete():
+        if not self.is_complete_now():
             self.withdraw()
             # Both are recorded before anything is read, so that changes during the run are detected.
             inputs = self.inputs()
@@ -368,7 +376,6 @@ class StageTask(DatasetTask):
             if change := self.change():
                 raise ChangedError(change[0], CHANGED_MEANWHILE, AGAIN)
             self.write_receipt(inputs)
-        clear_completion_cache()
 
     def _places(self) -> dict[str, Path]:
         """Return what the stage reads, if changes to it count; nothing for the demonstration."""

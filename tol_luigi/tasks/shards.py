@@ -111,8 +111,7 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def run(self) -> None:
         """Write the shards, unless another process has been faster."""
-        clear_completion_cache()
-        if not self.complete():
+        if not self.is_complete_now():
             self.write_missing_shards()
 
     def write_missing_shards(self) -> None:
@@ -127,7 +126,6 @@ class WriteShards(PartitionTask, ReadingStage):
         with rescanned_if_changed(self, self.source, self.partition):
             if not self._try_restore(share, work, notes["work"], inputs):
                 self._write_all(share, work, notes, inputs)
-        clear_completion_cache()
 
     def invalidate(self) -> None:
         """Force a comparison with the work list that the shards were written from; copies are made again."""
@@ -361,14 +359,12 @@ class CheckShards(PartitionTask, StageTask):
 
     def run(self) -> None:
         """Check the shards; write damaged ones again, if the settings allow that; fail if findings remain."""
-        clear_completion_cache()
-        if self.complete():  # another process was faster
+        if self.is_complete_now():  # another process was faster
             return
         inputs, findings = self._check()
         if findings and self.settings.checks.repair:
             inputs, findings = self._repaired({Path(finding["shard"]) for finding in findings}, inputs)
         self.write_verdict(findings, inputs)
-        clear_completion_cache()
         if findings:
             collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
