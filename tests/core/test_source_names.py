@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tol_luigi.core.source_names import base_of, is_label, label_of, section_of, source_of
+from tol_luigi.core.source_names import as_label, base_of, is_label, label_of, section_of, source_of
 
 NAMES = [
     pytest.param("folder", "folder", "folder", "", id="no label"),
@@ -27,6 +27,21 @@ def test_each_name_follows_from_the_other(section: str, source: str, base: str, 
 
 @pytest.mark.parametrize("label", ["a", "0", "pond", "camera_1", "2024-05", "a" * 40])
 def test_labels(label: str) -> None:
+    assert is_label(label)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("pond", "pond"),
+        ("North Pond (2024)", "north-pond-2024"),
+        ("Étang", "tang"),
+        ("—", "mine"),
+        ("x" * 50, "x" * 40),
+    ],
+)
+def test_a_label_for_any_name(name: str, label: str) -> None:
+    assert as_label(name) == label
     assert is_label(label)
 
 

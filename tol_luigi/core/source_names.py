@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LABEL", "base_of", "is_label", "label_of", "section_of", "source_of"]
+__all__ = ["LABEL", "as_label", "base_of", "is_label", "label_of", "section_of", "source_of"]
 
 LABEL = "lower-case letters, digits, '_' and '-', beginning with a letter or digit, at most 40 characters"
 """The allowed labels, as the end of a sentence."""
@@ -34,6 +34,11 @@ def base_of(name: str) -> str:
 def label_of(name: str) -> str:
     """Return the label in the name of a source or a section; "" if it has none."""
     return section_of(name).partition(":")[2]
+
+
+def as_label(name: str) -> str:
+    """Return a name with the characters that a label may have."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:40] or "mine"
 
 
 def is_label(text: str) -> bool:
