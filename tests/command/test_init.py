@@ -90,6 +90,34 @@ def test_a_table_comes_before_the_names_of_folders(form: str, tol: Tol, tmp_path
     ) >= 6
 
 
+def test_several_folders_become_collections_with_labels(tol: Tol, tmp_path: Path) -> None:
+    photographs(tmp_path / "waters" / "North Pond", 3)
+    lake = photographs(tmp_path / "waters" / "lake", 3)
+    rows = [f"{path.relative_to(lake).as_posix()},Rana temporaria\n" for path in lake.rglob("*.jpg")]
+    (lake / "labels.csv").write_text("file,name\n" + "".join(rows), encoding="utf-8")
+    made = tol("init", "waters/North Pond", "waters/lake", cwd=tmp_path)
+
+    assert (made.returncode, made.stderr) == (0, "")
+    assert read(tmp_path / "waters.cfg") == {
+        "dataset": {"root": "datasets", "tag": "waters"},
+        "imagefolder:north-pond": {"images": str(tmp_path / "waters" / "North Pond")},
+        "folder:lake": {"images": str(lake), "labels": str(lake / "labels.csv")},
+    }
+    checked = tol("check", "--config", "waters.cfg", cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.splitlines()[-1] == "2 sources, all settings and tables can be used."
+
+
+def test_two_folders_of_one_name_are_one_line(tol: Tol, tmp_path: Path) -> None:
+    first, second = (photographs(tmp_path / parent / "pond", 3) for parent in ("a", "b"))
+    made = tol("init", first, second, cwd=tmp_path)
+    assert made.returncode == 40
+    assert made.stderr == (
+        f"tol: {second}: [imagefolder:pond] is the section of {first} already. Rename one of them.\n"
+    )
+    assert not list(tmp_path.glob("*.cfg"))
+
+
 def test_an_archive_is_looked_into(tol: Tol, tmp_path: Path) -> None:
     photographs(tmp_path / "pond", 6)
     shutil.make_archive(str(tmp_path / "pond"), "zip", tmp_path, "pond")

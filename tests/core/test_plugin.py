@@ -33,6 +33,7 @@ def key(*columns: Column, spelling: str = "{}/{}", name_column: str = IMAGE_ID) 
         pytest.param({"section": dict}, "its section is not a subclass of SourceSection", id="another class"),
         pytest.param({"section": "eol"}, "its section is not a subclass of SourceSection", id="no class"),
         pytest.param({"required_table": "names"}, "its section has no names", id="a required table"),
+        pytest.param({"collection_key": "title"}, "its section has no title", id="the name of collections"),
         pytest.param(
             {"license_tables": ("b", "media_manifests"), "name_tables": ("a",)},
             "its section has no a, b",
@@ -93,6 +94,15 @@ def test_a_source_is_opened_with_its_settings_and_its_name(tmp_path: Path) -> No
     assert list(licensed.open(section, tmp_path).licenses()) == []
     assert asked == [section]
     assert list(replace(EOL, licenses=None).open(section, tmp_path).licenses()) == []
+
+
+def test_a_collection_with_a_label_is_a_source_of_its_own() -> None:
+    pond = FOLDER.labelled("pond")
+    assert (pond.name, pond.section.section, pond.key) == ("folder-pond", "folder:pond", FOLDER.key)
+    assert issubclass(pond.section, FolderSection)
+    assert list(pond.section.settings()) == list(FolderSection.settings())
+    assert (pond.section().name, FolderSection().name) == ("pond", "own")
+    assert pond.section.settings()["name"].default == "pond"
 
 
 def test_published_sources_are_those_of_the_published_dataset(tmp_path: Path) -> None:

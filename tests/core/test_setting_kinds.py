@@ -36,6 +36,7 @@ TEXT = Text()
 CHOICE = Choice("exact", "scaled")
 FLAG = Flag()
 NAMES = Names(("eol", "bioscan", "inat21"))
+LABELLED = Names(("eol", "folder"), labelled=("folder",))
 ADDRESS = Address()
 PLACE = Place("either")
 ENCODING = Encoding()
@@ -56,6 +57,7 @@ WORDS = Words()
         pytest.param(NAMES, "inat21, eol", ("inat21", "eol"), id="names with a blank"),
         pytest.param(NAMES, "eol,", ("eol",), id="a comma too many"),
         pytest.param(NAMES, "", ("eol", "bioscan", "inat21"), id="nothing is all"),
+        pytest.param(LABELLED, "eol,folder:pond", ("eol", "folder:pond"), id="a name with a label"),
         pytest.param(ADDRESS, "", None, id="no server"),
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
@@ -105,6 +107,9 @@ def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
         pytest.param(NAMES, "eol,gbif", id="an unknown name"),
         pytest.param(NAMES, "eol bioscan", id="no comma between names"),
         pytest.param(NAMES, ",", id="no name"),
+        pytest.param(NAMES, "eol:x", id="a label where there is none"),
+        pytest.param(LABELLED, "eol:x", id="a label after another name"),
+        pytest.param(LABELLED, "folder:", id="a label without letters"),
     ],
 )
 def test_what_is_refused(kind: Kind, raw: str) -> None:
@@ -169,6 +174,7 @@ def test_a_place_in_a_closed_folder_is_named(
         (CHOICE, "exact or scaled"),
         (FLAG, "true or false"),
         (NAMES, "some of eol, bioscan, inat21, separated by commas, or empty for all"),
+        (LABELLED, "some of eol, folder, folder:<label>, separated by commas, or empty for all"),
         (PLACE, "an existing file or folder"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

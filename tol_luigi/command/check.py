@@ -58,7 +58,7 @@ def _readers(current: Settings) -> Iterator[Callable[[], object]]:
     chains = current.itis.chains
     yield partial(tables.load_lookup, chains)
     yield partial(tables.load_lookup, None, current.resolved.jsonl)
-    for plugin in by_precedence():
+    for plugin in by_precedence(current.plugins.values()):
         if plugin.add_common_names:
             add = partial(plugin.add_common_names, current.source_sections[plugin.name])
             yield partial(tables.load_common_names, None, [add])

@@ -6,9 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.tasks.sections import SECTIONS
 from tol_luigi.tasks.settings import settings
-from tol_luigi.tasks.settings_files import find_origins, origin_of, read_sections
+from tol_luigi.tasks.settings_files import find_origins, known_sections, origin_of, read_sections
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +31,7 @@ def _rows() -> Iterator[dict[str, Any]]:
     """Yield section, key, value and origin of each setting; the origin of a default is ""."""
     origins = find_origins()
     values = read_sections(origins)
-    for section in SECTIONS:
+    for section in known_sections(origins):
         name = section.section
         for key, setting in section.settings().items():
             value = getattr(values[name], key)

@@ -178,11 +178,12 @@ def _add_init(subcommands: Subcommands) -> None:
         brief="write a settings file for a folder of images of your own",
         text="Look at a folder or archive of images. Names are taken from a table in it (CSV,\n"
         "TSV, Parquet, JSON lines; a column file, and ranks or a column name), or else\n"
-        "from folders that are named after taxa. Ask for the rest on a terminal.\n"
+        "from folders that are named after taxa. Ask for the rest on a terminal. Several\n"
+        "folders become collections of one dataset, labelled with their names.\n"
         "exit codes: 0 written, 40 nothing names the images",
-        example="tol init photos\n  tol init photos --tag pond-v1 --yes",
+        example="tol init photos\n  tol init pond lake --tag waters-v1 --yes",
     )
-    result.add_argument("place", metavar="FOLDER", help="a folder or archive of images")
+    result.add_argument("places", metavar="FOLDER", nargs="+", help="a folder or archive of images")
     result.add_argument("--tag", help="the name of the dataset (default: asked for, or the folder's name)")
     result.add_argument("--output", metavar="FILE", help="the settings file (default: <tag>.cfg)")
     result.add_argument("--yes", action="store_true", help="ask nothing")

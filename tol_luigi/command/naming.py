@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.core.vernacular import CommonNames
-from tol_luigi.sources import SOURCES, by_precedence
+from tol_luigi.sources import by_precedence
 from tol_luigi.sources.tables import load_common_names, load_lookup
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class _RecordTaxon(HigherRankTable):
 
 def _labelers(settings: Settings, source: Source) -> Iterator[tuple[Path | str, Labeler]]:
     """Yield each table of a source, with a labeler that reads this table and the tables before it."""
-    plugin, section = SOURCES[source.name], settings.source_sections[source.name]
+    plugin, section = source.plugin, settings.source_sections[source.name]
     keys = [key for key in plugin.name_tables if getattr(section, key)]
     for number, key in enumerate(keys, 1):
         later = dict.fromkeys(keys[number:])
@@ -110,7 +110,7 @@ def _common_name(settings: Settings, table: str, taxon: Taxon, own: str) -> str:
         return f"{table}: {own}"
     if settings.itis.chains and (common := load_common_names(settings.itis.chains).of(taxon)):
         return f"{settings.itis.chains}: {common}"
-    for plugin in by_precedence():
+    for plugin in by_precedence(settings.plugins.values()):
         tables = _tables_of(settings, plugin.name, plugin.common_name_tables)
         if plugin.add_common_names and tables:
             names = CommonNames()

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tol_luigi import demonstration
 from tol_luigi.core.errors import SourceError
 from tol_luigi.report.estimate import SourceStats
-from tol_luigi.sources import SOURCES, archives
+from tol_luigi.sources import archives
 from tol_luigi.sources.member_filter import IMAGE_ENDINGS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
         is_counted=estimate.is_counted,
         partitions=len(settings.partitions(name)),
         megapixels=_megapixels(settings, name),
-        bytes_per_pixel=SOURCES[name].bytes_per_pixel,
+        bytes_per_pixel=settings.plugins[name].bytes_per_pixel,
     )
 
 

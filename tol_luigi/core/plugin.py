@@ -7,11 +7,12 @@ package adds one through an entry point of the group ``tol_luigi.sources`` (docs
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tol_luigi.core.sections import SourceSection
 from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source
+from tol_luigi.core.source_names import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,6 +63,8 @@ class SourcePlugin(Generic[S]):
         common_name_tables: The same: the tables of common names.
         license_tables: The same: the tables, or folders of tables, with the licences.
         required_table: The key without which its images have no names, or "".
+        collection_key: The key with the name of the collection, if there may be several: further ones have sections
+            ``[<name>:<label>]``. The name must be a part of the natural key. "" if there is only one.
         named_by: What names its images if no table does.
         precedence: Sources with a lower number are named first: class indexes follow this order, and the
             first of two common names is used.
@@ -86,6 +89,7 @@ class SourcePlugin(Generic[S]):
     common_name_tables: tuple[str, ...] = ()
     license_tables: tuple[str, ...] = ()
     required_table: str = ""
+    collection_key: str = ""
     named_by: str = "no table"
     precedence: int = 100
     is_upgraded: bool = False
@@ -110,6 +114,11 @@ class SourcePlugin(Generic[S]):
         )
         return tuple(dict.fromkeys(every))
 
+    def labelled(self, label: str) -> SourcePlugin[S]:
+        """Return the plugin of the collection with a label, ``[<name>:<label>]``."""
+        section = self.section.labelled(label, self.collection_key)
+        return replace(self, name=source_of(section.section), section=section)
+
     def open(self, section: S, images: Path, index: Path | None = None) -> Source:
         """Return the source with the given settings.
 
@@ -133,7 +142,7 @@ class SourcePlugin(Generic[S]):
         if getattr(self.section, "section", None) != self.name:
             return f"its section is called {getattr(self.section, 'section', None)!r}, not {self.name!r}"
         keys = set(self.section.settings())
-        named = {*self.tables, *filter(None, [self.required_table]), "images"}
+        named = {*self.tables, *filter(None, [self.required_table, self.collection_key]), "images"}
         if lacking := sorted(named - keys):
             return f"its section has no {', '.join(lacking)}"
         return self._fault_of_key()

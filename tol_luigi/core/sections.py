@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,3 +79,13 @@ class SourceSection(Section):
     """The section of a source, which is used if ``images`` is set."""
 
     images: Path | None
+
+    @classmethod
+    def labelled(cls, label: str, key: str) -> type[Self]:
+        """Return the section of the same keys with a label in its name; the label is the default of one key."""
+        given = dataclasses.replace(cls.settings()[key], default=label)
+        field = dataclasses.field(default=label, metadata={_SETTING: given})
+        names = {"section": f"{cls.section}:{label}", "__doc__": cls.__doc__}
+        return dataclasses.make_dataclass(
+            cls.__name__, [(key, str, field)], bases=(cls,), namespace=names, frozen=True
+        )

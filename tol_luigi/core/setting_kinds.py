@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tol_luigi.core.source_names import is_label
+
 __all__ = [
     "Address",
     "AnyText",
@@ -210,20 +212,30 @@ class Address(Kind):
 
 
 class Names(Kind):
-    """Some of a set of names, separated by commas; all of them if the setting is empty."""
+    """Some of a set of names, separated by commas; all of them if the setting is empty.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
-        self.allowed = f"some of {', '.join(names)}, separated by commas, or empty for all"
+    Args:
+        names: The names.
+        labelled: Those that may also have a label, as in ``name:label``.
+    """
+
+    def __init__(self, names: tuple[str, ...], labelled: tuple[str, ...] = ()) -> None:
+        self.names, self.labelled = names, labelled
+        shown = ", ".join([*names, *(f"{name}:<label>" for name in labelled)])
+        self.allowed = f"some of {shown}, separated by commas, or empty for all"
 
     def parse(self, raw: str) -> tuple[str, ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
         if not raw.strip():
             return self.names
         chosen = tuple(name.strip() for name in raw.split(",") if name.strip())
-        if not chosen or set(chosen) - set(self.names):
+        if not chosen or not all(map(self._is_allowed, chosen)):
             raise ValueError(raw)
         return chosen
+
+    def _is_allowed(self, name: str) -> bool:
+        base, colon, label = name.partition(":")
+        return base in self.labelled and is_label(label) if colon else name in self.names
 
     def serialize(self, value: tuple[str, ...]) -> str:
         """Return the text that :meth:`parse` reads as a value."""

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from tol_luigi.core.source_names import section_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -185,7 +187,7 @@ class Reader(abc.ABC):
     @property
     def place_setting(self) -> str:
         """The setting of the images, for messages."""
-        return f"[{self.source}] images = {self.images}"
+        return f"[{section_of(self.source)}] images = {self.images}"
 
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:

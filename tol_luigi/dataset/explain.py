@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import read_json
+from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
+from tol_luigi.core.source_names import base_of, section_of
 from tol_luigi.report.image_trace import ImageTrace
-from tol_luigi.sources import SOURCES
+from tol_luigi.sources import plugin_of
 from tol_luigi.store.image_trace import find_ids, has_split, named, placed, ranks_by_label, rejected, rows_of
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
@@ -47,8 +49,13 @@ class BuildInputs:
     places: Mapping[str, str]
 
     def place(self, section: str, key: str) -> str:
-        """Return the path that a setting names, or "" if it is not set or unknown."""
-        return self.places.get(f"[{section}] {key}", "")
+        """Return the path that a setting names, or "" if it is not set or unknown.
+
+        Args:
+            section: The section, or the source that it belongs to.
+            key: The key.
+        """
+        return self.places.get(f"[{section_of(section)}] {key}", "")
 
 
 def read_places(layout: Layout) -> dict[str, str] | None:
@@ -91,11 +98,17 @@ class Explainer:
         return traces or list(self._from_mapping_ledger(text, image))
 
     def _from_mapping(self, text: str, image: str) -> Iterator[ImageTrace]:
-        """Search the mapping."""
+        """Search the mapping, for a natural key first: several collections may have files of the same name."""
         mapping = self.layout.mapping
         if not marker(mapping, "mapping"):
             return
-        for source in (SOURCES[name] for name in self.inputs.sources):
+        sources = [plugin_of(name) for name in self.inputs.sources]
+        keyed = [(source, image_id(base_of(source.name), text)) for source in sources]
+        by_key = [(source, id_, one) for source, id_ in keyed if (one := placed(mapping, source, id_))]
+        for source, id_, one in by_key:
+            self.looked_through.append(f"{mapping}: {source.name}")
+            yield self._image_trace(source, id_, one)
+        for source in () if by_key else sources:
             self.looked_through.append(f"{mapping}: {source.name}")
             ids = [image] if image else []
             found = [one for id_ in ids if (one := placed(mapping, source, id_))]
@@ -206,7 +219,7 @@ class Explainer:
         self, source: SourcePlugin[Any], image: str, placement: Placement, listed: dict[str, Any]
     ) -> str:
         published = self._published_mapping(source)
-        key = f"{source.name} {source.key.spell(placement.key)}"
+        key = f"{base_of(source.name)} {source.key.spell(placement.key)}"
         if not published:
             return f"derived from its key: uuid5 of {key}"
         if listed.get("id") == image:

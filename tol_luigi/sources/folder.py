@@ -84,8 +84,14 @@ class FolderSection(SourceSection):
             SettingsError: No table is named.
         """
         if self.labels is None:
-            raise SettingsError("[folder] labels", "empty", "Set it to the table of labels")
-        return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
+            raise SettingsError(f"[{self.section}] labels", "empty", "Set it to the table of labels")
+        return LabelTable(
+            self.labels,
+            self.delimiter,
+            self.encoding,
+            self.missing_values or (),
+            setting=f"[{self.section}] labels",
+        )
 
 
 class FolderReader(CollectionReader):
@@ -241,5 +247,6 @@ FOLDER = SourcePlugin(
     name_tables=("labels",),
     license_tables=("labels",),
     required_table="labels",
+    collection_key="name",
     suggest=_suggest,
 )

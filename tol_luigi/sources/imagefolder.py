@@ -147,6 +147,7 @@ IMAGEFOLDER = SourcePlugin(
         images, PathPattern(given.pattern), given.name, given.partitions, index
     ),
     labeler=lambda given: ImageFolderLabeler(PathPattern(given.pattern)),
+    collection_key="name",
     named_by="the names of folders",
     is_upgraded=True,
     suggest=_suggest,

@@ -67,6 +67,7 @@ class LabelTable:
         delimiter: The name of the delimiter of text, or ``auto``; see ``DELIMITERS``.
         encoding: The encoding of text.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
+        setting: The setting that names the file, for messages.
     """
 
     def __init__(
@@ -75,14 +76,18 @@ class LabelTable:
         delimiter: str = AUTO,
         encoding: str = "utf-8",
         missing_values: Sequence[str] = (),
+        *,
+        setting: str = _SETTING,
     ) -> None:
-        self._path, self._delimiter, self._encoding = path, delimiter, encoding
+        self._path, self._delimiter, self._encoding, self._setting = path, delimiter, encoding, setting
         self._missing = frozenset(map(str.casefold, missing_values))
 
     @functools.cached_property
     def table(self) -> LabelFile:
         """The reader of the file."""
-        text = Table(self._path, _SETTING, _FIX, encoding=self._encoding, newline="", max_field=_MAX_FIELD)
+        text = Table(
+            self._path, self._setting, _FIX, encoding=self._encoding, newline="", max_field=_MAX_FIELD
+        )
         return open_label_file(text, self._delimiter, {_FILE, *_COLUMNS}, _column_name)
 
     @property

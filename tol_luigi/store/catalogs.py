@@ -65,8 +65,9 @@ def _key_field(column: Column) -> pa.Field:
 
 
 def key_fields(sources: Iterable[SourceInfo]) -> list[pa.Field]:
-    """Return the columns of natural keys in the catalogs."""
-    return [_key_field(column) for source in sources for column in source.columns]
+    """Return the columns of natural keys in the catalogs; collections of one kind share theirs."""
+    columns = {column.catalog: column for source in sources for column in source.columns}
+    return [_key_field(column) for column in columns.values()]
 
 
 def _public(known: Mapping[str, SourceInfo], used: Collection[str]) -> list[pa.Field]:

@@ -19,6 +19,7 @@ from tol_luigi.core.batches import BATCH
 from tol_luigi.core.keys import image_ids
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.source_names import base_of
 from tol_luigi.store.hash_index import RowIndex
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import key_fields, listing_schema, read_listing
@@ -208,7 +209,7 @@ def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
 def _ids(source: ScannedSource, keys: pa.RecordBatch) -> pa.Array:
     """Return the ids of natural keys."""
     spelt = map(source.source.key.spelling.format, *(column.to_pylist() for column in keys.columns))
-    return pa.array(image_ids(source.name, spelt), pa.string())
+    return pa.array(image_ids(base_of(source.name), spelt), pa.string())
 
 
 class _KnownImages:

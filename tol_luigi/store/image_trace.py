@@ -15,6 +15,7 @@ import pyarrow.dataset as pds
 
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.source_names import base_of
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import opened
 from tol_luigi.store.models import Name, Partition, Place, Split, image_model
@@ -141,7 +142,7 @@ def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
         return []
     with opened(mapping, [model]):
         if key:
-            derived = image_id(source.name, source.key.spell(key))
+            derived = image_id(base_of(source.name), source.key.spell(key))
             found = model.select().where(model.evobio10m_id == derived).tuples().first()
             if found and tuple(found[:-1]) == key:
                 return [derived]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.sources import SOURCES
 from tol_luigi.store.catalogs import catalog_schema, in_row_groups, write_catalog
 from tol_luigi.store.duplicates import read_duplicate_index
 from tol_luigi.store.licenses import write_licenses
@@ -60,7 +59,7 @@ class WriteCatalog(StageTask):
             tables = final_tables(
                 settings.mapping, layout.predicted, layout.names_ledger, self._ledgers(), duplicates
             )
-            schema = catalog_schema(SOURCES, settings.used)
+            schema = catalog_schema(settings.plugins, settings.used)
             pieces = in_row_groups(tables)
             write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, progress, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)

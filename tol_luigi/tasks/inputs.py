@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.source_names import section_of
 from tol_luigi.dataset.explain import BuildInputs
-from tol_luigi.sources import SOURCES
 
 if TYPE_CHECKING:
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["build_inputs"]
 
-_SECTIONS = (*SOURCES, "itis", "resolved", "published")
+_SECTIONS = ("itis", "resolved", "published")
+"""The sections of tables that do not belong to a source."""
 
 
 def build_inputs(settings: Settings) -> BuildInputs:
     """Return the inputs of a dataset with these settings."""
     keys = [
         (name, key)
-        for name in _SECTIONS
+        for name in (*settings.plugins, *_SECTIONS)
         for key, setting in settings.section(name).settings().items()
         if isinstance(setting.kind, Place)
     ]
-    images = {f"[{name}] images": source.reader.images for name, source in settings.sources.items()}
+    images = {
+        f"[{section_of(name)}] images": source.reader.images for name, source in settings.sources.items()
+    }
     places = {name: str(place) for name, place in (settings.places(*keys) | images).items()}
     return BuildInputs(settings.used, settings.dataset.seed, places)

@@ -11,6 +11,7 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
+from tol_luigi.core.source_names import section_of
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
@@ -58,14 +59,15 @@ class MakeMapping(StageTask):
     def reads(self) -> dict[str, Path]:
         """Return the published mapping, if any, and the folders that may contain unlisted files."""
         folders = {
-            f"[{source.name}] images": source.reader.unlisted_root() for source in self._folder_sources
+            f"[{section_of(source.name)}] images": source.reader.unlisted_root()
+            for source in self._folder_sources
         }
         return {**self.settings.places(("published", "mapping")), **folders}
 
     def parts_read(self, name: str) -> list[str]:
         """Return the folders that contain unlisted files; for the published mapping, the default."""
         for source in self._folder_sources:
-            if name == f"[{source.name}] images":
+            if name == f"[{section_of(source.name)}] images":
                 return folders_of(found.member.name for found in source.reader.unlisted())
         return super().parts_read(name)
 

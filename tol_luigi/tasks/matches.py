@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import MatchError
 from tol_luigi.core.matching import EXAMPLES, Match
+from tol_luigi.core.source_names import section_of
 from tol_luigi.report.matches import matches_figures, matches_text, mismatch
 from tol_luigi.sources.mismatches import find_cause
 from tol_luigi.store.matches import count_outcomes, missing_names, unlisted_names, unnamed_keys
@@ -126,7 +127,9 @@ def names_table(settings: Settings, source: Source) -> tuple[str, Path]:
     if published and (path := published / lookup_name(source.name)).exists():
         return "[published] names", path
     key = source.plugin.required_table or "images"
-    return f"[{source.name}] {key}", getattr(settings.section(source.name), key) or source.reader.images
+    return f"[{section_of(source.name)}] {key}", getattr(
+        settings.section(source.name), key
+    ) or source.reader.images
 
 
 def with_names(

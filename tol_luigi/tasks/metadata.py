@@ -52,7 +52,11 @@ class MakeMetadata(StageTask):
         lookup = tables.load_lookup(settings.itis.chains, settings.resolved.jsonl)
         write_json(self.layout.common_names, common_names.entries())
         sources = settings.sources
-        order = [sources[plugin.name] for plugin in by_precedence() if plugin.name in sources]
+        order = [
+            sources[plugin.name]
+            for plugin in by_precedence(settings.plugins.values())
+            if plugin.name in sources
+        ]
         with self.progress("names") as progress:
             write_names(
                 self.layout.names,
@@ -68,7 +72,7 @@ class MakeMetadata(StageTask):
         settings = self.settings
         others = [
             partial(plugin.add_common_names, settings.source_sections[plugin.name])
-            for plugin in by_precedence()
+            for plugin in by_precedence(settings.plugins.values())
             if plugin.add_common_names
         ]
         return tables.load_common_names(settings.itis.chains, others)

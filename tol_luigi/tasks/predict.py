@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import ExclusionError
 from tol_luigi.core.files import write_json
 from tol_luigi.core.ledger import State
-from tol_luigi.sources import SOURCES, tables
+from tol_luigi.sources import tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.ledger import write_ledger
@@ -49,7 +49,7 @@ class PredictCatalog(StageTask):
         """Join mapping, names and listings, partition by partition."""
         layout, settings = self.layout, self.settings
         policy = ExclusionPolicy(self._exclusions())
-        schema = predicted_schema(SOURCES, settings.used)
+        schema = predicted_schema(settings.plugins, settings.used)
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as progress:
             joined = predicted_tables(

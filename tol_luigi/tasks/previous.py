@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.layout import Layout, record_of
+from tol_luigi.core.source_names import label_of, section_of
+from tol_luigi.sources import label_fault
 from tol_luigi.store.previous import PreviousFiles
 
 if TYPE_CHECKING:
@@ -45,9 +47,14 @@ class PreviousDataset:
         fits = IMAGES_SINCE <= self.record["format"] <= determining["format"]
         return [*([] if fits else ["format"]), *names]
 
+    @property
+    def labelled(self) -> list[str]:
+        """Return the names of its sources with a label that can be read."""
+        return [name for name in self.record["sources"] if label_of(name) and not label_fault(name)]
+
     def has_source(self, source: str) -> bool:
         """Return whether it was built from a source, and not from a drawn one."""
-        return source in self.record["sources"] and self.record[f"{source}.images"] != "drawn"
+        return source in self.record["sources"] and self.record[f"{section_of(source)}.images"] != "drawn"
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Return the partitions of a source; none if it was not built from the source."""
@@ -55,7 +62,7 @@ class PreviousDataset:
 
     def has_same_partitions(self, source: str, determining: Mapping[str, Any]) -> bool:
         """Return whether it assigns the images of a source to the same partitions as these settings."""
-        keys = (f"partitions of {source}", f"{source}.partitions")
+        keys = (f"partitions of {source}", f"{section_of(source)}.partitions")
         return all(self.record.get(key) == determining.get(key) for key in keys)
 
     def listings(self, source: str) -> tuple[str, ...]:
@@ -99,7 +106,7 @@ def previous_at(directory: Path | None, where: str) -> PreviousDataset | None:
     try:
         record = read_json(path)
         layout = Layout.of_record(directory, record)
-        lacking = {"format", *(f"{name}.images" for name in record["sources"])} - record.keys()
+        lacking = {"format", *(f"{section_of(name)}.images" for name in record["sources"])} - record.keys()
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{directory} is not a dataset: its {path.name} cannot be read"
         raise SettingsError(where, what, _REMEDY) from error

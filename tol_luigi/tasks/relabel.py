@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
-from tol_luigi.sources import SOURCES
 from tol_luigi.store.changes import Labelled, count_changes
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
@@ -69,7 +68,10 @@ class RelabelShards(DatasetTask):
         for mine in [[name] for name in after] if alike else [after]:
             previous = self._labelled(self.previous.layout, source, mine if alike else before)
             found = count_changes(
-                source, SOURCES[source].columns, previous, self._labelled(self.layout, source, mine)
+                source,
+                self.settings.plugins[source].columns,
+                previous,
+                self._labelled(self.layout, source, mine),
             )
             counts.update(found)
         return counts

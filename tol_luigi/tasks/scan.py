@@ -19,13 +19,14 @@ from tol_luigi.core.files import clear_disk_errors, committed, read_object, remo
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
+from tol_luigi.core.source_names import section_of
 from tol_luigi.dataset.explain import read_places
-from tol_luigi.sources import SOURCES
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
+from tol_luigi.tasks.partitions import SourceParameter
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
 class ScanPartition(ReadingStage):
     """List the files of one partition; or of the complete archive, if one archive contains all partitions."""
 
-    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
+    source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
 
     def requires(self) -> DatasetTask:
@@ -150,8 +151,8 @@ class ScanPartition(ReadingStage):
         """Return the archive or folder, and the labels if the listing depends on them."""
         if self.source in self.settings.reused:
             return {}
-        tables = [(self.source, key) for key in SOURCES[self.source].listing_tables]
-        return {_IMAGES.format(self.source): self.place, **self.settings.places(*tables)}
+        tables = [(self.source, key) for key in self.settings.plugins[self.source].listing_tables]
+        return {_IMAGES.format(section_of(self.source)): self.place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
         """Return only the place itself: its folders are recorded after they are listed."""
@@ -173,7 +174,9 @@ class ScanPartition(ReadingStage):
         if changed is not None:
             raise ChangedError(place / changed, CHANGED_MEANWHILE, AGAIN)
         seen = read_sightings(self.sightings_path)
-        seen[_IMAGES.format(self.source)] |= {part: sighting for part, sighting in folders.items() if part}
+        seen[_IMAGES.format(section_of(self.source))] |= {
+            part: sighting for part, sighting in folders.items() if part
+        }
         write_sightings(self.sightings_path, seen)
 
     def validate_unchanged(self) -> None:
@@ -249,7 +252,7 @@ class ScanPartition(ReadingStage):
 class HashPartition(ReadingStage):
     """Hash the files of one partition, if duplicates are dropped: they must be known before the shards."""
 
-    source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
+    source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,10 +22,13 @@ from tol_luigi.core.setting_kinds import (
     Text,
     Whole,
 )
-from tol_luigi.sources import SOURCES
+from tol_luigi.core.source_names import base_of, source_of
+from tol_luigi.sources import SOURCES, plugin_of, with_labels
 from tol_luigi.tasks.run_sections import DOWNLOAD_SECTION, ClusterSection, SlurmSection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tol_luigi.core.sections import Setting
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "RareSpeciesSection",
     "ResolvedSection",
     "ShardsSection",
+    "sections_with",
 ]
 
 _LARGEST = 1_000_000_000
@@ -70,7 +75,9 @@ class DatasetSection(Section):
         Whole(0, 100), 10, "the percentage of the training images that train_small repeats", determines=True
     )
     sources: tuple[str, ...] = setting(
-        Names(tuple(SOURCES)), tuple(SOURCES), "the sources to use; a source without images is skipped"
+        Names(tuple(SOURCES), with_labels()),
+        tuple(SOURCES),
+        "the sources to use; a source without images is skipped",
     )
     reuse: Path | None = setting(
         Place("folder"),
@@ -295,7 +302,18 @@ SECTIONS: tuple[type[Section], ...] = (
     SlurmSection,
     DOWNLOAD_SECTION,
 )
-"""Every section, in the order of ``luigi.cfg``."""
+"""Every section without a label, in the order of ``luigi.cfg``."""
+
+
+def sections_with(labelled: Iterable[str]) -> tuple[type[Section], ...]:
+    """Return every section, those with a label after the one without.
+
+    Args:
+        labelled: The names of sections with a label, or of their sources.
+    """
+    further = [plugin_of(name).section for name in sorted(set(map(source_of, labelled)))]
+    groups = ([one, *(each for each in further if base_of(each.section) == one.section)] for one in SECTIONS)
+    return tuple(itertools.chain.from_iterable(groups))
 
 
 class _SettingParameter(luigi.Parameter):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["with_setting"]
 
-_NAMED = re.compile(r"\[[a-z_0-9]+\] [a-z_]+")
+_NAMED = re.compile(r"\[[a-z_0-9]+(:[a-z_0-9-]+)?\] [a-z_]+")
 """The form of a setting's name in messages."""
 
 

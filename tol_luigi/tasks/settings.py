@@ -17,13 +17,27 @@ from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.source_names import base_of, label_of, section_of, source_of
 from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
+from tol_luigi.tasks.chosen_sources import (
+    chosen_sources,
+    known_sources,
+    reused_sources,
+    used_sources,
+    validate_tables,
+)
 from tol_luigi.tasks.download_settings import use_downloads
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.setting_names import with_setting
-from tol_luigi.tasks.settings_files import find_origins, read_sections, validate_known, where_set
+from tol_luigi.tasks.settings_files import (
+    find_origins,
+    read_section,
+    read_sections,
+    validate_known,
+    where_set,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +60,8 @@ class Settings:
     """All settings of a run, validated, with absolute paths.
 
     Attributes:
-        source_sections: The sections of all sources by name, whether used or not.
+        plugins: All sources by name, whether used or not, in the order of the catalogs.
+        source_sections: The sections of all sources by name, too.
         directory: The dataset's folder, ``<root>/<tag>``.
         used: The names of the sources to build from, in the order of the catalogs.
         is_demonstration: Whether no source is configured, so that the drawn ones are used.
@@ -67,6 +82,7 @@ class Settings:
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
+    plugins: Mapping[str, SourcePlugin[Any]]
     source_sections: Mapping[str, SourceSection]
     directory: Path
     used: tuple[str, ...]
@@ -118,7 +134,7 @@ class Settings:
             "encoder": encoder(self.image_spec),
             "sources": list(self.used),
         }
-        for section in sections.SECTIONS:
+        for section in self.sections:
             name = section.section
             for key, setting in section.settings().items():
                 value = getattr(self.section(name), key)
@@ -128,15 +144,16 @@ class Settings:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
         if self.previous:
             record = self.previous.record
-            content |= {f"{name}.images": record[f"{name}.images"] for name in self.reused}
+            content |= {key: record[key] for key in (f"{section_of(name)}.images" for name in self.reused)}
         for name in self.used:
             content[f"partitions of {name}"] = list(self.partitions(name))
         return content
 
     def _determines(self, section: str, key: str) -> bool:
         """Return whether a key can change a byte; of an unused source, only tables of common names can."""
-        if section in SOURCES and section not in self.used:
-            return key in SOURCES[section].common_name_tables
+        source = source_of(section)
+        if source in self.plugins and source not in self.used:
+            return key in self.plugins[source].common_name_tables
         if section == "leak_guard" and not self.leak_guard.images:
             return False
         return type(self.section(section)).settings()[key].determines
@@ -157,18 +174,24 @@ class Settings:
         section, previous = self.source_sections[name], self.previous
         images = previous.layout.directory if previous and name in self.reused else section.images
         if images is None:  # a source is used only if its images are named
-            raise SettingsError(f"[{name}] images", "empty", "Set it to the images")
-        return SOURCES[name].open(section, images, self.layout.index(name))
+            raise SettingsError(f"[{section_of(name)}] images", "empty", "Set it to the images")
+        return self.plugins[name].open(section, images, self.layout.index(name))
+
+    @property
+    def sections(self) -> tuple[type[Section], ...]:
+        """Return the classes of all sections."""
+        return sections.sections_with(filter(label_of, self.plugins))
 
     def section(self, name: str) -> Section:
-        """Return a section by its name."""
-        found: Section = self.source_sections[name] if name in SOURCES else getattr(self, name)
+        """Return a section by its name, or by the name of its source."""
+        source = source_of(name)
+        found: Section = self.source_sections[source] if source in self.plugins else getattr(self, name)
         return found
 
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
         """Return the files and folders that keys (section, key) name, if they count, by name in messages."""
         found = {
-            f"[{section}] {key}": getattr(self.section(section), key)
+            f"[{section_of(section)}] {key}": getattr(self.section(section), key)
             for section, key in keys
             if self._determines(section, key)
         }
@@ -176,7 +199,7 @@ class Settings:
 
     def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
         """Return the tables that keys of all sources name; see :meth:`places`."""
-        return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
+        return self.places(*((plugin.name, key) for plugin in self.plugins.values() for key in keys(plugin)))
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Return the partitions of a source, which need not be drawn yet."""
@@ -228,7 +251,7 @@ class Settings:
             return error
         places = {
             f"[{section.section}] {key}": place
-            for section in sections.SECTIONS
+            for section in self.sections
             for key, setting in section.settings().items()
             if isinstance(setting.kind, Place) and setting.kind.kind != "new"
             if (place := getattr(self.section(section.section), key)) is not None
@@ -262,18 +285,22 @@ def settings() -> Settings:
     dataset = parsed["dataset"]
     directory = dataset.root / dataset.tag
     previous = previous_at(dataset.reuse, where_set("dataset", "reuse", origins, str(dataset.reuse)))
-    reused = _reused_sources(parsed, previous, origins)
-    used = tuple(
-        name for name in SOURCES if name in dataset.sources and (parsed[name].images or name in reused)
-    )
+    plugins = known_sources([*parsed, *(previous.labelled if previous else ())])
+    for plugin in plugins.values():
+        if plugin.section.section not in parsed:  # only the previous dataset has it
+            parsed[plugin.section.section] = read_section(plugin.section, origins)
+    chosen = chosen_sources(plugins, dataset.sources, origins)
+    reused = reused_sources(parsed, chosen, previous, origins)
+    used = used_sources(parsed, chosen, reused, origins)
     is_demonstration = not used
     if is_demonstration:
         used = _use_demonstration(parsed, directory)
     else:
-        _validate_tables(parsed, used, origins)
+        validate_tables(parsed, [plugins[name] for name in used], origins)
     result = Settings(
-        **{name: section for name, section in parsed.items() if name not in SOURCES},
-        source_sections={name: parsed[name] for name in SOURCES},
+        **{name: section for name, section in parsed.items() if base_of(name) not in SOURCES},
+        plugins=plugins,
+        source_sections={name: parsed[section_of(name)] for name in plugins},
         directory=directory,
         used=used,
         is_demonstration=is_demonstration,
@@ -294,22 +321,6 @@ def name_setting(error: TolError) -> TolError:
     return settings().name_setting(error) if settings.cache_info().currsize else error
 
 
-def _reused_sources(
-    parsed: Mapping[str, Any], previous: PreviousDataset | None, origins: Origins
-) -> tuple[str, ...]:
-    """Return the names of the sources that are copied from a previous dataset."""
-    if previous is None:
-        return ()
-    without = [name for name in SOURCES if name in parsed["dataset"].sources and not parsed[name].images]
-    reused = tuple(name for name in without if previous.has_source(name))
-    for name in reused:
-        if SOURCES[name].listing_tables:
-            what = f"empty, but the listing of {name} depends on its labels"
-            remedy = f"Set [{name}] images, or remove {name} from [dataset] sources"
-            raise SettingsError(where_set(name, "images", origins, ""), what, remedy)
-    return reused
-
-
 def _validate_driver(result: Settings, origins: Origins) -> None:
     """Raise an error if a server is configured but the package to access it is not installed."""
     if result.server and importlib.util.find_spec("psycopg") is None:
@@ -324,14 +335,15 @@ def _validate_reuse(result: Settings, origins: Origins) -> None:
         return
     before, now = result.previous.record, result.determining
     for name in result.reused:
-        keys = [*result.previous.differences(now), "checks.unreadable_archive", f"{name}.partitions"]
+        section = section_of(name)
+        keys = [*result.previous.differences(now), "checks.unreadable_archive", f"{section}.partitions"]
         changes = [_difference(key, before.get(key), now.get(key)) for key in keys]
         lines = [change for key, change in zip(keys, changes, strict=True) if before.get(key) != now.get(key)]
         lines += [f"{key} = {now[key]} requires the images themselves" for key in result.needs_originals]
         if lines:
             what = f"empty, and {result.previous.layout.directory} cannot replace it: {'; '.join(lines)}"
             remedy = "Set it to the images, or go back to those settings"
-            raise SettingsError(where_set(name, "images", origins, ""), what, remedy)
+            raise SettingsError(where_set(section, "images", origins, ""), what, remedy)
 
 
 def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ...]:
@@ -341,15 +353,6 @@ def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ..
         changes = {key: known[key].kind.parse(value) for key, value in values.items()}
         parsed[name] = replace(parsed[name], **changes)
     return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
-
-
-def _validate_tables(parsed: Mapping[str, Any], used: Iterable[str], origins: Origins) -> None:
-    for name in used:
-        key = SOURCES[name].required_table
-        named_elsewhere = parsed["published"].names is not None and SOURCES[name].is_published
-        if key and getattr(parsed[name], key) is None and not named_elsewhere:
-            where = where_set(name, key, origins, "")
-            raise SettingsError(where, f"empty, so the images of {name} have no names", f"Set [{name}] {key}")
 
 
 def _validate_unchanged(result: Settings, origins: Origins) -> None:

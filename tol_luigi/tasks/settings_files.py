@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import difflib
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,8 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.sections import Section
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.settings_syntax import CFG_ONLY, line_of, read_settings_file
+from tol_luigi.core.source_names import base_of, label_of
+from tol_luigi.sources import SOURCES, label_fault, with_labels
 from tol_luigi.tasks import sections
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "absolute_place",
     "find_origins",
+    "known_sections",
     "origin_of",
     "override",
     "read_section",
@@ -90,19 +94,32 @@ def _check_references(section: str, key: str, path: Path) -> None:
         raise SettingsError(where, error.message, remedy) from error
 
 
+def known_sections(origins: Origins) -> tuple[type[Section], ...]:
+    """Return every section, also those with a label that a settings file or ``tol --set`` contains."""
+    names = (section for section, _ in itertools.chain(origins, _overrides))
+    return sections.sections_with(name for name in names if _is_labelled(name) and not label_fault(name))
+
+
+def _is_labelled(section: str) -> bool:
+    """Return whether the name of a section is the name of a source and a label."""
+    return ":" in section and base_of(section) in SOURCES
+
+
 def validate_known(origins: Origins) -> None:
     """Raise an error for sections that nothing reads, and for unknown keys of this package's sections."""
-    ours = {section.section: list(section.settings()) for section in sections.SECTIONS}
+    ours = {section.section: list(section.settings()) for section in known_sections(origins)}
     luigis = _LUIGI_SECTIONS | set(Register.task_names())
     for (section, key), path in origins.items():
         if section in ours:
             if key and key not in ours[section]:
                 what = "there is no such key"
                 raise SettingsError(f"{path}: [{section}] {key}", what, _nearest(key, ours[section]))
+        elif _is_labelled(section) and (fault := label_fault(section)):
+            raise SettingsError(f"{path}: [{section}]", *fault)
         elif section not in luigis and not section.startswith(("logger_", "handler_", "formatter_")):
-            raise SettingsError(
-                f"{path}: [{section}]", "there is no such section", _nearest(section, [*ours, *luigis])
-            )
+            labelled = [f"{name}:{label}" for name in with_labels() if (label := label_of(section))]
+            remedy = _nearest(section, [*ours, *luigis, *labelled])
+            raise SettingsError(f"{path}: [{section}]", "there is no such section", remedy)
 
 
 def _nearest(name: str, valid: Iterable[str]) -> str:
@@ -144,7 +161,7 @@ def read_sections(origins: Origins, *, must_exist: bool = True) -> dict[str, Any
     """Return every section by name; see :func:`read_section`."""
     return {
         section.section: read_section(section, origins, must_exist=must_exist)
-        for section in sections.SECTIONS
+        for section in known_sections(origins)
     }
 
 
@@ -161,13 +178,16 @@ def override(settings: Iterable[str]) -> None:
     Raises:
         SettingsError: There is no such key, or a text has another form.
     """
-    valid = {
-        f"{section.section}.{key}": (section.section, key)
-        for section in sections.SECTIONS
-        for key in section.settings()
-    }
     for text in settings:
         name, equals, value = text.partition("=")
+        section = name.strip().rpartition(".")[0]
+        if _is_labelled(section) and (fault := label_fault(section)):
+            raise SettingsError(f"--set {text}", *fault)
+        valid = {
+            f"{each.section}.{key}": (each.section, key)
+            for each in sections.sections_with([section] if _is_labelled(section) else ())
+            for key in each.settings()
+        }
         if not equals:
             raise SettingsError(
                 f"--set {text}", "not of the form section.key=value", "Give for example dataset.tag=v2"
@@ -206,7 +226,8 @@ def where_set(section: str, key: str, origins: Origins, value: str) -> str:
         return f"--set {section}.{key}={value}"
     if _command_line(section, key) is not None:
         return f"--{section.replace('_', '-')}-{key.replace('_', '-')} {value}"
-    return f"{origins.get((section, key), 'settings')}: [{section}] {key} = {value}"
+    file = origins.get((section, key)) or origins.get((section, ""))
+    return f"{file or 'settings'}: [{section}] {key} = {value}"
 
 
 def absolute_place(path: Path, section: str, key: str, origins: Origins) -> Path:

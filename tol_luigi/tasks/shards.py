@@ -306,7 +306,8 @@ class WriteShards(PartitionTask, ReadingStage):
         because = f", because {damaged[0]} differs from its receipt" if damaged else ""
         where = f"{source.reader.images}: {self.source}/{self.partition}"
         what = f"{len(places)} of {len(work.members)} images are missing there{because}"
-        raise SourceError(where, what, f"Set [{self.source}] images, or repair that dataset (BuildCatalog)")
+        section = source.plugin.section.section
+        raise SourceError(where, what, f"Set [{section}] images, or repair that dataset (BuildCatalog)")
 
     def _packed(
         self, work: WorkList, paths: list[Path], progress: Callable[[int], None]
