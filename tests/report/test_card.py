@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import yaml
@@ -43,10 +44,16 @@ def test_the_counts_stand_in_a_table_by_split_and_source() -> None:
     assert "Images of 64 by 48 pixels" in text
 
 
+def test_drawn_images_are_called_drawn() -> None:
+    assert "drawn" in card_text(dataclasses.replace(CARD, is_demonstration=True))
+    assert "drawn" not in card_text(CARD)
+
+
 def test_every_member_of_a_sample_is_described() -> None:
     text = card_text(CARD)
     assert [member for member in MEMBERS if f"| `{member}` | " not in text] == []
 
 
 def test_the_order_in_which_samples_were_counted_does_not_matter() -> None:
-    assert card_text(Card((64, 48), dict(reversed(COUNTS.items())), ("eol", "bioscan"))) == card_text(CARD)
+    reverse = dataclasses.replace(CARD, counts=dict(reversed(COUNTS.items())))
+    assert card_text(reverse) == card_text(CARD)

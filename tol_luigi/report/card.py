@@ -47,11 +47,13 @@ class Card:
         size: Width and height of the images, in pixels.
         counts: The number of samples by (split, source).
         sources: The sources, in the order of the catalog.
+        is_demonstration: Whether the images are the drawn ones of the demonstration.
     """
 
     size: tuple[int, int]
     counts: Mapping[tuple[str, str], int]
     sources: Sequence[str]
+    is_demonstration: bool = False
 
     @property
     def splits(self) -> list[str]:
@@ -78,10 +80,11 @@ def _header(card: Card) -> str:
 
 def _about(card: Card) -> str:
     width, height = card.size
+    drawn = "\n\nThis is a demonstration: its images are drawn." if card.is_demonstration else ""
     return f"""# Labelled images of organisms
 
 Images of {width} by {height} pixels, each with texts that name the organism. The samples are stored in
-[WebDataset](https://github.com/webdataset/webdataset) shards, `<split>/shard-<number>.tar`."""
+[WebDataset](https://github.com/webdataset/webdataset) shards, `<split>/shard-<number>.tar`. They were built with `tol_luigi`.{drawn}"""
 
 
 def _images(card: Card) -> str:

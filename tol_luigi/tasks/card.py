@@ -29,7 +29,12 @@ class WriteCard(StageTask):
 
     def make(self) -> None:
         """Count the samples, and write the card."""
-        images = self.settings.images
-        card = Card((images.width, images.height), count_by_source(self.layout.catalog), self.settings.used)
+        settings = self.settings
+        card = Card(
+            size=(settings.images.width, settings.images.height),
+            counts=count_by_source(self.layout.catalog),
+            sources=settings.used,
+            is_demonstration=settings.is_demonstration,
+        )
         with committed(self.layout.card) as scratch:
             scratch.write_text(card_text(card), encoding="utf-8")
