@@ -50,6 +50,7 @@ __all__ = [
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
+    "WriteCard",
     "WriteCatalog",
     "WriteManifest",
     "WriteShards",

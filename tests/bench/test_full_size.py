@@ -30,6 +30,7 @@ BEFORE = [
 AFTER = [
     "FindDuplicates",
     "WriteCatalog",
+    "WriteCard",
     "WriteManifest",
     "CheckTaxa",
     "ReportLeaks",

@@ -89,6 +89,7 @@ def test_only_what_is_left_to_do_is_reckoned(
         "WriteShards",
         "CheckShards",
         "FindDuplicates",
+        "WriteCard",
         "WriteCatalog",
         "CheckTaxa",
         "WriteManifest",

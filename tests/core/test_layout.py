@@ -33,6 +33,7 @@ PATHS = {
     "matches_report": "matches-report.json",
     "relabel_report": "relabel-report.json",
     "shards": "224x200",
+    "card": "224x200/README.md",
     "bad_shards": "224x200/bad-shards.txt",
     "catalog_csv": "224x200/catalog.csv",
     "catalog": "224x200/catalog.parquet",

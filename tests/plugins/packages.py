@@ -20,10 +20,10 @@ def _page() -> str:
     return (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 
-def documented_files() -> dict[str, str]:
-    """Return the files that the page shows, by their names."""
-    found = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", _page(), re.MULTILINE | re.DOTALL)
-    return dict(found)
+def documented_files(page: str = "docs/architecture.md") -> dict[str, str]:
+    """Return the files that a page shows, by their names."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
 def documented_command(module: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 # webdataset leaves it to the garbage collector to close its shards.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+UNCLOSED = "ignore:unclosed file:ResourceWarning"
+
+pytestmark = pytest.mark.filterwarnings(UNCLOSED)
 
 SAMPLE = {
     "eol": {"images": "eol-original", "taxon_tab": "metadata/eol/dh21/taxon.tab"},
@@ -132,11 +135,24 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 from datasets import load_dataset
+"""
+"""Begins a program that cannot reach any other."""
 
+LOAD_FILES = """
 kind, cache, *files = sys.argv[1:]
 loaded = load_dataset(kind, data_files=files, split="train", cache_dir=cache)
 """
-"""Loads files as Hugging Face's documentation says, in a process that cannot reach any other."""
+"""Loads files as Hugging Face's documentation says."""
+
+SHOW_FOLDER = """
+cache, folder = sys.argv[1:]
+loaded = load_dataset(folder, cache_dir=cache)
+streamed = {split: load_dataset(folder, split=split, streaming=True) for split in loaded}
+json.dump({
+    "loaded": {split: samples["__key__"][:] for split, samples in loaded.items()},
+    "streamed": {split: [sample["__key__"] for sample in samples] for split, samples in streamed.items()},
+}, sys.stdout)
+"""
 
 SHOW_SHARDS = """
 json.dump({
@@ -155,18 +171,28 @@ json.dump({
 """
 
 
-def load(kind: str, show: str, folder: Path, files: Sequence[str | Path]) -> Any:
-    """Load files with Hugging Face's datasets, and give what is shown of them."""
+def run(program: str, folder: Path, *arguments: str | Path) -> Any:
+    """Run a program that uses Hugging Face's datasets, with warnings as errors, and give what it shows."""
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE + show, kind, folder / "cache", *files],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "home")},
+        [sys.executable, "-W", "error", "-W", UNCLOSED, "-c", OFFLINE + program, *arguments],
+        env={
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "HF_HOME": str(folder / "home"),
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)
+
+
+def load(kind: str, show: str, folder: Path, files: Sequence[str | Path]) -> Any:
+    """Load files with Hugging Face's datasets, and give what is shown of them."""
+    return run(LOAD_FILES + show, folder, kind, folder / "cache", *files)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -178,6 +204,22 @@ def test_hugging_face_datasets(dataset: Dataset, split: str, tmp_path: Path) -> 
     assert loaded["images"] == [["RGB", 224, 224]] * len(rows)
     for sample, text in zip(loaded["ids"], loaded["texts"], strict=True):
         assert text.endswith(f" with common name {rows[sample]['common']}.")
+
+
+def test_hugging_face_datasets_load_the_folder_as_it_is(dataset: Dataset, tmp_path: Path) -> None:
+    shown = run(SHOW_FOLDER, tmp_path, tmp_path / "cache", dataset.folder)
+    rows = {split: sorted(dataset.rows(split)) for split in SPLITS}
+    assert {split: sorted(ids) for split, ids in shown["loaded"].items()} == rows
+    assert shown["streamed"] == shown["loaded"]
+
+
+def test_the_card_loads_the_samples_as_it_says(dataset: Dataset, tmp_path: Path) -> None:
+    card = (dataset.folder / "README.md").read_text(encoding="utf-8")
+    programs = re.findall(r"^```python\n(.*?)^```", card, re.MULTILINE | re.DOTALL)
+    assert len(programs) == 2
+    program = "".join(f"{program}first = next(iter(samples))\n" for program in programs)
+    program = program.replace("path/to/this/folder", str(dataset.folder))
+    assert run(f"{program}json.dump(first[1], sys.stdout)", tmp_path).startswith("a photo of ")
 
 
 def test_hugging_face_datasets_read_the_catalog(dataset: Dataset, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,6 +17,7 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.store import catalogs
 from tol_luigi.store.catalogs import (
     catalog_schema,
+    count_by_source,
     count_samples,
     in_row_groups,
     partition_rows,
@@ -155,6 +157,12 @@ def test_samples_of_one_share_are_added_up_whatever_the_pieces_they_come_in(tmp_
         ("train", "eol", "a"): 9,
         ("train_small", "eol", "a"): 6,
     }
+
+
+def test_rows_are_counted_by_split_and_source_over_all_pieces(catalog: tuple[Path, Path]) -> None:
+    rows = pq.read_table(catalog[1], columns=["split", "source"]).to_pylist()
+    assert len(rows) > len({tuple(row.values()) for row in rows})
+    assert count_by_source(catalog[1]) == Counter((row["split"], row["source"]) for row in rows)
 
 
 def test_pieces_hold_every_row(catalog: tuple[Path, Path]) -> None:

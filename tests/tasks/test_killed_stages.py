@@ -27,6 +27,7 @@ STAGES = [
     "_written",
     "FindDuplicates",
     "WriteCatalog",
+    "WriteCard",
     "CheckTaxa",
 ]
 """In their order; in the middle the generator stands in for the shards."""

@@ -339,6 +339,7 @@ def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
         "BuildCatalog",
         "CheckTaxa",
         "ReportLeaks",
+        "WriteCard",
         "WriteCatalog",
         "WriteManifest",
     ]

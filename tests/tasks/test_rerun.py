@@ -24,6 +24,7 @@ TAIL = [
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
+    "WriteCard",
     "WriteCatalog",
     "WriteManifest",
 ]
@@ -120,6 +121,7 @@ def test_a_shard_of_train_and_its_repetition_are_both_made_again(
         pytest.param("plan.json", "PlanShards", id="the plan"),
         pytest.param("predicted-catalog.parquet", "PredictCatalog", id="the predicted catalog"),
         pytest.param("224x224/catalog.csv", "WriteCatalog", id="the catalog"),
+        pytest.param("224x224/README.md", "WriteCard", id="the card"),
         pytest.param("224x224/records/val/eol/image_set_01.ledger.parquet", "WriteShards", id="a ledger"),
     ],
 )

@@ -34,6 +34,7 @@ TAIL = [
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
+    "WriteCard",
     "WriteCatalog",
     "WriteManifest",
 ]

@@ -205,6 +205,11 @@ class Layout:
         return self.shards.joinpath("tables", stage, split, source, f"{partition}.parquet")
 
     @property
+    def card(self) -> Path:
+        """The dataset card, with which ``datasets.load_dataset`` reads the folder of the shards."""
+        return self.shards / "README.md"
+
+    @property
     def bad_shards(self) -> Path:
         """The shards that failed their check, one path per line."""
         return self.shards / "bad-shards.txt"

@@ -32,6 +32,7 @@ __all__ = [
     "CLASS_INDEX",
     "NAME_RULES",
     "catalog_schema",
+    "count_by_source",
     "count_by_split",
     "count_samples",
     "in_row_groups",
@@ -273,4 +274,13 @@ def count_by_split(parquet: Path) -> dict[str, int]:
                 counts[known.min] += file.metadata.row_group(group).num_rows
             else:
                 counts.update(file.read_row_group(group, ["split"])["split"].to_pylist())
+    return dict(counts)
+
+
+def count_by_source(parquet: Path) -> dict[tuple[str, str], int]:
+    """Count the rows of a final catalog by (split, source)."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for rows in pieces(parquet, ["split", "source"]):
+        grouped = rows.unify_dictionaries().group_by(["split", "source"]).aggregate([([], "count_all")])
+        counts.update({(row["split"], row["source"]): row["count_all"] for row in grouped.to_pylist()})
     return dict(counts)

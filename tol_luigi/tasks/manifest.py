@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, StageTask, in_order
+from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
@@ -24,10 +25,11 @@ class WriteManifest(StageTask):
     """List every file of the dataset with its size, its SHA-256, its task, and the inputs of that task."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, the check of its taxa, the leak report, and the stages of other packages."""
+        """Require the catalog, its card, the check of its taxa, the leak report, and the stages of other packages."""
         report = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
         return [
             self.clone(WriteCatalog),
+            self.clone(WriteCard),
             self.clone(CheckTaxa),
             *report,
             *partition_stages(self),

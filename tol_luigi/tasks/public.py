@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
@@ -43,6 +44,7 @@ __all__ = [
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
+    "WriteCard",
     "WriteCatalog",
     "WriteManifest",
     "WriteShards",
