@@ -75,3 +75,14 @@ def test_labels_that_match_nothing_are_one_line_with_the_likely_cause(
     [line] = done.stderr.splitlines()
     assert line.startswith(f"tol: [folder] labels = {labels}: it names 0 of {len(files)} images")
     assert "other/" in line
+
+
+def test_a_dataset_with_other_settings_is_one_line(tol: Tol, settings_file: Any, tmp_path: Path) -> None:
+    (tmp_path / "out" / "dev").mkdir(parents=True)
+    (tmp_path / "out" / "dev" / "dataset.json").write_text('{"dataset.seed": 3}')
+    settings = settings_file({"dataset": {"root": "out"}})
+    done = tol("check", "--config", settings, cwd=tmp_path)
+
+    assert done.returncode == 40
+    [line] = done.stderr.splitlines()
+    assert "this dataset was started with other settings: dataset.seed was 3, is 17" in line

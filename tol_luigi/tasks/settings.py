@@ -285,7 +285,8 @@ def settings() -> Settings:
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
-        raise result.name_setting(error) from error
+        # Not from the error itself, which this may be: an error must not be its own cause.
+        raise result.name_setting(error) from error.__cause__
     return result
 
 
