@@ -192,3 +192,66 @@ def test_a_wrong_place(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(SourceError, match="is empty"):
         FolderReader(tmp_path / "images", LabelTable(labels), "mine", 3).listings()
+
+
+HEADER_OF_SPLITS = "file,species,Split,individual"
+
+
+def hints(path: Path, split: str | None = "split", group: str | None = "individual") -> list[tuple[str, ...]]:
+    return [(file, hint.split, hint.group) for file, hint in LabelTable(path).split_hints(split, group)]
+
+
+def test_splits_and_groups_are_read_from_columns(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "a.jpg,x,train,A", "b.jpg,x, TEST ,", "c.jpg,x,,A", "d.jpg,x,dev,B", header=HEADER_OF_SPLITS
+    )
+
+    assert hints(path) == [
+        ("a.jpg", "train", "A"),
+        ("b.jpg", "val", ""),
+        ("c.jpg", "", "A"),
+        ("d.jpg", "val", "B"),
+    ]
+    assert hints(path, "SPLIT", None) == [(file, split, "") for file, split, _ in hints(path)]
+    assert hints(path, None, "species")[0] == ("a.jpg", "", "x")
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        pytest.param(
+            ["a.jpg,x,holdout,A"],
+            "line 2 has 'holdout' in its column split, which is not a split. Use train, ",
+            id="a word that is no split",
+        ),
+        pytest.param(
+            ["a.jpg,x,train,A", "b.jpg,x,,A", "c.jpg,x,val,A"],
+            "lines 2 and 4 are of one group (individual 'A'), but line 2 is in train and line 4 in val. Use the same",
+            id="two splits of one group",
+        ),
+    ],
+)
+def test_wrong_splits_are_one_clear_line(tmp_path: Path, lines: list[str], what: str) -> None:
+    path = table(tmp_path, *lines, header=HEADER_OF_SPLITS)
+    with pytest.raises(TableError) as raised:
+        hints(path)
+
+    assert str(raised.value).startswith(f"[folder] labels = {path}: {what}")
+
+
+def test_a_column_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.jpg,x,train,A", header=HEADER_OF_SPLITS)
+    with pytest.raises(TableError) as raised:
+        hints(path, "split", "site")
+
+    assert str(raised.value) == (
+        f"[folder] labels = {path}: lacks the column site, which [folder] group_column names. "
+        "Set it to one of file, species, split, individual."
+    )
+
+
+def test_json_lines_may_leave_a_split_out(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"file": "a.jpg", "species": "x"}\n{"file": "b.jpg", "species": "x", "split": "val"}\n')
+
+    assert hints(path, group=None) == [("a.jpg", "", ""), ("b.jpg", "val", "")]

@@ -68,6 +68,8 @@ def _readers(current: Settings) -> Iterator[Callable[[], object]]:
             _exhaust, partial(source.labeler.entries, (), tables.load_lookup(), tables.load_common_names())
         )
         yield partial(_exhaust, source.licenses)
+        if source.labeler.has_split_hints:
+            yield partial(_exhaust, partial(source.labeler.split_hints, ()))
     for path, with_species in ((current.rare_species.seen, False), (current.rare_species.unseen, True)):
         if path:
             yield partial(tables.load_exclusions, path, with_species=with_species)

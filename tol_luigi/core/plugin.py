@@ -61,6 +61,7 @@ class SourcePlugin(Generic[S]):
         name_tables: The same: the tables that name its images, in the order of their precedence.
         common_name_tables: The same: the tables of common names.
         license_tables: The same: the tables, or folders of tables, with the licences.
+        split_tables: The same: the tables with the splits and groups of its images; see ``Labeler.split_hints``.
         required_table: The key without which its images have no names, or "".
         named_by: What names its images if no table does.
         precedence: Sources with a lower number are named first: class indexes follow this order, and the
@@ -85,6 +86,7 @@ class SourcePlugin(Generic[S]):
     name_tables: tuple[str, ...] = ()
     common_name_tables: tuple[str, ...] = ()
     license_tables: tuple[str, ...] = ()
+    split_tables: tuple[str, ...] = ()
     required_table: str = ""
     named_by: str = "no table"
     precedence: int = 100
@@ -107,6 +109,7 @@ class SourcePlugin(Generic[S]):
             *self.name_tables,
             *self.common_name_tables,
             *self.license_tables,
+            *self.split_tables,
         )
         return tuple(dict.fromkeys(every))
 

@@ -11,7 +11,7 @@ from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
-from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
+from tol_luigi.core.setting_kinds import Choice, Encoding, Formed, Place, Text, Whole, Words
 from tol_luigi.core.source import (
     Column,
     Entry,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
@@ -71,6 +72,20 @@ class FolderSection(SourceSection):
         Words(),
         None,
         "cells of labels that count as empty, such as NA, None, ?; case does not matter",
+        determines=True,
+        is_recorded=False,
+    )
+    split_column: str | None = setting(
+        Formed(),
+        None,
+        "the column of labels with the split of each image: train or val, and test, which counts as val",
+        determines=True,
+        is_recorded=False,
+    )
+    group_column: str | None = setting(
+        Formed(),
+        None,
+        "the column of labels with the group of each image, such as an individual, observation or camera; no group is divided between train and val",
         determines=True,
         is_recorded=False,
     )
@@ -163,10 +178,16 @@ class FolderLabeler(Labeler):
 
     Args:
         table: The table.
+        split_column: The column of splits, if there is one.
+        group_column: The column of groups, if there is one.
     """
 
-    def __init__(self, table: LabelTable) -> None:
-        self.table = table
+    def __init__(
+        self, table: LabelTable, split_column: str | None = None, group_column: str | None = None
+    ) -> None:
+        self.table, self.split_column, self.group_column = table, split_column, group_column
+        self.has_groups = group_column is not None
+        self.has_split_hints = self.has_groups or split_column is not None
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
@@ -181,6 +202,11 @@ class FolderLabeler(Labeler):
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
                 yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
+
+    def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
+        """Yield the split and the group of each image."""
+        hints = dict(self.table.split_hints(self.split_column, self.group_column))
+        return (hints[str(file)] for _, file, _ in images)
 
     def label(self, key: Key) -> str:
         """Return the path of an image."""
@@ -235,11 +261,12 @@ FOLDER = SourcePlugin(
     reader=lambda section, images, index: FolderReader(
         images, section.label_table(), section.name, section.partitions, index
     ),
-    labeler=lambda section: FolderLabeler(section.label_table()),
+    labeler=lambda section: FolderLabeler(section.label_table(), section.split_column, section.group_column),
     licenses=_licenses,
     listing_tables=("labels",),
     name_tables=("labels",),
     license_tables=("labels",),
+    split_tables=("labels",),
     required_table="labels",
     suggest=_suggest,
 )

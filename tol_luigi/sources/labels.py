@@ -7,12 +7,14 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tol_luigi.core.split_groups import ImageHint
+from tol_luigi.core.splits import GIVEN_SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.delimited import Table
 from tol_luigi.sources.label_files import AUTO, open_label_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.sources.label_files import LabelFile
@@ -96,18 +98,81 @@ class LabelTable:
         Raises:
             TableError: The table is unreadable, lacks a column, or names a file twice.
         """
+        return (label for label, _ in self.rows({}))
+
+    def rows(self, further: Mapping[str, str]) -> Iterator[tuple[Label, tuple[str, ...]]]:
+        """Yield the rows of the table, each with its cells of further columns.
+
+        Args:
+            further: The names of these columns, each with the setting that names it. Cells without a value are "".
+
+        Raises:
+            TableError: As for the rows alone, or the table lacks one of the columns.
+        """
         lines: dict[str, int] = {}
+        columns = list(map(_column_name, further))
         header = self.table.header(_column_name)
+        lacking = {
+            column: setting
+            for column, setting in zip(columns, further.values(), strict=True)
+            if column not in header
+        }
         if _FILE in header and not set(_NAMES).intersection(header):
             remedy = f"Add at least one of {', '.join(_NAMES)}"
             raise self.table.error("line 1 lacks a column that names what the images show", remedy)
-        for line, cells in self.table.rows((_FILE,), _COLUMNS, _column_name):
-            label = self._label(line, *cells)
+        for line, cells in self.table.rows((_FILE,), (*_COLUMNS, *columns), _column_name):
+            own = 1 + len(_COLUMNS)
+            label, values = self._label(line, *cells[:own]), tuple(map(self._value, cells[own:]))
             first = lines.setdefault(label.file, line)
             if first != line:
                 what = f"lines {first} and {line} both label {label.file!r}"
                 raise self.table.error(what, "Keep one of them")
-            yield label
+            if lacking:  # a record of JSON lines need not have all columns
+                present = dict(zip(columns, values, strict=True))
+                lacking = {column: setting for column, setting in lacking.items() if not present[column]}
+            yield label, values
+        for column, setting in lacking.items():
+            raise self.table.error(
+                f"lacks the column {column}, which {setting} names", f"Set it to one of {', '.join(header)}"
+            )
+
+    def split_hints(
+        self, split_column: str | None, group_column: str | None
+    ) -> Iterator[tuple[str, ImageHint]]:
+        """Yield the file of each row with its split and its group.
+
+        Args:
+            split_column: The column of splits, if there is one.
+            group_column: The column of groups, if there is one.
+
+        Raises:
+            TableError: The table is unreadable or lacks a column, a word is not a split, or the images of a group
+                have different splits.
+        """
+        named = {"split_column": split_column, "group_column": group_column}
+        further = {column: f"[folder] {key}" for key, column in named.items() if column}
+        firsts: dict[str, tuple[int, str]] = {}
+        for label, cells in self.rows(further):
+            given = dict(zip(further, cells, strict=True))
+            word, group = given.get(split_column or "", ""), given.get(group_column or "", "")
+            split = self._split(label.line, split_column, word)
+            if split and group:
+                line, other = firsts.setdefault(group, (label.line, split))
+                if split != other:
+                    raise self.table.error(
+                        f"lines {line} and {label.line} are of one group ({group_column} {group!r}), but line {line} is in {other} and line {label.line} in {split}",
+                        "Use the same split for all images of a group",
+                    )
+            yield label.file, ImageHint(split, group)
+
+    def _split(self, line: int, column: str | None, word: str) -> str:
+        """Return the split that a cell gives, "" if it is empty."""
+        if not word or word.casefold() in GIVEN_SPLITS:
+            return GIVEN_SPLITS.get(word.casefold(), "")
+        raise self.table.error(
+            f"line {line} has {word!r} in its column {column}, which is not a split",
+            f"Use {', '.join(GIVEN_SPLITS)}, or leave the cell empty to have the split chosen",
+        )
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
         """Count the cells that probably mean a missing value, by spelling and column."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
@@ -11,6 +13,7 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
+from tol_luigi.report.splits import splits_figures, splits_text
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
@@ -18,8 +21,10 @@ from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
 from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
+from tol_luigi.store.split_hints import HintSource, count_splits
 from tol_luigi.tasks.base import DatasetTask, StageTask
-from tol_luigi.tasks.scan import ScanPartition
+from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.scan import ScanPartition, group_hashes
 from tol_luigi.tasks.unread import UNREAD, scan_files
 
 if TYPE_CHECKING:
@@ -56,11 +61,15 @@ class MakeMapping(StageTask):
         return [self.layout.mapping_ledger]
 
     def reads(self) -> dict[str, Path]:
-        """Return the published mapping, if any, and the folders that may contain unlisted files."""
+        """Return the published mapping, if any, and the folders that may contain unlisted files.
+
+        Tables of splits count, too: if they change, ``MakeSplits`` needs a mapping without the previous splits.
+        """
         folders = {
             f"[{source.name}] images": source.reader.unlisted_root() for source in self._folder_sources
         }
-        return {**self.settings.places(("published", "mapping")), **folders}
+        tables = self.settings.split_tables()
+        return {**self.settings.places(("published", "mapping")), **folders, **tables}
 
     def parts_read(self, name: str) -> list[str]:
         """Return the folders that contain unlisted files; for the published mapping, the default."""
@@ -100,8 +109,8 @@ class MakeMapping(StageTask):
             and marker(mapping, "mapping") == receipt.more["made_from"]
             and (
                 splits is None
-                or splits.inputs != {self.label: receipt.digest}  # of a previous mapping
-                or all(record.has_size(mapping) for record in splits.files.values())
+                or splits.inputs.get(self.label) != receipt.digest  # of a previous mapping
+                or splits.files[mapping.name].has_size(mapping)
             )
         )
 
@@ -159,23 +168,29 @@ class MakeMapping(StageTask):
 
 
 class MakeSplits(StageTask):
-    """Assign every image to a split; reuse the splits of a published mapping if it has any."""
+    """Assign every image to a split; reuse the splits of a published mapping if it has any.
 
-    def requires(self) -> MakeMapping:
-        """Require the mapping."""
-        return self.clone(MakeMapping)
+    Splits and groups that a source gives to its images are obeyed.
+    """
+
+    def requires(self) -> list[DatasetTask]:
+        """Require the mapping; and for groups, the hashes of their files, unless duplicates do not count."""
+        return [self.clone(MakeMapping), *group_hashes(self)]
 
     def files(self) -> list[Path]:
-        """Return the mapping, now with its table of splits."""
-        return [self.layout.mapping]
+        """Return the mapping, now with its table of splits; and if sources give any, a report of them."""
+        return [
+            self.layout.mapping,
+            *(ReportTarget(self.layout.splits_report).files if self.settings.hinted else []),
+        ]
 
     def reads(self) -> dict[str, Path]:
-        """Return the published mapping, if any."""
-        return self.settings.places(("published", "mapping"))
+        """Return the published mapping, if any, and the tables with splits and groups."""
+        return {**self.settings.places(("published", "mapping")), **self.settings.split_tables()}
 
     def make(self) -> None:
-        """Fill the table of splits."""
-        section = self.settings.dataset
+        """Fill the table of splits, and report what became of given splits and groups."""
+        settings, section = self.settings, self.settings.dataset
         with self.progress("images") as progress:
             fill_splits(
                 self.layout.mapping,
@@ -186,7 +201,19 @@ class MakeSplits(StageTask):
                 train_small_percent=section.train_small_percent,
                 digest=self.clone(MakeMapping).made_from,
                 progress=progress,
+                hinted={name: self._hint_source(source) for name, source in settings.hinted.items()},
             )
+        if settings.hinted:
+            counts = {
+                name: asdict(count_splits(self.layout.mapping, source))
+                for name, source in settings.hinted.items()
+            }
+            figures = splits_figures(counts, section.val_percent)
+            ReportTarget(self.layout.splits_report).write(figures, splits_text(figures))
+
+    def _hint_source(self, source: Source) -> HintSource:
+        is_linked = source in self.settings.linked_by_duplicates
+        return HintSource(source.labeler, partial(self.layout.digests, source.name) if is_linked else None)
 
 
 class _LoadedTarget(luigi.Target):

@@ -44,6 +44,7 @@ __all__ = [
     "ScanPartition",
     "StoreSettings",
     "all_hashes",
+    "group_hashes",
     "rescanned_if_changed",
 ]
 
@@ -247,7 +248,7 @@ class ScanPartition(ReadingStage):
 
 
 class HashPartition(ReadingStage):
-    """Hash the files of one partition, if duplicates are dropped: they must be known before the shards."""
+    """Hash the files of one partition, if duplicates must be known before the shards: to drop them, or for groups."""
 
     source: str = luigi.ChoiceParameter(choices=tuple(SOURCES), description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
@@ -309,6 +310,15 @@ def all_hashes(task: DatasetTask) -> list[HashPartition]:
         task.clone(HashPartition, source=source, partition=partition)
         for source in task.settings.used
         for partition in task.settings.partitions(source)
+    ]
+
+
+def group_hashes(task: DatasetTask) -> list[HashPartition]:
+    """Return the tasks that hash the sources whose groups must not share a file with groups of the other split."""
+    return [
+        task.clone(HashPartition, source=source.name, partition=partition)
+        for source in task.settings.linked_by_duplicates
+        for partition in task.settings.partitions(source.name)
     ]
 
 

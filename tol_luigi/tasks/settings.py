@@ -97,9 +97,22 @@ class Settings:
         """Return the settings that require the image files, whatever a previous dataset contains."""
         needed = {
             "leak_guard.images": self.leak_guard.images is not None,
-            "images.duplicates": self.images.duplicates == "drop",
+            "images.duplicates": self.images.duplicates == "drop"
+            or any(source.name in self.reused for source in self.linked_by_duplicates),
         }
         return [key for key, is_needed in needed.items() if is_needed]
+
+    @functools.cached_property
+    def hinted(self) -> dict[str, Source]:
+        """Return the sources that give splits or groups to their images, by name."""
+        return {name: source for name, source in self.sources.items() if source.labeler.has_split_hints}
+
+    @property
+    def linked_by_duplicates(self) -> list[Source]:
+        """Return the sources with groups, if duplicates count: groups that share a file stay together."""
+        if self.images.duplicates == "keep":
+            return []
+        return [source for source in self.hinted.values() if source.labeler.has_groups]
 
     @property
     def excludes_benchmarks(self) -> bool:
@@ -177,6 +190,12 @@ class Settings:
     def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
         """Return the tables that keys of all sources name; see :meth:`places`."""
         return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
+
+    def split_tables(self) -> dict[str, Path]:
+        """Return the tables with splits and groups, if any are used; see :meth:`places`."""
+        return self.places(
+            *((name, key) for name, source in self.hinted.items() for key in source.plugin.split_tables)
+        )
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Return the partitions of a source, which need not be drawn yet."""

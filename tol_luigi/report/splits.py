@@ -1,0 +1,56 @@
+"""Report what became of given splits and of groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["split_notes", "splits_figures", "splits_text"]
+
+
+def splits_figures(counts: Mapping[str, Mapping[str, int]], val_percent: int) -> dict[str, Any]:
+    """Return everything as JSON.
+
+    Args:
+        counts: The counts of each source that gives splits or groups to its images, by the names in
+            :class:`~tol_luigi.store.split_hints.SplitCounts`.
+        val_percent: The value of ``[dataset] val_percent``.
+    """
+    return {
+        "val_percent": val_percent,
+        "sources": {
+            source: {
+                **count,
+                "percent": round(100 * count["val"] / count["images"], 2) if count["images"] else 0,
+            }
+            for source, count in counts.items()
+        },
+    }
+
+
+def split_notes(figures: Mapping[str, Any]) -> list[str]:
+    """Return a line for each source: the share of val, what was given, and the groups."""
+    return [_line(source, count, figures["val_percent"]) for source, count in figures["sources"].items()]
+
+
+def _line(source: str, count: Mapping[str, Any], wanted: int) -> str:
+    share = f"val of {source}: {count['val']:,} of {count['images']:,} images, {count['percent']:g} %"
+    exact = count["val"] == count["images"] * wanted // 100
+    setting = f"[dataset] val_percent = {wanted}"
+    parts = [f"{share} ({setting})" if exact else f"{share} (as near to {setting} as possible)"]
+    if count["given_train"] or count["given_val"]:
+        free = count["images"] - count["given_train"] - count["given_val"]
+        parts.append(
+            f"splits given: {count['given_train']:,} train, {count['given_val']:,} val, {free:,} without one"
+        )
+    if count["groups"]:
+        sizes = f"of {count['smallest']:,} to {count['largest']:,} images"
+        parts.append(f"{count['groups']:,} groups {sizes}, none divided")
+    return "; ".join(parts)
+
+
+def splits_text(figures: Mapping[str, Any]) -> str:
+    """Return everything as text."""
+    return "".join(f"{line}\n" for line in split_notes(figures))
