@@ -246,7 +246,7 @@ def test_a_column_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
 
     assert str(raised.value) == (
         f"[folder] labels = {path}: lacks the column site, which [folder] group_column names. "
-        "Set it to one of file, species, split, individual."
+        "Name one of its columns: file, species, split, individual."
     )
 
 

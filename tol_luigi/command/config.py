@@ -51,4 +51,5 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"[{section}]"
         if row["origin"]:
             yield f"# from {row['origin']}"
-        yield f"{row['key']} = {row['value']}".rstrip()
+        value = row["value"].replace("\n", "\n    ")  # further lines of a value are indented
+        yield f"{row['key']} = {value}".rstrip()

@@ -94,6 +94,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         val_percent=settings.dataset.val_percent,
         train_small_percent=settings.dataset.train_small_percent,
         max_memory_mib=settings.images.max_memory_mib,
+        further_texts=len(settings.templates),
     )
     return BuildEstimate(
         dataset=str(settings.directory),

@@ -271,6 +271,20 @@ class Labeler(abc.ABC):
             One entry per name key, in order of first occurrence; no entry for keys without any rank.
         """
 
+    has_fields: bool = False
+    """Whether the source has a table with further columns; then :meth:`fields` is used for further texts."""
+
+    def fields(self, columns: Sequence[str]) -> Callable[[Key], Sequence[str]]:
+        """Return a function that returns the cells of an image in columns of its table, "" for empty ones.
+
+        Args:
+            columns: The names of the columns.
+
+        Raises:
+            TableError: The table lacks a column, or cannot be read.
+        """
+        raise NotImplementedError
+
     def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
         """Yield the split and the group that the source gives to each image.
 

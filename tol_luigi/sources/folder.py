@@ -182,6 +182,8 @@ class FolderLabeler(Labeler):
         group_column: The column of groups, if there is one.
     """
 
+    has_fields = True
+
     def __init__(
         self, table: LabelTable, split_column: str | None = None, group_column: str | None = None
     ) -> None:
@@ -207,6 +209,12 @@ class FolderLabeler(Labeler):
         """Yield the split and the group of each image."""
         hints = dict(self.table.split_hints(self.split_column, self.group_column))
         return (hints[str(file)] for _, file, _ in images)
+
+    def fields(self, columns: Sequence[str]) -> Callable[[Key], Sequence[str]]:
+        """Return a function that returns the cells of an image in further columns."""
+        rows = self.table.rows(dict.fromkeys(columns, "[texts] templates"))
+        cells = {label.file: values for label, values in rows}
+        return lambda key: cells[str(key[1])]
 
     def label(self, key: Key) -> str:
         """Return the path of an image."""

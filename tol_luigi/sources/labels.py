@@ -133,7 +133,8 @@ class LabelTable:
             yield label, values
         for column, setting in lacking.items():
             raise self.table.error(
-                f"lacks the column {column}, which {setting} names", f"Set it to one of {', '.join(header)}"
+                f"lacks the column {column}, which {setting} names",
+                f"Name one of its columns: {', '.join(header)}",
             )
 
     def split_hints(

@@ -10,6 +10,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources import SOURCES, tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
+from tol_luigi.store.further_texts import TEXTS, FurtherTexts
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
@@ -42,8 +43,9 @@ class PredictCatalog(StageTask):
         return [layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions]
 
     def reads(self) -> dict[str, Path]:
-        """Return the exclusion lists."""
-        return self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
+        """Return the exclusion lists, and the tables whose columns further texts contain."""
+        lists = self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
+        return {**lists, **self.settings.text_tables()}
 
     def make(self) -> None:
         """Join mapping, names and listings, partition by partition."""
@@ -61,6 +63,9 @@ class PredictCatalog(StageTask):
                 listing=self._listing,
                 unnamed=unnamed,
             )
+            if settings.templates:
+                joined = FurtherTexts(settings.templates, settings.sources).added(joined)
+                schema = schema.append(TEXTS)
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
             checked = self._checked(joined, policy, unnamed)

@@ -16,6 +16,7 @@ from tol_luigi.core.setting_kinds import (
     Choice,
     Flag,
     Limit,
+    Lines,
     Names,
     Place,
     Text,
@@ -40,6 +41,7 @@ __all__ = [
     "RareSpeciesSection",
     "ResolvedSection",
     "ShardsSection",
+    "TextsSection",
 ]
 
 _LARGEST = 1_000_000_000
@@ -234,6 +236,21 @@ class ShardsSection(Section):
 
 
 @dataclass(frozen=True)
+class TextsSection(Section):
+    """Further texts of the samples."""
+
+    section: ClassVar[str] = "texts"
+
+    templates: tuple[str, ...] | None = setting(
+        Lines(),
+        None,
+        "further members of each sample, one per line: <name>.txt = a text with fields of the taxon or columns of the labels in {braces}, and optional parts in [brackets]",
+        determines=True,
+        is_recorded=False,
+    )
+
+
+@dataclass(frozen=True)
 class ChecksSection(Section):
     """What is too much."""
 
@@ -290,6 +307,7 @@ SECTIONS: tuple[type[Section], ...] = (
     PublishedSection,
     ImagesSection,
     ShardsSection,
+    TextsSection,
     ChecksSection,
     ClusterSection,
     SlurmSection,

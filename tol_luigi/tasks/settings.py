@@ -17,6 +17,7 @@ from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.templates import TAXON_FIELDS, columns_of, member_names, parse_templates
 from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.sections import Section, Setting, SourceSection
     from tol_luigi.core.source import Source
+    from tol_luigi.core.templates import Template
     from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
@@ -63,6 +65,7 @@ class Settings:
     published: sections.PublishedSection
     images: sections.ImagesSection
     shards: sections.ShardsSection
+    texts: sections.TextsSection
     checks: sections.ChecksSection
     cluster: ClusterSection
     slurm: SlurmSection
@@ -101,6 +104,25 @@ class Settings:
             or any(source.name in self.reused for source in self.linked_by_duplicates),
         }
         return [key for key, is_needed in needed.items() if is_needed]
+
+    @functools.cached_property
+    def templates(self) -> tuple[Template, ...]:
+        """Return the templates of further texts.
+
+        Raises:
+            ValueError: A template is wrong; never raised once the settings have been validated.
+        """
+        return parse_templates(self.texts.templates or ())
+
+    @property
+    def text_names(self) -> list[str]:
+        """Return the extensions of the further texts."""
+        return [template.name for template in self.templates]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Return the extensions of a sample's members, in order."""
+        return member_names(self.texts.templates or ())
 
     @functools.cached_property
     def hinted(self) -> dict[str, Source]:
@@ -190,6 +212,13 @@ class Settings:
     def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
         """Return the tables that keys of all sources name; see :meth:`places`."""
         return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
+
+    def text_tables(self) -> dict[str, Path]:
+        """Return the tables of labels whose columns further texts contain, if any; see :meth:`places`."""
+        if not columns_of(self.templates):
+            return {}
+        sources = [source for source in self.sources.values() if source.labeler.has_fields]
+        return self.places(*((source.name, key) for source in sources for key in source.plugin.name_tables))
 
     def split_tables(self) -> dict[str, Path]:
         """Return the tables with splits and groups, if any are used; see :meth:`places`."""
@@ -301,6 +330,7 @@ def settings() -> Settings:
     )
     try:
         _validate_driver(result, origins)
+        _validate_templates(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
@@ -336,6 +366,19 @@ def _validate_driver(result: Settings, origins: Origins) -> None:
         where = where_set("dataset", "database", origins, result.server.url)
         remedy = "Install it: pip install 'tol_luigi[postgresql]'"
         raise SettingsError(where, "the package psycopg is not installed", remedy)
+
+
+def _validate_templates(result: Settings, origins: Origins) -> None:
+    """Raise an error if a template of a further text is wrong."""
+    where = where_set("texts", "templates", origins, " / ".join(result.texts.templates or ()))
+    try:
+        columns = columns_of(result.templates)
+    except ValueError as error:
+        remedy = "Write <name>.txt = <text with {fields} and [optional parts]>, one per line"
+        raise SettingsError(where, str(error), remedy) from error
+    if columns and not any(source.labeler.has_fields for source in result.sources.values()):
+        what = f"no used source has a table with a column {columns[0]}"
+        raise SettingsError(where, what, f"Use {', '.join(TAXON_FIELDS)}")
 
 
 def _validate_reuse(result: Settings, origins: Origins) -> None:

@@ -263,7 +263,8 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        return work_list(self.layout.predicted, listing, *self.work_unit)
+        texts = self.settings.text_names
+        return work_list(self.layout.predicted, listing, *self.work_unit, texts=texts)
 
     def _copy_list(self) -> CopyList:
         layout = self.layout
@@ -401,5 +402,6 @@ class CheckShards(PartitionTask, StageTask):
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
+        folder, members = layout.shard(self.split, 0).parent, self.settings.members
         with self.progress("shards", len(shards)) as progress:
-            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, progress)
+            return inputs, check_shards(folder, shards, ids, size, progress, members=members)

@@ -127,8 +127,11 @@ class VerifyShards(PartitionTask):
             findings += _compare_ids(ledger, expected) if expected else []
         size = self.settings.images.width, self.settings.images.height
         samples = expected.samples if expected else None
+        members = self.settings.members
         with self.progress("shards", len(shards)) as progress:
-            findings += check_shards(folder, shards, ids, size, progress, level=level, samples=samples)
+            findings += check_shards(
+                folder, shards, ids, size, progress, level=level, samples=samples, members=members
+            )
         if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.reused:
             findings += self._files_changed()
         return shards, findings
@@ -173,12 +176,16 @@ class VerifyShards(PartitionTask):
     def _work(self, listing: str) -> WorkList:
         """Return the work list, with the source files of the samples."""
         predicted, path = self.layout.predicted, self.layout.listing(self.source, listing)
-        return _readable(path, lambda path: work_list(predicted, path, *self.work_unit))
+        texts = self.settings.text_names
+        return _readable(path, lambda path: work_list(predicted, path, *self.work_unit, texts=texts))
 
     def _expected(self) -> Expected | None:
         """Return the partition's part of the predicted catalog; None if damaged (see ``VerifyDataset``)."""
         with contextlib.suppress(ShardError):
-            return _readable(self.layout.predicted, lambda path: read_expected(path, *self.work_unit))
+            texts = self.settings.text_names
+            return _readable(
+                self.layout.predicted, lambda path: read_expected(path, *self.work_unit, texts=texts)
+            )
         return None
 
 
