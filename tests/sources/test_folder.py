@@ -198,7 +198,8 @@ HEADER_OF_SPLITS = "file,species,Split,individual"
 
 
 def hints(path: Path, split: str | None = "split", group: str | None = "individual") -> list[tuple[str, ...]]:
-    return [(file, hint.split, hint.group) for file, hint in LabelTable(path).split_hints(split, group)]
+    labels = LabelTable(path, split_column=split, group_column=group)
+    return [(label.file, hint.split, hint.group) for label, hint in labels.hinted()]
 
 
 def test_splits_and_groups_are_read_from_columns(tmp_path: Path) -> None:
@@ -225,6 +226,11 @@ def test_splits_and_groups_are_read_from_columns(tmp_path: Path) -> None:
             id="a word that is no split",
         ),
         pytest.param(
+            ["a.jpg,x,NA,A"],
+            "line 2 has 'NA' in its column split, which is not a split. If it marks a missing value, set [folder] missing_values = na.",
+            id="a missing value",
+        ),
+        pytest.param(
             ["a.jpg,x,train,A", "b.jpg,x,,A", "c.jpg,x,val,A"],
             "lines 2 and 4 are of one group (individual 'A'), but line 2 is in train and line 4 in val. Use the same",
             id="two splits of one group",
@@ -237,6 +243,20 @@ def test_wrong_splits_are_one_clear_line(tmp_path: Path, lines: list[str], what:
         hints(path)
 
     assert str(raised.value).startswith(f"[folder] labels = {path}: {what}")
+
+
+def test_wrong_splits_stop_the_scan(tmp_path: Path, pack: Pack) -> None:
+    path = table(tmp_path, "a.jpg,x,holdout,A", header=HEADER_OF_SPLITS)
+    reader = FolderReader(pack("tar", {"a.jpg": b"x"}), LabelTable(path, split_column="split"), "mine", 4)
+    with pytest.raises(TableError, match="which is not a split"):
+        list(reader.scan("all"))
+
+
+def test_a_group_that_may_be_a_missing_value_is_reported(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.jpg,x,,NA", "b.jpg,x,,NA", "c.jpg,x,,7", header=HEADER_OF_SPLITS)
+
+    assert LabelTable(path, group_column="individual").likely_missing() == {("NA", "individual"): 2}
+    assert LabelTable(path).likely_missing() == {}
 
 
 def test_a_column_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def test_folders_give_splits_and_groups(pattern: str, path: str, split: str, gro
     assert (labeler.has_split_hints, labeler.has_groups) == (bool(split or group), bool(group))
 
 
+def test_folders_of_splits_are_recognised(tmp_path: Path) -> None:
+    assert IMAGEFOLDER.suggest
+    files = [f"{split}/{name}/1.jpg" for split in ("train", "test") for name in ("Pica_pica", "Corvus_corax")]
+    suggestion = IMAGEFOLDER.suggest(tmp_path, files)
+
+    assert suggestion
+    assert suggestion.settings["pattern"] == "{split}/{name}"
+    assert suggestion.named == 4
+
+
 def test_a_folder_that_is_no_split_is_of_another_form() -> None:
     assert PathPattern("{split}/{name}").match("holdout/Corvus_corax/1.jpg") is None
 

@@ -71,8 +71,6 @@ def _readers(current: Settings) -> Iterator[Callable[[], object]]:
         yield partial(_exhaust, source.licenses)
         if (columns := columns_of(current.templates)) and source.labeler.has_fields:
             yield partial(source.labeler.fields, columns)
-        if source.labeler.has_split_hints:
-            yield partial(_exhaust, partial(source.labeler.split_hints, ()))
     for path, with_species in ((current.rare_species.seen, False), (current.rare_species.unseen, True)):
         if path:
             yield partial(tables.load_exclusions, path, with_species=with_species)

@@ -51,5 +51,5 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"[{section}]"
         if row["origin"]:
             yield f"# from {row['origin']}"
-        value = row["value"].replace("\n", "\n    ")  # further lines of a value are indented
+        value = row["value"].replace("%", "%%").replace("\n", "\n    ")  # as in a settings file
         yield f"{row['key']} = {value}".rstrip()

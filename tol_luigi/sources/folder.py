@@ -100,7 +100,14 @@ class FolderSection(SourceSection):
         """
         if self.labels is None:
             raise SettingsError("[folder] labels", "empty", "Set it to the table of labels")
-        return LabelTable(self.labels, self.delimiter, self.encoding, self.missing_values or ())
+        return LabelTable(
+            self.labels,
+            self.delimiter,
+            self.encoding,
+            self.missing_values or (),
+            split_column=self.split_column,
+            group_column=self.group_column,
+        )
 
 
 class FolderReader(CollectionReader):
@@ -178,18 +185,14 @@ class FolderLabeler(Labeler):
 
     Args:
         table: The table.
-        split_column: The column of splits, if there is one.
-        group_column: The column of groups, if there is one.
     """
 
     has_fields = True
 
-    def __init__(
-        self, table: LabelTable, split_column: str | None = None, group_column: str | None = None
-    ) -> None:
-        self.table, self.split_column, self.group_column = table, split_column, group_column
-        self.has_groups = group_column is not None
-        self.has_split_hints = self.has_groups or split_column is not None
+    def __init__(self, table: LabelTable) -> None:
+        self.table = table
+        self.has_groups = table.group_column is not None
+        self.has_split_hints = self.has_groups or table.split_column is not None
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
@@ -207,7 +210,7 @@ class FolderLabeler(Labeler):
 
     def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
         """Yield the split and the group of each image."""
-        hints = dict(self.table.split_hints(self.split_column, self.group_column))
+        hints = {label.file: hint for label, hint in self.table.hinted()}
         return (hints[str(file)] for _, file, _ in images)
 
     def fields(self, columns: Sequence[str]) -> Callable[[Key], Sequence[str]]:
@@ -269,7 +272,7 @@ FOLDER = SourcePlugin(
     reader=lambda section, images, index: FolderReader(
         images, section.label_table(), section.name, section.partitions, index
     ),
-    labeler=lambda section: FolderLabeler(section.label_table(), section.split_column, section.group_column),
+    labeler=lambda section: FolderLabeler(section.label_table()),
     licenses=_licenses,
     listing_tables=("labels",),
     name_tables=("labels",),

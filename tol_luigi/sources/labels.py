@@ -69,6 +69,8 @@ class LabelTable:
         delimiter: The name of the delimiter of text, or ``auto``; see ``DELIMITERS``.
         encoding: The encoding of text.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
+        split_column: The column of splits, if there is one.
+        group_column: The column of groups, if there is one.
     """
 
     def __init__(
@@ -77,9 +79,13 @@ class LabelTable:
         delimiter: str = AUTO,
         encoding: str = "utf-8",
         missing_values: Sequence[str] = (),
+        *,
+        split_column: str | None = None,
+        group_column: str | None = None,
     ) -> None:
         self._path, self._delimiter, self._encoding = path, delimiter, encoding
         self._missing = frozenset(map(str.casefold, missing_values))
+        self.split_column, self.group_column = split_column, group_column
 
     @functools.cached_property
     def table(self) -> LabelFile:
@@ -96,9 +102,9 @@ class LabelTable:
         """Yield the rows of the table.
 
         Raises:
-            TableError: The table is unreadable, lacks a column, or names a file twice.
+            TableError: The table is unreadable, lacks a column, names a file twice, or has a wrong split.
         """
-        return (label for label, _ in self.rows({}))
+        return (label for label, _ in self.hinted())
 
     def rows(self, further: Mapping[str, str]) -> Iterator[tuple[Label, tuple[str, ...]]]:
         """Yield the rows of the table, each with its cells of further columns.
@@ -137,49 +143,47 @@ class LabelTable:
                 f"Name one of its columns: {', '.join(header)}",
             )
 
-    def split_hints(
-        self, split_column: str | None, group_column: str | None
-    ) -> Iterator[tuple[str, ImageHint]]:
-        """Yield the file of each row with its split and its group.
-
-        Args:
-            split_column: The column of splits, if there is one.
-            group_column: The column of groups, if there is one.
+    def hinted(self) -> Iterator[tuple[Label, ImageHint]]:
+        """Yield the rows of the table, each with its split and its group.
 
         Raises:
-            TableError: The table is unreadable or lacks a column, a word is not a split, or the images of a group
-                have different splits.
+            TableError: As for the rows alone, a word is not a split, or images of one group have different splits.
         """
-        named = {"split_column": split_column, "group_column": group_column}
+        named = {"split_column": self.split_column, "group_column": self.group_column}
         further = {column: f"[folder] {key}" for key, column in named.items() if column}
         firsts: dict[str, tuple[int, str]] = {}
         for label, cells in self.rows(further):
             given = dict(zip(further, cells, strict=True))
-            word, group = given.get(split_column or "", ""), given.get(group_column or "", "")
-            split = self._split(label.line, split_column, word)
-            if split and group:
-                line, other = firsts.setdefault(group, (label.line, split))
-                if split != other:
+            hint = ImageHint(
+                self._split(label.line, given.get(self.split_column or "", "")),
+                given.get(self.group_column or "", ""),
+            )
+            if hint.split and hint.group:
+                line, split = firsts.setdefault(hint.group, (label.line, hint.split))
+                if split != hint.split:
                     raise self.table.error(
-                        f"lines {line} and {label.line} are of one group ({group_column} {group!r}), but line {line} is in {other} and line {label.line} in {split}",
+                        f"lines {line} and {label.line} are of one group ({self.group_column} {hint.group!r}), but line {line} is in {split} and line {label.line} in {hint.split}",
                         "Use the same split for all images of a group",
                     )
-            yield label.file, ImageHint(split, group)
+            yield label, hint
 
-    def _split(self, line: int, column: str | None, word: str) -> str:
+    def _split(self, line: int, word: str) -> str:
         """Return the split that a cell gives, "" if it is empty."""
-        if not word or word.casefold() in GIVEN_SPLITS:
-            return GIVEN_SPLITS.get(word.casefold(), "")
-        raise self.table.error(
-            f"line {line} has {word!r} in its column {column}, which is not a split",
-            f"Use {', '.join(GIVEN_SPLITS)}, or leave the cell empty to have the split chosen",
-        )
+        plain = word.casefold()
+        if not word or plain in GIVEN_SPLITS:
+            return GIVEN_SPLITS.get(plain, "")
+        remedy = f"Use {', '.join(GIVEN_SPLITS)}, or leave the cell empty to have the split chosen"
+        if plain in _LIKELY_MISSING:
+            remedy = f"If it marks a missing value, set [folder] missing_values = {plain}"
+        what = f"line {line} has {word!r} in its column {self.split_column}, which is not a split"
+        raise self.table.error(what, remedy)
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
         """Count the cells that probably mean a missing value, by spelling and column."""
         found = Counter[tuple[str, str]]()
-        for label in self:
-            for column, cell in zip(_COLUMNS, (*label.ranks, *label[3:]), strict=True):
+        columns = (*_COLUMNS, self.group_column or "")
+        for label, hint in self.hinted():
+            for column, cell in zip(columns, (*label.ranks, *label[3:], hint.group), strict=True):
                 if cell.casefold() in _LIKELY_MISSING:
                     found[cell, column] += 1
         return found
