@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,7 +49,16 @@ def _line(source: str, count: Mapping[str, Any], wanted: int) -> str:
     if count["groups"]:
         sizes = f"of {count['smallest']:,} to {count['largest']:,} images"
         parts.append(f"{count['groups']:,} groups {sizes}, none divided")
+    if _is_empty(count, wanted):
+        least = math.ceil(100 * (count["smallest"] // 2 + 1) / count["images"])
+        parts.append(f"val is empty, since all groups are large: set val_percent to at least {least}")
     return "; ".join(parts)
+
+
+def _is_empty(count: Mapping[str, Any], wanted: int) -> bool:
+    """Return whether val is empty because all images are in groups that are too large for it."""
+    is_free = not count["given_train"] and count["grouped"] == count["images"]
+    return is_free and not count["val"] and count["images"] * wanted // 100 > 0
 
 
 def splits_text(figures: Mapping[str, Any]) -> str:

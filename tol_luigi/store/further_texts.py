@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +63,12 @@ class FurtherTexts:
 
     def _rendered(self, source: Source, key: Key, *labels: Any) -> list[str]:  # noqa: ANN401 (cells)
         *ranks, common, excluded = labels
-        taxon = Taxon.from_rendered(ranks)
+        scientific, taxonomic = _names(tuple(ranks))
         values = {
             **dict(zip(self._columns, self._reader(source)(key), strict=True)),
             **dict(zip(RANK_LABELS, ranks, strict=True)),
-            "scientific": taxon.scientific,
-            "taxonomic": taxon.taxonomic,
+            "scientific": scientific,
+            "taxonomic": taxonomic,
             "common": common,
         }
         for template in () if excluded else self._templates:
@@ -87,3 +88,10 @@ class FurtherTexts:
                 source.labeler.fields(self._columns) if has_fields else lambda _: empty
             )
         return self._readers[source.name]
+
+
+@functools.lru_cache(1 << 15)  # many images have the same taxon
+def _names(ranks: tuple[str, ...]) -> tuple[str, str]:
+    """Return the scientific and the taxonomic name of rendered ranks."""
+    taxon = Taxon.from_rendered(ranks)
+    return taxon.scientific, taxon.taxonomic
