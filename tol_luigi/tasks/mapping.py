@@ -23,6 +23,7 @@ from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.store.split_hints import HintSource, count_splits
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.label_columns import hinted_sources, linked_sources, split_tables
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import ScanPartition, group_hashes
 from tol_luigi.tasks.unread import UNREAD, scan_files
@@ -68,7 +69,7 @@ class MakeMapping(StageTask):
         folders = {
             f"[{source.name}] images": source.reader.unlisted_root() for source in self._folder_sources
         }
-        tables = self.settings.split_tables()
+        tables = split_tables(self.settings)
         return {**self.settings.places(("published", "mapping")), **folders, **tables}
 
     def parts_read(self, name: str) -> list[str]:
@@ -179,18 +180,16 @@ class MakeSplits(StageTask):
 
     def files(self) -> list[Path]:
         """Return the mapping, now with its table of splits; and if sources give any, a report of them."""
-        return [
-            self.layout.mapping,
-            *(ReportTarget(self.layout.splits_report).files if self.settings.hinted else []),
-        ]
+        report = ReportTarget(self.layout.splits_report)
+        return [self.layout.mapping, *(report.files if hinted_sources(self.settings) else [])]
 
     def reads(self) -> dict[str, Path]:
         """Return the published mapping, if any, and the tables with splits and groups."""
-        return {**self.settings.places(("published", "mapping")), **self.settings.split_tables()}
+        return {**self.settings.places(("published", "mapping")), **split_tables(self.settings)}
 
     def make(self) -> None:
         """Fill the table of splits, and report what became of given splits and groups."""
-        settings, section = self.settings, self.settings.dataset
+        section, hinted = self.settings.dataset, hinted_sources(self.settings)
         with self.progress("images") as progress:
             fill_splits(
                 self.layout.mapping,
@@ -201,18 +200,16 @@ class MakeSplits(StageTask):
                 train_small_percent=section.train_small_percent,
                 digest=self.clone(MakeMapping).made_from,
                 progress=progress,
-                hinted={name: self._hint_source(source) for name, source in settings.hinted.items()},
+                hinted={name: self._hint_source(source) for name, source in hinted.items()},
             )
-        if settings.hinted:
-            counts = {
-                name: asdict(count_splits(self.layout.mapping, source))
-                for name, source in settings.hinted.items()
-            }
+        if hinted:
+            mapping = self.layout.mapping
+            counts = {name: asdict(count_splits(mapping, source)) for name, source in hinted.items()}
             figures = splits_figures(counts, section.val_percent)
             ReportTarget(self.layout.splits_report).write(figures, splits_text(figures))
 
     def _hint_source(self, source: Source) -> HintSource:
-        is_linked = source in self.settings.linked_by_duplicates
+        is_linked = source in linked_sources(self.settings)
         return HintSource(source.labeler, partial(self.layout.digests, source.name) if is_linked else None)
 
 

@@ -14,6 +14,7 @@ from tol_luigi.store.further_texts import TEXTS, FurtherTexts
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.label_columns import templates_of, text_tables
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
@@ -45,7 +46,7 @@ class PredictCatalog(StageTask):
     def reads(self) -> dict[str, Path]:
         """Return the exclusion lists, and the tables whose columns further texts contain."""
         lists = self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
-        return {**lists, **self.settings.text_tables()}
+        return {**lists, **text_tables(self.settings)}
 
     def make(self) -> None:
         """Join mapping, names and listings, partition by partition."""
@@ -63,8 +64,8 @@ class PredictCatalog(StageTask):
                 listing=self._listing,
                 unnamed=unnamed,
             )
-            if settings.templates:
-                joined = FurtherTexts(settings.templates, settings.sources).added(joined)
+            if templates := templates_of(settings):
+                joined = FurtherTexts(templates, settings.sources).added(joined)
                 schema = schema.append(TEXTS)
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)

@@ -26,6 +26,7 @@ from tol_luigi.store.listings import collect_listing, count_states, images_of, w
 from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
+from tol_luigi.tasks.label_columns import linked_sources
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ def group_hashes(task: DatasetTask) -> list[HashPartition]:
     """Return the tasks that hash the sources whose groups must not share a file with groups of the other split."""
     return [
         task.clone(HashPartition, source=source.name, partition=partition)
-        for source in task.settings.linked_by_duplicates
+        for source in linked_sources(task.settings)
         for partition in task.settings.partitions(source.name)
     ]
 

@@ -17,11 +17,11 @@ from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.templates import TAXON_FIELDS, columns_of, member_names, parse_templates
 from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.download_settings import use_downloads
+from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import find_origins, read_sections, validate_known, where_set
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.sections import Section, Setting, SourceSection
     from tol_luigi.core.source import Source
-    from tol_luigi.core.templates import Template
     from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
 
@@ -101,40 +100,9 @@ class Settings:
         needed = {
             "leak_guard.images": self.leak_guard.images is not None,
             "images.duplicates": self.images.duplicates == "drop"
-            or any(source.name in self.reused for source in self.linked_by_duplicates),
+            or any(source.name in self.reused for source in linked_sources(self)),
         }
         return [key for key, is_needed in needed.items() if is_needed]
-
-    @functools.cached_property
-    def templates(self) -> tuple[Template, ...]:
-        """Return the templates of further texts.
-
-        Raises:
-            ValueError: A template is wrong; never raised once the settings have been validated.
-        """
-        return parse_templates(self.texts.templates or ())
-
-    @property
-    def text_names(self) -> list[str]:
-        """Return the extensions of the further texts."""
-        return [template.name for template in self.templates]
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """Return the extensions of a sample's members, in order."""
-        return member_names(self.texts.templates or ())
-
-    @functools.cached_property
-    def hinted(self) -> dict[str, Source]:
-        """Return the sources that give splits or groups to their images, by name."""
-        return {name: source for name, source in self.sources.items() if source.labeler.has_split_hints}
-
-    @property
-    def linked_by_duplicates(self) -> list[Source]:
-        """Return the sources with groups, if duplicates count: groups that share a file stay together."""
-        if self.images.duplicates == "keep":
-            return []
-        return [source for source in self.hinted.values() if source.labeler.has_groups]
 
     @property
     def excludes_benchmarks(self) -> bool:
@@ -212,19 +180,6 @@ class Settings:
     def source_tables(self, keys: Callable[[SourcePlugin[Any]], Iterable[str]]) -> dict[str, Path]:
         """Return the tables that keys of all sources name; see :meth:`places`."""
         return self.places(*((plugin.name, key) for plugin in SOURCES.values() for key in keys(plugin)))
-
-    def text_tables(self) -> dict[str, Path]:
-        """Return the tables of labels whose columns further texts contain, if any; see :meth:`places`."""
-        if not columns_of(self.templates):
-            return {}
-        sources = [source for source in self.sources.values() if source.labeler.has_fields]
-        return self.places(*((source.name, key) for source in sources for key in source.plugin.name_tables))
-
-    def split_tables(self) -> dict[str, Path]:
-        """Return the tables with splits and groups, if any are used; see :meth:`places`."""
-        return self.places(
-            *((name, key) for name, source in self.hinted.items() for key in source.plugin.split_tables)
-        )
 
     def partitions(self, source: str) -> tuple[str, ...]:
         """Return the partitions of a source, which need not be drawn yet."""
@@ -330,7 +285,7 @@ def settings() -> Settings:
     )
     try:
         _validate_driver(result, origins)
-        _validate_templates(result, origins)
+        validate_templates(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
@@ -366,19 +321,6 @@ def _validate_driver(result: Settings, origins: Origins) -> None:
         where = where_set("dataset", "database", origins, result.server.url)
         remedy = "Install it: pip install 'tol_luigi[postgresql]'"
         raise SettingsError(where, "the package psycopg is not installed", remedy)
-
-
-def _validate_templates(result: Settings, origins: Origins) -> None:
-    """Raise an error if a template of a further text is wrong."""
-    where = where_set("texts", "templates", origins, " / ".join(result.texts.templates or ()))
-    try:
-        columns = columns_of(result.templates)
-    except ValueError as error:
-        remedy = "Write <name>.txt = <text with {fields} and [optional parts]>, one per line"
-        raise SettingsError(where, str(error), remedy) from error
-    if columns and not any(source.labeler.has_fields for source in result.sources.values()):
-        what = f"no used source has a table with a column {columns[0]}"
-        raise SettingsError(where, what, f"Use {', '.join(TAXON_FIELDS)}")
 
 
 def _validate_reuse(result: Settings, origins: Origins) -> None:
