@@ -39,6 +39,11 @@ GROUPS = {"groups": 24, "grouped": 180, "smallest": 2, "largest": 1_200}
             "none divided; val is empty, since all groups are large: set val_percent to at least 11",
             id="only large groups",
         ),
+        pytest.param(
+            {"val": 40, "given_train": 160, "given_val": 40},
+            "40 of 200 images, 20 %; splits given: 160 train, 40 val, 0 without one",
+            id="all given",
+        ),
         pytest.param({"images": 0, "val": 0}, "0 of 0 images, 0 % ([dataset] val_percent = 5)", id="nothing"),
     ],
 )

@@ -41,8 +41,9 @@ def _line(source: str, count: Mapping[str, Any], wanted: int) -> str:
     exact = count["val"] == count["images"] * wanted // 100
     setting = f"[dataset] val_percent = {wanted}"
     parts = [f"{share} ({setting})" if exact else f"{share} (as near to {setting} as possible)"]
-    if count["given_train"] or count["given_val"]:
-        free = count["images"] - count["given_train"] - count["given_val"]
+    if given := count["given_train"] + count["given_val"]:
+        free = count["images"] - given
+        parts = parts if free else [share]
         parts.append(
             f"splits given: {count['given_train']:,} train, {count['given_val']:,} val, {free:,} without one"
         )
