@@ -218,10 +218,13 @@ def test_damage_is_found_and_repaired(*, tol: Tol, settings: Path, tmp_path: Pat
 def test_settings_are_shown_as_a_settings_file_that_means_the_same(
     *, tol: Tol, settings: Path, tmp_path: Path
 ) -> None:
+    with settings.open("a", encoding="utf-8") as file:
+        file.write("\n[texts]\ntemplates =\n    a.txt = 50 %% {common}\n    b.txt = {species}\n")
     shown = tol("config", "--config", settings, "--set", "dataset.tag=v2", cwd=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "# from the command line\ntag = v2\n" in shown.stdout
     assert f"# from {settings}\nval_percent = 10\n" in shown.stdout
+    assert "templates = a.txt = 50 %% {common}\n    b.txt = {species}\n" in shown.stdout
     (tmp_path / "copy.cfg").write_text(shown.stdout, encoding="utf-8")
     again = tol("config", "--config", tmp_path / "copy.cfg", cwd=tmp_path)
     assert [line for line in again.stdout.splitlines() if line[:1] != "#"] == [
@@ -232,6 +235,7 @@ def test_settings_are_shown_as_a_settings_file_that_means_the_same(
     parser = configparser.RawConfigParser()
     parser.read_string(changed.stdout)
     assert set(parser["dataset"]) == {"root", "tag", "val_percent", "train_small_percent"}
+    assert parser["texts"]["templates"].splitlines() == ["a.txt = 50 %% {common}", "b.txt = {species}"]
 
 
 @pytest.mark.parametrize(

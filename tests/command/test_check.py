@@ -75,3 +75,26 @@ def test_labels_that_match_nothing_are_one_line_with_the_likely_cause(
     [line] = done.stderr.splitlines()
     assert line.startswith(f"tol: [folder] labels = {labels}: it names 0 of {len(files)} images")
     assert "other/" in line
+
+
+def test_a_dataset_with_other_settings_is_one_line(tol: Tol, settings_file: Any, tmp_path: Path) -> None:
+    (tmp_path / "out" / "dev").mkdir(parents=True)
+    (tmp_path / "out" / "dev" / "dataset.json").write_text('{"dataset.seed": 3}')
+    settings = settings_file({"dataset": {"root": "out"}})
+    done = tol("check", "--config", settings, cwd=tmp_path)
+
+    assert done.returncode == 40
+    [line] = done.stderr.splitlines()
+    assert "this dataset was started with other settings: dataset.seed was 3, is 17" in line
+
+
+def test_splits_that_are_none_are_found(tol: Tol, settings_file: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    (tmp_path / "labels.csv").write_text("file,species,fold\na.jpg,Corvus corax,seven\n")
+    folder = {"images": "photos", "labels": "labels.csv", "split_column": "fold"}
+    done = tol("check", "--config", settings_file({"folder": folder}), cwd=tmp_path)
+
+    assert done.returncode == 40
+    [line] = done.stderr.splitlines()
+    assert "line 2 has 'seven' in its column fold, which is not a split. Use train, " in line

@@ -14,6 +14,7 @@ from tol_luigi.core.samples import IMAGE, MEMBERS, texts
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards, first_damaged
 from tol_luigi.core.shards import Shard, sample_record, shard_name, write_shard
 from tol_luigi.core.taxon import Taxon
+from tol_luigi.core.templates import member_names
 
 Draw = Callable[..., bytes]
 Record = Callable[..., bytes]
@@ -159,6 +160,20 @@ def test_every_text_is_compared(tmp_path: Path, record: Record, name: str) -> No
 
     assert found(tmp_path, shard, samples=NAMED) == [f"{name} of sample b differs from the predicted catalog"]
     assert found(tmp_path, shard) == []
+
+
+def test_further_texts_are_compared(tmp_path: Path, record: Record) -> None:
+    shard = shard_of(tmp_path, *(record(image, note__txt=f"of {image}".encode()) for image in IDS))
+    named = {
+        image: dataclasses.replace(sample, further=(("note.txt", f"of {image}" if image != "b" else "of a"),))
+        for image, sample in NAMED.items()
+    }
+    members = member_names(["note.txt = of {id}"])
+
+    assert found(tmp_path, shard, samples=named, members=members) == [
+        "note.txt of sample b differs from the predicted catalog"
+    ]
+    assert found(tmp_path, shard)[0] == "the members of sample a, or their order, are wrong"
 
 
 def test_a_sample_of_another_split_is_found(tmp_path: Path, record: Record) -> None:

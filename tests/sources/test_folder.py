@@ -192,3 +192,86 @@ def test_a_wrong_place(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(SourceError, match="is empty"):
         FolderReader(tmp_path / "images", LabelTable(labels), "mine", 3).listings()
+
+
+HEADER_OF_SPLITS = "file,species,Split,individual"
+
+
+def hints(path: Path, split: str | None = "split", group: str | None = "individual") -> list[tuple[str, ...]]:
+    labels = LabelTable(path, split_column=split, group_column=group)
+    return [(label.file, hint.split, hint.group) for label, hint in labels.hinted()]
+
+
+def test_splits_and_groups_are_read_from_columns(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "a.jpg,x,train,A", "b.jpg,x, TEST ,", "c.jpg,x,,A", "d.jpg,x,dev,B", header=HEADER_OF_SPLITS
+    )
+
+    assert hints(path) == [
+        ("a.jpg", "train", "A"),
+        ("b.jpg", "val", ""),
+        ("c.jpg", "", "A"),
+        ("d.jpg", "val", "B"),
+    ]
+    assert hints(path, "SPLIT", None) == [(file, split, "") for file, split, _ in hints(path)]
+    assert hints(path, None, "species")[0] == ("a.jpg", "", "x")
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        pytest.param(
+            ["a.jpg,x,holdout,A"],
+            "line 2 has 'holdout' in its column split, which is not a split. Use train, ",
+            id="a word that is no split",
+        ),
+        pytest.param(
+            ["a.jpg,x,NA,A"],
+            "line 2 has 'NA' in its column split, which is not a split. If it marks a missing value, set [folder] missing_values = na.",
+            id="a missing value",
+        ),
+        pytest.param(
+            ["a.jpg,x,train,A", "b.jpg,x,,A", "c.jpg,x,val,A"],
+            "lines 2 and 4 are of one group (individual 'A'), but line 2 is in train and line 4 in val. Use the same",
+            id="two splits of one group",
+        ),
+    ],
+)
+def test_wrong_splits_are_one_clear_line(tmp_path: Path, lines: list[str], what: str) -> None:
+    path = table(tmp_path, *lines, header=HEADER_OF_SPLITS)
+    with pytest.raises(TableError) as raised:
+        hints(path)
+
+    assert str(raised.value).startswith(f"[folder] labels = {path}: {what}")
+
+
+def test_wrong_splits_stop_the_scan(tmp_path: Path, pack: Pack) -> None:
+    path = table(tmp_path, "a.jpg,x,holdout,A", header=HEADER_OF_SPLITS)
+    reader = FolderReader(pack("tar", {"a.jpg": b"x"}), LabelTable(path, split_column="split"), "mine", 4)
+    with pytest.raises(TableError, match="which is not a split"):
+        list(reader.scan("all"))
+
+
+def test_a_group_that_may_be_a_missing_value_is_reported(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.jpg,x,,NA", "b.jpg,x,,NA", "c.jpg,x,,7", header=HEADER_OF_SPLITS)
+
+    assert LabelTable(path, group_column="individual").likely_missing() == {("NA", "individual"): 2}
+    assert LabelTable(path).likely_missing() == {}
+
+
+def test_a_column_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.jpg,x,train,A", header=HEADER_OF_SPLITS)
+    with pytest.raises(TableError) as raised:
+        hints(path, "split", "site")
+
+    assert str(raised.value) == (
+        f"[folder] labels = {path}: lacks the column site, which [folder] group_column names. "
+        "Name one of its columns: file, species, split, individual."
+    )
+
+
+def test_json_lines_may_leave_a_split_out(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"file": "a.jpg", "species": "x"}\n{"file": "b.jpg", "species": "x", "split": "val"}\n')
+
+    assert hints(path, group=None) == [("a.jpg", "", ""), ("b.jpg", "val", "")]

@@ -61,7 +61,19 @@ def test_folders_of_another_form_say_nothing(pattern: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "{}", "plain", "{nam}", "{genus}/{genus}", "{name}/{species}", "{genus", "{} {}"]
+    "pattern",
+    [
+        "",
+        "{}",
+        "plain",
+        "{split}/{group}",
+        "{split}/{split}/{name}",
+        "{nam}",
+        "{genus}/{genus}",
+        "{name}/{species}",
+        "{genus",
+        "{} {}",
+    ],
 )
 def test_a_pattern_that_names_no_taxon_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
@@ -106,6 +118,38 @@ def test_higher_ranks_are_looked_up() -> None:
     assert taxa["Corvus_corax"] == Taxon.of(*RAVEN)
     assert taxa["Corvidae"] == Taxon.of(*RAVEN[:5])
     assert taxa["Unknown_thing"].ranks[4:] == ("", "", "thing")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "split", "group"),
+    [
+        ("{split}/{name}", "train/Corvus_corax/1.jpg", "train", ""),
+        ("{split}/{name}", "birds/Test/Corvus_corax/1.jpg", "val", ""),
+        ("{name}/{group}", "Corvus_corax/camera_1/1.jpg", "", "camera_1"),
+        ("{split}_{name}_{group}", "val_Corvus corax_7/1.jpg", "val", "7"),
+        ("{name}", "train/Corvus_corax/1.jpg", "", ""),
+    ],
+)
+def test_folders_give_splits_and_groups(pattern: str, path: str, split: str, group: str) -> None:
+    labeler = ImageFolderLabeler(PathPattern(pattern))
+
+    [hint] = labeler.split_hints([("mine", path, "an id")])
+    assert (hint.split, hint.group) == (split, group)
+    assert (labeler.has_split_hints, labeler.has_groups) == (bool(split or group), bool(group))
+
+
+def test_folders_of_splits_are_recognised(tmp_path: Path) -> None:
+    assert IMAGEFOLDER.suggest
+    files = [f"{split}/{name}/1.jpg" for split in ("train", "test") for name in ("Pica_pica", "Corvus_corax")]
+    suggestion = IMAGEFOLDER.suggest(tmp_path, files)
+
+    assert suggestion
+    assert suggestion.settings["pattern"] == "{split}/{name}"
+    assert suggestion.named == 4
+
+
+def test_a_folder_that_is_no_split_is_of_another_form() -> None:
+    assert PathPattern("{split}/{name}").match("holdout/Corvus_corax/1.jpg") is None
 
 
 def test_it_is_a_source_like_others() -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.expected_matches import ExpectedMatches, expect_matches
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.core.templates import columns_of
 from tol_luigi.report.text import counted
 from tol_luigi.sources import by_precedence, tables
+from tol_luigi.tasks.label_columns import templates_of
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ def _readers(current: Settings) -> Iterator[Callable[[], object]]:
             _exhaust, partial(source.labeler.entries, (), tables.load_lookup(), tables.load_common_names())
         )
         yield partial(_exhaust, source.licenses)
+        if (columns := columns_of(templates_of(current))) and source.labeler.has_fields:
+            yield partial(source.labeler.fields, columns)
     for path, with_species in ((current.rare_species.seen, False), (current.rare_species.unseen, True)):
         if path:
             yield partial(tables.load_exclusions, path, with_species=with_species)

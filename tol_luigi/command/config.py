@@ -50,4 +50,5 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"[{section}]"
         if row["origin"]:
             yield f"# from {row['origin']}"
-        yield f"{row['key']} = {row['value']}".rstrip()
+        value = row["value"].replace("%", "%%").replace("\n", "\n    ")  # as in a settings file
+        yield f"{row['key']} = {value}".rstrip()

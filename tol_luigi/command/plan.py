@@ -30,6 +30,7 @@ from tol_luigi.report.estimate import (
     full_estimate,
 )
 from tol_luigi.tasks.download_settings import wanted_downloads
+from tol_luigi.tasks.label_columns import templates_of
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         val_percent=settings.dataset.val_percent,
         train_small_percent=settings.dataset.train_small_percent,
         max_memory_mib=settings.images.max_memory_mib,
+        further_texts=len(templates_of(settings)),
     )
     return BuildEstimate(
         dataset=str(settings.directory),

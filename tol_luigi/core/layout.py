@@ -91,6 +91,11 @@ class Layout:
         return self.directory / "mapping.sqlite"
 
     @property
+    def splits_report(self) -> Path:
+        """What became of given splits and of groups, if there are any; the text report is next to it."""
+        return self.directory / "splits-report.json"
+
+    @property
     def metadata(self) -> Path:
         """The folder of the name lookups."""
         return self.directory / "metadata"

@@ -59,11 +59,18 @@ class Sample:
         id: The image id.
         ranks: The seven rendered ranks.
         common: The common name, or its replacement.
+        further: The extensions and the texts of further members.
     """
 
     id: str
     ranks: tuple[str, ...]
     common: str
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All texts by member extension."""
+        return {**texts(Taxon.from_rendered(self.ranks), self.common), **dict(self.further)}
 
 
 @dataclass(slots=True)
@@ -342,8 +349,7 @@ class _Spool:
         """Return the bytes of a sample in a shard."""
         offset, length = self.places[id(outcome)]
         self.file.seek(offset)
-        taxon = Taxon.from_rendered(sample.ranks)
-        members = {extension: text.encode() for extension, text in texts(taxon, sample.common).items()}
+        members = {extension: text.encode() for extension, text in sample.texts.items()}
         record = sample_record(sample.id, {**members, IMAGE: self.file.read(length)})
         outcome.length = len(record)
         return record

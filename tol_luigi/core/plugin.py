@@ -62,6 +62,7 @@ class SourcePlugin(Generic[S]):
         name_tables: The same: the tables that name its images, in the order of their precedence.
         common_name_tables: The same: the tables of common names.
         license_tables: The same: the tables, or folders of tables, with the licences.
+        split_tables: The same: the tables with the splits and groups of its images; see ``Labeler.split_hints``.
         required_table: The key without which its images have no names, or "".
         collection_key: The key with the name of the collection, if there may be several: further ones have sections
             ``[<name>:<label>]``. The name must be a part of the natural key. "" if there is only one.
@@ -88,6 +89,7 @@ class SourcePlugin(Generic[S]):
     name_tables: tuple[str, ...] = ()
     common_name_tables: tuple[str, ...] = ()
     license_tables: tuple[str, ...] = ()
+    split_tables: tuple[str, ...] = ()
     required_table: str = ""
     collection_key: str = ""
     named_by: str = "no table"
@@ -111,6 +113,7 @@ class SourcePlugin(Generic[S]):
             *self.name_tables,
             *self.common_name_tables,
             *self.license_tables,
+            *self.split_tables,
         )
         return tuple(dict.fromkeys(every))
 

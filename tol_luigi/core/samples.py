@@ -10,7 +10,7 @@ from tol_luigi.core.taxon import common_or_name
 if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
 
-__all__ = ["IMAGE", "MEMBERS", "texts"]
+__all__ = ["IMAGE", "MEMBERS", "one_line", "texts"]
 
 IMAGE = "jpg"
 """The extension of the image."""
@@ -35,6 +35,11 @@ _BREAKS = re.compile("[\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """NUL and all line breaks. Some published names contain them; each text of a sample is one line."""
 
 
+def one_line(text: str) -> str:
+    """Return a text with a blank instead of each NUL or line break."""
+    return _BREAKS.sub(" ", text)
+
+
 def texts(taxon: Taxon, common: str) -> dict[str, str]:
     """Return the ten texts of a sample.
 
@@ -53,7 +58,7 @@ def texts(taxon: Taxon, common: str) -> dict[str, str]:
     scientific, taxonomic = taxon.scientific, taxon.taxonomic
     if _BREAKS.search(f"{common} {tagged}"):  # the latter contains all ranks
         common, tagged, scientific, taxonomic = (
-            _BREAKS.sub(" ", text) for text in (common, tagged, scientific, taxonomic)
+            one_line(text) for text in (common, tagged, scientific, taxonomic)
         )
     return {
         "scientific_name.txt": scientific,

@@ -19,6 +19,7 @@ __all__ = [
     "Formed",
     "Kind",
     "Limit",
+    "Lines",
     "Names",
     "Numbers",
     "Pairs",
@@ -171,6 +172,20 @@ class Words(Kind):
     def serialize(self, value: tuple[str, ...] | None) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return ",".join(value or ())
+
+
+class Lines(Kind):
+    """Any texts, one per line, or None."""
+
+    allowed = "any texts, one per line, or empty"
+
+    def parse(self, raw: str) -> tuple[str, ...] | None:
+        """Return the lines of a text without surrounding blanks; empty lines are skipped."""
+        return tuple(filter(None, map(str.strip, raw.splitlines()))) or None
+
+    def serialize(self, value: tuple[str, ...] | None) -> str:
+        """Return the text that :meth:`parse` reads as a value."""
+        return "\n".join(value or ())
 
 
 class Flag(Kind):

@@ -11,9 +11,8 @@ from PIL import Image
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import sha256_file
-from tol_luigi.core.samples import IMAGE, MEMBERS, texts
+from tol_luigi.core.samples import IMAGE, MEMBERS
 from tol_luigi.core.shards import Shard, ShardReader, shard_name, shard_number
-from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,6 +56,7 @@ def check_shards(
     *,
     level: Level = Level.MEMBERS,
     samples: Mapping[str, Sample] | None = None,
+    members: Sequence[str] = MEMBERS,
 ) -> list[Finding]:
     """Compare shards with receipt and ledger, reading each shard at most once.
 
@@ -68,6 +68,7 @@ def check_shards(
         progress: Called with the number of shards checked so far.
         level: How thoroughly to check.
         samples: The expected samples of the split, by id; None to skip this check and that of the texts.
+        members: The extensions of a sample's members, in order.
 
     Returns:
         Findings, each with the path of the shard and the problem, in the order of the shards.
@@ -75,7 +76,7 @@ def check_shards(
     Raises:
         DiskError: A shard cannot be read at the moment.
     """
-    check = _Check(size, level, samples)
+    check = _Check(size, level, samples, members)
     findings = []
     for count, shard in enumerate(shards, start=1):
         path = folder / shard.name
@@ -88,8 +89,15 @@ def check_shards(
 class _Check:
     """A check of shards at a given level."""
 
-    def __init__(self, size: tuple[int, int], level: Level, samples: Mapping[str, Sample] | None) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        level: Level,
+        samples: Mapping[str, Sample] | None,
+        members: Sequence[str],
+    ) -> None:
         self.size, self.level, self.samples = size, level, samples
+        self.members = tuple(members)
 
     def findings(self, path: Path, shard: Shard, ids: Sequence[str]) -> Iterator[str]:
         """Yield the problems of a shard: its size, then single samples, then all samples together."""
@@ -128,7 +136,7 @@ class _Check:
 
     def _sample(self, key: str, members: Mapping[str, bytes]) -> str:
         """Return the first problem of a sample, or ""."""
-        if tuple(members) != MEMBERS:
+        if tuple(members) != self.members:
             return f"the members of sample {key}, or their order, are wrong"
         if not self._is_image(members[IMAGE]):
             width, height = self.size
@@ -141,8 +149,7 @@ class _Check:
     def _naming(key: str, members: Mapping[str, bytes], samples: Mapping[str, Sample]) -> str:
         if key not in samples:
             return f"sample {key} is not in the predicted catalog for this split and partition"
-        expected = samples[key]
-        for extension, text in texts(Taxon.from_rendered(expected.ranks), expected.common).items():
+        for extension, text in samples[key].texts.items():
             if members[extension] != text.encode():
                 return f"{extension} of sample {key} differs from the predicted catalog"
         return ""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
+    from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.vernacular import CommonNames
 
@@ -251,6 +252,12 @@ class Labeler(abc.ABC):
     problems: Sequence[str] = ()
     """Problems with the tables of names, one per line; complete when ``entries`` is exhausted."""
 
+    has_split_hints: bool = False
+    """Whether the source gives splits or groups to its images; then :meth:`split_hints` is used."""
+
+    has_groups: bool = False
+    """Whether it gives groups to its images."""
+
     @abc.abstractmethod
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
@@ -265,6 +272,34 @@ class Labeler(abc.ABC):
         Yields:
             One entry per name key, in order of first occurrence; no entry for keys without any rank.
         """
+
+    has_fields: bool = False
+    """Whether the source has a table with further columns; then :meth:`fields` is used for further texts."""
+
+    def fields(self, columns: Sequence[str]) -> Callable[[Key], Sequence[str]]:
+        """Return a function that returns the cells of an image in columns of its table, "" for empty ones.
+
+        Args:
+            columns: The names of the columns.
+
+        Raises:
+            TableError: The table lacks a column, or cannot be read.
+        """
+        raise NotImplementedError
+
+    def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
+        """Yield the split and the group that the source gives to each image.
+
+        Args:
+            images: Natural key and id of each image.
+
+        Yields:
+            A hint for each image, in their order. All splits that are given within a group must be the same.
+
+        Raises:
+            TableError: The table of labels cannot be used.
+        """
+        raise NotImplementedError
 
     def label(self, key: Key) -> str:
         """Return the name of an image in the table of names, by its natural key."""

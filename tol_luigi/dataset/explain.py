@@ -15,7 +15,16 @@ from tol_luigi.core.shards import shard_name
 from tol_luigi.core.source_names import base_of, section_of
 from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import plugin_of
-from tol_luigi.store.image_trace import find_ids, has_split, named, placed, ranks_by_label, rejected, rows_of
+from tol_luigi.store.image_trace import (
+    find_ids,
+    has_split,
+    named,
+    placed,
+    ranks_by_label,
+    rejected,
+    rows_of,
+    split_hint,
+)
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
 from tol_luigi.store.predictions import NAMELESS
@@ -227,12 +236,14 @@ class Explainer:
         return f"from {published}, by {key}"
 
     def _split_from(self, source: SourcePlugin[Any], image: str) -> str:
-        published, hashed = (
-            self._published_mapping(source),
-            f"by the keyed hash of its id (seed {self.inputs.seed})",
-        )
+        published = self._published_mapping(source)
+        hashed = f"by the keyed hash of its id (seed {self.inputs.seed})"
         if not published:
-            return hashed
+            given, group = split_hint(self.layout.mapping, image)
+            if given:
+                return "as given by its source"
+            seed = f"seed {self.inputs.seed}"
+            return f"with its group {group!r}, as given or by its keyed hash ({seed})" if group else hashed
         if not Path(published).is_file():
             return f"from {published} (missing now), or {hashed}"
         return f"from {published}" if has_split(Path(published), image) else hashed

@@ -16,6 +16,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
+from tol_luigi.core.templates import member_names
 from tol_luigi.dataset.catalog import Catalog
 from tol_luigi.dataset.explain import BuildInputs, Explainer, is_image_id, read_places
 from tol_luigi.dataset.licenses import LicenseReader
@@ -69,6 +70,7 @@ class Dataset:
         self.settings: Mapping[str, Any] = MappingProxyType(dict(settings))
         self._layout = Layout.of_record(path, settings)
         self.catalog = Catalog(self._layout.catalog)
+        self._members = member_names(settings.get("texts.templates", ()))
         self._licenses = LicenseReader(self._layout.licenses)
 
     @classmethod
@@ -139,7 +141,7 @@ class Dataset:
         (split, source, partition), written = found
         key = image.lower()
         with open_shard(self._layout.shard(split, written["shard"])) as shard:
-            members = read_sample(shard, written["offset"], written["bytes"], key)
+            members = read_sample(shard, written["offset"], written["bytes"], key, self._members)
         return Sample(key, split, source, partition, members, self)
 
     def _find(self, image: str) -> tuple[tuple[str, str, str], dict[str, Any]] | None:
@@ -202,7 +204,7 @@ class Dataset:
                         with reading(ledger):
                             place = offsets.at(number, row["position"])
                         image = row["treeoflife_id"]
-                        members = read_sample(shard, *place, image)
+                        members = read_sample(shard, *place, image, self._members)
                         yield Sample(image, split, source, partition, members, self, row)
 
     def shards(self, split: str) -> list[Path]:

@@ -67,7 +67,7 @@ class Sample:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The ten texts by member name, such as ``sci.txt`` and ``taxonTag_com.txt``."""
+        """The ten texts, and those of ``[texts] templates``, by member name, such as ``sci.txt`` and ``taxonTag_com.txt``."""
         return {name: content.decode() for name, content in self.members.items() if name != IMAGE}
 
     @property

@@ -17,7 +17,7 @@ from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["PartitionOffsets", "open_shard", "read_sample", "read_shards"]
@@ -60,7 +60,9 @@ def open_shard(path: Path) -> IO[bytes]:
         raise _damaged(path, error) from error
 
 
-def read_sample(shard: IO[bytes], offset: int, length: int, key: str) -> dict[str, bytes]:
+def read_sample(
+    shard: IO[bytes], offset: int, length: int, key: str, names: Sequence[str] = MEMBERS
+) -> dict[str, bytes]:
     """Read one sample.
 
     Args:
@@ -68,6 +70,7 @@ def read_sample(shard: IO[bytes], offset: int, length: int, key: str) -> dict[st
         offset: The offset of the sample, in bytes.
         length: The length of the sample, in bytes.
         key: The image id.
+        names: The extensions of its members, in order.
 
     Returns:
         The content of each member, by extension.
@@ -83,7 +86,7 @@ def read_sample(shard: IO[bytes], offset: int, length: int, key: str) -> dict[st
     except _ERRORS as error:
         raise _damaged(shard.name, error) from error
     members = {name: content for name, content in sample.items() if not name.startswith("__")}
-    if tuple(members) != MEMBERS:
+    if tuple(members) != tuple(names):
         raise ShardError(shard.name, f"sample {key} at byte {offset} is incomplete", REPAIR)
     return members
 

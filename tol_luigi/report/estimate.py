@@ -53,6 +53,9 @@ _JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
 
 _PIXELS = 224 * 224
 
+_TEXT_BYTES = 1_024
+"""The bytes of a text in a shard: a header and a block."""
+
 _MEMBERS_BYTES = 11_264
 """The bytes of a sample in a shard without its image: eleven headers and ten texts, padded."""
 
@@ -120,6 +123,7 @@ class OutputSettings:
         val_percent: The percentage of images in val.
         train_small_percent: The percentage of train that train_small repeats.
         max_memory_mib: The maximum memory to open an image, in MiB.
+        further_texts: The number of further texts of a sample.
     """
 
     width: int
@@ -130,6 +134,7 @@ class OutputSettings:
     val_percent: int
     train_small_percent: int
     max_memory_mib: int
+    further_texts: int = 0
 
 
 @dataclass(frozen=True)
@@ -315,7 +320,7 @@ def _sample_bytes(output: OutputSettings) -> float:
     upper = min((point for point in _JPEG_BYTES if point[0] >= output.quality), default=lower)
     fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
     jpeg = lower[1] + fraction * (upper[1] - lower[1])
-    return _MEMBERS_BYTES + jpeg * output.width * output.height / _PIXELS
+    return _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES + jpeg * output.width * output.height / _PIXELS
 
 
 def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:

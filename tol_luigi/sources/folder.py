@@ -11,7 +11,7 @@ from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
-from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
+from tol_luigi.core.setting_kinds import Choice, Encoding, Formed, Place, Text, Whole, Words
 from tol_luigi.core.source import (
     Column,
     Entry,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["FOLDER", "FolderLabeler", "FolderReader", "FolderSection"]
@@ -74,6 +75,20 @@ class FolderSection(SourceSection):
         determines=True,
         is_recorded=False,
     )
+    split_column: str | None = setting(
+        Formed(),
+        None,
+        "the column of labels with the split of each image: train or val, and test, which counts as val",
+        determines=True,
+        is_recorded=False,
+    )
+    group_column: str | None = setting(
+        Formed(),
+        None,
+        "the column of labels with the group of each image, such as an individual, observation or camera; no group is divided between train and val",
+        determines=True,
+        is_recorded=False,
+    )
     name: str = setting(Text(), "own", "the name of the collection in the catalog", determines=True)
     partitions: int = setting(Whole(1, 10_000), 4, "the number of partitions for the images", determines=True)
 
@@ -91,6 +106,8 @@ class FolderSection(SourceSection):
             self.encoding,
             self.missing_values or (),
             setting=f"[{self.section}] labels",
+            split_column=self.split_column,
+            group_column=self.group_column,
         )
 
 
@@ -171,8 +188,12 @@ class FolderLabeler(Labeler):
         table: The table.
     """
 
+    has_fields = True
+
     def __init__(self, table: LabelTable) -> None:
         self.table = table
+        self.has_groups = table.group_column is not None
+        self.has_split_hints = self.has_groups or table.split_column is not None
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
@@ -187,6 +208,17 @@ class FolderLabeler(Labeler):
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
                 yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
+
+    def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
+        """Yield the split and the group of each image."""
+        hints = {label.file: hint for label, hint in self.table.hinted()}
+        return (hints[str(file)] for _, file, _ in images)
+
+    def fields(self, columns: Sequence[str]) -> Callable[[Key], Sequence[str]]:
+        """Return a function that returns the cells of an image in further columns."""
+        rows = self.table.rows(dict.fromkeys(columns, "[texts] templates"))
+        cells = {label.file: values for label, values in rows}
+        return lambda key: cells[str(key[1])]
 
     def label(self, key: Key) -> str:
         """Return the path of an image."""
@@ -246,6 +278,7 @@ FOLDER = SourcePlugin(
     listing_tables=("labels",),
     name_tables=("labels",),
     license_tables=("labels",),
+    split_tables=("labels",),
     required_table="labels",
     collection_key="name",
     suggest=_suggest,

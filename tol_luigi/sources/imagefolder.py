@@ -13,13 +13,14 @@ from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Text, Whole
 from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
 from tol_luigi.sources.collection import CollectionReader
-from tol_luigi.sources.path_names import FolderPattern, PathPattern
+from tol_luigi.sources.path_names import GROUP, SPLIT, FolderPattern, PathPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.vernacular import CommonNames
 
@@ -27,7 +28,7 @@ __all__ = ["IMAGEFOLDER", "ImageFolderLabeler", "ImageFolderReader", "ImageFolde
 
 _DEFAULT = "{name}"
 _INAT21 = "{}_{kingdom}_{phylum}_{class}_{order}_{family}_{genus}_{species}"
-_PATTERNS = (_INAT21, _DEFAULT, "{name}/{}", "{name}/{}/{}")
+_PATTERNS = (_INAT21, "{split}/{name}", _DEFAULT, "{name}/{}", "{name}/{}/{}")
 """Patterns to suggest; the first that fits counts."""
 
 _SCIENTIFIC = re.compile(r"[A-Z][a-zà-ÿ-]+(?: [a-zà-ÿ×.-]+){0,3}")  # noqa: RUF001 (the sign of hybrids)
@@ -98,6 +99,12 @@ class ImageFolderLabeler(Labeler):
 
     def __init__(self, pattern: PathPattern) -> None:
         self.pattern = pattern
+        self.has_groups = GROUP in pattern.fields
+        self.has_split_hints = self.has_groups or SPLIT in pattern.fields
+
+    def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
+        """Yield the split and the group that the folders of each image give."""
+        return (self.pattern.hint(str(file)) for _, file, _ in images)
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames

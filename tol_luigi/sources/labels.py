@@ -7,12 +7,14 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tol_luigi.core.split_groups import ImageHint
+from tol_luigi.core.splits import GIVEN_SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.delimited import Table
 from tol_luigi.sources.label_files import AUTO, open_label_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.sources.label_files import LabelFile
@@ -68,6 +70,8 @@ class LabelTable:
         encoding: The encoding of text.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
         setting: The setting that names the file, for messages.
+        split_column: The column of splits, if there is one.
+        group_column: The column of groups, if there is one.
     """
 
     def __init__(
@@ -78,9 +82,12 @@ class LabelTable:
         missing_values: Sequence[str] = (),
         *,
         setting: str = _SETTING,
+        split_column: str | None = None,
+        group_column: str | None = None,
     ) -> None:
         self._path, self._delimiter, self._encoding, self._setting = path, delimiter, encoding, setting
         self._missing = frozenset(map(str.casefold, missing_values))
+        self.split_column, self.group_column = split_column, group_column
 
     @functools.cached_property
     def table(self) -> LabelFile:
@@ -99,26 +106,88 @@ class LabelTable:
         """Yield the rows of the table.
 
         Raises:
-            TableError: The table is unreadable, lacks a column, or names a file twice.
+            TableError: The table is unreadable, lacks a column, names a file twice, or has a wrong split.
+        """
+        return (label for label, _ in self.hinted())
+
+    def rows(self, further: Mapping[str, str]) -> Iterator[tuple[Label, tuple[str, ...]]]:
+        """Yield the rows of the table, each with its cells of further columns.
+
+        Args:
+            further: The names of these columns, each with the setting that names it. Cells without a value are "".
+
+        Raises:
+            TableError: As for the rows alone, or the table lacks one of the columns.
         """
         lines: dict[str, int] = {}
+        columns = list(map(_column_name, further))
         header = self.table.header(_column_name)
+        lacking = {
+            column: setting
+            for column, setting in zip(columns, further.values(), strict=True)
+            if column not in header
+        }
         if _FILE in header and not set(_NAMES).intersection(header):
             remedy = f"Add at least one of {', '.join(_NAMES)}"
             raise self.table.error("line 1 lacks a column that names what the images show", remedy)
-        for line, cells in self.table.rows((_FILE,), _COLUMNS, _column_name):
-            label = self._label(line, *cells)
+        for line, cells in self.table.rows((_FILE,), (*_COLUMNS, *columns), _column_name):
+            own = 1 + len(_COLUMNS)
+            label, values = self._label(line, *cells[:own]), tuple(map(self._value, cells[own:]))
             first = lines.setdefault(label.file, line)
             if first != line:
                 what = f"lines {first} and {line} both label {label.file!r}"
                 raise self.table.error(what, "Keep one of them")
-            yield label
+            if lacking:  # a record of JSON lines need not have all columns
+                present = dict(zip(columns, values, strict=True))
+                lacking = {column: setting for column, setting in lacking.items() if not present[column]}
+            yield label, values
+        for column, setting in lacking.items():
+            raise self.table.error(
+                f"lacks the column {column}, which {setting} names",
+                f"Name one of its columns: {', '.join(header)}",
+            )
+
+    def hinted(self) -> Iterator[tuple[Label, ImageHint]]:
+        """Yield the rows of the table, each with its split and its group.
+
+        Raises:
+            TableError: As for the rows alone, a word is not a split, or images of one group have different splits.
+        """
+        named = {"split_column": self.split_column, "group_column": self.group_column}
+        further = {column: f"[folder] {key}" for key, column in named.items() if column}
+        firsts: dict[str, tuple[int, str]] = {}
+        for label, cells in self.rows(further):
+            given = dict(zip(further, cells, strict=True))
+            hint = ImageHint(
+                self._split(label.line, given.get(self.split_column or "", "")),
+                given.get(self.group_column or "", ""),
+            )
+            if hint.split and hint.group:
+                line, split = firsts.setdefault(hint.group, (label.line, hint.split))
+                if split != hint.split:
+                    raise self.table.error(
+                        f"lines {line} and {label.line} are of one group ({self.group_column} {hint.group!r}), but line {line} is in {split} and line {label.line} in {hint.split}",
+                        "Use the same split for all images of a group",
+                    )
+            yield label, hint
+
+    def _split(self, line: int, word: str) -> str:
+        """Return the split that a cell gives, "" if it is empty."""
+        plain = word.casefold()
+        if not word or plain in GIVEN_SPLITS:
+            return GIVEN_SPLITS.get(plain, "")
+        remedy = f"Use {', '.join(GIVEN_SPLITS)}, or leave the cell empty to have the split chosen"
+        if plain in _LIKELY_MISSING:
+            remedy = f"If it marks a missing value, set [folder] missing_values = {plain}"
+        what = f"line {line} has {word!r} in its column {self.split_column}, which is not a split"
+        raise self.table.error(what, remedy)
 
     def likely_missing(self) -> Counter[tuple[str, str]]:
         """Count the cells that probably mean a missing value, by spelling and column."""
         found = Counter[tuple[str, str]]()
-        for label in self:
-            for column, cell in zip(_COLUMNS, (*label.ranks, *label[3:]), strict=True):
+        columns = (*_COLUMNS, self.group_column or "")
+        for label, hint in self.hinted():
+            for column, cell in zip(columns, (*label.ranks, *label[3:], hint.group), strict=True):
                 if cell.casefold() in _LIKELY_MISSING:
                     found[cell, column] += 1
         return found

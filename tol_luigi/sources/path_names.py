@@ -6,14 +6,21 @@ import re
 from typing import NamedTuple
 
 from tol_luigi.core.setting_kinds import Kind
+from tol_luigi.core.split_groups import ImageHint
+from tol_luigi.core.splits import GIVEN_SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
 
-__all__ = ["FolderPattern", "PathNames", "PathPattern"]
+__all__ = ["GROUP", "SPLIT", "FolderPattern", "PathNames", "PathPattern"]
 
 NAME = "name"
 """The field of a scientific name."""
 
-_FIELDS = (*RANK_LABELS, NAME)
+SPLIT, GROUP = "split", "group"
+"""The fields of a given split, and of a group that must not be divided between train and val."""
+
+_TAXON_FIELDS = frozenset({*RANK_LABELS, NAME})
+_FIELDS = frozenset({*_TAXON_FIELDS, SPLIT, GROUP})
+_SPLIT_FORM = f"(?i:{'|'.join(GIVEN_SPLITS)})"
 _BLANKS = re.compile(r"[_\s]+")
 
 
@@ -33,7 +40,8 @@ class PathPattern:
     """A pattern of the folders that an image is in, such as ``{family}/{genus}_{species}``.
 
     It is compared with the last folders of a path, as many as it has parts. ``{name}`` is a scientific name, ``{}`` stands
-    for anything. Blanks and underscores within a value count as blanks.
+    for anything. Blanks and underscores within a name count as blanks. ``{split}`` is a word of ``GIVEN_SPLITS``,
+    ``{group}`` a group of images.
 
     Args:
         text: The pattern.
@@ -49,7 +57,11 @@ class PathPattern:
         self.fields: list[str] = []
         form = "/".join(self._part(part) for part in parts)
         fields = set(self.fields)
-        if not fields or len(fields) < len(self.fields) or (NAME in fields and fields & {"genus", "species"}):
+        if (
+            not fields & _TAXON_FIELDS
+            or len(fields) < len(self.fields)
+            or (NAME in fields and fields & {"genus", "species"})
+        ):
             raise ValueError(text)
         self._form = re.compile(form)
 
@@ -61,7 +73,8 @@ class PathPattern:
             if field and field not in _FIELDS:
                 raise ValueError(self.text)
             # Shortest first, so that {genus}_{species} divides Corvus_corax_principalis after the genus.
-            form += f"(?P<{_group(field)}>[^/]+?)" if field else "[^/]*?"
+            value = _SPLIT_FORM if field == SPLIT else "[^/]+?"
+            form += f"(?P<{_group(field)}>{value})" if field else "[^/]*?"
             form += re.escape(literal)
             if field:
                 self.fields.append(field)
@@ -69,18 +82,28 @@ class PathPattern:
 
     def match(self, path: str) -> PathNames | None:
         """Return what the folders of a path say, None if they have another form."""
-        folders = path.split("/")[:-1]
-        found = self._form.fullmatch("/".join(folders[-self._depth :])) if folders else None
+        found = self._found(path)
         if found is None:
             return None
         values = {field: _BLANKS.sub(" ", found[_group(field)]).strip() for field in self.fields}
         return PathNames(values.get(NAME, ""), tuple(values.get(rank, "") for rank in RANK_LABELS))
 
+    def hint(self, path: str) -> ImageHint:
+        """Return the split and the group that the folders of a path give."""
+        found = self._found(path)
+        given = found.groupdict() if found else {}
+        word, group = given.get(_group(SPLIT), ""), given.get(_group(GROUP), "")
+        return ImageHint(GIVEN_SPLITS.get(word.lower(), ""), group)
+
+    def _found(self, path: str) -> re.Match[str] | None:
+        folders = path.split("/")[:-1]
+        return self._form.fullmatch("/".join(folders[-self._depth :])) if folders else None
+
 
 class FolderPattern(Kind):
     """A pattern of folders."""
 
-    allowed = "folders with {name} (a scientific name), or {kingdom} to {species}, and {} for anything, such as {family}/{genus}_{species}"
+    allowed = "folders with {name} (a scientific name), or {kingdom} to {species}, and if wanted {split}, {group}, and {} for anything, such as {split}/{family}/{genus}_{species}"
 
     def parse(self, raw: str) -> str:
         """Return the text; raise ValueError if it is not a pattern."""

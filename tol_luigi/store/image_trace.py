@@ -18,7 +18,7 @@ from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.source_names import base_of
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import opened
-from tol_luigi.store.models import Name, Partition, Place, Split, image_model
+from tol_luigi.store.models import Name, Partition, Place, Split, SplitHint, image_model
 from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "ranks_by_label",
     "rejected",
     "rows_of",
+    "split_hint",
 ]
 
 _MOST_FOUND = 20
@@ -176,6 +177,13 @@ def has_split(published: Path, image: str) -> bool:
     with contextlib.suppress(peewee.DatabaseError), opened(published, [Split]):
         return bool(Split.get_or_none(Split.evobio10m_id == image))
     return False
+
+
+def split_hint(mapping: Path, image: str) -> tuple[str, str]:
+    """Return the split and the group that its source gives to an image, "" if it gives none."""
+    with opened(mapping, [SplitHint]):
+        row = SplitHint.get_or_none(SplitHint.evobio10m_id == image) if SplitHint.table_exists() else None
+    return (row.given, row.image_group) if row else ("", "")
 
 
 def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None:

@@ -13,19 +13,22 @@ import pyarrow.compute as pc
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.files import remove
 from tol_luigi.core.source import IMAGE_ID
-from tol_luigi.core.splits import assign
+from tol_luigi.core.splits import assign, assign_with_hints
 from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_table, opened
 from tol_luigi.store.identities import identify, image_schema
 from tol_luigi.store.ledger import ledger_row
-from tol_luigi.store.models import Marker, Partition, Place, Split, image_model
+from tol_luigi.store.models import Marker, Partition, Place, Split, SplitHint, image_model
 from tol_luigi.store.runs import begins_run
+from tol_luigi.store.split_hints import read_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.source import SourceInfo
+    from tol_luigi.core.splits import Assignment
     from tol_luigi.store.identities import Identities, ScannedSource
+    from tol_luigi.store.split_hints import HintSource
 
 __all__ = ["build_mapping", "fill_splits", "marker", "reading_published"]
 
@@ -193,6 +196,7 @@ def fill_splits(
     train_small_percent: int,
     digest: str,
     progress: Callable[[int], None],
+    hinted: Mapping[str, HintSource] | None = None,
 ) -> None:
     """Fill the ``split`` table for every image of the source tables, and write its marker.
 
@@ -205,13 +209,18 @@ def fill_splits(
         train_small_percent: The same.
         digest: The digest of the settings, for the marker.
         progress: Called with the number of images so far.
+        hinted: By name, the sources that give splits or groups to their images. Only with any of them the table
+            ``split_hint`` is created.
 
     Raises:
         MappingError: The published splits lack images of the published mapping.
+        TableError: A source gives wrong splits.
     """
+    hinted = hinted or {}
     models = [image_model(source.name, source.columns) for source in sources]
     attached = {_PUBLISHED: published} if published else {}
-    with created(path, [*models, *_TABLES], copy_of=path, attached=attached) as database:
+    tables = [*_TABLES, *([SplitHint] if hinted else [])]
+    with created(path, [*models, *tables], copy_of=path, attached=attached) as database:
         if Marker.get_or_none(Marker.stage == "splits"):
             return  # another process was faster, and this is a copy of its file
         reused = published is not None and _has_splits(database)
@@ -222,17 +231,41 @@ def fill_splits(
                 progress(count)
             else:
                 ids = fetch_table(database, _ids(model), pa.schema([(IMAGE_ID, pa.string())]))
-                chosen = assign(
-                    (image for batch in ids.to_batches() for image in batch.column(0).to_pylist()),
-                    seed=seed,
-                    val_percent=val_percent,
-                    train_small_percent=train_small_percent,
-                )
+                shares = {
+                    "seed": seed,
+                    "val_percent": val_percent,
+                    "train_small_percent": train_small_percent,
+                }
+                if source.name in hinted:
+                    chosen = _assign_hinted(database, model, source.name, hinted[source.name], shares)
+                else:
+                    images = (image for batch in ids.to_batches() for image in batch.column(0).to_pylist())
+                    chosen = assign(images, **shares)
                 flags = (pa.array(flag.astype("int8")) for flag in chosen)
                 for rows in insert_table(database, Split, pa.table([ids[IMAGE_ID], *flags], names=_SPLIT)):
                     progress(count + rows)
                 count += len(ids)
         Marker.create(stage="splits", digest=digest)
+
+
+def _assign_hinted(
+    database: peewee.SqliteDatabase,
+    model: Any,  # noqa: ANN401 (its fields are known at run time)
+    source: str,
+    origin: HintSource,
+    shares: Mapping[str, int],
+) -> Assignment:
+    """Split the images of a source that gives splits or groups to them, in the order of their ids; record these."""
+    images = list(model.select().order_by(model.evobio10m_id).tuples())
+    ids = [image[-1] for image in images]
+    hints = read_hints(images, source, origin)
+    known = (
+        (image, hint.split, hint.group)
+        for image, hint in zip(ids, hints, strict=True)
+        if hint.split or hint.group
+    )
+    insert_rows(database, SplitHint, known)
+    return assign_with_hints(ids, hints, **shares)
 
 
 _SPLIT = [IMAGE_ID, "is_val", "is_train_small"]

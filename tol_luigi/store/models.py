@@ -18,7 +18,7 @@ from tol_luigi.core.source import IMAGE_ID
 if TYPE_CHECKING:
     from tol_luigi.core.source import Column
 
-__all__ = ["Marker", "Name", "Partition", "Place", "Split", "image_model"]
+__all__ = ["Marker", "Name", "Partition", "Place", "Split", "SplitHint", "image_model"]
 
 
 @functools.cache
@@ -53,6 +53,21 @@ class Split(peewee.Model):
 
     class Meta:
         table_name = "split"
+        without_rowid = True
+
+
+class SplitHint(peewee.Model):
+    """The split and the group that its source gives to an image; "" if it gives none.
+
+    Written by ``MakeSplits``, only for sources with given splits or groups, and only for images that have one of them.
+    """
+
+    evobio10m_id = peewee.TextField(primary_key=True)
+    given = peewee.TextField()
+    image_group = peewee.TextField()
+
+    class Meta:
+        table_name = "split_hint"
         without_rowid = True
 
 

@@ -15,6 +15,7 @@ from tol_luigi.core.packing import Outcome, Sample, SampleRef, ShardToRebuild
 from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
+from tol_luigi.store.further_texts import TEXTS
 from tol_luigi.store.ledger import ids_by_shard, ledger_row, read_ledger
 from tol_luigi.store.listings import files_at
 
@@ -66,7 +67,10 @@ class WorkList:
     @property
     def digest(self) -> str:
         """The SHA-256 of the content, to check whether shards were written from it."""
-        samples = ((sample.id, sample.ranks, sample.common) for sample in self.samples)
+        samples = (
+            (sample.id, sample.ranks, sample.common, *filter(None, [sample.further]))
+            for sample in self.samples
+        )
         members = (
             (member.name, member.size, member.offset, *filter(None, [member.stored_as]))
             for member in self.members
@@ -120,7 +124,9 @@ def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
     return {"shard": numbers[outcome.shard], **place}
 
 
-def work_list(predicted: Path, listing: Path, split: str, source: str, partition: str) -> WorkList:
+def work_list(
+    predicted: Path, listing: Path, split: str, source: str, partition: str, *, texts: Sequence[str] = ()
+) -> WorkList:
     """Return the images to write, from the predicted catalog; only rows of the partition are read.
 
     Args:
@@ -129,8 +135,10 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
         split: ``train`` or ``val``.
         source: The source's name.
         partition: The partition's name.
+        texts: The extensions of further texts, which the catalog then contains.
     """
     columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "position", "excluded", "exclusion"]
+    columns += [TEXTS.name] if texts else []
     rows = partition_rows(predicted, source, partition, columns)
     rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
     images = rows.to_pylist()
@@ -142,14 +150,16 @@ def work_list(predicted: Path, listing: Path, split: str, source: str, partition
             state = image["excluded"], image["exclusion"]
             rejected.append(ledger_row(image["treeoflife_id"], source, partition, member.name, *state))
         else:
-            samples.append(_sample(image))
+            samples.append(_sample(image, texts))
             places.append(member)
     notes = {images[place]["treeoflife_id"]: note for place, note in noted.items()}
     return WorkList(source, partition, samples, places, rejected, notes)
 
 
-def _sample(image: Mapping[str, Any]) -> Sample:
-    return Sample(image["treeoflife_id"], tuple(image[rank] for rank in RANK_LABELS), image["common"])
+def _sample(image: Mapping[str, Any], texts: Sequence[str]) -> Sample:
+    further = tuple(zip(texts, image[TEXTS.name], strict=True)) if texts else ()
+    ranks = tuple(image[rank] for rank in RANK_LABELS)
+    return Sample(image["treeoflife_id"], ranks, image["common"], further)
 
 
 def shards_to_rebuild(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[ShardToRebuild]:
@@ -180,7 +190,9 @@ class Expected:
     ids: set[str]
 
 
-def read_expected(predicted: Path, split: str, source: str, partition: str) -> Expected:
+def read_expected(
+    predicted: Path, split: str, source: str, partition: str, *, texts: Sequence[str] = ()
+) -> Expected:
     """Return the expected images of one (split, source, partition).
 
     Args:
@@ -188,12 +200,14 @@ def read_expected(predicted: Path, split: str, source: str, partition: str) -> E
         split: ``train``, ``val`` or ``train_small``.
         source: The source's name.
         partition: The partition's name.
+        texts: The extensions of further texts, which the catalog then contains.
     """
     columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "is_train_small", "excluded"]
+    columns += [TEXTS.name] if texts else []
     rows = partition_rows(predicted, source, partition, columns)
     chosen = rows["is_train_small"] if split == "train_small" else pc.equal(rows["split"], split)
     images = rows.filter(chosen).to_pylist()
-    samples = {image["treeoflife_id"]: _sample(image) for image in images if not image["excluded"]}
+    samples = {image["treeoflife_id"]: _sample(image, texts) for image in images if not image["excluded"]}
     return Expected(samples, {image["treeoflife_id"] for image in images})
 
 

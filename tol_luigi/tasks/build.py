@@ -14,9 +14,11 @@ from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.matches import match_notes
+from tol_luigi.report.splits import split_notes
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.label_columns import hinted_sources
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.metadata import LoadNames
 from tol_luigi.tasks.partitions import all_partitions
@@ -65,6 +67,8 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
 
     def _notes(self) -> list[str]:
         notes = match_notes(read_json(self.layout.matches_report))
+        if hinted_sources(self.settings):
+            notes += split_notes(read_json(self.layout.splits_report))
         if self.settings.images.duplicates != "keep":
             report = ReportTarget(self.layout.duplicates_report)
             notes += leak_note(report.read(), report.text_file)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
@@ -12,6 +14,7 @@ from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
 from tol_luigi.core.source_names import section_of
+from tol_luigi.report.splits import splits_figures, splits_text
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
@@ -19,8 +22,11 @@ from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 from tol_luigi.store.models import Partition, Place, Split, image_model
 from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
+from tol_luigi.store.split_hints import HintSource, count_splits
 from tol_luigi.tasks.base import DatasetTask, StageTask
-from tol_luigi.tasks.scan import ScanPartition
+from tol_luigi.tasks.label_columns import hinted_sources, linked_sources, split_tables
+from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.scan import ScanPartition, group_hashes
 from tol_luigi.tasks.unread import UNREAD, scan_files
 
 if TYPE_CHECKING:
@@ -57,12 +63,16 @@ class MakeMapping(StageTask):
         return [self.layout.mapping_ledger]
 
     def reads(self) -> dict[str, Path]:
-        """Return the published mapping, if any, and the folders that may contain unlisted files."""
+        """Return the published mapping, if any, and the folders that may contain unlisted files.
+
+        Tables of splits count, too: if they change, ``MakeSplits`` needs a mapping without the previous splits.
+        """
         folders = {
             f"[{section_of(source.name)}] images": source.reader.unlisted_root()
             for source in self._folder_sources
         }
-        return {**self.settings.places(("published", "mapping")), **folders}
+        tables = split_tables(self.settings)
+        return {**self.settings.places(("published", "mapping")), **folders, **tables}
 
     def parts_read(self, name: str) -> list[str]:
         """Return the folders that contain unlisted files; for the published mapping, the default."""
@@ -102,8 +112,8 @@ class MakeMapping(StageTask):
             and marker(mapping, "mapping") == receipt.more["made_from"]
             and (
                 splits is None
-                or splits.inputs != {self.label: receipt.digest}  # of a previous mapping
-                or all(record.has_size(mapping) for record in splits.files.values())
+                or splits.inputs.get(self.label) != receipt.digest  # of a previous mapping
+                or splits.files[mapping.name].has_size(mapping)
             )
         )
 
@@ -161,23 +171,27 @@ class MakeMapping(StageTask):
 
 
 class MakeSplits(StageTask):
-    """Assign every image to a split; reuse the splits of a published mapping if it has any."""
+    """Assign every image to a split; reuse the splits of a published mapping if it has any.
 
-    def requires(self) -> MakeMapping:
-        """Require the mapping."""
-        return self.clone(MakeMapping)
+    Splits and groups that a source gives to its images are obeyed.
+    """
+
+    def requires(self) -> list[DatasetTask]:
+        """Require the mapping; and for groups, the hashes of their files, unless duplicates do not count."""
+        return [self.clone(MakeMapping), *group_hashes(self)]
 
     def files(self) -> list[Path]:
-        """Return the mapping, now with its table of splits."""
-        return [self.layout.mapping]
+        """Return the mapping, now with its table of splits; and if sources give any, a report of them."""
+        report = ReportTarget(self.layout.splits_report)
+        return [self.layout.mapping, *(report.files if hinted_sources(self.settings) else [])]
 
     def reads(self) -> dict[str, Path]:
-        """Return the published mapping, if any."""
-        return self.settings.places(("published", "mapping"))
+        """Return the published mapping, if any, and the tables with splits and groups."""
+        return {**self.settings.places(("published", "mapping")), **split_tables(self.settings)}
 
     def make(self) -> None:
-        """Fill the table of splits."""
-        section = self.settings.dataset
+        """Fill the table of splits, and report what became of given splits and groups."""
+        section, hinted = self.settings.dataset, hinted_sources(self.settings)
         with self.progress("images") as progress:
             fill_splits(
                 self.layout.mapping,
@@ -188,7 +202,17 @@ class MakeSplits(StageTask):
                 train_small_percent=section.train_small_percent,
                 digest=self.clone(MakeMapping).made_from,
                 progress=progress,
+                hinted={name: self._hint_source(source) for name, source in hinted.items()},
             )
+        if hinted:
+            mapping = self.layout.mapping
+            counts = {name: asdict(count_splits(mapping, source)) for name, source in hinted.items()}
+            figures = splits_figures(counts, section.val_percent)
+            ReportTarget(self.layout.splits_report).write(figures, splits_text(figures))
+
+    def _hint_source(self, source: Source) -> HintSource:
+        is_linked = source in linked_sources(self.settings)
+        return HintSource(source.labeler, partial(self.layout.digests, source.name) if is_linked else None)
 
 
 class _LoadedTarget(luigi.Target):

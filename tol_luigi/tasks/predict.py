@@ -10,9 +10,11 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources import tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
+from tol_luigi.store.further_texts import TEXTS, FurtherTexts
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
 from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.label_columns import templates_of, text_tables
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
@@ -42,8 +44,9 @@ class PredictCatalog(StageTask):
         return [layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions]
 
     def reads(self) -> dict[str, Path]:
-        """Return the exclusion lists."""
-        return self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
+        """Return the exclusion lists, and the tables whose columns further texts contain."""
+        lists = self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
+        return {**lists, **text_tables(self.settings)}
 
     def make(self) -> None:
         """Join mapping, names and listings, partition by partition."""
@@ -61,6 +64,9 @@ class PredictCatalog(StageTask):
                 listing=self._listing,
                 unnamed=unnamed,
             )
+            if templates := templates_of(settings):
+                joined = FurtherTexts(templates, settings.sources).added(joined)
+                schema = schema.append(TEXTS)
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
             checked = self._checked(joined, policy, unnamed)

@@ -26,6 +26,7 @@ from tol_luigi.store.listings import collect_listing, count_states, images_of, w
 from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
 from tol_luigi.tasks.inputs import build_inputs
+from tol_luigi.tasks.label_columns import linked_sources
 from tol_luigi.tasks.partitions import SourceParameter
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
@@ -45,6 +46,7 @@ __all__ = [
     "ScanPartition",
     "StoreSettings",
     "all_hashes",
+    "group_hashes",
     "rescanned_if_changed",
 ]
 
@@ -250,7 +252,7 @@ class ScanPartition(ReadingStage):
 
 
 class HashPartition(ReadingStage):
-    """Hash the files of one partition, if duplicates are dropped: they must be known before the shards."""
+    """Hash the files of one partition, if duplicates must be known before the shards: to drop them, or for groups."""
 
     source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
@@ -312,6 +314,15 @@ def all_hashes(task: DatasetTask) -> list[HashPartition]:
         task.clone(HashPartition, source=source, partition=partition)
         for source in task.settings.used
         for partition in task.settings.partitions(source)
+    ]
+
+
+def group_hashes(task: DatasetTask) -> list[HashPartition]:
+    """Return the tasks that hash the sources whose groups must not share a file with groups of the other split."""
+    return [
+        task.clone(HashPartition, source=source.name, partition=partition)
+        for source in linked_sources(task.settings)
+        for partition in task.settings.partitions(source.name)
     ]
 
 

@@ -17,6 +17,7 @@ from tol_luigi.core.setting_kinds import (
     Choice,
     Flag,
     Limit,
+    Lines,
     Names,
     Place,
     Text,
@@ -44,6 +45,7 @@ __all__ = [
     "RareSpeciesSection",
     "ResolvedSection",
     "ShardsSection",
+    "TextsSection",
     "sections_with",
 ]
 
@@ -241,6 +243,21 @@ class ShardsSection(Section):
 
 
 @dataclass(frozen=True)
+class TextsSection(Section):
+    """Further texts of the samples."""
+
+    section: ClassVar[str] = "texts"
+
+    templates: tuple[str, ...] | None = setting(
+        Lines(),
+        None,
+        "further members of each sample, one per line: <name>.txt = a text with fields of the taxon or columns of the labels in {braces}, and optional parts in [brackets]",
+        determines=True,
+        is_recorded=False,
+    )
+
+
+@dataclass(frozen=True)
 class ChecksSection(Section):
     """What is too much."""
 
@@ -297,6 +314,7 @@ SECTIONS: tuple[type[Section], ...] = (
     PublishedSection,
     ImagesSection,
     ShardsSection,
+    TextsSection,
     ChecksSection,
     ClusterSection,
     SlurmSection,

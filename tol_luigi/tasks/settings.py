@@ -29,6 +29,7 @@ from tol_luigi.tasks.chosen_sources import (
     validate_tables,
 )
 from tol_luigi.tasks.download_settings import use_downloads
+from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import (
@@ -78,6 +79,7 @@ class Settings:
     published: sections.PublishedSection
     images: sections.ImagesSection
     shards: sections.ShardsSection
+    texts: sections.TextsSection
     checks: sections.ChecksSection
     cluster: ClusterSection
     slurm: SlurmSection
@@ -113,7 +115,8 @@ class Settings:
         """Return the settings that require the image files, whatever a previous dataset contains."""
         needed = {
             "leak_guard.images": self.leak_guard.images is not None,
-            "images.duplicates": self.images.duplicates == "drop",
+            "images.duplicates": self.images.duplicates == "drop"
+            or any(source.name in self.reused for source in linked_sources(self)),
         }
         return [key for key, is_needed in needed.items() if is_needed]
 
@@ -309,10 +312,12 @@ def settings() -> Settings:
     )
     try:
         _validate_driver(result, origins)
+        validate_templates(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
-        raise result.name_setting(error) from error
+        # Not from the error itself, which this may be: an error must not be its own cause.
+        raise result.name_setting(error) from error.__cause__
     return result
 
 

@@ -25,6 +25,7 @@ from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, wo
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.base import DatasetTask, StageTask, clear_completion_cache
 from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.label_columns import members_of, text_names
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
@@ -261,7 +262,8 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        return work_list(self.layout.predicted, listing, *self.work_unit)
+        texts = text_names(self.settings)
+        return work_list(self.layout.predicted, listing, *self.work_unit, texts=texts)
 
     def _copy_list(self) -> CopyList:
         layout = self.layout
@@ -398,5 +400,6 @@ class CheckShards(PartitionTask, StageTask):
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
+        folder, members = layout.shard(self.split, 0).parent, members_of(self.settings)
         with self.progress("shards", len(shards)) as progress:
-            return inputs, check_shards(layout.shard(self.split, 0).parent, shards, ids, size, progress)
+            return inputs, check_shards(folder, shards, ids, size, progress, members=members)

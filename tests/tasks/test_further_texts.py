@@ -1,0 +1,119 @@
+"""Further texts of samples, from the settings to the readers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from forked import Forks
+from PIL import Image
+
+import tol_luigi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEMPLATES = """
+    note.txt = A photo of {common}, {scientific}[, found in {country}].
+    txt = {family}: {site}"""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks() as made:
+        yield made
+
+
+@pytest.fixture
+def settings(settings_file: Any, tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for number in range(6):
+        Image.new("RGB", (8, 8), (number * 10, 90, 7)).save(tmp_path / "photos" / f"{number}.png")
+    write_labels(tmp_path, "pond", "Peru")
+    path: Path = settings_file(
+        {
+            "dataset": {"root": "out", "tag": "birds"},
+            "folder": {"images": "photos", "labels": "labels.csv", "partitions": 1},
+            "texts": {"templates": TEMPLATES},
+            "checks": {"changed_sources": "rebuild"},
+        }
+    )
+    return path
+
+
+def write_labels(folder: Path, site: str, country: str) -> None:
+    rows = [f"{n}.png,Corvidae,Corvus,corax,raven,{country if n else ''},{site}\n" for n in range(6)]
+    head = "file,family,genus,species,common,Country,site\n"
+    (folder / "labels.csv").write_text("".join([head, *rows]), encoding="utf-8")
+
+
+def test_every_sample_has_its_further_texts(
+    *, forks: Forks, settings: Path, tmp_path: Path, samples: Any
+) -> None:
+    ended = forks.build(settings, "BuildCatalog")
+    directory = tmp_path / "out" / "birds"
+    assert ended.code == 0, ended.output
+    written = samples(directory, "train")
+    notes = sorted(members["note.txt"].decode() for members in written.values())
+    assert notes == [
+        "A photo of raven, Corvus corax, found in Peru.",
+        *["A photo of raven, Corvus corax, found in Peru."] * 4,
+        "A photo of raven, Corvus corax.",
+    ]
+    assert {members["txt"] for members in written.values()} == {b"Corvidae: pond"}
+    assert all(list(members) == sorted(members) for members in written.values())
+
+    dataset = tol_luigi.Dataset.open(directory)
+    assert {dataset[image].texts["txt"] for image in dataset} == {"Corvidae: pond"}
+    verified = forks.build(settings, "VerifyDataset")
+    assert verified.code == 0, verified.output
+
+    write_labels(tmp_path, "lake", "Peru")
+    os.utime(tmp_path / "labels.csv", (2e9, 2e9))
+    assert forks.build(settings, "BuildCatalog").code == 0
+    assert {members["txt"] for members in samples(directory, "train").values()} == {b"Corvidae: lake"}
+
+
+@pytest.mark.parametrize(
+    ("templates", "code", "what"),
+    [
+        pytest.param(
+            "note.txt = found in {country}",
+            30,
+            "[texts] templates: note.txt: {country} is empty for 1 image, such as '0.png' of folder. Fill it in, or",
+            id="an empty field",
+        ),
+        pytest.param(
+            "note.txt = found in {town}",
+            30,
+            "lacks the column town, which [texts] templates names. Name one of its columns: file, family, ",
+            id="a column that is not there",
+        ),
+        pytest.param(
+            "sci.txt = a",
+            40,
+            "[texts] templates = sci.txt = a: 'sci.txt' is taken by another member",
+            id="a name that is taken",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    forks: Forks, settings: Path, templates: str, code: int, what: str
+) -> None:
+    settings.write_text(settings.read_text().replace(TEMPLATES, templates))
+    ended = forks.build(settings, "PredictCatalog")
+
+    assert ended.code == code, ended.output
+    assert "Traceback" not in ended.output
+    assert [what in line for line in ended.messages] == [True]
+
+
+def test_columns_need_a_table(forks: Forks, settings: Path) -> None:
+    text = settings.read_text().replace("[folder]", "[imagefolder]").replace("labels = labels.csv\n", "")
+    settings.write_text(text)
+    ended = forks.build(settings, "PredictCatalog")
+
+    assert ended.code == 40
+    assert "no used source has a table with a column country. Use kingdom, phylum, " in ended.messages[0]
