@@ -15,6 +15,7 @@ WIDTH = 80
 """The width of a terminal, in columns."""
 
 _KILO = 1000
+_LEAST_SECONDS = 0.05
 _TEN, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
 
 
@@ -29,6 +30,8 @@ def human_bytes(size: float) -> str:
 
 def human_seconds(seconds: float) -> str:
     """Return a duration in its two largest units, such as ``3 h 20 min``."""
+    if 0 < seconds < _LEAST_SECONDS:
+        return "<0.1 s"
     if seconds < _MINUTE:
         return f"{seconds:.{int(seconds < _TEN)}f} s"
     if seconds < _HOUR:
