@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.expected_matches import expect_matches
 from tol_luigi.command.graph import planned, stages
 from tol_luigi.command.source_estimate import source_stats
+from tol_luigi.command.terminal import show, show_error
 from tol_luigi.core.errors import DiskError, DownloadError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.downloads.estimate import estimate_text as downloads_text
@@ -61,7 +62,7 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(estimate_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(estimate_text(forecast))
+        show(estimate_text(forecast))
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
@@ -70,7 +71,7 @@ def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
     try:
         require_answers(rows)
     except DownloadError as error:
-        sys.stderr.write(f"tol: {error}\n")
+        show_error(f"tol: {error}")
         return ExitCode.NEGATIVE
     if as_json:
         downloads = [{**vars(row), "path": str(row.path)} for row in rows]
@@ -80,7 +81,7 @@ def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
     try:
         require_space(rows)
     except DiskError as error:
-        sys.stderr.write(f"tol: {error}\n")
+        show_error(f"tol: {error}")
         return ExitCode.NEGATIVE
     return ExitCode.NEGATIVE if troubles(rows) else ExitCode.COMPLETE
 

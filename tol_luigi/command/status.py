@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.command.graph import planned, stages
+from tol_luigi.command.terminal import show
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
@@ -60,9 +61,10 @@ def _show(now: Status, arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write(json.dumps(status_figures(now), ensure_ascii=False) + "\n")
     elif not arguments.follow:
-        sys.stdout.write(status_text(now))
+        show(status_text(now))
     elif sys.stdout.isatty():
-        sys.stdout.write(_CLEAR + status_text(now))
+        sys.stdout.write(_CLEAR)
+        show(status_text(now))
     else:
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {status_line(now)}\n")
     sys.stdout.flush()

@@ -346,7 +346,7 @@ def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:
 
 
 def estimate_text(estimate: BuildEstimate) -> str:
-    """Return the estimate as text, 80 columns wide except for longer paths."""
+    """Return the estimate as text, as wide as the terminal except for tables and longer paths."""
     cost, room = estimate.cost, estimate.room
     total = sum(cost.core_seconds.values())
     lines = [
