@@ -101,8 +101,11 @@ def test_dry_run_submits_nothing(build: Callable[..., Build]) -> None:
     told = here.tol("submit", "--dry-run")
     assert told.returncode == 0, told.stderr
     lines = told.stdout.splitlines()
-    assert [line.split()[-1] for line in lines] == ["luigid.sbatch", "foreman.sbatch", "workers.sbatch"]
-    assert all("--account=trees" in line for line in lines)
+    commands = [line for line in lines if "sbatch " in line]
+    scripts = [Path(line.split()[-1].rstrip(")")) for line in commands]
+    assert [path.name for path in scripts] == ["luigid.sbatch", "foreman.sbatch", "workers.sbatch"]
+    assert all(path.is_file() for path in scripts)
+    assert all("--account=trees" in line for line in commands)
     assert here.queue().keys() == before
     assert not here.dataset.exists()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -32,7 +34,7 @@ def test_before_there_is_anything_it_counts_the_sources_and_writes_nothing(
     assert (done.returncode, done.stderr) == (0, "")
     told = rows(done.stdout)
     assert told["eol"][0] == "151"
-    assert told["eol"][-1] == "yes"
+    assert told["eol"][-2:] == ["all", "files"]
     assert told["WriteShards"] == ["30", "0", "30"]
     assert "There is enough disk space." in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
@@ -94,6 +96,14 @@ def test_only_what_is_left_to_do_is_reckoned(
         "CheckTaxa",
         "WriteManifest",
     }
+    plan = tmp_path / "out" / "sample" / "plan.json"
+    cut = next(tmp_path.rglob("records/train/bioscan/part2.receipt.json"))
+    listing = next(tmp_path.rglob("listings/bioscan/*.parquet"))
+    for damaged in (cut, plan, listing):
+        os.truncate(damaged, damaged.stat().st_size // 2)
+        for command, code in (("plan", 0), ("status", 25)):
+            done = tol(command, "--config", settings, cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (code, "")
 
 
 def test_where_sources_are_to_be_fetched_it_tells_of_that_first(
@@ -120,6 +130,53 @@ def class_folders(tmp_path: Path, shared: Path, count: int, each: int) -> Path:
         for index in range(each):
             (folder / f"{index}.jpg").write_bytes(picture)
     return tmp_path / "images"
+
+
+def test_every_photograph_is_counted_with_its_bytes(
+    tol: Tol, settings_file: Callable[..., Path], shared: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    for number, path in enumerate(sorted((shared / "sample" / "inat21").rglob("*.jpg"))[:20]):
+        folder = photos / ("Parus_major" if number % 2 else "Quercus_robur")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(path.read_bytes())
+    size = sum(path.stat().st_size for path in photos.rglob("*.jpg"))
+    (photos / "gone.jpg").symlink_to("nowhere")
+    (photos / "circle").symlink_to(".")
+    (photos / "unreachable").symlink_to("x" * 300)
+    (photos / "again").symlink_to(photos / "Parus_major")
+    settings = settings_file({"dataset": {"root": "out"}, "imagefolder": {"images": photos}})
+    told = json.loads(tol("plan", "--config", settings, "--json", cwd=tmp_path).stdout)["stocks"][0]
+    linked = sum(path.stat().st_size for path in (photos / "Parus_major").iterdir())
+    assert (told["is_counted"], told["error"]) == (True, 0)
+    assert (told["images"], told["bytes"]) == (30, size + linked)
+    done = tol("plan", "--config", settings, "--seconds", 0, cwd=tmp_path)
+    assert done.stderr == ""
+    assert "estimated, " in done.stdout
+
+
+def test_servers_that_do_not_answer_are_one_line_and_no_success(
+    tol: Tol, settings_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    bases = ("huggingface", "eol_open_data", "zenodo", "inat_competition", "inaturalist")
+    settings = settings_file(
+        {
+            "dataset": {"root": "out"},
+            "download": {"folder": "sources", "pause_seconds": 0, **dict.fromkeys(bases, address)},
+        }
+    )
+    planned = tol("plan", "--config", settings, cwd=tmp_path)
+    assert (planned.returncode, planned.stdout) == (1, "")
+    [line] = planned.stderr.splitlines()
+    assert "the connection failed: Connection refused" in line
+    assert "(and 75 more files)" in line
+    assert "[download]" in line
+    built = tol("build", "--config", settings, cwd=tmp_path)
+    assert built.returncode == 40
+    assert [text in built.stderr for text in ("[download] folder", "DownloadSources")] == [True, True]
+    assert len(built.stderr.splitlines()) == 1
 
 
 def test_where_there_is_no_time_to_count_the_rest_is_guessed(

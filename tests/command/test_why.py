@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 Tol = Callable[..., subprocess.CompletedProcess[str]]
 Sections = dict[str, dict[str, Any]]
@@ -152,6 +153,56 @@ def test_an_unknown_image_ends_with_1_and_says_what_was_looked_through(tol: Tol,
     for source in ("eol", "bioscan", "inat21"):
         assert f"{sample_build}/mapping.sqlite: {source}\n" in done.stdout
     assert f"{sample_build}/ledger/mapping.parquet\n" in done.stdout
+
+
+def test_a_file_name_is_enough_where_it_is_unique_and_else_images_are_listed(
+    asked: Ask, tol: Tol, build: Any, settings_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    names = [
+        "Parus_major/one.jpg",
+        "Parus_major/A_B.jpg",
+        "Quercus_robur/AxB.jpg",
+        "Parus_major/two.jpg",
+        "Quercus_robur/two.jpg",
+    ]
+    names += [f"Parus_major/{number}/many.jpg" for number in range(22)]
+    for seed, name in enumerate(names):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (seed, 0, 0)).save(tmp_path / "photos" / name)
+    settings = settings_file(
+        {
+            "dataset": {"root": "out", "tag": "photos"},
+            "imagefolder": {"images": "photos", "pattern": "{name}", "partitions": 1},
+        }
+    )
+    assert build(settings, task="MakeSplits").returncode == 0
+    dataset = tmp_path / "out" / "photos"
+    for text, member in (
+        ("one.jpg", names[0]),
+        ("A_B.jpg", names[1]),
+        ("Parus_major/two.jpg", names[3]),
+        (str(tmp_path / "photos" / names[4]), names[4]),
+        ("7/many.jpg", "Parus_major/7/many.jpg"),
+    ):
+        (life,) = asked(dataset, text)
+        assert life["member"] == member
+
+    several = tol("why", "two.jpg", "--config", settings, cwd=tmp_path)
+    assert (several.returncode, several.stderr) == (1, "")
+    first, *lines = several.stdout.splitlines()
+    assert first == "two.jpg: 2 images match. Name one by its id or its path:"
+    assert sorted(line.split(maxsplit=1)[1] for line in lines) == [
+        f"imagefolder: {name}" for name in names[3:5]
+    ]
+    (life,) = asked(dataset, lines[0].split()[0])
+    assert life["member"] == lines[0].rpartition(" ")[2]
+
+    many = tol("why", "many.jpg", "--config", settings, cwd=tmp_path)
+    assert (many.returncode, len(many.stdout.splitlines())) == (1, 21)
+    assert many.stdout.startswith("many.jpg: more than 20 images match.")
+    for text in ("wo.jpg", "two.JPG", "%.jpg"):
+        assert asked(dataset, text) == []
+    assert tol("why", "", "--config", settings, cwd=tmp_path).returncode == 2
 
 
 def test_before_the_mapping_nothing_is_known(tol: Tol, tmp_path: Path) -> None:

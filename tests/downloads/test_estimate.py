@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tol_luigi.core.errors import DiskError
+from tol_luigi.core.errors import DiskError, DownloadError
 from tol_luigi.downloads import estimate, require_space
-from tol_luigi.downloads.estimate import FileEstimate, estimate_text
+from tol_luigi.downloads.estimate import FileEstimate, estimate_text, require_answers, troubles
 from tol_luigi.downloads.transfer import FetchConfig, fetch
 
 if TYPE_CHECKING:
@@ -37,6 +39,23 @@ def test_sizes_are_asked_for_and_nothing_is_fetched(
     assert server.served.total() <= before + 1
     assert [len(line.split()) for line in estimate_text(rows).splitlines()[:2]] == [5, 10]
     assert "404" in estimate_text(rows)
+
+
+def test_a_server_that_does_not_answer_is_asked_once(
+    server: Any, remote: Any, tmp_path: Path, config: FetchConfig
+) -> None:
+    server.add("/a/0.bin", 5000)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        silent = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    gone = [replace(remote(f"/b/{number}.bin"), url=f"{silent}/b/{number}.bin") for number in range(20)]
+    rows = estimate([remote("/a/0.bin"), *gone], tmp_path / "sources.lock", config)
+    require_answers(rows)
+    [line] = troubles(rows)
+    assert line.startswith(f"{silent}/b/0.bin: the connection failed: Connection refused (")
+    assert line.endswith("(and 19 more files)")
+    assert line in estimate_text(rows)
+    with pytest.raises(DownloadError, match=r"Connection refused .*\(and 19 more files\)\. Check"):
+        require_answers(rows[1:])
 
 
 @pytest.fixture

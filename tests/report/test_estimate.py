@@ -12,6 +12,7 @@ from tol_luigi.report.estimate import (
     OutputSettings,
     RemainingWork,
     SourceStats,
+    StagePlan,
     estimate_cost,
     estimate_text,
     full_estimate,
@@ -27,6 +28,7 @@ EOL = SourceStats(
     is_counted=False,
     partitions=63,
     bytes_per_pixel=0.21,
+    at_least=1000,
 )
 STAGES = ["ScanPartition", "PredictCatalog", "WriteShards"]
 
@@ -90,4 +92,53 @@ def test_too_little_room_is_told(room: DiskSpace, lacks: str) -> None:
     )
     assert bool(estimate.lacks) == bool(lacks)
     assert all(lacks in line for line in estimate.lacks)
-    assert "eol     ~6,600,000  1.90 TB          63  estimated\n" in estimate_text(estimate)
+    assert "eol     ~6,600,000  ~1.90 TB          63  estimated, at least 1,000\n" in estimate_text(estimate)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "to_write"),
+    [
+        pytest.param(
+            replace(EOL, is_counted=True), "  all files", "to write   7,227,000 samples, ", id="all"
+        ),
+        pytest.param(
+            replace(EOL, error=0.08),
+            "  estimated, ±8 %",
+            "to write   ~7,227,000 samples, ~408.8 GB, ±8 %\n",
+            id="range",
+        ),
+        pytest.param(
+            EOL,
+            "  estimated, at least 1,000",
+            "to write   ~7,227,000 samples, ~408.8 GB, or many more\n",
+            id="no range",
+        ),
+    ],
+)
+def test_counted_is_only_what_was_counted_and_estimates_have_a_range(
+    source: SourceStats, shown: str, to_write: str
+) -> None:
+    cost = estimate_cost([source], MAKING, {"eol": full_estimate(source, MAKING)}, STAGES)
+    stages = [StagePlan("WriteShards", 1, 0)]
+    text = estimate_text(BuildEstimate("/data/x", stages, [source], cost, DiskSpace("/data", 10**13, None)))
+    assert next(line for line in text.splitlines() if line.startswith("eol")).endswith(shown)
+    assert to_write in text
+
+
+def test_hours_are_shown_where_there_are_some() -> None:
+    few = replace(EOL, images=10, bytes=10_000_000)
+    texts = [
+        estimate_text(
+            BuildEstimate(
+                "/data/x",
+                [StagePlan("WriteShards", 1, 0)],
+                [source],
+                estimate_cost([source], MAKING, {"eol": full_estimate(source, MAKING)}, STAGES),
+                DiskSpace("/data", 10**13, None),
+            )
+        )
+        for source in (EOL, few)
+    ]
+    assert "core-hours" in texts[0]
+    assert "core-hours" not in texts[1]
+    assert " 0.0 " not in texts[1]

@@ -18,7 +18,7 @@ def test_bytes(size: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.04, "0.0 s"),
+        (0.04, "<0.1 s"),
         (9.5, "9.5 s"),
         (59.4, "59 s"),
         (61, "1 min 1 s"),

@@ -23,6 +23,7 @@ from tol_luigi.cluster.worker import wait_until_complete
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove
+from tol_luigi.report.text import counted
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
@@ -163,7 +164,7 @@ def _progress_line(status: RunStatus) -> str:
     ]
     if status.failures:
         parts.append(f"{len(status.failures)} failed")
-    parts.append(f"{status.workers} workers")
+    parts.append(counted(status.workers, "worker"))
     if status.bad_nodes:
         parts.append(f"excluded nodes, where every task fails: {', '.join(status.bad_nodes)}")
     return ", ".join(parts)

@@ -14,6 +14,7 @@ from luigi.task_status import DISABLED, FAILED, PENDING, RUNNING
 
 from tol_luigi.cluster import saved
 from tol_luigi.core.errors import TolError
+from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from luigi.metrics import MetricsCollector
@@ -105,7 +106,9 @@ class RunState(SimpleTaskState):
             self.set_status(task, PENDING, config)
         else:
             workers = ", ".join(task.lost)
-            self.disable(task, f"the task lost {len(task.lost)} workers in a row: {workers}", config)
+            self.disable(
+                task, f"the task lost {counted(len(task.lost), 'worker')} in a row: {workers}", config
+            )
 
     def disable(self, task: Any, reason: str, config: Any) -> None:  # noqa: ANN401
         """Mark a task as failed without retries."""

@@ -20,7 +20,8 @@ from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
 
     import luigi
 
@@ -102,20 +103,21 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
         dry_run: Submit nothing.
 
     Returns:
-        Lines that describe what was submitted, or the commands that would submit it.
+        Lines that describe what was submitted, or the lines of a shell script that submits it.
 
     Raises:
         SettingsError: Workers on other nodes could not reach luigid.
         ClusterError: The build is already running, or Slurm refuses it.
     """
     run = Run.of(settings.layout)
-    _validate_bind(settings)
+    if not dry_run:
+        _validate_bind(settings)
     tasks = _max_tasks_left(BuildCatalog())
     if not tasks:
         return [f"{settings.directory} is complete: there is nothing to do."]
     elements = elements_for(settings, tasks)
     if dry_run:
-        return [_command_line(settings, part, options) for part, options in _plan(settings, elements)]
+        return list(_script(settings, run, elements))
     _validate_not_running(run)
     run.make_folders()
     # the state of a killed luigid: files show what is complete, and the rest gets all its retries again
@@ -197,11 +199,23 @@ def _validate_not_running(run: Run) -> None:
         raise ClusterError(run.directory.parent, what, "See `tol status`, or stop them with `tol stop` first")
 
 
-def _plan(settings: Settings, elements: int) -> Iterator[tuple[str, Sequence[str]]]:
-    after = "--dependency=after:LUIGID"
-    yield "luigid", ()
-    yield "foreman", (after,)
-    yield "workers", (*_array(settings, elements, settings.slurm.memory), after)
+def _script(settings: Settings, run: Run, elements: int) -> Iterator[str]:
+    """Yield the lines of a shell script that submits the build."""
+    try:
+        _validate_bind(settings)
+    except SettingsError as error:
+        yield f"# First correct the settings. {error}"
+    yield f"(umask 022 && {shlex.join(['mkdir', '-p', str(run.logs / 'slurm')])})"
+    yield shlex.join(["rm", "-f", str(run.state)])
+    yield f'export PATH={shlex.quote(_programs())}:"$PATH"'
+    for name, value in _environment(settings).items():
+        yield f"export {name}={shlex.quote(value)}"
+    after = '"--dependency=after:${luigid%%;*}"'  # the name of the cluster follows if there are several
+    yield f"luigid=$({_command_line(settings, 'luigid')})"
+    yield _command_line(settings, "foreman", after)
+    yield _command_line(
+        settings, "workers", shlex.join(_array(settings, elements, settings.slurm.memory)), after
+    )
 
 
 def _array(settings: Settings, elements: int, memory: str | None) -> list[str]:
@@ -222,20 +236,39 @@ def _options(settings: Settings, part: str) -> list[str]:
     return settings.slurm.request().options("--export=ALL", log)
 
 
+def _programs() -> str:
+    """Return the folder of the programs of this environment."""
+    return str(Path(sys.executable).parent)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the variables of a submission, apart from the search path."""
+    config = os.environ.get("LUIGI_CONFIG_PATH")
+    return {
+        **({"LUIGI_CONFIG_PATH": str(Path(config).absolute())} if config else {}),
+        **({"TOL_BEFORE": settings.slurm.before} if settings.slurm.before else {}),
+    }
+
+
 def _sbatch(settings: Settings, part: str, *options: str) -> str:
     """Submit a script with the settings file and the Python of this process; return the job id."""
+    path = os.pathsep.join([_programs(), os.environ.get("PATH", "")])
     (Run.of(settings.layout).logs / "slurm").mkdir(mode=0o755, exist_ok=True)
-    environment = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
-    if config := os.environ.get("LUIGI_CONFIG_PATH"):
-        environment["LUIGI_CONFIG_PATH"] = str(Path(config).absolute())
-    if settings.slurm.before:
-        environment["TOL_BEFORE"] = settings.slurm.before
-    with as_file(files(__package__) / "sbatch" / f"{part}.sbatch") as script:
-        return slurm.submit(script, [*options, *_options(settings, part)], environment)
+    with as_file(_sbatch_script(part)) as script:
+        return slurm.submit(
+            script, [*options, *_options(settings, part)], {"PATH": path, **_environment(settings)}
+        )
 
 
-def _command_line(settings: Settings, part: str, options: Sequence[str]) -> str:
-    return shlex.join(["sbatch", *options, *_options(settings, part), f"{part}.sbatch"])
+def _sbatch_script(part: str) -> Traversable:
+    return files(__package__) / "sbatch" / f"{part}.sbatch"
+
+
+def _command_line(settings: Settings, part: str, *options: str) -> str:
+    """Return the command that submits a script; the options are quoted already."""
+    with as_file(_sbatch_script(part)) as script:
+        rest = shlex.join([*_options(settings, part), str(script)])
+    return " ".join(["sbatch --parsable", *options, rest])
 
 
 def _summary(run: Run, submitted: Jobs, wanted: int) -> list[str]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.expected_matches import ExpectedMatches, expect_matches
+from tol_luigi.command.terminal import show_error
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.templates import columns_of
@@ -40,7 +41,8 @@ def check(given: argparse.Namespace) -> int:
     expected = ExpectedMatches() if troubles else expect_matches(current, math.inf, is_checked=False)
     troubles += expected.troubles
     sys.stdout.writelines(f"{line}\n" for line in (*expected.lines, *expected.warnings))
-    sys.stderr.writelines(f"tol: {trouble}\n" for trouble in troubles)
+    for trouble in troubles:
+        show_error(f"tol: {trouble}")
     if troubles:
         return ExitCode.UNHANDLED_EXCEPTION
     sys.stdout.write(f"{counted(len(current.used), 'source')}, all settings and tables can be used.\n")

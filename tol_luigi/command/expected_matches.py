@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from tol_luigi.core.errors import ArchiveError, MatchError, TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
@@ -20,6 +22,7 @@ from tol_luigi.tasks.matches import listing_table, names_table, require_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from tol_luigi.core.source import Key, Source
     from tol_luigi.tasks.settings import Settings
@@ -129,7 +132,7 @@ def _listed(settings: Settings, source: Source) -> Iterator[tuple[Key | None, st
     """Yield the natural key, id, path and state of each file."""
     names = settings.listings(source.name)
     paths = [settings.layout.listing(source.name, name) for name in names]
-    if all(path.exists() for path in paths):
+    if all(map(_is_readable, paths)):
         keys = [column.name for column in source.columns]
         for rows in itertools.chain.from_iterable(read_listing(path) for path in paths):
             for row in rows:
@@ -138,6 +141,15 @@ def _listed(settings: Settings, source: Source) -> Iterator[tuple[Key | None, st
         return
     for file in itertools.chain.from_iterable(source.reader.scan(name) for name in names):
         yield file.key, file.id, file.member.name, file.state or ""
+
+
+def _is_readable(listing: Path) -> bool:
+    """Return whether a listing exists and can be read; the next build makes a damaged one again."""
+    try:
+        pq.read_metadata(listing)
+    except (OSError, ValueError):  # Arrow's errors are of these types
+        return False
+    return True
 
 
 def _matches(

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import luigi
 
+from tol_luigi.core.files import read_json
+from tol_luigi.core.plan import WorkUnit
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 
 if TYPE_CHECKING:
+    from tol_luigi.core.layout import Layout
     from tol_luigi.tasks.base import DatasetTask
 
-__all__ = ["Stage", "stages"]
+__all__ = ["Stage", "planned", "stages"]
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,11 @@ def stages(root: DatasetTask | None = None) -> list[Stage]:
             stage = found.setdefault(task.task_family, Stage(task.task_family, [], []))
             (stage.complete if task.complete() else stage.to_do).append(task)
     return list(found.values())
+
+
+def planned(layout: Layout) -> list[WorkUnit]:
+    """Return the work units of the plan; none if it is missing or damaged, as the next build makes it again."""
+    try:
+        return [WorkUnit(**unit) for unit in read_json(layout.plan)]
+    except (OSError, ValueError, TypeError):
+        return []

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
+from tol_luigi.command.argument_types import nonempty, positive
+from tol_luigi.command.completion import add_completion
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.tasks.error_lines import BUG, clear_error
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.COMPLETE
     except Exception as error:  # noqa: BLE001 (each error says whether to fix or to report it)
         message = clear_error(error)
-        sys.stderr.write(f"tol: {message}\n" if message else f"{traceback.format_exc()}tol: {BUG}.\n")
+        if not message:
+            traceback.print_exc()
+        importlib.import_module("tol_luigi.command.terminal").show_error(f"tol: {message or f'{BUG}.'}")
         return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
         sys.stderr.write("tol: interrupted. Nothing finished is lost: run the same command to resume.\n")
@@ -104,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
         _add_stop,
         _add_why,
         _add_parts,
+        add_completion,
     ):
         add(subcommands)
     return result
@@ -145,7 +150,7 @@ def _add_run(to: argparse.ArgumentParser, verb: str) -> None:
     to.add_argument(
         "-j",
         "--jobs",
-        type=_positive,
+        type=positive,
         metavar="N",
         default=len(os.sched_getaffinity(0)),
         help="how many tasks to run at a time (default: as many as there are cores)",
@@ -161,13 +166,6 @@ def _add_overrides(to: argparse.ArgumentParser) -> None:
         default=[],
         help="a setting, in place of the one in the settings file; may be repeated",
     )
-
-
-def _positive(text: str) -> int:
-    """Return a number of at least one."""
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: not a number of at least 1")
-    return int(text)
 
 
 def _add_init(subcommands: Subcommands) -> None:
@@ -340,13 +338,14 @@ def _add_why(subcommands: Subcommands) -> None:
         brief="trace one image",
         text="Show where an image comes from, how it got its id and its name, its split, and\n"
         "its shard or the reason why it is in none.\n"
-        "exit codes: 0 the image is known, 1 it is not",
+        "exit codes: 0 the image is known, 1 it is not, or several images match",
         example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812/51655800",
     )
     result.add_argument(
         "image",
-        metavar="IMAGE_ID",
-        help="id, file name or natural key of the image, such as 12784812/51655800",
+        metavar="IMAGE",
+        type=nonempty,
+        help="id, path, file name or natural key of the image, such as 12784812/51655800",
     )
     result.add_argument(
         "--names",

@@ -11,13 +11,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.expected_matches import expect_matches
-from tol_luigi.command.graph import stages
+from tol_luigi.command.graph import planned, stages
 from tol_luigi.command.source_estimate import source_stats
-from tol_luigi.core.errors import DiskError
+from tol_luigi.command.terminal import show, show_error
+from tol_luigi.core.errors import DiskError, DownloadError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.core.files import read_json
 from tol_luigi.downloads.estimate import estimate_text as downloads_text
-from tol_luigi.downloads.estimate import require_space
+from tol_luigi.downloads.estimate import require_answers, require_space, troubles
 from tol_luigi.report.estimate import (
     BuildEstimate,
     DiskSpace,
@@ -63,12 +63,17 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(estimate_figures(forecast), indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(estimate_text(forecast))
+        show(estimate_text(forecast))
     return ExitCode.NEGATIVE if forecast.lacks or forecast.troubles else ExitCode.COMPLETE
 
 
 def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
     """Print what ``DownloadSources`` would download; the build can be planned afterwards."""
+    try:
+        require_answers(rows)
+    except DownloadError as error:
+        show_error(f"tol: {error}")
+        return ExitCode.NEGATIVE
     if as_json:
         downloads = [{**vars(row), "path": str(row.path)} for row in rows]
         sys.stdout.write(json.dumps({"downloads": downloads}, indent=1, ensure_ascii=False) + "\n")
@@ -77,9 +82,9 @@ def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
     try:
         require_space(rows)
     except DiskError as error:
-        sys.stderr.write(f"tol: {error}\n")
+        show_error(f"tol: {error}")
         return ExitCode.NEGATIVE
-    return ExitCode.COMPLETE
+    return ExitCode.NEGATIVE if troubles(rows) else ExitCode.COMPLETE
 
 
 def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
@@ -97,11 +102,13 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         max_memory_mib=settings.images.max_memory_mib,
         further_texts=len(templates_of(settings)),
     )
+    # A plan that is damaged is made again.
+    left = _left(settings, stats, making, is_planned="PlanShards" not in to_do)
     return BuildEstimate(
         dataset=str(settings.directory),
         stages=[StagePlan(stage.name, stage.count, len(stage.complete)) for stage in graph],
         stocks=stats,
-        cost=estimate_cost(stats, making, _left(settings, stats, making), to_do),
+        cost=estimate_cost(stats, making, left, to_do),
         room=_room(settings.directory),
         notes=[*names.warnings, *_notes(settings)],
         matches=names.lines,
@@ -116,18 +123,20 @@ def _notes(settings: Settings) -> list[str]:
     return notes
 
 
-def _left(settings: Settings, stats: list[SourceStats], making: OutputSettings) -> dict[str, RemainingWork]:
-    """Return what is left to write of each source: all work units without a receipt."""
+def _left(
+    settings: Settings, stats: list[SourceStats], making: OutputSettings, *, is_planned: bool
+) -> dict[str, RemainingWork]:
+    """Return what is left to write of each source: all work units without a receipt, all images without a plan."""
     layout = settings.layout
-    if not layout.plan.exists():
+    units = planned(layout) if is_planned else []
+    if not units:
         return {each.name: full_estimate(each, making) for each in stats}
-    images, copies, units = Counter[str](), Counter[str](), Counter[str]()
-    for unit in read_json(layout.plan):
-        source, split = unit["source"], unit["split"]
-        if not layout.receipt(split, source, unit["partition"]).exists():
-            (copies if split == "train_small" else images)[source] += unit["samples"]
-            units[source] += 1
-    return {name: RemainingWork(images[name], copies[name], units[name]) for name in settings.used}
+    images, copies, counts = Counter[str](), Counter[str](), Counter[str]()
+    for unit in units:
+        if not layout.receipt(unit.split, unit.source, unit.partition).exists():
+            (copies if unit.split == "train_small" else images)[unit.source] += unit.samples
+            counts[unit.source] += 1
+    return {name: RemainingWork(images[name], copies[name], counts[name]) for name in settings.used}
 
 
 def _room(directory: Path) -> DiskSpace:

@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-import os
+import itertools
+import math
 import time
-from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi import demonstration
-from tol_luigi.core.errors import SourceError
+from tol_luigi.core.errors import TolError
+from tol_luigi.core.ledger import State
 from tol_luigi.report.estimate import SourceStats
 from tol_luigi.sources import archives
-from tol_luigi.sources.member_filter import IMAGE_ENDINGS
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["source_stats"]
 
-_SIZES_PER_FOLDER = 3
-"""The number of files per folder whose size is read, which is slow on network file systems."""
-
 _SAMPLED_FILES = 5
-"""The number of archives and ledgers of a source that are read; the others are assumed to be similar."""
+"""The number of archives and ledgers of a source that are read if not all can be."""
+
+_GRACE_SECONDS = 1.0
+"""How long entries of folders are read at least, so that there is something to extrapolate from."""
+
+_LEAST_ERROR = 0.01
+"""The smallest relative error of an estimate."""
+
+_LISTED = {None, State.NOT_IN_MAPPING, State.BAD_NAME}
+"""The states of files that can be images, before a source compares their names with its tables."""
+
+_FEWEST_UNITS = 5
+"""The smallest number of folders, files or archives from whose differences a range is estimated."""
 
 
 class _Estimate(NamedTuple):
-    """The number of images, their stored bytes, and whether all images were counted."""
+    """The images of a source and their stored bytes.
+
+    Attributes:
+        images: The number of images.
+        bytes: Their bytes, as stored.
+        at_least: The number of images that were counted.
+        error: The likely relative error, 0 if every file was counted, None if it is unknown.
+        share: The share of images among the files that can be images.
+    """
 
     images: float
     bytes: float
-    is_counted: bool
+    at_least: int
+    error: float | None = None
+    share: float = 1.0
 
 
 def source_stats(settings: Settings, seconds: float) -> list[SourceStats]:
@@ -45,30 +66,35 @@ def source_stats(settings: Settings, seconds: float) -> list[SourceStats]:
 
     Args:
         settings: The settings.
-        seconds: The time limit for sources without listings. It is checked after each file of an archive and
-            after each folder, so a file system that does not respond can delay the result.
+        seconds: The time limit for sources without listings. It is checked after each file, so a file system
+            that does not respond can delay the result.
     """
     return [_stats_of(settings, name, seconds / len(settings.used)) for name in settings.used]
 
 
 def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
-    place = settings.sources[name].reader.images
+    place, start = settings.sources[name].reader.images, time.monotonic()
     estimate = _from_listings(settings, name)
     if estimate is None and settings.is_demonstration and not place.exists():
-        estimate = _Estimate(*demonstration.ESTIMATES[name], is_counted=False)
+        images, size = demonstration.ESTIMATES[name]
+        estimate = _Estimate(images, size, 0, demonstration.ESTIMATE_ERROR)
     is_archive = place.exists() and bool(_archives_in(place) or archives.kind(place) != "folder")
     if estimate is None:
-        estimate = _from_files(place, time.monotonic() + seconds)
+        estimate = _count(settings, name, start + seconds / 2)
+        if estimate.error is None:
+            estimate = _from_files(place, estimate, start + seconds)
     return SourceStats(
         name=name,
         place=str(place),
         images=round(estimate.images),
         bytes=round(estimate.bytes),
         is_archive=is_archive,
-        is_counted=estimate.is_counted,
+        is_counted=estimate.error == 0,
         partitions=len(settings.partitions(name)),
         megapixels=_megapixels(settings, name),
         bytes_per_pixel=settings.plugins[name].bytes_per_pixel,
+        at_least=estimate.at_least,
+        error=estimate.error,
     )
 
 
@@ -77,13 +103,40 @@ def _from_listings(settings: Settings, name: str) -> _Estimate | None:
     images = size = 0
     for listing in settings.listings(name):
         path = settings.layout.listing(name, listing)
-        if not path.exists():
+        rows = _rows(path, "state", "size")
+        if rows is None:
             return None
-        rows = pq.read_table(path, columns=["state", "size"])
         used = rows.filter(pc.equal(rows["state"], ""))
         images += used.num_rows
         size += pc.sum(used["size"]).as_py() or 0
-    return _Estimate(images, size, is_counted=True)
+    return _Estimate(images, size, images, 0)
+
+
+def _rows(path: Path, *columns: str) -> pa.Table | None:
+    """Return columns of a table of the dataset; None if it is missing or damaged, as the next build makes it again."""
+    try:
+        return pq.read_table(path, columns=list(columns))
+    except (OSError, ValueError):  # Arrow's errors are of these types
+        return None
+
+
+def _count(settings: Settings, name: str, deadline: float) -> _Estimate:
+    """Read the files of a source as the build does, up to the time limit or an error, which the build reports."""
+    images = size = listed = 0
+    reader, error = settings.sources[name].reader, None
+    try:
+        for found in itertools.chain.from_iterable(map(reader.scan, settings.listings(name))):
+            listed += found.state in _LISTED
+            if found.state is None:
+                images += 1
+                size += found.member.size
+            if time.monotonic() > deadline:
+                break
+        else:
+            error = 0
+    except TolError:
+        pass
+    return _Estimate(images, size, images, error, images / listed if listed else 1)
 
 
 def _megapixels(settings: Settings, name: str) -> float | None:
@@ -92,28 +145,13 @@ def _megapixels(settings: Settings, name: str) -> float | None:
     paths = (layout.ledger("train", name, partition) for partition in settings.partitions(name))
     pixels = count = 0
     for path in islice((path for path in paths if path.exists()), _SAMPLED_FILES):
-        rows = pq.read_table(path, columns=["width", "height"])
+        rows = _rows(path, "width", "height")
+        if rows is None:
+            continue
         sizes = pc.multiply(pc.cast(rows["width"], "int64"), rows["height"])
         pixels += pc.sum(sizes).as_py() or 0
         count += len(sizes) - sizes.null_count
     return pixels / count / 1e6 if count else None
-
-
-def _from_files(place: Path, deadline: float) -> _Estimate:
-    """Read archives and folders up to the time limit, and estimate the rest."""
-    if archives.kind(place) != "folder":
-        return _archive(place, deadline)
-    paths = _archives_in(place)
-    folders = _folders(place, deadline)
-    read, sizes = [], [path.stat().st_size for path in paths]
-    sampled = paths[:_SAMPLED_FILES]
-    for index, path in enumerate(sampled):
-        now = time.monotonic()
-        read.append(_archive(path, now + max(0.0, deadline - now) / (len(sampled) - index)))
-    read_bytes = sum(sizes[: len(read)])
-    images = sum(each.images for each in read) * (sum(sizes) / read_bytes if read_bytes else 0)
-    is_counted = len(read) == len(paths) and all(each.is_counted for each in read)
-    return _Estimate(images + folders.images, sum(sizes) + folders.bytes, is_counted and folders.is_counted)
 
 
 def _archives_in(place: Path) -> list[Path]:
@@ -123,66 +161,116 @@ def _archives_in(place: Path) -> list[Path]:
     return [Path(entry.path) for entry in archives.entries(place) if archives.strip_ending(entry.name)]
 
 
-def _archive(path: Path, deadline: float) -> _Estimate:
-    """Read an archive from its start up to the time limit, and extrapolate to the rest."""
-    size, images, read_bytes, is_counted = path.stat().st_size, 0, 0, True
-    try:
-        for found in archives.scan(path):
-            images += found.state is None
-            read_bytes += found.member.size
-            if time.monotonic() > deadline:
-                is_counted = False
-                break
-    except SourceError:  # the build reports it
-        is_counted = False
-    if not is_counted and read_bytes:
-        return _Estimate(images * max(1.0, size / read_bytes), size, is_counted=False)
-    return _Estimate(images, size, is_counted=is_counted)
+class _Unit(NamedTuple):
+    """A part of a source: an archive with its size as weight, or an entry of a folder with the weight 1."""
+
+    place: Path
+    below: str
+    weight: int
 
 
-def _folders(place: Path, deadline: float) -> _Estimate:
-    """Count the image files, folder by folder, up to the time limit, and extrapolate to the rest."""
-    top = [entry for entry in archives.entries(place) if archives.is_folder(entry)]
-    if len(top) == 1:
-        top = [entry for entry in archives.entries(top[0].path) if archives.is_folder(entry)] or top
-    tally = _Tally()
-    tally.add(place, [entry.name for entry in archives.entries(place) if not archives.is_folder(entry)])
-    done = 0
-    for entry in _spread(top):
-        for folder, _, names in os.walk(entry.path):
-            tally.add(Path(folder), names)
-        done += 1
-        if time.monotonic() > deadline:
+class _Read(NamedTuple):
+    """What was read of a unit: its weight or that of the part that was read, and the images in it."""
+
+    weight: float
+    images: int
+    bytes: int
+
+
+def _from_files(place: Path, counted: _Estimate, deadline: float) -> _Estimate:
+    """Read some of the archives, or some of the entries of folders, and extrapolate to the others.
+
+    Args:
+        place: The archive or folder of the source.
+        counted: What was counted in the time before.
+        deadline: The time limit.
+    """
+    paths = [place] if archives.kind(place) != "folder" else _archives_in(place)
+    if paths:
+        units = [_Unit(path, "", path.stat().st_size) for path in paths]
+        chosen = list(islice(_spread(units), _SAMPLED_FILES))
+    else:
+        units = _entries(place)
+        chosen = list(_spread(units))
+        deadline = max(deadline, time.monotonic() + _GRACE_SECONDS)
+    reads = []
+    for index, unit in enumerate(chosen):
+        now = time.monotonic()
+        if not paths and now > deadline:
             break
-    fraction = done / len(top) if top else 1.0
-    return _Estimate(tally.images / fraction, tally.bytes / fraction, is_counted=done == len(top))
+        part = (deadline - now) / (len(chosen) - index) if paths else deadline - now
+        if read := _read(unit, now + part, is_divisible=bool(paths)):
+            reads.append(read)
+    return _extrapolate(reads, sum(unit.weight for unit in units), counted)
 
 
-def _spread(entries: list[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries so that the first ones come from all over the list: neighbours may be similar."""
-    step = max(1, round(len(entries) ** 0.5))
+def _entries(place: Path) -> list[_Unit]:
+    """Return the files and folders in a folder; those in the only folder in it, and so on, if there is one only."""
+    below = ""
+    while True:
+        found = archives.entries(place / below)
+        folders = [entry for entry in found if _is_folder(entry)]
+        if len(folders) != 1 or len(found) != 1:
+            return [_Unit(place, f"{below}{entry.name}", 1) for entry in found]
+        below += f"{folders[0].name}/"
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder; a link that cannot be reached is not one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _read(unit: _Unit, deadline: float, *, is_divisible: bool) -> _Read | None:
+    """Read a unit up to the time limit; None if that is too short, and a part of the unit says nothing of it."""
+    images = size = passed = 0
+    try:
+        for found in archives.scan(unit.place, unit.below):
+            passed += found.member.size
+            if found.state is None:
+                images += 1
+                size += found.member.size
+            if time.monotonic() > deadline:
+                return _Read(min(passed, unit.weight), images, size) if is_divisible else None
+    except TolError:
+        return None
+    return _Read(unit.weight, images, size)
+
+
+def _extrapolate(reads: list[_Read], weight: int, counted: _Estimate) -> _Estimate:
+    """Extrapolate to all units by weight: the ratio estimator, and twice its standard error.
+
+    Args:
+        reads: What was read of some units.
+        weight: The weight of all units.
+        counted: What was counted before.
+    """
+    read = sum(each.weight for each in reads)
+    images, size = sum(each.images for each in reads), sum(each.bytes for each in reads)
+    scale = weight / read * counted.share if read else 0.0
+    if images * scale < counted.at_least:
+        return counted
+    errors = [
+        _relative_error([(each.weight, value) for each, value in zip(reads, values, strict=True)])
+        for values in ([each.images for each in reads], [each.bytes for each in reads])
+    ]
+    error = max(_LEAST_ERROR, *errors) * math.sqrt(1 - min(read / weight, 1)) or _LEAST_ERROR
+    is_known = len(reads) >= _FEWEST_UNITS and error < 1
+    at_least = max(counted.at_least, images if counted.share == 1 else 0)
+    return _Estimate(images * scale, size * scale, at_least, error if is_known else None)
+
+
+def _relative_error(pairs: list[tuple[float, int]]) -> float:
+    """Return twice the standard error of the sum of values, relative to it, from pairs of weight and value."""
+    weights, values = sum(weight for weight, _ in pairs), sum(value for _, value in pairs)
+    squares = sum((value - values / weights * weight) ** 2 for weight, value in pairs)
+    return 2 * math.sqrt(squares * len(pairs) / max(len(pairs) - 1, 1)) / max(values, 1)
+
+
+def _spread(units: list[_Unit]) -> Iterator[_Unit]:
+    """Yield the units so that the first ones come from all over the list: neighbours may be similar."""
+    step = max(1, round(len(units) ** 0.5))
     for first in range(step):
-        yield from entries[first::step]
-
-
-class _Tally:
-    """Counts images, and estimates their bytes from some of them."""
-
-    def __init__(self) -> None:
-        self.counts = Counter[str]()
-
-    @property
-    def images(self) -> int:
-        return self.counts["images"]
-
-    @property
-    def bytes(self) -> float:
-        return self.counts["sampled bytes"] / max(1, self.counts["sampled"]) * self.images
-
-    def add(self, folder: Path, names: list[str]) -> None:
-        """Count the images among the files of a folder."""
-        images = [name for name in names if os.path.splitext(name)[1].lower() in IMAGE_ENDINGS]  # noqa: PTH122
-        self.counts["images"] += len(images)
-        for name in images[:: max(1, len(images) // _SIZES_PER_FOLDER)][:_SIZES_PER_FOLDER]:
-            self.counts["sampled"] += 1
-            self.counts["sampled bytes"] += (folder / name).lstat().st_size
+        yield from units[first::step]

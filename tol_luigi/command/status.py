@@ -7,11 +7,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.command.graph import stages
+from tol_luigi.command.graph import planned, stages
+from tol_luigi.command.terminal import show
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
-from tol_luigi.core.plan import WorkUnit as Planned
 from tol_luigi.report.status import (
     Progress,
     RunningTask,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
     from tol_luigi.command.graph import Stage
     from tol_luigi.core.layout import Layout
+    from tol_luigi.core.plan import WorkUnit
     from tol_luigi.tasks.task_states import TaskState
 
 __all__ = ["build_status", "status"]
@@ -60,9 +61,10 @@ def _show(now: Status, arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write(json.dumps(status_figures(now), ensure_ascii=False) + "\n")
     elif not arguments.follow:
-        sys.stdout.write(status_text(now))
+        show(status_text(now))
     elif sys.stdout.isatty():
-        sys.stdout.write(_CLEAR + status_text(now))
+        sys.stdout.write(_CLEAR)
+        show(status_text(now))
     else:
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {status_line(now)}\n")
     sys.stdout.flush()
@@ -196,13 +198,13 @@ class _Written:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.plan = [Planned(**unit) for unit in read_json(layout.plan)] if layout.plan.exists() else []
+        self.plan = planned(layout)
         self.receipts: dict[tuple[str, str, str], tuple[float, dict[str, Any]]] = {}
         for unit in self.plan:
             key = unit.split, unit.source, unit.partition
             path = layout.receipt(*key)
-            if path.exists():
-                self.receipts[key] = path.stat().st_mtime, read_json(path)
+            if {"planned", "shards"} <= (receipt := read_object(path)).keys():
+                self.receipts[key] = path.stat().st_mtime, receipt
 
     def images(self, run_status: RunStatus | None) -> Progress:
         """Count the processed images of train and val, including those of running tasks."""
@@ -239,6 +241,6 @@ class _Written:
         seconds = max(now - start, 1.0)
         return sum(count for _, count in recent) / seconds, f"over the last {human_seconds(seconds)}"
 
-    def _without_copies(self) -> list[Planned]:
+    def _without_copies(self) -> list[WorkUnit]:
         """Return the work units without train_small, which copies samples of train."""
         return [unit for unit in self.plan if unit.split != "train_small"]

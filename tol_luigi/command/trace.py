@@ -7,9 +7,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.naming import naming_steps
+from tol_luigi.command.terminal import show
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.explain import Explainer
-from tol_luigi.report.image_trace import image_trace_figures, image_trace_text, unknown_text
+from tol_luigi.report.image_trace import (
+    candidates_text,
+    image_trace_figures,
+    image_trace_text,
+    unknown_text,
+)
+from tol_luigi.store.image_trace import MOST_FOUND
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.settings import settings
 
@@ -23,7 +30,7 @@ __all__ = ["trace"]
 
 
 def trace(arguments: argparse.Namespace) -> int:
-    """Print the trace of every matching image."""
+    """Print the trace of the image that matches, or else the images that match."""
     current = settings()
 
     def steps(source: str, key: Key, image_id: str) -> Iterator[str]:
@@ -37,8 +44,10 @@ def trace(arguments: argparse.Namespace) -> int:
             "looked_through": explainer.looked_through,
         }
         sys.stdout.write(json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+    elif len(lives) == 1:
+        show(image_trace_text(lives[0]))
     elif lives:
-        sys.stdout.write("\n".join(map(image_trace_text, lives)))
+        sys.stdout.write(candidates_text(arguments.image, lives, MOST_FOUND))
     else:
         sys.stdout.write(unknown_text(arguments.image, explainer.looked_through))
-    return ExitCode.COMPLETE if lives else ExitCode.NEGATIVE
+    return ExitCode.COMPLETE if len(lives) == 1 else ExitCode.NEGATIVE

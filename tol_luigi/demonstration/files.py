@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-__all__ = ["ESTIMATES", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
+__all__ = ["ESTIMATES", "ESTIMATE_ERROR", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
 
 FOLDER = "demonstration"
 """The folder for the drawn sources, inside the folder of the dataset."""
@@ -30,6 +30,9 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
 
 ESTIMATES = {"eol": (55, 400_000), "inat21": (45, 300_000), "bioscan": (30, 100_000)}
 """The approximate number of images and bytes of each drawn source."""
+
+ESTIMATE_ERROR = 0.2
+"""The largest relative error of these numbers; a test compares them with what is drawn."""
 
 LISTINGS: dict[str, tuple[str, ...]] = {**PARTITIONS, "bioscan": ("archive",)}
 """The units of a scan: one per partition, except for the single archive of BIOSCAN."""

@@ -7,10 +7,11 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tol_luigi.core.errors import DiskError, DownloadError
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
-from tol_luigi.downloads.origins import shown_url
+from tol_luigi.downloads.origins import RetryableError, shown_url
 from tol_luigi.downloads.partial import partial_size
 from tol_luigi.downloads.transfer import FetchConfig, probe
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.downloads.catalogue import Remote
 
-__all__ = ["FileEstimate", "estimate", "estimate_text", "require_space"]
+__all__ = ["FileEstimate", "estimate", "estimate_text", "require_answers", "require_space", "troubles"]
 
 _CONCURRENT_REQUESTS = 8
 _GB = 1e9
@@ -59,14 +60,15 @@ class FileEstimate:
 def estimate(remotes: Iterable[Remote], lock: Path, config: FetchConfig) -> list[FileEstimate]:
     """Ask the servers for the sizes of files that have not been fetched.
 
-    If a server does not respond, the sizes of its files are unknown; the other files are not affected.
+    If a server does not respond, the sizes of its files are unknown, and it is not asked again; the files of
+    other servers are not affected.
 
     Args:
         remotes: The files.
         lock: The path of ``sources.lock``.
         config: The configuration of transfers.
     """
-    entries = read_lock(lock)
+    entries, silent = read_lock(lock), dict[str, str]()
 
     def row(remote: Remote) -> FileEstimate:
         url = shown_url(remote.url)
@@ -74,11 +76,14 @@ def estimate(remotes: Iterable[Remote], lock: Path, config: FetchConfig) -> list
             return FileEstimate(
                 remote.source, remote.name, url, remote.path, entries[remote.name]["size"], present=True
             )
-        partly, size, trouble = partial_size(remote.path), None, ""
+        server = urlsplit(url).netloc
+        partly, size, trouble = partial_size(remote.path), None, silent.get(server, "")
         try:
-            size = probe(remote.url, config).size
+            size = None if trouble else probe(remote.url, config).size
         except DownloadError as error:
             trouble = error.what
+            if isinstance(error.__cause__, RetryableError):
+                silent[server] = trouble
         return FileEstimate(remote.source, remote.name, url, remote.path, size, False, partly, trouble)
 
     with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
@@ -100,8 +105,33 @@ def estimate_text(rows: Sequence[FileEstimate]) -> str:
         unknown = sum(row.bytes is None for row in group)
         note = f"  plus {unknown} of unknown size" if unknown else ""
         lines.append(f"{name:10} {len(group):6} {present:6} {total:10.3f} {remaining:10.3f}{note}")
-    lines += [f"{row.what}: {row.url}: {row.trouble}" for row in rows if row.trouble]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *troubles(rows)]) + "\n"
+
+
+def troubles(rows: Iterable[FileEstimate]) -> list[str]:
+    """Return one line for each error of the requests, with the first file and the number of further files."""
+    groups = defaultdict[str, list[FileEstimate]](list)
+    for row in rows:
+        if row.trouble:
+            groups[row.trouble].append(row)
+    return [f"{group[0].url}: {trouble}{_and_more(len(group) - 1)}" for trouble, group in groups.items()]
+
+
+def _and_more(count: int) -> str:
+    return f" (and {count} more {'file' if count == 1 else 'files'})" if count else ""
+
+
+def require_answers(rows: Sequence[FileEstimate]) -> None:
+    """Check that a server has answered for at least one of the files to fetch, if there are any.
+
+    Raises:
+        DownloadError: No server has answered.
+    """
+    missing = [row for row in rows if not row.present]
+    if missing and all(row.trouble for row in missing):
+        what = f"{missing[0].trouble}{_and_more(len(missing) - 1)}"
+        remedy = "Check the connection and the base addresses in [download], and run the same command again"
+        raise DownloadError(missing[0].url, what, remedy)
 
 
 def require_space(rows: Iterable[FileEstimate], more_bytes: int = 0, more_files: int = 0) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.util import Retry
 
@@ -318,6 +318,8 @@ class _Web:
             yield
         except BadEncodingError as error:
             raise RetryableError(str(error)) from error
+        except requests.exceptions.ConnectTimeout as error:
+            raise RetryableError(f"no connection within {_CONNECT_SECONDS:g} s") from error
         except (requests.exceptions.Timeout, TimeoutError) as error:
             raise RetryableError(f"no bytes received for {self._http.stall_seconds:g} s") from error
         except requests.exceptions.SSLError as error:
@@ -334,7 +336,11 @@ class _Web:
             remedy = "Check the base address in [download]"
             raise DownloadError(shown_url(self._url), "redirects in a loop", remedy) from error
         except (requests.exceptions.RequestException, HTTPError) as error:
-            timed_out = any(isinstance(link, (TimeoutError, HTTPTimeoutError)) for link in _causes(error))
+            timed_out = any(
+                isinstance(link, (TimeoutError, HTTPTimeoutError))
+                and not isinstance(link, NewConnectionError)  # also of a refused connection
+                for link in _causes(error)
+            )
             stalled = f"no bytes received for {self._http.stall_seconds:g} s"
             raise RetryableError(stalled if timed_out else _reason(error)) from error
 

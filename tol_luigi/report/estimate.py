@@ -65,6 +65,8 @@ _TABLE_BYTES = 1_300
 _RECORDS = 3
 """The files of a (split, source, partition) other than its shards: receipt, ledger, verdict."""
 
+_HOUR = 3600
+
 _SPLITS = 3
 _LISTING_FILES = 2
 """The files of a listing: its receipt and the state of the source. A partition has at most one listing."""
@@ -90,6 +92,8 @@ class SourceStats:
         partitions: The number of partitions.
         megapixels: The mean megapixels of an image, or None if no partition is finished.
         bytes_per_pixel: The mean file size per pixel, used if the number of pixels is unknown.
+        at_least: The number of images that were counted.
+        error: The likely relative error of images and bytes, None if it is unknown.
     """
 
     name: str
@@ -101,6 +105,8 @@ class SourceStats:
     partitions: int
     megapixels: float | None = None
     bytes_per_pixel: float = 0.25
+    at_least: int = 0
+    error: float | None = None
 
     @property
     def mean_megapixels(self) -> float:
@@ -233,6 +239,22 @@ class BuildEstimate:
     troubles: Sequence[str] = ()
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether images to write were estimated instead of counted."""
+        return self.cost.samples > 0 and not all(source.is_counted for source in self.stocks)
+
+    @property
+    def spread(self) -> str:
+        """The likely error of the samples to write, as text; "" if every image was counted."""
+        if not self.is_estimated:
+            return ""
+        errors = [source.images * (source.error or 0) for source in self.stocks if not source.is_counted]
+        if any(source.error is None for source in self.stocks if not source.is_counted):
+            return ", or many more"
+        images = sum(source.images for source in self.stocks)
+        return f", {_percent(sum(errors) / max(1, images))}"
+
+    @property
     def lacks(self) -> list[str]:
         """The shortages of disk space, one per line."""
         cost, room = self.cost, self.room
@@ -329,7 +351,7 @@ def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:
 
 
 def estimate_text(estimate: BuildEstimate) -> str:
-    """Return the estimate as text, 80 columns wide except for longer paths."""
+    """Return the estimate as text, as wide as the terminal except for tables and longer paths."""
     cost, room = estimate.cost, estimate.room
     total = sum(cost.core_seconds.values())
     lines = [
@@ -343,10 +365,15 @@ def estimate_text(estimate: BuildEstimate) -> str:
     ]
     if not any(stage.tasks > stage.complete for stage in estimate.stages):
         return "\n".join([*lines, "The dataset is complete. There is nothing to do."]) + "\n"
+    about = "~" if estimate.is_estimated else ""
+    hours = f" ({total / _HOUR:,.1f} core-hours)" if total >= _HOUR else ""
     rows = [
-        ("to write", f"{cost.samples:,} samples, {human_bytes(cost.shard_bytes)}"),
+        (
+            "to write",
+            f"{about}{cost.samples:,} samples, {about}{human_bytes(cost.shard_bytes)}{estimate.spread}",
+        ),
         ("", f"{human_bytes(cost.table_bytes)} of tables; about {cost.files:,} files in total"),
-        ("core time", f"{human_seconds(total)} of one core ({total / 3600:,.1f} core-hours)"),
+        ("core time", f"{human_seconds(total)} of one core{hours}"),
         *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost.core_seconds.items()),
         (
             "memory",
@@ -366,10 +393,25 @@ def estimate_text(estimate: BuildEstimate) -> str:
 def _sources(estimate: BuildEstimate) -> list[str]:
     rows = [["source", "images", "to read", "partitions", "counted"]]
     for source in estimate.stocks:
-        images = f"{source.images:,}" if source.is_counted else f"~{source.images:,}"
-        counted = "yes" if source.is_counted else "estimated"
-        rows.append([source.name, images, human_bytes(source.bytes), f"{source.partitions:,}", counted])
+        about = "" if source.is_counted else "~"
+        size = f"{about}{human_bytes(source.bytes)}"
+        rows.append(
+            [source.name, f"{about}{source.images:,}", size, f"{source.partitions:,}", _how_counted(source)]
+        )
     return aligned(rows)
+
+
+def _how_counted(source: SourceStats) -> str:
+    """Return whether every file of a source was counted, else how far its estimate may be off."""
+    if source.is_counted:
+        return "all files"
+    if source.error is not None:
+        return f"estimated, {_percent(source.error)}"
+    return f"estimated, at least {source.at_least:,}"
+
+
+def _percent(error: float) -> str:
+    return f"±{max(1, round(100 * error))} %"
 
 
 def _names(estimate: BuildEstimate) -> list[str]:

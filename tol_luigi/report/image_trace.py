@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from tol_luigi.report.text import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ImageTrace", "image_trace_figures", "image_trace_text", "unknown_text"]
+__all__ = ["ImageTrace", "candidates_text", "image_trace_figures", "image_trace_text", "unknown_text"]
 
-_WIDTH = 80
 _LABEL = 12
 
 
@@ -80,7 +80,7 @@ def image_trace_figures(trace: ImageTrace) -> dict[str, Any]:
 
 
 def image_trace_text(trace: ImageTrace) -> str:
-    """Return the trace as text, 80 columns wide except for longer paths."""
+    """Return the trace as text, as wide as the terminal except for longer paths."""
     state = f"{trace.state}: {trace.reason}" if trace.reason else trace.state
     lines = [trace.id or trace.member, *_row("state", state)]
     for label, text in _entries(trace):
@@ -117,14 +117,15 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
 
 
 def _row(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=f"  {label:<{_LABEL}}",
-        subsequent_indent=" " * (_LABEL + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, " " * (_LABEL + 2), f"  {label:<{_LABEL}}")
+
+
+def candidates_text(text: str, traces: Sequence[ImageTrace], most: int) -> str:
+    """Return a message that several images match, with the first of them, one per line."""
+    shown, rest = traces[:most], len(traces) - most
+    count = f"more than {most}" if rest > 0 else str(len(traces))
+    lines = [f"{trace.id or '-':<36}  {trace.source}: {trace.member or '-'}" for trace in shown]
+    return "\n".join([f"{text}: {count} images match. Name one by its id or its path:", *lines]) + "\n"
 
 
 def unknown_text(text: str, looked_through: Sequence[str]) -> str:

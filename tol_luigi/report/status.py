@@ -172,7 +172,7 @@ def status_line(status: Status) -> str:
 
 
 def status_text(status: Status) -> str:
-    """Return the status as text, 80 columns wide except for longer paths."""
+    """Return the status as text, as wide as the terminal except for tables and longer paths."""
     return (
         "\n".join(
             [
@@ -195,7 +195,7 @@ def _stages(status: Status) -> list[str]:
     rows = [["stage", "tasks", "complete", "running", "failed"]]
     for stage in status.stages:
         counts = (stage.tasks, stage.complete, stage.running, stage.failed)
-        rows.append([stage.name, *(f"{count:,}" if count else "" for count in counts)])
+        rows.append([stage.name, *(f"{count:,}" for count in counts)])
     return aligned(rows)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["WIDTH", "aligned", "counted", "human_bytes", "human_seconds", "wrapped"]
+__all__ = ["aligned", "counted", "human_bytes", "human_seconds", "wrapped"]
 
-WIDTH = 80
-"""The width of a terminal, in columns."""
+_WIDTH, _NARROWEST = 80, 40
+"""The width of a text that is not shown on a terminal, and the smallest width, in columns."""
 
 _KILO = 1000
+_LEAST_SECONDS = 0.05
 _TEN, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
 
 
@@ -29,6 +31,8 @@ def human_bytes(size: float) -> str:
 
 def human_seconds(seconds: float) -> str:
     """Return a duration in its two largest units, such as ``3 h 20 min``."""
+    if 0 < seconds < _LEAST_SECONDS:
+        return "<0.1 s"
     if seconds < _MINUTE:
         return f"{seconds:.{int(seconds < _TEN)}f} s"
     if seconds < _HOUR:
@@ -57,12 +61,20 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """Wrap a text to the width of a terminal, without breaking longer words such as paths."""
+def wrapped(text: str, indent: str = "", label: str = "") -> list[str]:
+    """Wrap a text that is shown, never one of a file, to the width of the terminal.
+
+    The width is COLUMNS or that of the terminal, else 80. Longer words such as paths are not broken.
+
+    Args:
+        text: The text.
+        indent: What each line begins with.
+        label: What the first line begins with instead.
+    """
     return textwrap.wrap(
         text,
-        WIDTH,
-        initial_indent=indent,
+        max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 0)).columns),
+        initial_indent=label or indent,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,

@@ -105,7 +105,7 @@ class FolderSection(SourceSection):
             self.delimiter,
             self.encoding,
             self.missing_values or (),
-            setting=f"[{self.section}] labels",
+            section=self.section,
             split_column=self.split_column,
             group_column=self.group_column,
         )

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Label", "LabelTable", "Matcher", "Ranks"]
 
-_SETTING = "[folder] labels"
 _FILE = "file"
 _NAMES = (*RANK_LABELS, "name")
 _OTHERS = ("common", "license", "owner")
@@ -69,7 +68,7 @@ class LabelTable:
         delimiter: The name of the delimiter of text, or ``auto``; see ``DELIMITERS``.
         encoding: The encoding of text.
         missing_values: Cells that mean the same as an empty one; upper and lower case do not matter.
-        setting: The setting that names the file, for messages.
+        section: The section whose settings these are, for messages.
         split_column: The column of splits, if there is one.
         group_column: The column of groups, if there is one.
     """
@@ -81,11 +80,11 @@ class LabelTable:
         encoding: str = "utf-8",
         missing_values: Sequence[str] = (),
         *,
-        setting: str = _SETTING,
+        section: str = "folder",
         split_column: str | None = None,
         group_column: str | None = None,
     ) -> None:
-        self._path, self._delimiter, self._encoding, self._setting = path, delimiter, encoding, setting
+        self._path, self._delimiter, self._encoding, self._section = path, delimiter, encoding, section
         self._missing = frozenset(map(str.casefold, missing_values))
         self.split_column, self.group_column = split_column, group_column
 
@@ -93,7 +92,12 @@ class LabelTable:
     def table(self) -> LabelFile:
         """The reader of the file."""
         text = Table(
-            self._path, self._setting, _FIX, encoding=self._encoding, newline="", max_field=_MAX_FIELD
+            self._path,
+            f"[{self._section}] labels",
+            _FIX,
+            encoding=self._encoding,
+            newline="",
+            max_field=_MAX_FIELD,
         )
         return open_label_file(text, self._delimiter, {_FILE, *_COLUMNS}, _column_name)
 
@@ -154,7 +158,7 @@ class LabelTable:
             TableError: As for the rows alone, a word is not a split, or images of one group have different splits.
         """
         named = {"split_column": self.split_column, "group_column": self.group_column}
-        further = {column: f"[folder] {key}" for key, column in named.items() if column}
+        further = {column: f"[{self._section}] {key}" for key, column in named.items() if column}
         firsts: dict[str, tuple[int, str]] = {}
         for label, cells in self.rows(further):
             given = dict(zip(further, cells, strict=True))
@@ -178,7 +182,7 @@ class LabelTable:
             return GIVEN_SPLITS.get(plain, "")
         remedy = f"Use {', '.join(GIVEN_SPLITS)}, or leave the cell empty to have the split chosen"
         if plain in _LIKELY_MISSING:
-            remedy = f"If it marks a missing value, set [folder] missing_values = {plain}"
+            remedy = f"If it marks a missing value, set [{self._section}] missing_values = {plain}"
         what = f"line {line} has {word!r} in its column {self.split_column}, which is not a split"
         raise self.table.error(what, remedy)
 

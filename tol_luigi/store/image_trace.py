@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Key, NaturalKey, SourceInfo
 
 __all__ = [
+    "MOST_FOUND",
     "Named",
     "Placement",
     "find_ids",
@@ -41,7 +42,8 @@ __all__ = [
     "split_hint",
 ]
 
-_MOST_FOUND = 20
+MOST_FOUND = 20
+"""The largest number of images that a name is expected to mean; searches end after one more."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,15 @@ def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
             found = model.select().where(model.evobio10m_id == derived).tuples().first()
             if found and tuple(found[:-1]) == key:
                 return [derived]
-        condition = _equal(model, source, key) if key else _called(getattr(model, str(file)), text)
-        # Sorted here, because SQLite would walk the index of ids and fetch each row individually.
-        ids = model.select(model.evobio10m_id).where(condition).limit(_MOST_FOUND)
-        return sorted(row[0] for row in ids.tuples())
+            conditions = [_equal(model, source, key)]
+        else:
+            conditions = _called(getattr(model, str(file)), text)
+        for condition in conditions:
+            # Sorted here, because SQLite would walk the index of ids and fetch each row individually.
+            ids = model.select(model.evobio10m_id).where(condition).limit(MOST_FOUND + 1)
+            if found := sorted(row[0] for row in ids.tuples()):
+                return found
+        return []
 
 
 def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
@@ -162,9 +169,19 @@ def _numbers(natural_key: NaturalKey, text: str) -> Key | None:
     return tuple(map(int, numbers.groups())) if numbers else None
 
 
-def _called(field: Any, text: str) -> Any:  # noqa: ANN401 (a peewee field and expression)
-    """Return a condition that a file column equals a path, the path without its first part, or its name."""
-    return field.in_([text, text.partition("/")[2], text.rpartition("/")[2]])
+def _called(field: Any, text: str) -> list[Any]:  # noqa: ANN401 (a peewee field and expressions)
+    """Return conditions for a column of paths, the strictest first.
+
+    The path is the text; it ends in the text; it is the end of the text, which is longer, such as an absolute path.
+    """
+    parts = text.split("/")
+    ends = ["/".join(parts[first:]) for first in range(1, len(parts))]
+    tail = f"/{text}"
+    return [
+        field == text,
+        peewee.fn.SUBSTR(field, -len(tail)) == tail,
+        *(field == end for end in ends if end),
+    ]
 
 
 def _equal(model: Any, source: SourceInfo, key: Key) -> Any:  # noqa: ANN401 (a peewee model and expression)
@@ -228,7 +245,7 @@ def rejected(ledger: Path, text: str) -> list[dict[str, Any]]:
     """
     name, image = pc.field("name"), pc.field("id")
     condition = (image == text.lower()) | (name == text) | pc.ends_with(name, pattern=f"/{text}")
-    return list(pds.dataset(ledger).to_table(filter=condition).slice(0, _MOST_FOUND).to_pylist())
+    return list(pds.dataset(ledger).to_table(filter=condition).slice(0, MOST_FOUND + 1).to_pylist())
 
 
 def ranks_by_label(ranks: Sequence[str]) -> dict[str, str]:

@@ -73,10 +73,16 @@ class Downloads:
             token_variable=settings.token_variable,
         )
 
-    def forecast(self, remotes: list[Remote]) -> list[FileEstimate]:
-        """Query the servers for the sizes of files; do not wait for one that does not answer."""
+    def forecast(self, remotes: list[Remote], *, is_patient: bool = False) -> list[FileEstimate]:
+        """Query the servers for the sizes of files.
+
+        Args:
+            remotes: The files.
+            is_patient: Retry as often as a transfer does, instead of a few times.
+        """
         config = self.order(remotes).to_config()
-        config.retries = min(config.retries, _ASKING_RETRIES)
+        if not is_patient:
+            config.retries = min(config.retries, _ASKING_RETRIES)
         return estimate(remotes, self.lock, config)
 
     @property

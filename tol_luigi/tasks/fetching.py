@@ -15,7 +15,7 @@ import luigi
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.downloads.catalogue import GROUPS, unpacked
-from tol_luigi.downloads.estimate import estimate_text, require_space
+from tol_luigi.downloads.estimate import estimate_text, require_answers, require_space
 from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
@@ -133,6 +133,7 @@ class AskServers(_DownloadTask):
         """Query the servers, print the plan, check the space, and store the answers."""
         plan = self.downloads
         rows = plan.forecast(plan.remotes)
+        require_answers(rows)
         sys.stdout.write(estimate_text(rows))
         sys.stdout.flush()
         is_extracted = plan.settings.extract
@@ -158,7 +159,8 @@ class FetchSource(_DownloadTask):
     def run(self) -> None:
         """Check the free space, fetch, and write the audit trail."""
         plan, remotes = self.downloads, self.downloads.of(self.source)
-        order, rows = plan.order(remotes), plan.forecast(remotes)
+        order, rows = plan.order(remotes), plan.forecast(remotes, is_patient=True)
+        require_answers(rows)
         require_space(rows)
         self.audit({"what": "begun", "where": plan.settings.where, "files": len(rows)})
         with self.progress(sum(row.bytes or 0 for row in rows)) as progress:
