@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "herbarium"
 
 
 def _page() -> str:
@@ -21,9 +22,8 @@ def _page() -> str:
 
 
 def documented_files() -> dict[str, str]:
-    """Return the files that the page shows, by their names."""
-    found = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", _page(), re.MULTILINE | re.DOTALL)
-    return dict(found)
+    """Return the files of the package that the page describes, by their names."""
+    return {path.name: path.read_text(encoding="utf-8") for path in EXAMPLE.iterdir() if path.is_file()}
 
 
 def documented_command(module: str) -> list[str]:
