@@ -122,7 +122,7 @@ def svg(lines: list[Text], title: str) -> str:
     console = Console(
         record=True, width=COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor"
     )
-    for line in lines:
+    for line in [*lines, Text()]:  # the frame cuts off the last line
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
     # rich names a font on a server, which a page must not fetch
     code = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 from pages import ROOT, fences, walk
+
+import tol_luigi
+from tol_luigi.command.line import parser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 COMMAND = re.compile(r"(?:^|[|;&] *|[A-Z_]+=\S+ +)(tol|luigi|python|pip)\b")
+TOL = re.compile(r"(?:^|\$ |\w=\S+ |/)tol ([a-z][^\n#&]*)", re.MULTILINE)
+TASK = re.compile(r"luigi --module tol_luigi (\w+)")
 ACTIVATED = re.compile(r"\. \.venv/bin/activate|PATH=\$PWD/\.venv/bin")
 
 
@@ -65,3 +71,11 @@ def test_commands_name_their_environment_or_come_after_its_activation(page: Path
             if COMMAND.search(line) and not is_active:
                 bare.append(line)
     assert bare == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_have_verbs_options_and_tasks_that_are_there(page: Path) -> None:
+    shown = [fence.text for fence in fences(page) if fence.language in {"", "sh"}]
+    for command in TOL.findall("\n".join(shown)):
+        parser().parse_args(shlex.split(command))
+    assert set(TASK.findall(page.read_text(encoding="utf-8"))) <= set(tol_luigi.__all__)
