@@ -92,6 +92,8 @@ def at_work(written: bytes) -> pyte.Screen:
         stream.feed(written[start : start + FRAME])
         if any(AT_WORK.match(line) for line in screen.display):
             ends.append(start + FRAME)
+    if not ends:
+        raise SystemExit("No bar of WriteShards was drawn. Record again.")
     return screen_of(written[: ends[len(ends) * 2 // 3]])
 
 
