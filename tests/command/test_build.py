@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import configparser
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from typing import TYPE_CHECKING, Any
 
-import pyte
 import pytest
+from terminal import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,35 +136,6 @@ def test_an_interrupted_build_says_how_to_resume_and_leaves_nobody_behind(
     dataset.rename(tmp_path / "before")
     assert build(settings).returncode == 0
     assert digests(dataset) == made
-
-
-def on_terminal(
-    command: list[str], cwd: Path, columns: int, variables: dict[str, str]
-) -> tuple[int, bytes, list[str]]:
-    """Run a command on a terminal; return its exit code, what it has written, and the screen at its end."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover (it becomes the command)
-        os.chdir(cwd)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LUIGI_")}
-        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
-            environment.pop(name, None)
-        os.execve(  # noqa: S606 (a shell would change it)
-            command[0], command, {**environment, "TERM": "xterm-256color", **variables}
-        )
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    written = b""
-    while select.select([terminal], [], [], SECONDS)[0]:
-        try:
-            written += (got := os.read(terminal, 1 << 16))
-        except OSError:  # the terminal is closed
-            break
-        if not got:
-            break
-    _, status = os.waitpid(child, 0)
-    os.close(terminal)
-    screen = pyte.Screen(columns, 200)
-    pyte.ByteStream(screen).feed(written)
-    return os.waitstatus_to_exitcode(status), written, [line.rstrip() for line in screen.display]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

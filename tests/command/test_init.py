@@ -118,6 +118,14 @@ def test_two_folders_of_one_name_are_one_line(tol: Tol, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.cfg"))
 
 
+def test_a_table_next_to_the_folder_is_found(tol: Tol, tmp_path: Path) -> None:
+    photographs(tmp_path / "pond", 3)
+    rows = "".join(f"{TAXA[number]}/{number}.jpg,Pica pica\n" for number in range(3))
+    (tmp_path / "pond.csv").write_text(f"file,name\n{rows}", encoding="utf-8")
+    assert tol("init", "pond", "--tag", "v1", cwd=tmp_path).returncode == 0
+    assert read(tmp_path / "v1.cfg")["folder"]["labels"] == str(tmp_path / "pond.csv")
+
+
 def test_an_archive_is_looked_into(tol: Tol, tmp_path: Path) -> None:
     photographs(tmp_path / "pond", 6)
     shutil.make_archive(str(tmp_path / "pond"), "zip", tmp_path, "pond")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "herbarium"
 
 
 def _page() -> str:
@@ -31,6 +32,11 @@ def documented_command(module: str) -> list[str]:
     [command] = re.findall(rf"^luigi --module {module} .*$", _page(), re.MULTILINE)
     program, *arguments = command.split()
     return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+def example_files() -> dict[str, str]:
+    """Return the files of the package that the page describes, by their names."""
+    return {path.name: path.read_text(encoding="utf-8") for path in EXAMPLE.iterdir() if path.is_file()}
 
 
 def with_plugin(site: Path, folder: Path, module: str) -> Path:

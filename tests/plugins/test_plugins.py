@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from packages import changed, documented_command, documented_files, environment, install, with_plugin
+from packages import changed, documented_command, environment, example_files, install, with_plugin
 from PIL import Image
 
 from tol_luigi.core.taxon import RANK_LABELS
@@ -32,7 +32,7 @@ SPECIES = ["Bellis perennis", "Rosa canina", "Quercus robur", "NA"]
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the package of ``docs/architecture.md``."""
-    return install(documented_files(), tmp_path_factory.mktemp("herbarium"))
+    return install(example_files(), tmp_path_factory.mktemp("herbarium"))
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_labeler_of_another_package_reads_a_taxonomy(
     site: Path,
     tmp_path: Path,
 ) -> None:
-    shown = documented_files()
+    shown = example_files()
     for name in ("taxonomy.csv", "resolved.jsonl"):
         (tmp_path / name).write_text(shown[name], encoding="utf-8")
     sheets["herbarium"]["taxonomy"] = tmp_path / "taxonomy.csv"

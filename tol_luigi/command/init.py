@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.setting_kinds import Text
 from tol_luigi.core.source_names import as_label, label_of
-from tol_luigi.report.text import counted
+from tol_luigi.report.text import counted, wrapped
 from tol_luigi.sources import SOURCES, archives
 from tol_luigi.tasks.sections import sections_with
 
@@ -60,7 +60,7 @@ def _look_at(place: Path) -> tuple[str, Suggestion]:
         raise SettingsError(place, "there is no image in it", "Name the folder or archive of the images")
     name, suggestion = _suggestion(place, images)
     count = f"{'' if is_complete else 'at least '}{counted(len(images), 'image')}"
-    sys.stdout.write(f"{place}: {count}\n{suggestion.reason}\n")
+    sys.stdout.writelines(f"{line}\n" for line in [f"{place}: {count}", *wrapped(suggestion.reason)])
     if others := len(images) - suggestion.named:
         sys.stdout.write(f"{counted(others, 'image')} without a name\n")
     return name, suggestion

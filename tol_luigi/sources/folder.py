@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -234,10 +235,10 @@ class FolderLabeler(Labeler):
 
 
 def _suggest(images: Path, files: Sequence[str]) -> Suggestion | None:
-    """Return the table in a folder, or next to an archive, that names the most images."""
-    folder, found = images if images.is_dir() else images.parent, set(files)
+    """Return the table in a folder of images, or next to it or an archive, that names the most images."""
+    folders, found = [images, images.parent] if images.is_dir() else [images.parent], set(files)
     best: Suggestion | None = None
-    for path in sorted(folder.iterdir()):
+    for path in itertools.chain.from_iterable(sorted(folder.iterdir()) for folder in folders):
         if path.suffix.lower() not in _TABLE_ENDINGS or not path.is_file():
             continue
         try:
