@@ -63,6 +63,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
     },
     luigi.worker.TaskProcess: {
         "run": "self",
+        "start": "self",
         "_run_get_new_deps": "self",
         "_handle_run_exception": "self ex",
     },

@@ -28,7 +28,7 @@ from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
-from tol_luigi.tasks import error_lines
+from tol_luigi.tasks import error_lines, interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -278,6 +278,7 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     if _LOG.level > logging.INFO:  # its log is a file of its own
         _LOG.setLevel(logging.INFO)
     error_lines.apply()
+    interrupts.apply()
     run.make_folders()
     remote = RemoteRunScheduler(run, section.patience_seconds)
     if _is_over(run, section.settle_seconds):
