@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,11 @@ from luigi.scheduler import UPSTREAM_DISABLED, UPSTREAM_FAILED
 from luigi.task_status import DISABLED, DONE, FAILED, PENDING
 from processes import Crew
 
+from tol_luigi import settings_from
 from tol_luigi.cluster.client import RemoteRunScheduler
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.scheduler import RunScheduler
+from tol_luigi.command.cluster import retry
 from tol_luigi.core.errors import ArchiveError, ChangedError, DiskError, SettingsError, TableError
 from tol_luigi.tasks.error_lines import is_final
 from tol_luigi.tasks.run_sections import ClusterSection
@@ -93,19 +96,27 @@ def test_a_retry_in_the_last_moment_of_the_foreman_runs(tmp_path: Path) -> None:
         assert crew.result() | {"ended": ""} == {"code": 0, "ended": "", "text": "complete", "failures": []}
 
 
-def test_a_retry_between_the_ends_of_foreman_and_luigid_says_that_nothing_runs(tmp_path: Path) -> None:
+def test_a_retry_says_if_nothing_runs_as_between_the_ends_of_foreman_and_luigid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Crew(tmp_path, {"cluster": {"lost_seconds": 600}}) as crew:
         crew.start("luigid")
         crew.wait_for(crew.run.read_address)
         remote = RemoteRunScheduler(crew.run, patience=20)
-        remote.add_task(task_id="Leaf_1", worker="foreman", status=PENDING, family="Leaf", params={})
+        for status in (PENDING, FAILED):
+            remote.add_task(task_id="Leaf_1", worker="foreman", status=status, family="Leaf", params={})
+        with settings_from(crew.settings):
+            assert retry(Namespace()) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            *("Tasks to retry:", "  Leaf", "No worker is connected: they wait for one (tol worker)")
+        ]
         work = remote.get_work(worker="node:1", host="node", assistant=True)
         remote.add_task(
             task_id=work["task_id"], worker="node:1", status=FAILED, family="Leaf", assistant=True
         )
         assert crew.scheduler.finish(unfinished=1)
-        retry = [sys.executable, "-m", "tol_luigi", "retry", "--config", str(crew.settings)]
-        done = subprocess.run(retry, cwd=tmp_path, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "tol_luigi", "retry", "--config", str(crew.settings)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
         assert (done.returncode, done.stdout) == (40, "")
         (line,) = done.stderr.splitlines()

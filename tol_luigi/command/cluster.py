@@ -64,7 +64,7 @@ def retry(arguments: argparse.Namespace) -> int:
     scheduler = Scheduler(run)
     again = "a new run continues where this one ended, with all retries"
     try:
-        labels = {task.task_id: task.label for task in scheduler.status().failures}
+        status = scheduler.status()
         retried = scheduler.retry_failed()
     except EndingError as error:
         command = "tol retry" if run.jobs.exists() else "the build again"
@@ -78,7 +78,9 @@ def retry(arguments: argparse.Namespace) -> int:
         return _print(["luigid is not running. Submitting the remaining tasks:", *submit_build(settings())])
     if not retried:
         return _print(["No task has failed"])
-    return _print(["Tasks to retry:", *(f"  {labels.get(task, task)}" for task in retried)])
+    labels = {task.task_id: task.label for task in status.failures}
+    waiting = [] if status.workers else ["No worker is connected: they wait for one (tol worker)"]
+    return _print(["Tasks to retry:", *(f"  {labels.get(task, task)}" for task in retried), *waiting])
 
 
 def stop(arguments: argparse.Namespace) -> int:
