@@ -179,14 +179,6 @@ class Reader(abc.ABC):
     images: Path
     """The folder or archive."""
 
-    source: str = ""
-    """The name of the source, for messages; set by the plugin."""
-
-    @property
-    def place_setting(self) -> str:
-        """The setting of the images, for messages."""
-        return f"[{self.source}] images = {self.images}"
-
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order, without opening an archive.
