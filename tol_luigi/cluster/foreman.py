@@ -26,6 +26,7 @@ from tol_luigi.report.status import by_cause
 from tol_luigi.report.text import counted
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.table_checks import validate_tables
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.client import RunStatus
@@ -67,6 +68,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
 
     Raises:
         ClusterError: luigid cannot be reached for longer than ``[cluster] patience_seconds``.
+        TableError: A table cannot be used.
         SettingsError: A worker would build another task, or the release of Luigi is not supported.
     """
     patches.check()
@@ -74,6 +76,8 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
     InterfaceLogging.setup(_QuietLogging)
     run.make_folders()
     remove(run.result)
+    if task is None and not root.complete():
+        validate_tables(settings)
     check_round_trips(root)
     scheduler = Scheduler(run, section.patience_seconds)
     with _register(run, section) as foreman:
