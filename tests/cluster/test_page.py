@@ -94,6 +94,76 @@ def test_the_page_shows_running_tasks_under_a_password(tmp_path: Path, chromium:
         assert crew.end_of(foreman) == 0, crew.output()
 
 
+BUILD = """
+import time
+from pathlib import Path
+import luigi
+from tol_luigi.core.errors import ArchiveError
+from tol_luigi.tasks import progress
+from tol_luigi.tasks.base import DatasetTask
+
+HERE = Path(__file__).parent
+progress._REPORT_SECONDS = 0.1
+
+class Stage(DatasetTask):
+    def output(self):
+        return luigi.LocalTarget(HERE / f"{self.task_family}.made")
+
+class Counting(Stage):
+    def run(self):
+        with self.progress("images", 42) as reach:
+            while not (HERE / "go").exists():
+                reach(21)
+                time.sleep(0.05)
+        Path(self.output().path).touch()
+
+class Damaged(Stage):
+    def run(self):
+        raise ArchiveError("/data/image_set_07.tar.gz", "is not whole: it ends too early", "Fetch it again")
+
+class Root(luigi.WrapperTask):
+    def requires(self):
+        return [Counting(), Damaged()]
+"""
+
+
+def test_the_page_shows_causes_of_failures_and_images_done(
+    tmp_path: Path, chromium: webdriver.Chrome
+) -> None:
+    with Crew(tmp_path, tasks=BUILD) as crew:
+        crew.start("luigid")
+        foreman = crew.start("foreman")
+        for _ in range(2):
+            crew.start("worker")
+        address = crew.wait_for(crew.run.read_address)
+        crew.wait_for(
+            lambda: crew.status().failures and [task for task in crew.status().running if task.percentage]
+        )
+        page = f"http://tol:{crew.run.read_password()}@{address.host}:{address.port}/static/visualiser/index.html"
+
+        chromium.get("about:blank")
+        chromium.get(f"{page}#{urlencode({'tab': 'tasks', 'family': 'Damaged'})}")
+        for box, count in {"FAILED": "1", "UPSTREAM_FAILED": "1", "DISABLED": "0", "RUNNING": "1"}.items():
+            wait_for(chromium, f"#{box}_info .info-box-number", count)
+        wait_for(chromium, "#taskTable tbody", "Damaged")
+        row = chromium.find_element(By.CSS_SELECTOR, "#taskTable tbody tr")
+        assert [cell.text for cell in row.find_elements(By.TAG_NAME, "td")][:2] == ["FAILED", "Damaged"]
+        row.find_element(By.CSS_SELECTOR, "button.showError").click()
+        cause = "/data/image_set_07.tar.gz: is not whole: it ends too early. Fetch it again."
+        wait_for(chromium, "#errorModal", cause)
+        chromium.save_screenshot(str(tmp_path / "failed.png"))
+
+        chromium.get("about:blank")
+        chromium.get(f"{page}#{urlencode({'tab': 'tasks', 'family': 'Counting'})}")
+        wait_for(chromium, "#taskTable tbody", "Counting")
+        chromium.find_element(By.CSS_SELECTOR, "#taskTable tbody button.statusMessage").click()
+        wait_for(chromium, "#statusMessageModal pre", "21 of 42 images in ")
+        wait_for(chromium, "#statusMessageModal .progress-bar", "50%")
+
+        (tmp_path / "go").touch()
+        assert crew.end_of(foreman) == 30, crew.output()
+
+
 HOSTILE = "'><img src=x onerror=document.title='run'>"
 HARMLESS = "Half"
 GRAPHS = {

@@ -59,7 +59,9 @@ def test_an_exit_code_is_of_the_last_attempt(luigid: RunScheduler) -> None:
     luigid.retry_failed()
     take(luigid)
     assert luigid.run_status()["running"][0]["parameters"]["partition"] == "image set 01"
-    luigid._state.disable(luigid._state.get_task("W"), "the task lost workers", luigid._config)
+    task = luigid._state.get_task("W")
+    luigid._state.set_status(task, FAILED, luigid._config)
+    luigid._state.disable(task, luigid._config)
     (failure,) = luigid.run_status()["failures"]
     assert failure["exit_code"] is None
 

@@ -83,12 +83,12 @@ def test_each_table_is_named_once_in_the_order_of_its_uses() -> None:
     assert plugin.tables == ("d", "b", "a", "c", "e")
 
 
-def test_a_source_is_opened_with_its_settings_and_its_name(tmp_path: Path) -> None:
+def test_a_source_is_opened_with_its_settings(tmp_path: Path) -> None:
     section = EolSection(images=tmp_path / "named")
     source = EOL.open(section, tmp_path)
 
     assert (source.name, source.columns, source.key) == ("eol", EOL.columns, EOL.key)
-    assert (source.reader.source, source.reader.images) == ("eol", tmp_path)
+    assert source.reader.images == tmp_path
     asked = []
     licensed = replace(EOL, licenses=lambda given: iter(asked.append(given) or ()))
     assert list(licensed.open(section, tmp_path).licenses()) == []

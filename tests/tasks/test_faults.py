@@ -382,7 +382,7 @@ def test_a_build_that_is_told_to_stop_stops_and_goes_on_later(
     undisturbed = whole(published=False)
     settings = settings_file(sections(published=False))
     directory = settings.parent / "out" / "sample"
-    # Python loses an interrupt that comes in the moment of a fork; and a busy machine sends it too late.
+    # A busy machine may send it after the end.
     for _ in range(5):
         shutil.rmtree(directory, ignore_errors=True)
         with start(settings, "--workers", "2") as process:

@@ -217,6 +217,7 @@ HERE = {
     "[folder] images": Path("/data"),
     "[itis] chains": Path("/data/a.csv"),
     "[resolved] jsonl": Path("/data/a.csv"),
+    "[bioscan] images": Path("/data/b:c/part: 1"),
 }
 
 
@@ -230,8 +231,21 @@ HERE = {
         pytest.param(
             "/data/a.csv", "[itis] chains, [resolved] jsonl = /data/a.csv", id="a file of two settings"
         ),
+        pytest.param("/data/b:c/part: 1", "[bioscan] images = /data/b:c/part: 1", id="a place with colons"),
+        pytest.param(
+            "/data/b:c/part: 1: x", "[bioscan] images = /data/b:c/part: 1: x", id="a part of it, with colons"
+        ),
+        pytest.param(
+            "/data/b:c/part: 1/a: b.tar",
+            "[bioscan] images: /data/b:c/part: 1/a: b.tar",
+            id="a file with colons",
+        ),
+        pytest.param(
+            "/data/eol:2", "[folder] images: /data/eol:2", id="a place that begins alike, up to a colon"
+        ),
         pytest.param("/database", "/database", id="a place that begins alike"),
         pytest.param("/data/out/dev/plan.json", "/data/out/dev/plan.json", id="a file of the dataset"),
+        pytest.param("/data/out/dev: x", "/data/out/dev: x", id="the dataset"),
         pytest.param("/data/my.cfg: [eol] images = x", "/data/my.cfg: [eol] images = x", id="named already"),
     ],
 )

@@ -29,7 +29,15 @@ from tol_luigi.core.errors import ClusterError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Failure", "RemoteRunScheduler", "RunStatus", "RunningTask", "Scheduler", "UnreachableError"]
+__all__ = [
+    "EndingError",
+    "Failure",
+    "RemoteRunScheduler",
+    "RunStatus",
+    "RunningTask",
+    "Scheduler",
+    "UnreachableError",
+]
 
 _LOG = logging.getLogger("luigi-interface")
 
@@ -125,6 +133,10 @@ class RunStatus:
 
 class UnreachableError(ClusterError):
     """luigid does not answer; it may be restarting on another node."""
+
+
+class EndingError(ClusterError):
+    """luigid still answers, but the run is ending."""
 
 
 class RemoteRunScheduler(RemoteScheduler):
@@ -254,13 +266,29 @@ class Scheduler:
         )
 
     def retry_failed(self) -> list[str]:
-        """Retry every failed task with its full number of attempts; return the task ids."""
-        return list(self._remote.call("retry_failed"))
+        """Retry every failed task with its full number of attempts; return the task ids.
+
+        Raises:
+            EndingError: The run is ending: luigid assigns no more tasks.
+        """
+        retried = self._remote.call("retry_failed")
+        if retried is None:
+            what = "the run is ending, so no task can be retried in it"
+            raise EndingError(self.run.directory, what, "Wait for the end of luigid")
+        return list(retried)
 
     def stop(self) -> None:
         """Stop workers and luigid after the running tasks; a later run resumes from there."""
         self._remote.call("finish", reason="the run was stopped")
 
-    def finish(self) -> None:
-        """Stop workers and luigid at the end of the run, and delete the state of luigid."""
-        self._remote.call("finish", reason="the run has ended", forget=True)
+    def finish(self, unfinished: int) -> bool:
+        """Stop workers and luigid at the end of the run, and delete the state of luigid.
+
+        Args:
+            unfinished: The number of unfinished tasks in the last status.
+
+        Returns:
+            False if failed tasks are retried since that status: then nothing is stopped.
+        """
+        reason = "the run has ended"
+        return bool(self._remote.call("finish", reason=reason, forget=True, unfinished=unfinished))

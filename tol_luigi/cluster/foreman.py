@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import sys
@@ -23,9 +22,11 @@ from tol_luigi.cluster.worker import wait_until_complete
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove
+from tol_luigi.report.status import by_cause
 from tol_luigi.report.text import counted
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.table_checks import validate_tables
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.client import RunStatus
@@ -67,6 +68,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
 
     Raises:
         ClusterError: luigid cannot be reached for longer than ``[cluster] patience_seconds``.
+        TableError: A table cannot be used.
         SettingsError: A worker would build another task, or the release of Luigi is not supported.
     """
     patches.check()
@@ -74,13 +76,21 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
     InterfaceLogging.setup(_QuietLogging)
     run.make_folders()
     remove(run.result)
+    if task is None and not root.complete():
+        validate_tables(settings)
     check_round_trips(root)
     scheduler = Scheduler(run, section.patience_seconds)
     with _register(run, section) as foreman:
         is_scheduled = bool(foreman.add(root))
-        status = _wait(foreman, scheduler, root, section, pool)
-    code = _exit_code(root, status, section, is_scheduled=is_scheduled)
-    _end(run, scheduler, section, code, status)
+        while True:
+            status = _wait(foreman, scheduler, root, section, pool)
+            code = _exit_code(root, status, section, is_scheduled=is_scheduled)
+            result = _write_result(run, code, status)
+            if not section.finish or _finish(scheduler, status):
+                break
+            remove(run.result)
+    _print_failures(status)
+    _print(result)
     if code is ExitCode.COMPLETE and isinstance(root, luigi.WrapperTask):
         root.run()  # logs what was built
     return code
@@ -134,22 +144,34 @@ def _exit_code(
     return ExitCode.NOT_RUN if is_scheduled else ExitCode.SCHEDULING_ERROR
 
 
-def _end(run: Run, scheduler: Scheduler, section: ClusterSection, code: ExitCode, status: RunStatus) -> None:
+def _write_result(run: Run, code: ExitCode, status: RunStatus) -> str:
+    """Write the result of the run; return it in a few words."""
     texts = {
         ExitCode.COMPLETE: "complete",
-        ExitCode.TASK_FAILED: f"{sum(failure.final for failure in status.failures)} tasks have failed",
+        ExitCode.TASK_FAILED: f"{counted(sum(failure.final for failure in status.failures), 'task')} failed",
         ExitCode.SCHEDULING_ERROR: "luigid could not schedule all tasks: see the errors above",
         ExitCode.NOT_RUN: status.leaving or "tasks are left that luigid cannot assign",
     }
     failures = [{**asdict(each), "log": str(each.log) if each.log else None} for each in status.failures]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run.write(run.result, {"code": code, "ended": now, "text": texts[code], "failures": failures})
-    for failure in status.failures:
-        _print(f"{failure.label}: {failure.cause} ({failure.attempts} times; {failure.log or 'no log'})")
-    _print(texts[code])
-    if section.finish:
-        with contextlib.suppress(ClusterError):  # luigid has already stopped
-            scheduler.finish()
+    return texts[code]
+
+
+def _finish(scheduler: Scheduler, status: RunStatus) -> bool:
+    """End the run; return False if a user has failed tasks retried since its last status, so that it goes on."""
+    try:
+        return scheduler.finish(status.unfinished)
+    except ClusterError:  # luigid has already stopped
+        return True
+
+
+def _print_failures(status: RunStatus) -> None:
+    """Print each cause of failures once, with the first task that failed for it."""
+    failures = [(each.label, each.cause, str(each.log or ""), each.final) for each in status.failures]
+    for cause in by_cause(failures):
+        others = f" and {counted(len(cause.labels) - 1, 'other task')}" if cause.labels[1:] else ""
+        _print(f"{cause.labels[0]}{others}: {cause.cause} ({cause.log or 'no log'})")
 
 
 def _progress_line(status: RunStatus) -> str:

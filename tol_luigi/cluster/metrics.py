@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tol_luigi.cluster.scheduler import Report
+    from tol_luigi.cluster.task_reports import Report
 
 __all__ = ["Metrics"]
 

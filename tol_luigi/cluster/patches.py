@@ -5,6 +5,7 @@ with an untested release, or if an overridden method differs. These classes over
 
 - ``RunState`` (:mod:`.state`): how luigid saves its state, and how it handles the task of a lost worker;
 - ``RunScheduler`` (:mod:`.scheduler`): which worker gets which task;
+- ``PageScheduler`` (:mod:`.page_scheduler`): which tasks luigid's page shows as failed;
 - ``RemoteRunScheduler`` (:mod:`.client`): how requests reach a luigid whose address may change;
 - the scripts of luigid's page (:mod:`.page`): data is shown as text, and changes are sent with POST;
 - ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker stops, and how it runs a task;
@@ -43,11 +44,14 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
     },
     luigi.scheduler.Scheduler: {
         "_schedulable": "self task",
+        "_serialize_task": "self task_id include_deps deps",
         "_update_worker": "self worker_id worker_reference get_work",
         "count_pending": "self worker",
+        "forgive_failures": "self task_id",
         "get_work": "self host assistant current_tasks worker kwargs",
         "ping": "self kwargs",
         "set_task_status_message": "self task_id status_message",
+        "task_list": "self status upstream_status limit search max_shown_tasks kwargs",
     },
     luigi.rpc.RemoteScheduler: {
         "_fetch": "self url_suffix body",
@@ -63,6 +67,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
     },
     luigi.worker.TaskProcess: {
         "run": "self",
+        "start": "self",
         "_run_get_new_deps": "self",
         "_handle_run_exception": "self ex",
     },

@@ -115,6 +115,7 @@ TASK_FIELDS: Mapping[str, _Field] = {
     "failed_on": _NAMES,
     "lost": _Field((list,), (str,)),
     "exit_code": _NUMBER_OR_NONE,
+    "is_final": _Field((bool,)),
     "images_done": _NUMBER,
 }
 """The attributes of a task: Luigi's, and those :class:`~tol_luigi.cluster.scheduler.RunScheduler` adds."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-import luigi.scheduler
 from luigi.metrics import MetricsCollectors
-from luigi.scheduler import rpc_method
+from luigi.scheduler import rpc_method, scheduler
 from luigi.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
+from tol_luigi.cluster.page_scheduler import PageScheduler
 from tol_luigi.cluster.state import RunState
+from tol_luigi.cluster.task_reports import Report, failure_fields, task_fields
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
     from tol_luigi.tasks.run_sections import ClusterSection
 
-__all__ = ["PRUNE_SECONDS", "Report", "RunScheduler"]
+__all__ = ["PRUNE_SECONDS", "RunScheduler"]
 
 _LOG = logging.getLogger("luigi.scheduler")
 
@@ -32,21 +32,7 @@ _FOREMAN_POLLS = 3
 """How many polls of the foreman luigid waits for before it stops, if another client ends the run."""
 
 
-class Report(TypedDict):
-    """The status of a run; see :class:`~tol_luigi.cluster.client.RunStatus` for the fields."""
-
-    counts: dict[str, dict[str, int]]
-    running: list[dict[str, Any]]
-    failures: list[dict[str, Any]]
-    workers: int
-    images: dict[str, int]
-    images_per_second: dict[str, float]
-    bad_nodes: list[str]
-    unfinished: int
-    leaving: str
-
-
-class RunScheduler(luigi.scheduler.Scheduler):
+class RunScheduler(PageScheduler):
     """Luigi's scheduler, which also avoids bad nodes.
 
     A failed task is retried on another node, as long as a node exists that has not tried it. So a node where
@@ -61,7 +47,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
 
     def __init__(self, run: Run, section: ClusterSection) -> None:
         super().__init__(
-            luigi.scheduler.scheduler(
+            scheduler(
                 state_path=str(run.state),
                 retry_count=section.retries,
                 retry_delay=section.retry_seconds,
@@ -79,7 +65,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         collector = (
             _metrics(self.run_status) if section.metrics else MetricsCollectors.get(MetricsCollectors.none)
         )
-        self._state: RunState = RunState(run.state, section.losses, collector)
+        self._state = RunState(run.state, section.losses, collector)
         self.run, self.section = run, section
         self.leaving, self.discards_state = "", False
         self._stop_time = 0.0
@@ -134,7 +120,8 @@ class RunScheduler(luigi.scheduler.Scheduler):
             return {**_NO_WORK, "task_id": None}
         answer: dict[str, Any] = super().get_work(host=host, assistant=True, worker=worker, **kwargs)
         if answer["task_id"] is not None:
-            self._state.get_task(answer["task_id"]).exit_code = None  # of an earlier attempt
+            task = self._state.get_task(answer["task_id"])
+            task.exit_code, task.is_final = None, False  # of an earlier attempt
         elif time.time() >= self._no_work_before:
             self._no_work_at[host] = self._version
         return answer
@@ -194,6 +181,8 @@ class RunScheduler(luigi.scheduler.Scheduler):
             task.tracking_url = link
         if has_run_it and status in {DONE, FAILED}:
             task.exit_code = exit_code
+            if status == FAILED and getattr(task, "is_final", False):
+                self._state.disable(task, self._config)
             node = (self._state.get_worker(worker).reference or {}).get("host", worker)
             self._record_outcome(task, node, status)
 
@@ -207,6 +196,13 @@ class RunScheduler(luigi.scheduler.Scheduler):
             task.status_message = message
             task.progress_percentage = task.progress_percentage if percentage is None else percentage
             task.images_done = getattr(task, "images_done", 0) if images is None else images
+
+    @rpc_method()  # type: ignore[untyped-decorator]
+    def report_final(self, task_id: str) -> None:
+        """Record that every further attempt at a running task, which is about to fail, would fail as well."""
+        task = self._state.get_task(task_id)
+        if task is not None:
+            task.is_final = True
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def give_back(self, task_id: str, worker: str) -> None:
@@ -261,8 +257,14 @@ class RunScheduler(luigi.scheduler.Scheduler):
     # Called by `tol` and the foreman.
 
     @rpc_method()  # type: ignore[untyped-decorator]
-    def retry_failed(self) -> list[str]:
-        """Retry every failed task on any node, with its full number of attempts; return the task ids."""
+    def retry_failed(self) -> list[str] | None:
+        """Retry every failed task on any node, with its full number of attempts.
+
+        Returns:
+            The task ids; None if the run is ending, so that no task is assigned any more.
+        """
+        if self.leaving:
+            return None
         failed = list(self._state.get_active_tasks_by_status(FAILED, DISABLED))
         for task in failed:
             task.clear_failures()
@@ -277,10 +279,22 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return str(self.run.directory)
 
     @rpc_method()  # type: ignore[untyped-decorator]
-    def finish(self, reason: str, forget: bool = False) -> None:
-        """Stop all workers, then luigid; if ``forget``, delete the state instead of saving it."""
+    def finish(self, reason: str, forget: bool = False, unfinished: int | None = None) -> bool:
+        """Stop all workers, then luigid.
+
+        Args:
+            reason: Why the run ends.
+            forget: Whether the state is deleted instead of saved.
+            unfinished: How many unfinished tasks the caller knows; None if they do not matter.
+
+        Returns:
+            False if nothing is stopped, because more tasks are unfinished: failed ones are tried again since.
+        """
+        if unfinished is not None and self._unfinished() > unfinished:
+            return False
         self.leaving, self.discards_state = reason, forget
         self._stop_time = time.monotonic() + (0 if forget else _FOREMAN_POLLS * self.section.poll_seconds)
+        return True
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def run_status(self) -> Report:
@@ -296,7 +310,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
         return {
             "counts": counts,
             "running": [self._running(task) for task in running],
-            "failures": [_failure(task) for task in failed],
+            "failures": [failure_fields(task) for task in failed],
             "workers": sum(1 for _ in self._state.get_assistants()),
             "images": self._images(),
             "images_per_second": self._images_per_second(),
@@ -308,7 +322,7 @@ class RunScheduler(luigi.scheduler.Scheduler):
     def _running(self, task: Any) -> dict[str, Any]:  # noqa: ANN401
         worker = self._state.get_worker(task.worker_running) if task.worker_running else None
         return {
-            **_task_fields(task),
+            **task_fields(task),
             "node": (worker.reference or {}).get("host", "") if worker else "",
             "worker": task.worker_running or "",
             "since": task.time_running,
@@ -363,34 +377,3 @@ def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is imported only 
     from tol_luigi.cluster.metrics import Metrics  # noqa: PLC0415
 
     return Metrics(report)
-
-
-def _task_fields(task: Any) -> dict[str, Any]:  # noqa: ANN401
-    parameters = {key: value for key, value in task.params.items() if key != "dataset"}
-    return {
-        "task_id": task.id,
-        "label": " ".join([task.family, *parameters.values()]),
-        "family": task.family,
-        "parameters": parameters,
-        "log": task.tracking_url,
-    }
-
-
-def _failure(task: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {
-        **_task_fields(task),
-        "cause": _cause(task.expl),
-        "attempts": len(task.failures),
-        "final": task.status == DISABLED,
-        "exit_code": getattr(task, "exit_code", None),
-    }
-
-
-def _cause(explanation: str | None) -> str:
-    """Return the last line of a message or traceback, which names the error."""
-    try:
-        text = json.loads(explanation or '""')
-    except ValueError:
-        text = explanation
-    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
-    return lines[-1] if lines else "unknown"

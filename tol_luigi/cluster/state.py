@@ -106,16 +106,15 @@ class RunState(SimpleTaskState):
             self.set_status(task, PENDING, config)
         else:
             workers = ", ".join(task.lost)
-            self.disable(
-                task, f"the task lost {counted(len(task.lost), 'worker')} in a row: {workers}", config
-            )
+            task.expl = json.dumps(f"the task lost {counted(len(task.lost), 'worker')} in a row: {workers}")
+            self.set_status(task, FAILED, config)
+            self.disable(task, config)
 
-    def disable(self, task: Any, reason: str, config: Any) -> None:  # noqa: ANN401
-        """Mark a task as failed without retries."""
-        task.expl = json.dumps(reason)
-        while task.num_failures() < task.retry_policy.retry_count - 1:
-            task.add_failure()
-        self.set_status(task, FAILED, config)
+    def disable(self, task: Any, config: Any) -> None:  # noqa: ANN401
+        """Mark a failed task as one that is not retried."""
+        if task.status == FAILED:
+            self.set_status(task, DISABLED, config)
+            task.scheduler_disable_time = time.time()  # until then, the foreman could make it pending again
 
     def retry(self, task: Any, config: Any) -> None:  # noqa: ANN401
         """Make a failed task pending at once."""

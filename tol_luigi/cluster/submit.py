@@ -18,6 +18,7 @@ from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.files import read_json, remove
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.table_checks import validate_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,7 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
 
     Raises:
         SettingsError: Workers on other nodes could not reach luigid.
+        TableError: A table cannot be used.
         ClusterError: The build is already running, or Slurm refuses it.
     """
     run = Run.of(settings.layout)
@@ -115,6 +117,7 @@ def submit(settings: Settings, *, dry_run: bool = False) -> list[str]:
     tasks = _max_tasks_left(BuildCatalog())
     if not tasks:
         return [f"{settings.directory} is complete: there is nothing to do."]
+    validate_tables(settings)
     elements = elements_for(settings, tasks)
     if dry_run:
         return list(_script(settings, run, elements))

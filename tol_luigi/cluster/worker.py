@@ -28,7 +28,8 @@ from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import remove_leftovers
-from tol_luigi.tasks import error_lines
+from tol_luigi.tasks import error_lines, interrupts
+from tol_luigi.tasks.error_lines import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,12 +148,16 @@ class Assistant(luigi.worker.Worker):
 
 
 class _Reporter(luigi.worker.TaskStatusReporter):
-    """Luigi's reporter for a task, with one more method."""
+    """Luigi's reporter for a task, with two more methods."""
 
     def report_progress(self, message: str, percentage: int | None, images: int | None) -> None:
         """Report the progress of the task in one request."""
         fields = {"message": message, "percentage": percentage, "images": images}
         self._scheduler.call("report_progress", task_id=self._task_id, **fields)
+
+    def report_final(self) -> None:
+        """Report that every further attempt at the task would fail as well."""
+        self._scheduler.call("report_final", task_id=self._task_id)
 
 
 class LoggedTask(luigi.worker.TaskProcess):
@@ -195,7 +200,11 @@ class LoggedTask(luigi.worker.TaskProcess):
             # not a failure; a worker that did not send SIGTERM sees the exit code
             self.result_queue = _NullQueue()
             raise SystemExit(128 + signal.SIGTERM)
-        return super()._handle_run_exception(ex)
+        text = super()._handle_run_exception(ex)
+        if is_final(ex):
+            with contextlib.suppress(ClusterError):  # it is tried again, then
+                self.status_reporter.report_final()
+        return text
 
 
 class _NullQueue:
@@ -278,6 +287,7 @@ def work(settings: Settings, idle_seconds: float | None = None) -> int:
     if _LOG.level > logging.INFO:  # its log is a file of its own
         _LOG.setLevel(logging.INFO)
     error_lines.apply()
+    interrupts.apply()
     run.make_folders()
     remote = RemoteRunScheduler(run, section.patience_seconds)
     if _is_over(run, section.settle_seconds):

@@ -21,6 +21,7 @@ from tol_luigi.tasks import luigi_command as luigi_command  # noqa: PLC0414 (imp
 from tol_luigi.tasks.base import DatasetTask, clear_completion_cache
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.messages import listen, send_event
+from tol_luigi.tasks.table_checks import validate_tables
 from tol_luigi.tasks.verify import VerifyDataset
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ _CODES = {
 def build(given: argparse.Namespace) -> int:
     """Build the dataset; write the summary last."""
     root = BuildCatalog()
+    if not root.complete():
+        validate_tables(root.settings)
     code = _run(root, given)
     if code == ExitCode.COMPLETE:
         sys.stdout.write(f"\n{root.summary()}")

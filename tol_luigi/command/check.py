@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.expected_matches import ExpectedMatches, expect_matches
 from tol_luigi.command.terminal import show_error
-from tol_luigi.core.errors import TolError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.core.templates import columns_of
 from tol_luigi.report.text import counted
-from tol_luigi.sources import by_precedence, tables
-from tol_luigi.tasks.label_columns import templates_of
 from tol_luigi.tasks.settings import settings
+from tol_luigi.tasks.table_checks import table_errors
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
-
-    from tol_luigi.tasks.settings import Settings
 
 __all__ = ["check"]
 
@@ -36,7 +28,7 @@ def check(given: argparse.Namespace) -> int:
             "No source is configured, so there is nothing to check: the demonstration is built.\n"
         )
         return ExitCode.COMPLETE
-    troubles = list(dict.fromkeys(str(error) for read in _readers(current) for error in _errors(read)))
+    troubles = list(dict.fromkeys(map(str, table_errors(current))))
     # Names are compared with images only if all tables can be read.
     expected = ExpectedMatches() if troubles else expect_matches(current, math.inf, is_checked=False)
     troubles += expected.troubles
@@ -47,38 +39,3 @@ def check(given: argparse.Namespace) -> int:
         return ExitCode.UNHANDLED_EXCEPTION
     sys.stdout.write(f"{counted(len(current.used), 'source')}, all settings and tables can be used.\n")
     return ExitCode.COMPLETE
-
-
-def _errors(read: Callable[[], object]) -> Iterator[TolError]:
-    """Yield the error of what reads a table, with the setting that names the table."""
-    try:
-        read()
-    except TolError as error:
-        yield settings().name_setting(error)
-
-
-def _readers(current: Settings) -> Iterator[Callable[[], object]]:
-    """Yield a function for each table or group of tables that reads all of it."""
-    chains = current.itis.chains
-    yield partial(tables.load_lookup, chains)
-    yield partial(tables.load_lookup, None, current.resolved.jsonl)
-    for plugin in by_precedence(current.plugins.values()):
-        if plugin.add_common_names:
-            add = partial(plugin.add_common_names, current.source_sections[plugin.name])
-            yield partial(tables.load_common_names, None, [add])
-    for source in current.sources.values():
-        yield partial(_exhaust, source.labeler.labels)
-        yield partial(
-            _exhaust, partial(source.labeler.entries, (), tables.load_lookup(), tables.load_common_names())
-        )
-        yield partial(_exhaust, source.licenses)
-        if (columns := columns_of(templates_of(current))) and source.labeler.has_fields:
-            yield partial(source.labeler.fields, columns)
-    for path, with_species in ((current.rare_species.seen, False), (current.rare_species.unseen, True)):
-        if path:
-            yield partial(tables.load_exclusions, path, with_species=with_species)
-
-
-def _exhaust(rows: Callable[[], Iterable[object]]) -> None:
-    """Read to the end what a function yields."""
-    deque(rows(), maxlen=0)

@@ -51,26 +51,36 @@ def submit(arguments: argparse.Namespace) -> int:
 
 
 def retry(arguments: argparse.Namespace) -> int:
-    """Retry failed tasks; if luigid is not running, submit the remaining tasks instead."""
-    from tol_luigi.cluster.client import Scheduler, UnreachableError
+    """Retry failed tasks; if luigid is not running, submit the remaining tasks instead.
+
+    Raises:
+        ClusterError: Nothing would run: luigid is ending, or the run was not submitted.
+    """
+    from tol_luigi.cluster.client import EndingError, Scheduler, UnreachableError
     from tol_luigi.cluster.run import Run
 
     del arguments
     run = Run.of(settings().layout)
     scheduler = Scheduler(run)
+    again = "a new run continues where this one ended, with all retries"
     try:
-        labels = {task.task_id: task.label for task in scheduler.status().failures}
+        status = scheduler.status()
         retried = scheduler.retry_failed()
+    except EndingError as error:
+        command = "tol retry" if run.jobs.exists() else "the build again"
+        remedy = f"Wait until `tol status` reports that luigid is not running, then run {command}: {again}"
+        raise ClusterError(error.where, error.what, remedy) from error
     except UnreachableError as error:
         if not run.jobs.exists():
-            remedy = "Run the build again: a new run continues where this one ended, with all retries"
-            raise ClusterError(error.where, error.what, remedy) from error
+            raise ClusterError(error.where, error.what, f"Run the build again: {again}") from error
         from tol_luigi.cluster.submit import submit as submit_build
 
         return _print(["luigid is not running. Submitting the remaining tasks:", *submit_build(settings())])
     if not retried:
         return _print(["No task has failed"])
-    return _print(["Tasks to retry:", *(f"  {labels.get(task, task)}" for task in retried)])
+    labels = {task.task_id: task.label for task in status.failures}
+    waiting = [] if status.workers else ["No worker is connected: they wait for one (tol worker)"]
+    return _print(["Tasks to retry:", *(f"  {labels.get(task, task)}" for task in retried), *waiting])
 
 
 def stop(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@
     ├── SourceError           a folder, archive or table of a source
     │   ├── ArchiveError      an incomplete archive
     │   ├── ChangedError      a source that has changed since it was read
-    │   └── TableError        a metadata table that cannot be read
+    │   ├── TableError        a metadata table that cannot be read
+    │   └── UnreadableError   a file that cannot be read at the moment
     ├── ExclusionError        an exclusion list that excludes nothing
     ├── MappingError          a mapping that does not fit the sources
     ├── MatchError            images without a name in their table
@@ -27,6 +28,8 @@ arguments, in this order, so that it can be pickled between processes.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 __all__ = [
     "ArchiveError",
@@ -50,6 +53,7 @@ __all__ = [
     "TolError",
     "TooManyBadError",
     "UnknownImageError",
+    "UnreadableError",
 ]
 
 
@@ -61,6 +65,9 @@ class TolError(Exception):
         what: The problem with it.
         remedy: What to do.
     """
+
+    may_pass: ClassVar[bool] = False
+    """Whether the same command may succeed later, or on another machine, with settings and sources as they are."""
 
     def __init__(self, where: object, what: str, remedy: str) -> None:
         super().__init__(where, what, remedy)
@@ -87,6 +94,8 @@ class ArchiveError(SourceError):
 class ChangedError(SourceError):
     """A source has changed since it was read."""
 
+    may_pass = True
+
     def __init__(self, where: object, what: str, remedy: str = "") -> None:
         usual = (
             "Put it back as it was, or set [checks] changed_sources = rebuild, and run the same command again"
@@ -96,6 +105,12 @@ class ChangedError(SourceError):
 
 class TableError(SourceError):
     """A metadata table lacks a column, or its content cannot be read."""
+
+
+class UnreadableError(SourceError):
+    """A file of a source cannot be read at the moment."""
+
+    may_pass = True
 
 
 class ExclusionError(TolError):
@@ -121,6 +136,8 @@ class TaxaError(TolError):
 class DownloadError(TolError):
     """A file cannot be fetched, or the fetched content is wrong."""
 
+    may_pass = True
+
 
 class DatasetError(TolError):
     """A folder is not a complete dataset, or a dataset cannot answer a query."""
@@ -133,21 +150,31 @@ class UnknownImageError(DatasetError, KeyError):
 class DamagedError(TolError):
     """A file of the dataset has changed since its stage wrote it."""
 
+    may_pass = True
+
 
 class DiskError(TolError):
     """A file cannot be written (full disk or missing permission), or cannot be read at the moment."""
+
+    may_pass = True
 
 
 class LimitError(TolError):
     """A process needs more memory, open files, processes or semaphores than the system allows."""
 
+    may_pass = True
+
 
 class ServerError(TolError):
     """A database server cannot be reached, or rejects a query."""
 
+    may_pass = True
+
 
 class ShardError(TolError):
     """A shard differs from its receipt, or is not a shard."""
+
+    may_pass = True
 
 
 class LedgerError(TolError):
@@ -156,3 +183,5 @@ class LedgerError(TolError):
 
 class ClusterError(TolError):
     """A part of a run on several nodes is missing, cannot be reached, or rejects a request."""
+
+    may_pass = True

@@ -132,9 +132,7 @@ class SourcePlugin(Generic[S]):
         """
         licenses = self.licenses
         own = {} if licenses is None else {"licenses": lambda: licenses(section)}
-        reader = self.reader(section, images, index)
-        reader.source = self.name
-        return Source(self, reader, self.labeler(section), **own)
+        return Source(self, self.reader(section, images, index), self.labeler(section), **own)
 
     def fault(self) -> str:
         """Return what is wrong with the plugin, "" if it is valid."""

@@ -10,8 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tol_luigi.core.source_names import section_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -181,14 +179,6 @@ class Reader(abc.ABC):
 
     images: Path
     """The folder or archive."""
-
-    source: str = ""
-    """The name of the source, for messages; set by the plugin."""
-
-    @property
-    def place_setting(self) -> str:
-        """The setting of the images, for messages."""
-        return f"[{section_of(self.source)}] images = {self.images}"
 
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.benchmarks import BenchmarkImage
-from tol_luigi.core.errors import ArchiveError, SourceError
+from tol_luigi.core.errors import ArchiveError, SourceError, UnreadableError
 from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import ALLOW
@@ -66,7 +66,7 @@ def hashed_images(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
     opened = dict.fromkeys((benchmark for benchmark, _ in listed), 0)
     for benchmark, name, content in _contents(images, listed):
         if isinstance(content, OSError):
-            raise SourceError(images / name, f"cannot be read: {content.strerror}", ALLOW) from content
+            raise UnreadableError(images / name, f"cannot be read: {content.strerror}", ALLOW) from content
         image = _hashed(benchmark, name, content, spec)
         opened[benchmark] += image.phash is not None
         yield image
@@ -82,7 +82,7 @@ def _listed(images: Path) -> Iterator[tuple[str, Found]]:
     """Yield each file with the list that it belongs to."""
     for found in archives.scan(images):
         if found.state is State.UNREADABLE:  # an unread image cannot be excluded
-            raise SourceError(images / found.member.name, found.reason, ALLOW)
+            raise UnreadableError(images / found.member.name, found.reason, ALLOW)
         first, rest, _ = found.member.name.partition("/")
         if is_junk(first):
             continue

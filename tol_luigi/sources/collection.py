@@ -80,4 +80,4 @@ class CollectionReader(Reader):
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):
-            raise SourceError(self.place_setting, "is empty", self.if_empty)
+            raise SourceError(self.images, "is empty", self.if_empty)

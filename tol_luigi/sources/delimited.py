@@ -8,14 +8,16 @@ otherwise values would move to other columns, or entire rows would become one ce
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import itertools
 import json
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from tol_luigi.core.errors import TableError
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["DELIMITERS", "FETCH", "Table", "json_lines", "open_table"]
+__all__ = ["DELIMITERS", "FETCH", "Table", "first_rows", "json_lines", "limited", "open_table"]
+
+T = TypeVar("T")
 
 FETCH = "Fetch the file again, or fix the line"
 """The remedy for a table that others have published."""
@@ -39,8 +43,25 @@ _BYTE_ORDER_MARKS = (
 )  # fmt: skip
 """The marks of UTF-32 are first, because one of them starts with a mark of UTF-16."""
 
+_most_rows: ContextVar[int | None] = ContextVar("most_rows", default=None)
+
 _LINE_END = re.compile(r"\r\n?|\n")
 _FIRST_BYTES = 4096
+
+
+@contextlib.contextmanager
+def first_rows(count: int) -> Iterator[None]:
+    """End every table after some rows in a block of code, so that its readers check only these rows."""
+    token = _most_rows.set(count)
+    try:
+        yield
+    finally:
+        _most_rows.reset(token)
+
+
+def limited(rows: Iterator[T]) -> Iterator[T]:
+    """Return the rows of a table: all of them, or the first ones in a block of :func:`first_rows`."""
+    return itertools.islice(rows, _most_rows.get())
 
 
 @dataclass(frozen=True)
@@ -121,6 +142,9 @@ class Table:
         Raises:
             TableError: The file is unreadable, or has a quote that is never closed.
         """
+        return limited(self._cells())
+
+    def _cells(self) -> Iterator[tuple[int, list[str]]]:
         csv.field_size_limit(self.max_field)
         with self._text() as file:
             # strict: an open quote at the end of the file is an error, not a last field.
@@ -266,6 +290,10 @@ def json_lines(table: Table) -> Iterator[tuple[int, Any]]:
     Raises:
         TableError: The file cannot be read, or a line is not JSON.
     """
+    return limited(_json_lines(table))
+
+
+def _json_lines(table: Table) -> Iterator[tuple[int, Any]]:
     with open_table(table.path, table.error) as file:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(codecs.BOM_UTF8).strip()

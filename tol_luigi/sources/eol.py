@@ -114,7 +114,7 @@ class EolReader(Reader):
         place = self._places().get(listing)
         if place is None:
             raise SourceError(
-                self.place_setting, f"partition {listing} no longer exists", "Restore it, or scan again"
+                self.images, f"partition {listing} no longer exists", "Restore it, or scan again"
             )
         return place
 
@@ -134,14 +134,14 @@ class EolReader(Reader):
                 self._add(places, entry)
         if not places:
             remedy = "Set it to the folder of the archives (image_set_01.tar.gz and so on), or to one archive"
-            raise SourceError(self.place_setting, "contains neither an archive nor an image", remedy)
+            raise SourceError(self.images, "contains neither an archive nor an image", remedy)
         return places
 
     def _add(self, places: dict[str, Path], entry: os.DirEntry[str]) -> None:
         partition = entry.name if archives.is_folder(entry) else archives.strip_ending(entry.name)
         if partition in places:
             what = f"{places[partition].name} and {entry.name} are both partition {partition}"
-            raise SourceError(self.place_setting, what, "Keep only one of them")
+            raise SourceError(self.images, what, "Keep only one of them")
         places[partition] = self.images / entry.name
 
 

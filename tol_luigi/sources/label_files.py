@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tol_luigi.sources.delimited import DELIMITERS, Table, json_lines, open_table
+from tol_luigi.sources.delimited import DELIMITERS, Table, json_lines, limited, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -126,7 +126,7 @@ class _RecordTable(abc.ABC):
         Raises:
             TableError: A record lacks a column, or a value is neither text nor a number.
         """
-        for number, record in self.records():
+        for number, record in limited(self.records()):
             values = {spell(name): value for name, value in record.items()}
             if lacking := [name for name in columns if values.get(name) is None]:
                 raise self.error(f"row {number} lacks {', '.join(lacking)}")

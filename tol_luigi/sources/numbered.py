@@ -79,7 +79,7 @@ class NumberedReader(Reader):
             return tuple(map(self.slot_name, self.slots()))
         folders = self._folders()
         if not folders:
-            raise SourceError(self.place_setting, *self.no_folders)
+            raise SourceError(self.images, *self.no_folders)
         return tuple(map(self.slot_name, sorted({self.slot(number) for number in folders})))
 
     def listings(self) -> tuple[str, ...]:

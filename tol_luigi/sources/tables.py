@@ -22,7 +22,7 @@ from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.source import License
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.core.vernacular import CommonNames
-from tol_luigi.sources.delimited import FETCH, Table, json_lines, open_table
+from tol_luigi.sources.delimited import FETCH, Table, json_lines, limited, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -144,9 +144,9 @@ def hierarchy_pages(taxon_tab: Path) -> Iterator[int]:
 
 
 def _holds_quotes(path: Path) -> bool:
-    """Return whether a file contains any quote: one search in the file is faster than one in each cell."""
+    """Return whether a file contains any quote: one search in a line is faster than one in each cell."""
     with open_table(path) as file:
-        return any(b'"' in block for block in iter(lambda: file.read(1 << 20), b""))
+        return any(b'"' in line for line in limited(file))
 
 
 def _unquoted(cell: str) -> str:
@@ -222,7 +222,7 @@ def bioscan_rows(path: Path) -> Iterator[BioscanRow]:
     if path.suffix.lower() == ".tsv":
         rows = Table(path, delimiter="\t").rows(BioscanRow._fields)
     else:
-        rows = _entries(path, BioscanRow._fields)
+        rows = limited(_entries(path, BioscanRow._fields))
     for _, (image_file, *ranks) in rows:
         yield BioscanRow(image_file, *("" if rank == "not_classified" else rank for rank in ranks))
 

@@ -8,7 +8,9 @@ import time
 from collections import Counter
 
 import luigi
+from luigi.cmdline_parser import CmdlineParser
 
+from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
@@ -18,11 +20,13 @@ from tol_luigi.report.splits import split_notes
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
+from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.label_columns import hinted_sources
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.metadata import LoadNames
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.table_checks import validate_tables
 
 __all__ = ["BuildCatalog"]
 
@@ -32,10 +36,27 @@ _STARTED = time.monotonic()
 class BuildCatalog(DatasetTask, luigi.WrapperTask):
     """Build the complete dataset: the shards, their catalog, and the check of its taxa."""
 
+    _has_valid_tables = False
+
     def requires(self) -> list[DatasetTask]:
         """Require the manifest, and so all files; and the names on the server, if the settings name one."""
         exports = [self.clone(LoadNames)] if self.settings.server else []
         return [self.clone(WriteManifest), *exports]
+
+    def complete(self) -> bool:
+        """Return whether the dataset is complete.
+
+        If it is not, and this is the ``luigi`` command, end the command if a table cannot be used: Luigi asks before it
+        runs anything.
+        """
+        is_complete = bool(super().complete())
+        if not is_complete and CmdlineParser.get_instance() and not self._has_valid_tables:
+            try:
+                validate_tables(self.settings)
+            except TolError as error:
+                refuse(error)
+            self._has_valid_tables = True
+        return is_complete
 
     def run(self) -> None:
         """Print a summary of what was built."""

@@ -25,6 +25,7 @@ from luigi.task_register import TaskClassException
 from tol_luigi.core.errors import ServerError, TolError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.limits import causes, expected_error
+from tol_luigi.sources.faults import system_error
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.settings import name_setting
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["BUG", "Refusal", "apply", "clear_error", "failure_text", "refuse", "report_killed"]
+__all__ = ["BUG", "Refusal", "apply", "clear_error", "failure_text", "is_final", "refuse", "report_killed"]
 
 BUG = "This is a bug in the program, not a fault of its input: please report it with the traceback"
 
@@ -75,6 +76,15 @@ def clear_error(error: BaseException) -> TolError | None:
         return ServerError("[core] default_scheduler_url", what, remedy)
     known = expected_error(error)
     return known and name_setting(known)
+
+
+def is_final(error: BaseException) -> bool:
+    """Return whether every further attempt would fail as well, because settings or the content of a source are wrong.
+
+    An error of the system may concern one machine, or pass; nothing is known about a bug.
+    """
+    known = clear_error(error)
+    return known is not None and not known.may_pass and system_error(error) is None
 
 
 def failure_text(label: str, error: BaseException) -> str | None:

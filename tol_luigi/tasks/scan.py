@@ -240,12 +240,12 @@ class ScanPartition(ReadingStage):
         unread = states.get(State.UNREADABLE, 0)
         bad = unread + sum(states.get(state, 0) for state in (State.BAD_NAME, State.UNSAFE, State.TOO_LARGE))
         what = f"files have names that are not those of {self.source}"
-        setting = self.settings.sources[self.source].reader.place_setting
+        images = self.settings.sources[self.source].reader.images
         check_bad_count(
             bad,
             bad + states.get("", 0),
             self.settings.checks.max_bad_percent,
-            where=f"{setting}: {self.source}/{self.partition}",
+            where=f"{images}: {self.source}/{self.partition}",
             what=f"{what}, or cannot be read" if unread else what,
             remedy="Correct the path",
         )

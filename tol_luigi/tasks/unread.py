@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import SourceError
+from tol_luigi.core.errors import UnreadableError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import ALLOW
 from tol_luigi.sources.faults import can_be_read
@@ -86,7 +86,7 @@ def scan_files(task: DatasetTask, found: Iterable[Found], place: Path) -> Iterat
         place: The folder that the names are relative to.
 
     Raises:
-        SourceError: Some cannot be read, and the settings do not allow skipping them.
+        UnreadableError: Some cannot be read, and the settings do not allow skipping them.
     """
     unread: list[Found] = []
     for item in found:
@@ -98,7 +98,7 @@ def scan_files(task: DatasetTask, found: Iterable[Found], place: Path) -> Iterat
     first = place / unread[0].member.name
     what = unread[0].reason + _and_others(len(unread) - 1)
     if task.settings.checks.unreadable_file == "stop":
-        raise SourceError(first, what, _REMEDY)
+        raise UnreadableError(first, what, _REMEDY)
     _report(task, f"{first}: {what}")
 
 
@@ -115,7 +115,7 @@ def read_files(
         is_required: Whether no file may be skipped, whatever the settings.
 
     Raises:
-        SourceError: A file cannot be read at the moment, and must not be skipped.
+        UnreadableError: A file cannot be read at the moment, and must not be skipped.
     """
     settings = task.settings
     reader = settings.sources[source].reader
@@ -128,7 +128,7 @@ def read_files(
             if must_stop:
                 others = _unopenable(place, members[position + 1 :])
                 remedy = ALLOW if is_required else _REMEDY
-                raise SourceError(path, what + _and_others(others, len(members)), remedy) from content
+                raise UnreadableError(path, what + _and_others(others, len(members)), remedy) from content
             skipped.append(f"{path}: {what}")
         yield position, content
     if skipped:
