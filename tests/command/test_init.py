@@ -90,14 +90,6 @@ def test_a_table_comes_before_the_names_of_folders(form: str, tol: Tol, tmp_path
     ) >= 6
 
 
-def test_a_table_next_to_the_folder_is_found(tol: Tol, tmp_path: Path) -> None:
-    photographs(tmp_path / "pond", 3)
-    rows = "".join(f"{TAXA[number]}/{number}.jpg,Pica pica\n" for number in range(3))
-    (tmp_path / "pond.csv").write_text(f"file,name\n{rows}", encoding="utf-8")
-    assert tol("init", "pond", "--tag", "v1", cwd=tmp_path).returncode == 0
-    assert read(tmp_path / "v1.cfg")["folder"]["labels"] == str(tmp_path / "pond.csv")
-
-
 def test_an_archive_is_looked_into(tol: Tol, tmp_path: Path) -> None:
     photographs(tmp_path / "pond", 6)
     shutil.make_archive(str(tmp_path / "pond"), "zip", tmp_path, "pond")
@@ -156,3 +148,11 @@ def test_a_person_is_asked(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "name of the dataset [pond]: " in output
     assert read(tmp_path / "spring.cfg")["dataset"] == {"root": "datasets", "tag": "spring"}
+
+
+def test_a_table_next_to_the_folder_is_found(tol: Tol, tmp_path: Path) -> None:
+    photographs(tmp_path / "pond", 3)
+    rows = "".join(f"{TAXA[number]}/{number}.jpg,Pica pica\n" for number in range(3))
+    (tmp_path / "pond.csv").write_text(f"file,name\n{rows}", encoding="utf-8")
+    assert tol("init", "pond", "--tag", "v1", cwd=tmp_path).returncode == 0
+    assert read(tmp_path / "v1.cfg")["folder"]["labels"] == str(tmp_path / "pond.csv")
