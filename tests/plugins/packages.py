@@ -21,7 +21,7 @@ def _page() -> str:
     return (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 
-def documented_files(page: str = "docs/architecture.md") -> dict[str, str]:
+def documented_files(page: str) -> dict[str, str]:
     """Return the files that a page shows, by their names."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
