@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi import demonstration
+from tol_luigi.sources import archives
 from tol_luigi.sources.bioscan import BioscanReader
 from tol_luigi.sources.eol import EolReader
 from tol_luigi.sources.inat21 import INat21Reader
@@ -331,3 +332,12 @@ def test_settings_name_what_was_drawn(drawn: Path) -> None:
     assert values.pop(("inat21", "partitions")) == "4"
     assert values.pop(("bioscan", "partitions")) == "2"
     assert [place for place in values.values() if not Path(place).exists()] == []
+
+
+def test_what_is_drawn_is_what_is_estimated_before(drawn: Path) -> None:
+    for source, (images, size) in demonstration.ESTIMATES.items():
+        place = Path(demonstration.settings(drawn)[source]["images"])
+        places = sorted(place.iterdir()) if source == "eol" else [place]
+        found = [row.member.size for each in places for row in archives.scan(each) if row.state is None]
+        assert len(found) == pytest.approx(images, rel=demonstration.ESTIMATE_ERROR)
+        assert sum(found) == pytest.approx(size, rel=demonstration.ESTIMATE_ERROR)

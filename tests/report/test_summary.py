@@ -31,7 +31,7 @@ def test_the_figures_stand_in_tables() -> None:
         "no_taxon      3        0       0    3",
         "unreadable    0        0       1    1",
         "",
-        "1,201 shards (1,200 of train, 1 of val), 1.2 MB, in 12.3 s",
+        "1,201 shards (1,200 of train, 1 of val), 1.2 MB, in 12 s",
         "catalog: build/dev/catalog.csv",
         "the first note",
         "the second note",
@@ -56,6 +56,11 @@ def test_where_nothing_is_left_out_nothing_is_said_of_it() -> None:
 )
 def test_sizes(size: int, text: str) -> None:
     assert f"), {text}, in" in summary_text(dataclasses.replace(SUMMARY, size=size))
+
+
+def test_one_shard_is_not_called_shards_and_a_long_build_has_hours() -> None:
+    text = summary_text(dataclasses.replace(SUMMARY, shards={"train": 1}, seconds=7260.0))
+    assert "\n1 shard (1 of train), 1.2 MB, in 2 h 1 min\n" in text
 
 
 def test_an_empty_dataset() -> None:

@@ -16,6 +16,7 @@ from tol_luigi import slurm
 from tol_luigi.cluster.run import Run
 from tol_luigi.core.errors import ClusterError, SettingsError
 from tol_luigi.core.files import read_json, remove
+from tol_luigi.report.text import counted
 from tol_luigi.tasks.base import in_order
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.table_checks import validate_tables
@@ -276,7 +277,7 @@ def _command_line(settings: Settings, part: str, *options: str) -> str:
 
 def _summary(run: Run, submitted: Jobs, wanted: int) -> list[str]:
     accepted = sum(array.elements for array in submitted.workers)
-    arrays = ", ".join(f"{array.id} ({array.elements} elements)" for array in submitted.workers)
+    arrays = ", ".join(f"{array.id} ({counted(array.elements, 'element')})" for array in submitted.workers)
     lines = [
         f"luigid   {submitted.luigid}",
         f"foreman  {submitted.foreman}",

@@ -118,7 +118,8 @@ class StageProgress:
         rate = self.done / max(self.seconds(now), 1e-3)
         if self.unit == "B":
             return f"{human_bytes(self.done)}, {human_bytes(rate)}/s"
-        return f"{self.done:,} {self.unit}, {rate:,.0f}/s"
+        unit = self.unit.removesuffix("s") if self.done == 1 else self.unit
+        return f"{self.done:,} {unit}, {rate:,.0f}/s"
 
     def left_text(self, now: float) -> str:
         """Return an estimate of the time left, "" as long as there is none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from itertools import islice
 from pathlib import Path
@@ -17,11 +16,11 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.ledger import State
 from tol_luigi.report.estimate import SourceStats
+from tol_luigi.report.extrapolation import Part, extrapolate
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tol_luigi.tasks.settings import Settings
 
@@ -33,14 +32,8 @@ _SAMPLED_FILES = 5
 _GRACE_SECONDS = 1.0
 """How long entries of folders are read at least, so that there is something to extrapolate from."""
 
-_LEAST_ERROR = 0.01
-"""The smallest relative error of an estimate."""
-
 _LISTED = {None, State.NOT_IN_MAPPING, State.BAD_NAME}
 """The states of files that can be images, before a source compares their names with its tables."""
-
-_FEWEST_UNITS = 5
-"""The smallest number of folders, files or archives from whose differences a range is estimated."""
 
 
 class _Estimate(NamedTuple):
@@ -136,7 +129,7 @@ def _count(settings: Settings, name: str, deadline: float) -> _Estimate:
             error = 0
     except TolError:
         pass
-    return _Estimate(images, size, images, error, images / listed if listed else 1)
+    return _Estimate(images, size, images, error, images / listed if images else 1)
 
 
 def _megapixels(settings: Settings, name: str) -> float | None:
@@ -158,7 +151,10 @@ def _archives_in(place: Path) -> list[Path]:
     """Return the archives in a folder, none if it is not a folder."""
     if archives.kind(place) != "folder":
         return []
-    return [Path(entry.path) for entry in archives.entries(place) if archives.strip_ending(entry.name)]
+    found = archives.entries(place)
+    return [
+        Path(entry.path) for entry in found if archives.strip_ending(entry.name) and _leads_to(entry.stat)
+    ]
 
 
 class _Unit(NamedTuple):
@@ -167,14 +163,6 @@ class _Unit(NamedTuple):
     place: Path
     below: str
     weight: int
-
-
-class _Read(NamedTuple):
-    """What was read of a unit: its weight or that of the part that was read, and the images in it."""
-
-    weight: float
-    images: int
-    bytes: int
 
 
 def _from_files(place: Path, counted: _Estimate, deadline: float) -> _Estimate:
@@ -201,7 +189,11 @@ def _from_files(place: Path, counted: _Estimate, deadline: float) -> _Estimate:
         part = (deadline - now) / (len(chosen) - index) if paths else deadline - now
         if read := _read(unit, now + part, is_divisible=bool(paths)):
             reads.append(read)
-    return _extrapolate(reads, sum(unit.weight for unit in units), counted)
+    images, size, error = extrapolate(reads, sum(unit.weight for unit in units))
+    if images * counted.share < counted.at_least:
+        return counted
+    seen = sum(each.images for each in reads) if counted.share == 1 else 0
+    return _Estimate(images * counted.share, size * counted.share, max(counted.at_least, seen), error)
 
 
 def _entries(place: Path) -> list[_Unit]:
@@ -209,21 +201,21 @@ def _entries(place: Path) -> list[_Unit]:
     below = ""
     while True:
         found = archives.entries(place / below)
-        folders = [entry for entry in found if _is_folder(entry)]
+        folders = [entry for entry in found if _leads_to(entry.is_dir)]
         if len(folders) != 1 or len(found) != 1:
             return [_Unit(place, f"{below}{entry.name}", 1) for entry in found]
         below += f"{folders[0].name}/"
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder; a link that cannot be reached is not one."""
+def _leads_to(ask: Callable[[], object]) -> bool:
+    """Return the answer to a question about an entry; no if it is a link that cannot be reached."""
     try:
-        return entry.is_dir()
+        return bool(ask())
     except OSError:
         return False
 
 
-def _read(unit: _Unit, deadline: float, *, is_divisible: bool) -> _Read | None:
+def _read(unit: _Unit, deadline: float, *, is_divisible: bool) -> Part | None:
     """Read a unit up to the time limit; None if that is too short, and a part of the unit says nothing of it."""
     images = size = passed = 0
     try:
@@ -233,40 +225,10 @@ def _read(unit: _Unit, deadline: float, *, is_divisible: bool) -> _Read | None:
                 images += 1
                 size += found.member.size
             if time.monotonic() > deadline:
-                return _Read(min(passed, unit.weight), images, size) if is_divisible else None
+                return Part(min(passed, unit.weight), images, size) if is_divisible else None
     except TolError:
         return None
-    return _Read(unit.weight, images, size)
-
-
-def _extrapolate(reads: list[_Read], weight: int, counted: _Estimate) -> _Estimate:
-    """Extrapolate to all units by weight: the ratio estimator, and twice its standard error.
-
-    Args:
-        reads: What was read of some units.
-        weight: The weight of all units.
-        counted: What was counted before.
-    """
-    read = sum(each.weight for each in reads)
-    images, size = sum(each.images for each in reads), sum(each.bytes for each in reads)
-    scale = weight / read * counted.share if read else 0.0
-    if images * scale < counted.at_least:
-        return counted
-    errors = [
-        _relative_error([(each.weight, value) for each, value in zip(reads, values, strict=True)])
-        for values in ([each.images for each in reads], [each.bytes for each in reads])
-    ]
-    error = max(_LEAST_ERROR, *errors) * math.sqrt(1 - min(read / weight, 1)) or _LEAST_ERROR
-    is_known = len(reads) >= _FEWEST_UNITS and error < 1
-    at_least = max(counted.at_least, images if counted.share == 1 else 0)
-    return _Estimate(images * scale, size * scale, at_least, error if is_known else None)
-
-
-def _relative_error(pairs: list[tuple[float, int]]) -> float:
-    """Return twice the standard error of the sum of values, relative to it, from pairs of weight and value."""
-    weights, values = sum(weight for weight, _ in pairs), sum(value for _, value in pairs)
-    squares = sum((value - values / weights * weight) ** 2 for weight, value in pairs)
-    return 2 * math.sqrt(squares * len(pairs) / max(len(pairs) - 1, 1)) / max(values, 1)
+    return Part(unit.weight, images, size)
 
 
 def _spread(units: list[_Unit]) -> Iterator[_Unit]:

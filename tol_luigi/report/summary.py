@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tol_luigi.report.text import aligned, human_bytes
+from tol_luigi.report.text import aligned, counted, human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def summary_text(summary: Summary) -> str:
         lines += ["", *counts_table("rejected", summary.rejected, sources)]
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
     size, total = human_bytes(summary.size), sum(summary.shards.values())
-    lines += ["", f"{total:,} shards ({shards}), {size}, in {summary.seconds:.1f} s"]
+    lines += ["", f"{counted(total, 'shard')} ({shards}), {size}, in {human_seconds(summary.seconds)}"]
     lines += [f"catalog: {summary.catalog}", *summary.notes]
     return "\n".join(lines) + "\n"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.report.text import counted, human_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -62,10 +64,14 @@ def verification_text(verification: Verification, *, closing: bool = False) -> s
         verification: The results.
         closing: Whether to omit the findings, as in the last lines of a command.
     """
-    counted = f"{verification.shards:,} shards, {verification.samples:,} samples, {verification.size:,} bytes"
+    checked = [
+        counted(verification.shards, "shard"),
+        counted(verification.samples, "sample"),
+        counted(verification.size, "byte"),
+    ]
     lines = [
         f"Dataset {verification.dataset}, level {verification.level}",
-        f"{counted}, in {verification.seconds:.1f} s",
+        f"{', '.join(checked)}, in {human_seconds(verification.seconds)}",
         _conclusion(verification),
     ]
     if verification.findings and not closing:
