@@ -312,7 +312,10 @@ def settings() -> Settings:
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
-        raise result.name_setting(error) from error
+        named = result.name_setting(error)
+        if named is error:  # an error that is its own cause has no end
+            raise
+        raise named from error
     return result
 
 
