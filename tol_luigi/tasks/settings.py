@@ -316,8 +316,10 @@ def settings() -> Settings:
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
-        # Not from the error itself, which this may be: an error must not be its own cause.
-        raise result.name_setting(error) from error.__cause__
+        named = result.name_setting(error)
+        if named is error:  # an error that is its own cause has no end
+            raise
+        raise named from error
     return result
 
 
