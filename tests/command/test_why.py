@@ -199,7 +199,7 @@ def test_a_file_name_is_enough_where_it_is_unique_and_else_images_are_listed(
 
     many = tol("why", "many.jpg", "--config", settings, cwd=tmp_path)
     assert (many.returncode, len(many.stdout.splitlines())) == (1, 21)
-    assert many.stdout.startswith("many.jpg: more than 20 images match.")
+    assert many.stdout.startswith("many.jpg: 20 or more images match.")
     for text in ("wo.jpg", "two.JPG", "%.jpg"):
         assert asked(dataset, text) == []
     assert tol("why", "", "--config", settings, cwd=tmp_path).returncode == 2

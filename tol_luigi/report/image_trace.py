@@ -122,9 +122,8 @@ def _row(label: str, text: str) -> list[str]:
 
 def candidates_text(text: str, traces: Sequence[ImageTrace], most: int) -> str:
     """Return a message that several images match, with the first of them, one per line."""
-    shown, rest = traces[:most], len(traces) - most
-    count = f"more than {most}" if rest > 0 else str(len(traces))
-    lines = [f"{trace.id or '-':<36}  {trace.source}: {trace.member or '-'}" for trace in shown]
+    count = f"{most} or more" if len(traces) >= most else str(len(traces))
+    lines = [f"{trace.id or '-':<36}  {trace.source}: {trace.member or '-'}" for trace in traces[:most]]
     return "\n".join([f"{text}: {count} images match. Name one by its id or its path:", *lines]) + "\n"
 
 

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 MOST_FOUND = 20
-"""The largest number of images that a name is expected to mean; searches end after one more."""
+"""The largest number of images that a search in a source returns."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def find_ids(mapping: Path, source: SourceInfo, text: str) -> list[str]:
             conditions = _called(getattr(model, str(file)), text)
         for condition in conditions:
             # Sorted here, because SQLite would walk the index of ids and fetch each row individually.
-            ids = model.select(model.evobio10m_id).where(condition).limit(MOST_FOUND + 1)
+            ids = model.select(model.evobio10m_id).where(condition).limit(MOST_FOUND)
             if found := sorted(row[0] for row in ids.tuples()):
                 return found
         return []
@@ -245,7 +245,7 @@ def rejected(ledger: Path, text: str) -> list[dict[str, Any]]:
     """
     name, image = pc.field("name"), pc.field("id")
     condition = (image == text.lower()) | (name == text) | pc.ends_with(name, pattern=f"/{text}")
-    return list(pds.dataset(ledger).to_table(filter=condition).slice(0, MOST_FOUND + 1).to_pylist())
+    return list(pds.dataset(ledger).to_table(filter=condition).slice(0, MOST_FOUND).to_pylist())
 
 
 def ranks_by_label(ranks: Sequence[str]) -> dict[str, str]:
