@@ -31,6 +31,7 @@ PATHS = {
     "mapping_ledger": "ledger/mapping.parquet",
     "names_ledger": "ledger/names.parquet",
     "matches_report": "matches-report.json",
+    "splits_report": "splits-report.json",
     "relabel_report": "relabel-report.json",
     "shards": "224x200",
     "card": "224x200/README.md",
