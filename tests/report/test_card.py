@@ -57,3 +57,9 @@ def test_every_member_of_a_sample_is_described() -> None:
 def test_the_order_in_which_samples_were_counted_does_not_matter() -> None:
     reverse = dataclasses.replace(CARD, counts=dict(reversed(COUNTS.items())))
     assert card_text(reverse) == card_text(CARD)
+
+
+def test_further_texts_are_listed() -> None:
+    assert "| `field_note.txt` | a further text," in card_text(
+        dataclasses.replace(CARD, texts=("field_note.txt",))
+    )

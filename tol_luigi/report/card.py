@@ -47,12 +47,14 @@ class Card:
         size: Width and height of the images, in pixels.
         counts: The number of samples by (split, source).
         sources: The sources, in the order of the catalog.
+        texts: The further members of each sample, such as ``field_note.txt``.
         is_demonstration: Whether the images are the drawn ones of the demonstration.
     """
 
     size: tuple[int, int]
     counts: Mapping[tuple[str, str], int]
     sources: Sequence[str]
+    texts: Sequence[str] = ()
     is_demonstration: bool = False
 
     @property
@@ -67,7 +69,15 @@ def card_text(card: Card) -> str:
 
     Source: the dataset cards of the Hugging Face Hub, whose ``configs`` name the data files of each split.
     """
-    sections = [_header(card), _about(card), _images(card), _samples(), _other_files(), _LOADING, _LICENSES]
+    sections = [
+        _header(card),
+        _about(card),
+        _images(card),
+        _samples(card),
+        _other_files(),
+        _LOADING,
+        _LICENSES,
+    ]
     return "\n\n".join(sections) + "\n"
 
 
@@ -99,8 +109,9 @@ def _images(card: Card) -> str:
 Each image is in `train` or in `val`. `train_small` repeats images of `train`."""
 
 
-def _samples() -> str:
-    fields = [(f"`{name}`", text) for name, text in _FIELDS.items()]
+def _samples(card: Card) -> str:
+    every = {**_FIELDS, **dict.fromkeys(card.texts, "a further text, from a template in the settings")}
+    fields = [(f"`{name}`", text) for name, text in every.items()]
     return f"""## Samples
 
 {_table(["field", "content"], fields)}

@@ -9,6 +9,7 @@ from tol_luigi.report.card import Card, card_text
 from tol_luigi.store.catalogs import count_by_source
 from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.label_columns import text_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,7 @@ class WriteCard(StageTask):
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
+            texts=text_names(settings),
             is_demonstration=settings.is_demonstration,
         )
         with committed(self.layout.card) as scratch:

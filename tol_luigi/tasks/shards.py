@@ -191,7 +191,6 @@ class WriteShards(PartitionTask, ReadingStage):
             Whether all shards exist now. If not, all must be written.
         """
         receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
-        receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         planned = [self.layout.shard(self.split, number).name for number in share.numbers]
         if (
             receipt is None
