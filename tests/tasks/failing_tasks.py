@@ -35,9 +35,10 @@ def read_with_too_many_files() -> None:
 
 
 def use_up_memory() -> None:
+    # Enough is left to start a thread: where its start finds no memory, Python waits for it without end.
     used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
-    bytearray(256 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), resource.RLIM_INFINITY))
+    bytearray(2 << 30)
 
 
 FAULTS: dict[str, Callable[[], Any]] = {

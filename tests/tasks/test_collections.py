@@ -158,7 +158,7 @@ def test_an_image_is_found_by_its_collection_or_in_all_of_them(built: Path) -> N
     (trace,) = dataset.explain("pond/3.png")
     assert (trace.source, trace.key) == ("folder-pond", {"collection": "pond", "file": "3.png"})
     assert trace.place == str(built.parents[1] / "pond")
-    assert [trace.source for trace in dataset.explain("3.png")] == ["folder", "folder-lake", "folder-pond"]
+    assert {trace.source for trace in dataset.explain("3.png")} == set(SOURCES)
 
 
 def test_another_order_of_sections_and_more_workers_give_the_same_bytes(

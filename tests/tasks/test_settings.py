@@ -300,6 +300,6 @@ def test_a_build_that_fails_never_exits_with_0(
     (tmp_path / "rows.jsonld").write_text("[{", encoding="utf-8")
     bioscan_settings["bioscan"]["metadata"] = "rows.jsonld"
     finished = build(settings_file(bioscan_settings), *arguments)
-    assert finished.returncode == 30
+    assert finished.returncode == 40
     (message,) = finished.messages
     assert "rows.jsonld" in message
