@@ -35,7 +35,7 @@ GROUPS = {"groups": 24, "grouped": 180, "smallest": 2, "largest": 1_200}
         ),
         pytest.param(
             {"val": 0, **GROUPS, "groups": 5, "grouped": 200, "smallest": 40, "largest": 40},
-            "0 of 200 images, 0 % (as near to [dataset] val_percent = 5 as possible); 5 groups of 40 to 40 images, "
+            "0 of 200 images, 0 % (as near to [dataset] val_percent = 5 as possible); 5 groups of 40 images, "
             "none divided; val is empty, since all groups are large: set val_percent to at least 11",
             id="only large groups",
         ),

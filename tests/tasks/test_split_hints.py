@@ -71,7 +71,7 @@ def test_the_shards_obey_the_table_and_follow_its_changes(
     assert ended.code == 0, ended.output
     assert (
         "val of folder: 12 of 24 images, 50 % ([dataset] val_percent = 50); splits given: 4 train, 4 val, 16 "
-        "without one; 6 groups of 4 to 4 images, none divided" in ended.output
+        "without one; 6 groups of 4 images, none divided" in ended.output
     )
     first = splits(directory)
     assert first["bird 0"] <= {"train", "train_small"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.report.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,8 +50,10 @@ def _line(source: str, count: Mapping[str, Any], wanted: int) -> str:
             f"splits given: {count['given_train']:,} train, {count['given_val']:,} val, {free:,} without one"
         )
     if count["groups"]:
-        sizes = f"of {count['smallest']:,} to {count['largest']:,} images"
-        parts.append(f"{count['groups']:,} groups {sizes}, none divided")
+        smallest, largest = count["smallest"], count["largest"]
+        least_size = "" if smallest == largest else f"{smallest:,} to "
+        sizes = f"of {least_size}{counted(largest, 'image')}"
+        parts.append(f"{counted(count['groups'], 'group')} {sizes}, none divided")
     if _is_empty(count, wanted):
         least = math.ceil(100 * (count["smallest"] // 2 + 1) / count["images"])
         parts.append(f"val is empty, since all groups are large: set val_percent to at least {least}")
