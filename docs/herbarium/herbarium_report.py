@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.stage import StageTask
 
 
 def figures(owners: Iterable[str]) -> dict[str, int]:

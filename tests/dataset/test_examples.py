@@ -14,7 +14,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from packages import documented_files
+from pages import ROOT, fences
 
 import tol_luigi.dataset
 from tol_luigi import Dataset
@@ -41,6 +41,9 @@ RECIPES = {
 COMMANDS = dict(re.findall(r"^```\n\$ (.+)\n((?:[^`].*\n)*)```$", page("reading.md"), re.MULTILINE))
 """The commands that the page on reading shows, and what they write."""
 
+FILES = {fence.file: fence.text for fence in fences(ROOT / "docs" / "reading.md") if fence.file}
+"""The programs that the page on reading shows, by their names."""
+
 WARNINGS = "error,ignore:unclosed file:ResourceWarning"
 """webdataset leaves it to the garbage collector to close its shards."""
 
@@ -58,7 +61,7 @@ def test_there_are_examples_to_run() -> None:
     assert {"Hugging Face datasets", "DuckDB", "pandas", "webdataset", "PyTorch", "open_clip"} == {
         heading for heading, session in RECIPES.items() if session
     }
-    assert [command.split()[-1] for command in COMMANDS] == list(documented_files("docs/reading.md"))
+    assert [command.split()[-1] for command in COMMANDS] == list(FILES)
 
 
 def test_the_examples_of_the_document_run(demonstration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +136,7 @@ def test_the_recipe_runs(heading: str, folder: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_program_writes_what_the_page_shows(command: str, folder: Path) -> None:
     program, *arguments = command.split()
-    code = documented_files("docs/reading.md")[arguments[-1]]
+    code = FILES[arguments[-1]]
     (folder / arguments[-1]).write_text(code, encoding="utf-8")
     assert output(folder, python_with(*imported(code)).with_name(program), *arguments) == COMMANDS[command]
 
@@ -141,7 +144,7 @@ def test_the_program_writes_what_the_page_shows(command: str, folder: Path) -> N
 def test_the_copies_for_open_clip_have_an_image_and_a_text_for_each_sample(
     folder: Path, dataset: Dataset
 ) -> None:
-    output(folder, sys.executable, "-c", documented_files("docs/reading.md")["to_open_clip.py"])
+    output(folder, sys.executable, "-c", FILES["to_open_clip.py"])
     for split in ("train", "val"):
         with tarfile.open(folder / "open_clip" / split / "shard-000000.tar") as shard:
             names = shard.getnames()

@@ -21,12 +21,6 @@ def _page() -> str:
     return (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 
-def documented_files(page: str) -> dict[str, str]:
-    """Return the files that a page shows, by their names."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-
-
 def documented_command(module: str) -> list[str]:
     """Return the command with which the page runs a task of a module."""
     [command] = re.findall(rf"^luigi --module {module} .*$", _page(), re.MULTILINE)

@@ -14,9 +14,9 @@ from tol_luigi.report.estimate import (
     SourceStats,
     StagePlan,
     estimate_cost,
-    estimate_text,
     full_estimate,
 )
+from tol_luigi.report.estimate_text import estimate_text
 
 MAKING = OutputSettings(224, 224, 100, "exact", 10_000, 5, 10, 900_000_000)
 EOL = SourceStats(

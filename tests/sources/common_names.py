@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tol_luigi.sources import by_precedence, tables
+from tol_luigi.sources import SOURCES, by_precedence, tables
 from tol_luigi.sources.eol import EolSection
 from tol_luigi.sources.inat21 import INat21Section
 
@@ -28,7 +28,7 @@ def read_common_names(
     }
     others = [
         partial(plugin.add_common_names, sections[plugin.name])
-        for plugin in by_precedence()
+        for plugin in by_precedence(SOURCES.values())
         if plugin.add_common_names
     ]
     return tables.load_common_names(chains, others)

@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from failing_tasks import EXPECTED
-from forked import Forks
 
 from tol_luigi.tasks.error_lines import BUG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from forked import Forks
 
 Sections = dict[str, dict[str, Any]]
 
 FAILED, NOT_SCHEDULED, REFUSED = 30, 35, 40
 TWO = ("--workers", "2")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as made:
-        yield made
 
 
 @pytest.fixture

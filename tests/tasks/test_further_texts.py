@@ -6,24 +6,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forked import Forks
 from PIL import Image
 
 import tol_luigi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from forked import Forks
 
 TEMPLATES = """
     note.txt = A photo of {common}, {scientific}[, found in {country}].
     txt = {family}: {site}"""
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as made:
-        yield made
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ MISS = """
 import json, sys
 from pathlib import Path
 from tol_luigi import BuildCatalog
-from tol_luigi.tasks.base import clear_completion_cache
+from tol_luigi.tasks.stage import clear_completion_cache
 
 root, missed = BuildCatalog(), []
 assert root.complete()
@@ -73,7 +73,7 @@ CHANGE = """
 import sys
 from pathlib import Path
 from tol_luigi import BuildCatalog
-from tol_luigi.tasks.base import clear_completion_cache
+from tol_luigi.tasks.stage import clear_completion_cache
 
 root = BuildCatalog()
 shard, receipt = map(Path, sys.argv[1:])

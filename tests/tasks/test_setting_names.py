@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forked import Forks
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.setting_kinds import Place
@@ -17,7 +16,9 @@ from tol_luigi.tasks.sections import SECTIONS
 from tol_luigi.tasks.setting_names import with_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from forked import Forks
 
 Sections = dict[str, dict[str, Any]]
 
@@ -30,12 +31,6 @@ PLACES = [
     for key, setting in section.settings().items()
     if isinstance(setting.kind, Place)
 ]
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from forked import Forks
 from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from forked import Forks
 
 BIRDS = {f"{number:02d}": f"bird {number // 4}" for number in range(24)}
 GIVEN = {"bird 0": "train", "bird 1": "test "}
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forked import Ended, Forks
 from PIL import Image
 
 from tol_luigi import settings_from
@@ -18,18 +17,14 @@ from tol_luigi.core.errors import TableError
 from tol_luigi.tasks import table_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from forked import Ended, Forks
 
 Sections = dict[str, dict[str, Any]]
 
 WRONG_SETTINGS, TASK_FAILED = 40, 30
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as made:
-        yield made
 
 
 @pytest.fixture

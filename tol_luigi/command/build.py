@@ -18,9 +18,10 @@ from tol_luigi.core.errors import ShardError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.text import counted
 from tol_luigi.tasks import luigi_command as luigi_command  # noqa: PLC0414 (imported for exit codes and errors of tasks)
-from tol_luigi.tasks.base import DatasetTask, clear_completion_cache
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.messages import listen, send_event
+from tol_luigi.tasks.stage import clear_completion_cache
 from tol_luigi.tasks.table_checks import validate_tables
 from tol_luigi.tasks.verify import VerifyDataset
 

@@ -25,10 +25,9 @@ from tol_luigi.report.estimate import (
     RemainingWork,
     StagePlan,
     estimate_cost,
-    estimate_figures,
-    estimate_text,
     full_estimate,
 )
+from tol_luigi.report.estimate_text import estimate_figures, estimate_text
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.label_columns import templates_of
 from tol_luigi.tasks.settings import settings

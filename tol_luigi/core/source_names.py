@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LABEL", "as_label", "base_of", "is_label", "label_of", "section_of", "source_of"]
+__all__ = ["LABEL", "as_label", "base_of", "is_label", "label_of", "section_of", "setting_of", "source_of"]
 
 LABEL = "lower-case letters, digits, '_' and '-', beginning with a letter or digit, at most 40 characters"
 """The allowed labels, as the end of a sentence."""
@@ -19,6 +19,11 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 def section_of(name: str) -> str:
     """Return the name of the section, of a source or a section."""
     return name if ":" in name else name.replace("-", ":", 1)
+
+
+def setting_of(name: str, key: str) -> str:
+    """Return the name of a setting in messages, such as ``[folder:pond] labels``, of a source or a section."""
+    return f"[{section_of(name)}] {key}"
 
 
 def source_of(name: str) -> str:

@@ -12,7 +12,7 @@ from tol_luigi.core.files import read_json
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
-from tol_luigi.core.source_names import base_of, section_of
+from tol_luigi.core.source_names import base_of, setting_of
 from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import plugin_of
 from tol_luigi.store.image_trace import (
@@ -64,7 +64,7 @@ class BuildInputs:
             section: The section, or the source that it belongs to.
             key: The key.
         """
-        return self.places.get(f"[{section_of(section)}] {key}", "")
+        return self.places.get(setting_of(section, key), "")
 
 
 def read_places(layout: Layout) -> dict[str, str] | None:

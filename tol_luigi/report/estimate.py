@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
+from tol_luigi.report.text import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,6 @@ __all__ = [
     "SourceStats",
     "StagePlan",
     "estimate_cost",
-    "estimate_figures",
-    "estimate_text",
     "full_estimate",
 ]
 
@@ -64,8 +62,6 @@ _TABLE_BYTES = 1_300
 
 _RECORDS = 3
 """The files of a (split, source, partition) other than its shards: receipt, ledger, verdict."""
-
-_HOUR = 3600
 
 _SPLITS = 3
 _LISTING_FILES = 2
@@ -244,17 +240,6 @@ class BuildEstimate:
         return self.cost.samples > 0 and not all(source.is_counted for source in self.stocks)
 
     @property
-    def spread(self) -> str:
-        """The likely error of the samples to write, as text; "" if every image was counted."""
-        if not self.is_estimated:
-            return ""
-        errors = [source.images * (source.error or 0) for source in self.stocks if not source.is_counted]
-        if any(source.error is None for source in self.stocks if not source.is_counted):
-            return ", or many more"
-        images = sum(source.images for source in self.stocks)
-        return f", {_percent(sum(errors) / max(1, images))}"
-
-    @property
     def lacks(self) -> list[str]:
         """The shortages of disk space, one per line."""
         cost, room = self.cost, self.room
@@ -343,98 +328,3 @@ def _sample_bytes(output: OutputSettings) -> float:
     fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
     jpeg = lower[1] + fraction * (upper[1] - lower[1])
     return _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES + jpeg * output.width * output.height / _PIXELS
-
-
-def estimate_figures(estimate: BuildEstimate) -> dict[str, Any]:
-    """Return the estimate as JSON."""
-    return {**asdict(estimate), "lacks": estimate.lacks}
-
-
-def estimate_text(estimate: BuildEstimate) -> str:
-    """Return the estimate as text, as wide as the terminal except for tables and longer paths."""
-    cost, room = estimate.cost, estimate.room
-    total = sum(cost.core_seconds.values())
-    lines = [
-        f"Dataset {estimate.dataset}",
-        "",
-        *_sources(estimate),
-        *_names(estimate),
-        "",
-        *_stages(estimate),
-        "",
-    ]
-    if not any(stage.tasks > stage.complete for stage in estimate.stages):
-        return "\n".join([*lines, "The dataset is complete. There is nothing to do."]) + "\n"
-    about = "~" if estimate.is_estimated else ""
-    hours = f" ({total / _HOUR:,.1f} core-hours)" if total >= _HOUR else ""
-    rows = [
-        (
-            "to write",
-            f"{about}{cost.samples:,} samples, {about}{human_bytes(cost.shard_bytes)}{estimate.spread}",
-        ),
-        ("", f"{human_bytes(cost.table_bytes)} of tables; about {cost.files:,} files in total"),
-        ("core time", f"{human_seconds(total)} of one core{hours}"),
-        *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost.core_seconds.items()),
-        (
-            "memory",
-            f"{human_bytes(cost.worker_bytes)} per worker, plus the memory of the open image:",
-        ),
-        ("", f"at most {human_bytes(cost.largest_picture_bytes)} ([images] max_memory_mib)"),
-        ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
-        *([("quota", _quota(room))] if _quota(room) else []),
-    ]
-    lines += [f"{label:<11}{text}" for label, text in rows]
-    lines += ["", *(estimate.lacks or ["There is enough disk space."])]
-    for note in (*(f"The build would stop: {trouble}" for trouble in estimate.troubles), *estimate.notes):
-        lines += wrapped(note)
-    return "\n".join(lines) + "\n"
-
-
-def _sources(estimate: BuildEstimate) -> list[str]:
-    rows = [["source", "images", "to read", "partitions", "counted"]]
-    for source in estimate.stocks:
-        about = "" if source.is_counted else "~"
-        size = f"{about}{human_bytes(source.bytes)}"
-        rows.append(
-            [source.name, f"{about}{source.images:,}", size, f"{source.partitions:,}", _how_counted(source)]
-        )
-    return aligned(rows)
-
-
-def _how_counted(source: SourceStats) -> str:
-    """Return whether every file of a source was counted, else how far its estimate may be off."""
-    if source.is_counted:
-        return "all files"
-    if source.error is not None:
-        return f"estimated, {_percent(source.error)}"
-    return f"estimated, at least {source.at_least:,}"
-
-
-def _percent(error: float) -> str:
-    return f"±{max(1, round(100 * error))} %"
-
-
-def _names(estimate: BuildEstimate) -> list[str]:
-    lines = [line for match in estimate.matches for line in wrapped(f"names: {match}")]
-    return ["", *lines] if lines else []
-
-
-def _stages(estimate: BuildEstimate) -> list[str]:
-    counts = [(stage.tasks, stage.complete, stage.tasks - stage.complete) for stage in estimate.stages]
-    rows = [
-        [stage.name, *(f"{count:,}" for count in three)]
-        for stage, three in zip(estimate.stages, counts, strict=True)
-    ]
-    return aligned([["stage", "tasks", "complete", "to do"], *rows])
-
-
-def _files(count: int | None) -> str:
-    return "" if count is None else f", {count:,} files"
-
-
-def _quota(room: DiskSpace) -> str:
-    parts = [
-        *([human_bytes(room.quota_bytes)] if room.quota_bytes is not None else []),
-        *([f"{room.quota_files:,} files"] if room.quota_files is not None else []),
-    ]
-    return f"{' and '.join(parts)} left" if parts else ""

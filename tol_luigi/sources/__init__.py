@@ -36,7 +36,7 @@ def _check(plugin: object) -> tuple[str, SourcePlugin[Any]]:
 add_plugins("tol_luigi.sources", SOURCES, _check)
 
 
-def by_precedence(plugins: Iterable[SourcePlugin[Any]] = SOURCES.values()) -> list[SourcePlugin[Any]]:
+def by_precedence(plugins: Iterable[SourcePlugin[Any]]) -> list[SourcePlugin[Any]]:
     """Return sources in the order of precedence for naming images."""
     return sorted(plugins, key=lambda plugin: plugin.precedence)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.sources.benchmarks import hashed_images, places
 from tol_luigi.store.benchmarks import write_benchmarks
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.scan import StoreSettings
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.files import committed
 from tol_luigi.report.card import Card, card_text
 from tol_luigi.store.catalogs import count_by_source
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.label_columns import text_names
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,16 +9,18 @@ from tol_luigi.store.duplicates import read_duplicate_index
 from tol_luigi.store.licenses import write_licenses
 from tol_luigi.store.reconciliation import Ledger, final_tables
 from tol_luigi.tasks.bad_shards import collect_bad_shards, remove_unplanned
-from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.shards import CheckShards, WriteShards
+from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.taxa import TaxaStage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["CheckTaxa", "WriteCatalog"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Plugins = Mapping[str, SourcePlugin[Any]]
 
-__all__ = ["chosen_sources", "known_sources", "reused_sources", "used_sources", "validate_tables"]
+__all__ = ["chosen_sources", "known_sources", "reused_sources", "used_sources", "validate_required_tables"]
 
 
 def known_sources(section_names: Iterable[str]) -> dict[str, SourcePlugin[Any]]:
@@ -92,7 +92,9 @@ def used_sources(
     return tuple(used)
 
 
-def validate_tables(parsed: Mapping[str, Any], used: Iterable[SourcePlugin[Any]], origins: Origins) -> None:
+def validate_required_tables(
+    parsed: Mapping[str, Any], used: Iterable[SourcePlugin[Any]], origins: Origins
+) -> None:
     """Raise an error if the images of a source have no table of names."""
     for plugin in used:
         section, key = plugin.section.section, plugin.required_table

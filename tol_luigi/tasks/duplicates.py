@@ -13,18 +13,20 @@ from tol_luigi.store.duplicates import (
     written_images,
 )
 from tol_luigi.store.reconciliation import Ledger
-from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import all_hashes
 from tol_luigi.tasks.shards import CheckShards
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     import pyarrow as pa
+
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["FindDuplicates"]
 

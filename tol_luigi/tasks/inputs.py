@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source_names import section_of
+from tol_luigi.core.source_names import setting_of
 from tol_luigi.dataset.explain import BuildInputs
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ def build_inputs(settings: Settings) -> BuildInputs:
         for key, setting in settings.section(name).settings().items()
         if isinstance(setting.kind, Place)
     ]
-    images = {
-        f"[{section_of(name)}] images": source.reader.images for name, source in settings.sources.items()
-    }
+    images = {setting_of(name, "images"): source.reader.images for name, source in settings.sources.items()}
     places = {name: str(place) for name, place in (settings.places(*keys) | images).items()}
     return BuildInputs(settings.used, settings.dataset.seed, places)

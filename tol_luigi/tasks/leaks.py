@@ -8,16 +8,18 @@ from tol_luigi.core.files import read_json
 from tol_luigi.report.leaks import Leaks, leak_figures, leak_text
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.leaks import count_listed, count_matched
-from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.shards import CheckShards
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["ReportLeaks"]
 

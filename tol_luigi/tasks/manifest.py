@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.receipts import record_file
-from tol_luigi.tasks.base import DatasetTask, StageTask, in_order
+from tol_luigi.tasks.base import DatasetTask, in_order
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path

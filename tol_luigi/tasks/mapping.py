@@ -13,7 +13,7 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import folders_of
-from tol_luigi.core.source_names import section_of
+from tol_luigi.core.source_names import setting_of
 from tol_luigi.report.splits import splits_figures, splits_text
 from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
@@ -23,10 +23,11 @@ from tol_luigi.store.models import Partition, Place, Split, image_model
 from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.store.split_hints import HintSource, count_splits
-from tol_luigi.tasks.base import DatasetTask, StageTask
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.label_columns import hinted_sources, linked_sources, split_tables
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import ScanPartition, group_hashes
+from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.unread import UNREAD, scan_files
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class MakeMapping(StageTask):
         Tables of splits count, too: if they change, ``MakeSplits`` needs a mapping without the previous splits.
         """
         folders = {
-            f"[{section_of(source.name)}] images": source.reader.unlisted_root()
+            setting_of(source.name, "images"): source.reader.unlisted_root()
             for source in self._folder_sources
         }
         tables = split_tables(self.settings)
@@ -77,7 +78,7 @@ class MakeMapping(StageTask):
     def parts_read(self, name: str) -> list[str]:
         """Return the folders that contain unlisted files; for the published mapping, the default."""
         for source in self._folder_sources:
-            if name == f"[{section_of(source.name)}] images":
+            if name == setting_of(source.name, "images"):
                 return folders_of(found.member.name for found in source.reader.unlisted())
         return super().parts_read(name)
 

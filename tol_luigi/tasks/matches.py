@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import MatchError
 from tol_luigi.core.matching import EXAMPLES, Match
-from tol_luigi.core.source_names import section_of
+from tol_luigi.core.source_names import setting_of
 from tol_luigi.report.matches import matches_figures, matches_text, mismatch
 from tol_luigi.sources.mismatches import find_cause
 from tol_luigi.store.matches import count_outcomes, missing_names, unlisted_names, unnamed_keys
 from tol_luigi.store.names import lookup_name
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -127,9 +127,8 @@ def names_table(settings: Settings, source: Source) -> tuple[str, Path]:
     if published and (path := published / lookup_name(source.name)).exists():
         return "[published] names", path
     key = source.plugin.required_table or "images"
-    return f"[{section_of(source.name)}] {key}", getattr(
-        settings.section(source.name), key
-    ) or source.reader.images
+    place = getattr(settings.section(source.name), key) or source.reader.images
+    return setting_of(source.name, key), place
 
 
 def with_names(

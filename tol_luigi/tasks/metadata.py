@@ -10,8 +10,8 @@ from tol_luigi.sources import by_precedence, tables
 from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, published_entries, write_names
 from tol_luigi.store.predictions import images_by_id
-from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.source import Entry, Source
     from tol_luigi.core.vernacular import CommonNames
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["LoadNames", "MakeMetadata"]
 

@@ -9,9 +9,9 @@ from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.registry import add_plugins
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.store.row_groups import write_rows
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.shards import CheckShards, WriteShards
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

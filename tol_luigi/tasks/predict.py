@@ -13,11 +13,11 @@ from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.further_texts import TEXTS, FurtherTexts
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
-from tol_luigi.tasks.base import DatasetTask, StageTask
 from tol_luigi.tasks.label_columns import templates_of, text_tables
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tol_luigi.core.exclusions import Exclusions
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["PredictCatalog"]
 

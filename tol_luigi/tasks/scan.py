@@ -19,15 +19,16 @@ from tol_luigi.core.files import clear_disk_errors, committed, read_object, remo
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
-from tol_luigi.core.source_names import section_of
+from tol_luigi.core.source_names import setting_of
 from tol_luigi.dataset.explain import read_places
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.previous import read_previous
-from tol_luigi.tasks.base import AGAIN, CHANGED_MEANWHILE, DatasetTask, StageTask
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.label_columns import linked_sources
 from tol_luigi.tasks.partitions import SourceParameter
+from tol_luigi.tasks.stage import AGAIN, CHANGED_MEANWHILE, StageTask
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tol_luigi.core.receipts import Receipt
-
-_IMAGES = "[{}] images"
-"""The name of a source's images in messages."""
 
 __all__ = [
     "DrawDemonstration",
@@ -154,7 +152,7 @@ class ScanPartition(ReadingStage):
         if self.source in self.settings.reused:
             return {}
         tables = [(self.source, key) for key in self.settings.plugins[self.source].listing_tables]
-        return {_IMAGES.format(section_of(self.source)): self.place, **self.settings.places(*tables)}
+        return {setting_of(self.source, "images"): self.place, **self.settings.places(*tables)}
 
     def parts_read(self, name: str) -> list[str]:
         """Return only the place itself: its folders are recorded after they are listed."""
@@ -176,7 +174,7 @@ class ScanPartition(ReadingStage):
         if changed is not None:
             raise ChangedError(place / changed, CHANGED_MEANWHILE, AGAIN)
         seen = read_sightings(self.sightings_path)
-        seen[_IMAGES.format(section_of(self.source))] |= {
+        seen[setting_of(self.source, "images")] |= {
             part: sighting for part, sighting in folders.items() if part
         }
         write_sightings(self.sightings_path, seen)

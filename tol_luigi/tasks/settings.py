@@ -17,7 +17,7 @@ from tol_luigi.core.layout import Layout
 from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source_names import base_of, label_of, section_of, source_of
+from tol_luigi.core.source_names import base_of, label_of, section_of, setting_of, source_of
 from tol_luigi.sources import SOURCES, benchmarks
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
@@ -26,7 +26,7 @@ from tol_luigi.tasks.chosen_sources import (
     known_sources,
     reused_sources,
     used_sources,
-    validate_tables,
+    validate_required_tables,
 )
 from tol_luigi.tasks.download_settings import use_downloads
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
@@ -177,7 +177,7 @@ class Settings:
         section, previous = self.source_sections[name], self.previous
         images = previous.layout.directory if previous and name in self.reused else section.images
         if images is None:  # a source is used only if its images are named
-            raise SettingsError(f"[{section_of(name)}] images", "empty", "Set it to the images")
+            raise SettingsError(setting_of(name, "images"), "empty", "Set it to the images")
         return self.plugins[name].open(section, images, self.layout.index(name))
 
     @property
@@ -194,7 +194,7 @@ class Settings:
     def places(self, *keys: tuple[str, str]) -> dict[str, Path]:
         """Return the files and folders that keys (section, key) name, if they count, by name in messages."""
         found = {
-            f"[{section_of(section)}] {key}": getattr(self.section(section), key)
+            setting_of(section, key): getattr(self.section(section), key)
             for section, key in keys
             if self._determines(section, key)
         }
@@ -299,7 +299,7 @@ def settings() -> Settings:
     if is_demonstration:
         used = _use_demonstration(parsed, directory)
     else:
-        validate_tables(parsed, [plugins[name] for name in used], origins)
+        validate_required_tables(parsed, [plugins[name] for name in used], origins)
     result = Settings(
         **{name: section for name, section in parsed.items() if base_of(name) not in SOURCES},
         plugins=plugins,

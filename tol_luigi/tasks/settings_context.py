@@ -11,8 +11,8 @@ from luigi.task_register import Register
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.tasks import luigi_defaults
-from tol_luigi.tasks.base import clear_completion_cache
 from tol_luigi.tasks.settings import settings
+from tol_luigi.tasks.stage import clear_completion_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,6 @@ from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_l
 from tol_luigi.store.previous import reused_contents
 from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
-from tol_luigi.tasks.base import DatasetTask, StageTask, clear_completion_cache
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.label_columns import members_of, text_names
 from tol_luigi.tasks.matches import CheckMatches
@@ -31,6 +30,7 @@ from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
+from tol_luigi.tasks.stage import StageTask, clear_completion_cache
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.unread import ReadingStage, read_files
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
     from tol_luigi.core.source import FileContent
     from tol_luigi.store.worklists import WorkList
+    from tol_luigi.tasks.base import DatasetTask
 
 __all__ = [
     "CheckShards",

@@ -10,9 +10,9 @@ from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.taxa import taxa_figures, taxa_text
 from tol_luigi.store.catalogs import NAME_RULES
 from tol_luigi.store.row_groups import pieces
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path

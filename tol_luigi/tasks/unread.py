@@ -12,8 +12,8 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import ALLOW
 from tol_luigi.sources.faults import can_be_read
 from tol_luigi.store.row_groups import rows_with
-from tol_luigi.tasks.base import StageTask
 from tol_luigi.tasks.messages import write_line
+from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -24,13 +24,14 @@ from tol_luigi.report.verification import Verification, verification_figures, ve
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
 from tol_luigi.store.worklists import read_expected, work_list
 from tol_luigi.tasks.bad_shards import list_bad_shards
-from tol_luigi.tasks.base import DatasetTask, StageTask, clear_completion_cache
+from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.label_columns import members_of, text_names
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.reports import JsonTarget, ReportTarget
 from tol_luigi.tasks.shards import CheckShards, WriteShards
+from tol_luigi.tasks.stage import StageTask, clear_completion_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
