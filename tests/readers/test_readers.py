@@ -74,6 +74,30 @@ class Dataset:
             return {row["treeoflife_id"]: row for row in csv.DictReader(file) if row["split"] == split}
 
 
+def built(folder: Path, settings: str = "") -> Dataset:
+    """Build a dataset in a folder: of a settings file there, or else the demonstration."""
+    given = {"LUIGI_CONFIG_PATH": settings} if settings else {}
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("luigi"),
+            "--module",
+            "tol_luigi",
+            "BuildCatalog",
+            "--local-scheduler",
+        ],
+        cwd=folder,
+        env={**os.environ, **given},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    [shards] = folder.glob("*/*/224x224")
+    return Dataset(shards)
+
+
 @pytest.fixture(scope="module")
 def dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Give the sample, built once, in shards so small that every split has several."""
@@ -85,24 +109,7 @@ def dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         settings[section] = {key: str(shared / "sample" / place) for key, place in places.items()}
     with (folder / "sample.cfg").open("w", encoding="utf-8") as file:
         settings.write(file)
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("luigi"),
-            "--module",
-            "tol_luigi",
-            "BuildCatalog",
-            "--local-scheduler",
-        ],
-        cwd=folder,
-        env={**os.environ, "LUIGI_CONFIG_PATH": "sample.cfg"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return Dataset(folder / "built" / "sample" / "224x224")
+    return built(folder, "sample.cfg")
 
 
 def test_every_split_has_samples_to_read(dataset: Dataset) -> None:
@@ -211,6 +218,15 @@ def test_hugging_face_datasets_load_the_folder_as_it_is(dataset: Dataset, tmp_pa
     rows = {split: sorted(dataset.rows(split)) for split in SPLITS}
     assert {split: sorted(ids) for split, ids in shown["loaded"].items()} == rows
     assert shown["streamed"] == shown["loaded"]
+
+
+def test_each_dataset_is_read_and_not_another_from_the_cache(dataset: Dataset, tmp_path: Path) -> None:
+    other = built(tmp_path)
+    assert other.folder.name == dataset.folder.name  # all that the cache would know of them
+    assert other.rows("val") != dataset.rows("val")
+    for each in (dataset, other):
+        shown = run(SHOW_FOLDER, tmp_path, tmp_path / "cache", each.folder)
+        assert sorted(shown["loaded"]["val"]) == sorted(each.rows("val"))
 
 
 def test_the_card_loads_the_samples_as_it_says(dataset: Dataset, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tol_luigi.core.samples import MEMBERS
 from tol_luigi.report.card import Card, card_text
 
 COUNTS = {("train", "eol"): 1234, ("train", "bioscan"): 17, ("train_small", "eol"): 5}
-CARD = Card((64, 48), COUNTS, ("eol", "bioscan"))
+CARD = Card("0123456789ab", (64, 48), COUNTS, ("eol", "bioscan"))
 
 
 def header(text: str) -> Any:
@@ -24,6 +24,7 @@ def test_the_header_names_the_shards_of_each_split_that_has_samples() -> None:
         "configs": [
             {
                 "config_name": "default",
+                "description": "dataset 0123456789ab",
                 "data_files": [
                     {"split": "train", "path": "train/shard-*.tar"},
                     {"split": "train_small", "path": "train_small/shard-*.tar"},

@@ -44,6 +44,7 @@ class Card:
     """What a card says about its dataset.
 
     Attributes:
+        digest: What distinguishes the dataset from others, as hexadecimal digits.
         size: Width and height of the images, in pixels.
         counts: The number of samples by (split, source).
         sources: The sources, in the order of the catalog.
@@ -51,6 +52,7 @@ class Card:
         is_demonstration: Whether the images are the drawn ones of the demonstration.
     """
 
+    digest: str
     size: tuple[int, int]
     counts: Mapping[tuple[str, str], int]
     sources: Sequence[str]
@@ -66,6 +68,9 @@ class Card:
 
 def card_text(card: Card) -> str:
     """Return the card: the header in YAML, then one section per subject.
+
+    The header names the digest: ``datasets`` caches what it has loaded from a folder by the name of the folder and by
+    this header alone, so without it the next dataset, or the next state of this one, would be read from the cache.
 
     Source: the dataset cards of the Hugging Face Hub, whose ``configs`` name the data files of each split.
     """
@@ -85,7 +90,10 @@ def _header(card: Card) -> str:
     files = [
         line for split in card.splits for line in (f"  - split: {split}", f"    path: {split}/shard-*.tar")
     ]
-    return "\n".join(["---", "configs:", "- config_name: default", "  data_files:", *files, "---"])
+    description = f"  description: dataset {card.digest}"
+    return "\n".join(
+        ["---", "configs:", "- config_name: default", description, "  data_files:", *files, "---"]
+    )
 
 
 def _about(card: Card) -> str:

@@ -32,6 +32,7 @@ class WriteCard(StageTask):
         """Count the samples, and write the card."""
         settings = self.settings
         card = Card(
+            digest=self.made_from,
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
