@@ -63,7 +63,7 @@ def serve() -> None:
     import luigi  # noqa: PLC0415 (it reads the settings that the environment names)
 
     import tol_luigi  # noqa: PLC0415
-    from tol_luigi.tasks import base  # noqa: PLC0415
+    from tol_luigi.tasks import stage  # noqa: PLC0415
     from tol_luigi.tasks.settings import settings  # noqa: PLC0415
 
     logged = io.StringIO()  # Luigi logs what complete() raises, and nothing else comes of it
@@ -73,8 +73,8 @@ def serve() -> None:
         task, parameters, checks = json.loads(line)
         luigi.task.Register.clear_instance_cache()
         settings.cache_clear()
-        base.clear_completion_cache()
-        base._unchanged_since.clear()
+        stage.clear_completion_cache()
+        stage._unchanged_since.clear()
         for key, value in checks.items():
             luigi.configuration.get_config().set("checks", key, value)
         said = io.StringIO()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.matching import Cause, Match
-from tol_luigi.core.source_names import setting_of
+from tol_luigi.core.source_names import section_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,9 +101,9 @@ def missing_value_lines(figures: Mapping[str, Any]) -> list[str]:
         counts = spellings.setdefault(row["source"], {})
         counts[row["spelling"]] = counts.get(row["spelling"], 0) + row["cells"]
     return [
-        f"{sum(counts.values()):,} cells of {setting_of(source, 'labels')} are read as names, but may mark missing "
+        f"{sum(counts.values()):,} cells of [{section_of(source)}] labels are read as names, but may mark missing "
         f"values: {', '.join(f'{spelling!r} ({cells:,})' for spelling, cells in counts.items())}. If so, set "
-        f"{setting_of(source, 'missing_values')} = {','.join(dict.fromkeys(map(str.lower, counts)))}."
+        f"[{section_of(source)}] missing_values = {','.join(dict.fromkeys(map(str.lower, counts)))}."
         for source, counts in spellings.items()
     ]
 
