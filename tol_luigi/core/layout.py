@@ -116,6 +116,30 @@ class Layout:
         return self.metadata / "problems.txt"
 
     @property
+    def name_records(self) -> Path:
+        """How the reference taxonomy has named what the sources say, one row per source and name key."""
+        return self.metadata / "reference-names.parquet"
+
+    @property
+    def taxonomy(self) -> Path:
+        """The folder of the reference taxonomy."""
+        return self.directory / "taxonomy"
+
+    def taxonomy_records(self, stage: str, name: str) -> Path:
+        """Return the folder of the tables of a source of the taxonomy, after a stage."""
+        return self.taxonomy / "sources" / stage / name
+
+    @property
+    def taxonomy_report(self) -> Path:
+        """The figures on the reference taxonomy; the text report is next to it."""
+        return self.taxonomy / "report.json"
+
+    @property
+    def taxonomy_comparison(self) -> Path:
+        """What differs from the previous release; the text report is next to it."""
+        return self.taxonomy / "comparison.json"
+
+    @property
     def predicted_csv(self) -> Path:
         """The catalog that results if no image is broken."""
         return self.directory / "predicted-catalog.csv"

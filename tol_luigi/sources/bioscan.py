@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
@@ -164,6 +164,7 @@ BIOSCAN = SourcePlugin(
     labeler=lambda section: BioscanLabeler(section.metadata),
     name_tables=("metadata",),
     required_table="metadata",
+    taxonomies=(TaxonomyTable("bioscan", "metadata", "bioscan-metadata", priority=4),),
     precedence=1,
     is_upgraded=True,
     is_published=True,

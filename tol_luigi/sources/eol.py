@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
@@ -281,6 +281,7 @@ EOL = SourcePlugin(
     common_name_tables=("vernacular_names",),
     license_tables=("media_manifests",),
     required_table="taxon_tab",
+    taxonomies=(TaxonomyTable(_PREFIX, "taxon_tab", "dynamic-hierarchy", "vernacular_names", priority=1),),
     precedence=3,
     is_upgraded=True,
     is_published=True,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import ArchivedTable, Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
@@ -183,6 +183,7 @@ INAT21 = SourcePlugin(
     labeler=lambda _: INat21Labeler(),
     add_common_names=_add_common_names,
     common_name_tables=("taxa", "vernacular_names"),
+    taxonomies=(TaxonomyTable("inat", "taxa", "inaturalist", "vernacular_names", priority=3),),
     named_by="the name of its class folder",
     precedence=2,
     is_published=True,
