@@ -51,7 +51,9 @@ class Repair(enum.StrEnum):
     INFORMAL = "informal"
     UNKNOWN_NAME = "unknown_name"
     NO_NAME = "no_name"
+    NO_ID = "no_id"
     SYNONYM_OF_NOTHING = "synonym_of_nothing"
+    VERNACULAR_OF_NOTHING = "vernacular_of_nothing"
     SYNONYM_CHAIN = "synonym_chain"
     ROW_LENGTH = "row_length"
     ENCODING = "encoding"
@@ -100,7 +102,10 @@ VERNACULARS = pa.schema(
 """Vernacular names of taxa; ``language`` is a tag such as ``en``, "" if it is unknown."""
 
 FORWARDS = pa.schema([pa.field("uid", _text, nullable=False), pa.field("replacement", _text, nullable=False)])
-"""Ids that the source has given up, and those that replace them."""
+"""Ids that the source has given up, and those that replace them; and the ids of synonyms with those of their taxa.
+
+A replacement may itself be replaced.
+"""
 
 REPAIRS = pa.schema(
     [
@@ -111,7 +116,10 @@ REPAIRS = pa.schema(
         pa.field("after", _text, nullable=False),
     ]
 )
-"""What was changed or left out: a :class:`Repair`, the record, its line in the file if known, and both values."""
+"""What was changed or left out: a :class:`Repair`, the record, its line in the file if known, and both values.
+
+``after`` is "" if an importer has left out the row.
+"""
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,8 @@ class Records:
         vernaculars: Their vernacular names (``VERNACULARS``).
         forwards: The ids that it has given up (``FORWARDS``).
         repairs: What was changed or left out so far (``REPAIRS``).
-        about: What the source says of itself: title, version, licence, address; any keys.
+        about: What the source says of itself: title, version, licence, address; any keys. Importers add the number of ``rows``
+            that they have read, and the number of rows that are ``left_out`` by a rule of the format.
     """
 
     prefix: str
