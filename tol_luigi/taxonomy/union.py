@@ -34,7 +34,11 @@ class Union:
 
     @classmethod
     def start(
-        cls, separation: Records, *, refine: Refine = Refine.STRICT, heuristics: Heuristics = Heuristics.EXTENDED
+        cls,
+        separation: Records,
+        *,
+        refine: Refine = Refine.STRICT,
+        heuristics: Heuristics = Heuristics.EXTENDED,
     ) -> Union:
         """Return a union that contains the taxa of a separation list only."""
         raise NotImplementedError
