@@ -116,11 +116,6 @@ class Layout:
         return self.metadata / "problems.txt"
 
     @property
-    def name_records(self) -> Path:
-        """How the reference taxonomy has named what the sources say, one row per source and name key."""
-        return self.metadata / "reference-names.parquet"
-
-    @property
     def taxonomy(self) -> Path:
         """The folder of the reference taxonomy."""
         return self.directory / "taxonomy"

@@ -39,6 +39,7 @@ __all__ = [
     "NameRecord",
     "NaturalKey",
     "Reader",
+    "Reference",
     "Source",
     "SourceInfo",
 ]
@@ -121,6 +122,22 @@ class Found:
     reason: str = ""
 
 
+class Reference(NamedTuple):
+    """The taxon of a reference taxonomy that images were found to belong to.
+
+    Attributes:
+        tol_id: The taxon, None if the reference has none of their names.
+        certainty: How it was found: a :class:`~tol_luigi.taxonomy.naming.Certainty`.
+        reason: What decided: a heuristic of the alignment, or an identifier.
+        given: The names that the source gives, highest first.
+    """
+
+    tol_id: int | None
+    certainty: str
+    reason: str
+    given: str
+
+
 class Entry(NamedTuple):
     """One entry of a name lookup.
 
@@ -129,12 +146,14 @@ class Entry(NamedTuple):
         taxon: The taxon of the images with this key.
         common: The common name, or "".
         rules: The naming rules that applied and can be wrong.
+        reference: The taxon of the reference taxonomy, if one is used.
     """
 
     key: str
     taxon: Taxon
     common: str
     rules: frozenset[NameRule] = frozenset()
+    reference: Reference | None = None
 
 
 class NameRecord(NamedTuple):

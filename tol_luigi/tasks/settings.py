@@ -38,7 +38,8 @@ from tol_luigi.tasks.settings_files import (
     read_sections,
     validate_known,
     where_set,
-)from tol_luigi.tasks.taxonomy_settings import folder_of_sources, taxonomy_sources, validate_taxonomy
+)
+from tol_luigi.tasks.taxonomy_settings import folder_of_sources, taxonomy_sources, validate_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.plugin import TaxonomyTable
-from tol_luigi.taxonomy.importers import IMPORTERS
 from tol_luigi.tasks.settings_files import absolute_place, where_set
+from tol_luigi.taxonomy.importers import IMPORTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,9 @@ def default_sources(settings: Settings) -> tuple[TaxonomySource, ...]:
 def _tables(settings: Settings) -> Iterator[tuple[TaxonomyTable, Path, Path | None]]:
     """Yield the tables that are set, each with the table of its vernacular names; one for each name."""
     seen: set[str] = set()
-    sections = [(settings.source_sections[name], plugin.taxonomies) for name, plugin in settings.plugins.items()]
+    sections = [
+        (settings.source_sections[name], plugin.taxonomies) for name, plugin in settings.plugins.items()
+    ]
     for section, tables in [*sections, (settings.itis, (_CHAINS,))]:
         for table in tables:
             path = getattr(section, table.key)
@@ -130,9 +132,13 @@ def _validate_files(sources: Sequence[TaxonomySource], where: str) -> None:
             raise SettingsError(where, f"{source.path} is missing", "Name an existing file or folder")
         if files.setdefault(source.name, (source.form, source.path)) != (source.form, source.path):
             what = f"{source.name} is the name of two sources"
-            raise SettingsError(where, what, "Give each source a name of its own; the parts of one have the same file")
+            raise SettingsError(
+                where, what, "Give each source a name of its own; the parts of one have the same file"
+            )
         if (source.name, source.clade) in parts:
-            raise SettingsError(where, f"{source.name}/{source.clade} is listed twice", "Remove one of the lines")
+            raise SettingsError(
+                where, f"{source.name}/{source.clade} is listed twice", "Remove one of the lines"
+            )
         parts.add((source.name, source.clade))
 
 

@@ -81,102 +81,92 @@ class Referenced:
     given: str
 
 
-Aligner = "Callable[[Records], Mapping[str, LabelFate]]"
-
-
 class Naming:
-    """Names records by a reference taxonomy.
+    """Names the records of one source by a reference taxonomy.
 
     Args:
         reference: The taxonomy.
-        align: Aligns the labels of sources with it, as a source of their own; returns the fate of each of their taxa.
+        align: Aligns the labels of the source with it; returns the fate of each of their taxa.
+        records: All records of the source. They are only read, since a source may have one for each of a million images.
     """
 
     def __init__(
-        self, reference: ReferenceTables, align: Callable[[Records], Mapping[str, LabelFate]]
-    ) -> None:
-        self._reference, self._align = reference, align
-
-    def named(self, records: Sequence[NameRecord]) -> list[Referenced | None]:
-        """Return the name of each record, None if it has no name at all."""
-        ids = self._identified({record.identifier for record in records if record.identifier})
-        labels = [label_of(record) for record in records]
-        wanted = label_records(
-            label for record, label in zip(records, labels, strict=True) if record.identifier not in ids
-        )
-        fates = self._align(wanted.records) if wanted.uids else {}
-        found = {label: naming_of(label, [fates[uid] for uid in uids]) for label, uids in wanted.uids.items()}
-        taxa = self._taxa({*ids.values(), *(one.tol_id for one in found.values() if one.tol_id is not None)})
-        return [
-            self._referenced(record, label, ids.get(record.identifier), found.get(label), taxa)
-            for record, label in zip(records, labels, strict=True)
-        ]
-
-    def _referenced(
         self,
-        record: NameRecord,
-        label: Label,
-        identified: int | None,
-        found: _Found | None,
-        taxa: Mapping[int, _Row],
-    ) -> Referenced | None:
-        given = " > ".join(name for _, name in label)
-        if identified is not None:
+        reference: ReferenceTables,
+        align: Callable[[Records], Mapping[str, LabelFate]],
+        records: Iterable[NameRecord],
+    ) -> None:
+        wanted = dict.fromkeys((record.identifier, label_of(record)) for record in records)
+        self._ids = _identified(reference, {identifier for identifier, _ in wanted if identifier})
+        labels = label_records(label for identifier, label in wanted if identifier not in self._ids)
+        fates = align(labels.records) if labels.uids else {}
+        self._found = {
+            label: naming_of(label, [fates[uid] for uid in uids]) for label, uids in labels.uids.items()
+        }
+        aligned = {found.tol_id for found in self._found.values() if found.tol_id is not None}
+        self._rows = _rows(reference, {*self._ids.values(), *aligned})
+
+    def of(self, record: NameRecord) -> Referenced | None:
+        """Return the name of a record, None if it has none."""
+        label = label_of(record)
+        if (identified := self._ids.get(record.identifier)) is not None:
             found = _Found(identified, Certainty.IDENTIFIED, record.identifier, ())
-        if found is None or not (label or identified is not None):
-            return None
-        row = taxa.get(found.tol_id) if found.tol_id is not None else None
+        else:
+            found = self._found[label]
+        row = self._rows.get(found.tol_id) if found.tol_id is not None else None
         taxon = _taxon(row.ranks if row else {}, found.kept)
         if taxon.is_empty:
             return None
         is_own = found.certainty in {Certainty.IDENTIFIED, Certainty.ALIGNED}
         common = record.common or (row.common if row and is_own else "")
+        given = " > ".join(name for _, name in label)
         return Referenced(taxon, common, found.tol_id, found.certainty, found.reason, given)
 
-    def _identified(self, wanted: Collection[str]) -> dict[str, int]:
-        """Return the taxa of identifiers that the reference knows."""
-        if not wanted:
-            return {}
-        taxa = self._reference.taxa
-        lists = pc.split_pattern(taxa["sources"].combine_chunks(), ",")
-        ids = taxa["tol_id"].combine_chunks().take(pc.list_parent_indices(lists))
-        identifiers = pc.list_flatten(lists)
-        mask = pc.is_in(identifiers, value_set=pa.array(sorted(wanted), pa.string()))
-        pairs = zip(identifiers.filter(mask).to_pylist(), ids.filter(mask).to_pylist(), strict=True)
-        found: dict[str, int] = {}
-        for identifier, tol_id in pairs:
-            found.setdefault(identifier, tol_id)
-        return found
 
-    def _taxa(self, wanted: Collection[int]) -> dict[int, _Row]:
-        """Return seven ranks and common name of taxa."""
-        ids = pa.array(sorted(wanted), pa.int64())
-        taxa = self._reference.taxa
-        rows = taxa.filter(pc.is_in(taxa["tol_id"], value_set=ids)).select(
-            ["tol_id", "parent", "rank", *RANK_LABELS]
+def _identified(reference: ReferenceTables, wanted: Collection[str]) -> dict[str, int]:
+    """Return the taxa of identifiers that the reference knows."""
+    if not wanted:
+        return {}
+    taxa = reference.taxa
+    lists = pc.split_pattern(taxa["sources"].combine_chunks(), ",")
+    ids = taxa["tol_id"].combine_chunks().take(pc.list_parent_indices(lists))
+    identifiers = pc.list_flatten(lists)
+    mask = pc.is_in(identifiers, value_set=pa.array(sorted(wanted), pa.string()))
+    found: dict[str, int] = {}
+    for identifier, tol_id in zip(
+        identifiers.filter(mask).to_pylist(), ids.filter(mask).to_pylist(), strict=True
+    ):
+        found.setdefault(identifier, tol_id)
+    return found
+
+
+def _rows(reference: ReferenceTables, wanted: Collection[int]) -> dict[int, _Row]:
+    """Return seven ranks and common name of taxa."""
+    taxa = reference.taxa
+    chosen = taxa.filter(pc.is_in(taxa["tol_id"], value_set=pa.array(sorted(wanted), pa.int64())))
+    found = chosen.select(["tol_id", "parent", "rank", *RANK_LABELS]).to_pylist()
+    above = {row["tol_id"]: row["parent"] for row in found if row["rank"] in _INFRASPECIFIC}
+    english = _english(reference, {*wanted, *(parent for parent in above.values() if parent is not None)})
+    return {
+        row["tol_id"]: _Row(
+            {label: row[label] for label in RANK_LABELS},
+            english.get(row["tol_id"]) or english.get(above.get(row["tol_id"], -1), ""),
         )
-        found = rows.to_pylist()
-        above = {row["tol_id"]: row["parent"] for row in found if row["rank"] in _INFRASPECIFIC}
-        english = self._english({*wanted, *(parent for parent in above.values() if parent is not None)})
-        return {
-            (tol_id := row["tol_id"]): _Row(
-                {label: row[label] for label in RANK_LABELS},
-                english.get(tol_id) or english.get(above.get(tol_id) or -1, ""),
-            )
-            for row in found
-        }
+        for row in found
+    }
 
-    def _english(self, wanted: Collection[int]) -> dict[int, str]:
-        """Return one English name of each taxon: one that its source prefers, or else the first."""
-        names = self._reference.vernaculars
-        is_wanted = pc.is_in(names["tol_id"], value_set=pa.array(sorted(wanted), pa.int64()))
-        is_english = pc.is_in(names["language"], value_set=pa.array(_ENGLISH))
-        found: dict[int, tuple[bool, str]] = {}
-        for row in names.filter(pc.and_(is_wanted, is_english)).to_pylist():
-            known = found.get(row["tol_id"])
-            if known is None or (row["is_preferred"] and not known[0]):
-                found[row["tol_id"]] = row["is_preferred"], row["name"]
-        return {tol_id: name for tol_id, (_, name) in found.items()}
+
+def _english(reference: ReferenceTables, wanted: Collection[int]) -> dict[int, str]:
+    """Return one English name of each taxon: the first that its source prefers, or else the first."""
+    names = reference.vernaculars
+    is_wanted = pc.is_in(names["tol_id"], value_set=pa.array(sorted(wanted), pa.int64()))
+    is_english = pc.is_in(names["language"], value_set=pa.array(_ENGLISH))
+    found: dict[int, tuple[bool, str]] = {}
+    for row in names.filter(pc.and_(is_wanted, is_english)).to_pylist():
+        known = found.get(row["tol_id"])
+        if known is None or (row["is_preferred"] and not known[0]):
+            found[row["tol_id"]] = row["is_preferred"], row["name"]
+    return {tol_id: name for tol_id, (_, name) in found.items()}
 
 
 class _Row(NamedTuple):

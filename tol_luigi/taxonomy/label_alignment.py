@@ -1,0 +1,62 @@
+"""The alignment of the labels of a source of images with a finished reference taxonomy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tol_luigi.taxonomy.alignment import align
+from tol_luigi.taxonomy.flags import Flag
+from tol_luigi.taxonomy.forest import Forest
+from tol_luigi.taxonomy.name_table import NameTable
+from tol_luigi.taxonomy.naming import LabelFate
+from tol_luigi.taxonomy.normalisation import normalise
+from tol_luigi.taxonomy.reasons import Reason
+
+if TYPE_CHECKING:
+    from tol_luigi.taxonomy.products import ReferenceTables
+    from tol_luigi.taxonomy.records import Records
+
+__all__ = ["LabelAligner"]
+
+_DISJOINT = -3
+"""The score of a record whose name is a homonym of another taxon, which it certainly is not."""
+
+
+class LabelAligner:
+    """Aligns labels with a reference taxonomy, whose columns are made once.
+
+    Args:
+        reference: The taxonomy.
+    """
+
+    def __init__(self, reference: ReferenceTables) -> None:
+        self._names = NameTable()
+        self._reference = Forest.of_tables(reference, self._names)
+
+    def __call__(self, records: Records) -> dict[str, LabelFate]:
+        """Return the fate of each record, by its id."""
+        fates = {
+            uid: LabelFate(None, False, True, "", "unknown name") for uid in records.taxa["uid"].to_pylist()
+        }
+        forest = Forest.of(normalise(records), self._names)
+        aligned = align(forest, self._reference)
+        informal = (forest.flags & Flag.INFORMAL) != 0
+        ids = self._reference.uid
+        rows = zip(
+            forest.uid.to_pylist(),
+            aligned.target,
+            aligned.score,
+            aligned.reason_texts(),
+            informal,
+            strict=True,
+        )
+        for row, (uid, target, score, reason, is_informal) in enumerate(rows):
+            is_new = reason == Reason.NONE or (target < 0 and score <= _DISJOINT)
+            fates[uid] = LabelFate(
+                int(ids[int(target)].as_py()) if target >= 0 else None,
+                bool(is_new),
+                bool(is_informal),
+                self._names.text(int(forest.name[row])),
+                str(reason),
+            )
+        return fates
