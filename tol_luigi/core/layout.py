@@ -124,6 +124,10 @@ class Layout:
         """Return the folder of the tables of a source of the taxonomy, after a stage."""
         return self.taxonomy / "sources" / stage / name
 
+    def taxonomy_table(self, name: str) -> Path:
+        """Return the path of a table of the reference taxonomy, such as ``taxa``."""
+        return self.taxonomy / f"{name}.parquet"
+
     @property
     def taxonomy_report(self) -> Path:
         """The figures on the reference taxonomy; the text report is next to it."""

@@ -21,6 +21,7 @@ from tol_luigi.store.image_trace import (
     named,
     placed,
     ranks_by_label,
+    reference_of,
     rejected,
     rows_of,
     split_hint,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.layout import Layout
     from tol_luigi.core.plugin import SourcePlugin
-    from tol_luigi.core.source import Key
+    from tol_luigi.core.source import Key, Reference
     from tol_luigi.store.image_trace import Named, Placement
 
 __all__ = ["BuildInputs", "Explainer", "is_image_id", "read_places"]
@@ -260,6 +261,8 @@ class Explainer:
             return []
         lookup = lookup_name(source.name)
         first = f"{self.layout.metadata / lookup}: {source.key.name_column} {naming.key}"
+        if reference := reference_of(self.layout.names, source.name, naming.key):
+            return [first, *self._reference_steps(reference)]
         published = self.inputs.place("published", "names")
         if published and Path(published, lookup).exists():
             return [first, f"{Path(published, lookup)}, copied unchanged"]
@@ -270,3 +273,16 @@ class Explainer:
             keys += [("itis", "chains"), ("resolved", "jsonl")]
         tables = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
         return [first, f"built from {tables}; use --names for the values from each table"]
+
+    def _reference_steps(self, reference: Reference) -> Iterator[str]:
+        """Yield how the reference taxonomy has named an image, down to the records of its sources."""
+        yield f"its source gives {reference.given or 'no name'}"
+        if reference.tol_id is None:
+            yield f"the reference taxonomy has none of these names ({reference.reason}), so they are kept"
+            return
+        yield f"{reference.certainty} by {reference.reason}: taxon {reference.tol_id} of {self.layout.taxonomy}"
+        xref = self.layout.taxonomy_table("xref")
+        for row in rows_of(xref, {"tol_id": reference.tol_id}) if xref.exists() else []:
+            witness = f", by {row['witness']}" if row["witness"] else ""
+            name = f"{row['name']} ({row['rank']})" if row["rank"] else row["name"]
+            yield f"{row['source']}:{row['source_id']} {name}: {row['fate']}, {row['reason']}{witness}"

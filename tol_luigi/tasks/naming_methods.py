@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from tol_luigi.core.name_rules import NameRule
@@ -93,10 +93,7 @@ class ReferenceNames:
 
     def __init__(self, release: Path) -> None:
         self._reference = read_release(release)
-
-    @cached_property
-    def _aligner(self) -> LabelAligner:
-        return LabelAligner(self._reference)
+        self._align = LabelAligner(self._reference)
 
     def entries(self, source: Source, images: Images) -> Iterator[Entry]:
         """Yield an entry for each record of a source that has a name."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.files import committed
 from tol_luigi.report.taxonomy import taxonomy_figures, taxonomy_text
 from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
@@ -158,7 +159,5 @@ class BuildReferenceTaxonomy(StageTask):
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:
-        from tol_luigi.core.files import committed
-
         with committed(target) as scratch:
             shutil.copyfile(source, scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tol_luigi.taxonomy.alignment import align
@@ -23,15 +24,18 @@ _DISJOINT = -3
 
 
 class LabelAligner:
-    """Aligns labels with a reference taxonomy, whose columns are made once.
+    """Aligns labels with a reference taxonomy, whose columns are made once, at the first call.
 
     Args:
         reference: The taxonomy.
     """
 
     def __init__(self, reference: ReferenceTables) -> None:
-        self._names = NameTable()
-        self._reference = Forest.of_tables(reference, self._names)
+        self._tables, self._names = reference, NameTable()
+
+    @cached_property
+    def _reference(self) -> Forest:
+        return Forest.of_tables(self._tables, self._names)
 
     def __call__(self, records: Records) -> dict[str, LabelFate]:
         """Return the fate of each record, by its id."""
