@@ -97,9 +97,7 @@ class ReferenceNames:
 
     def entries(self, source: Source, images: Images) -> Iterator[Entry]:
         """Yield an entry for each record of a source that has a name."""
-        naming = Naming(
-            self._reference, lambda labels: self._aligner(labels), source.labeler.records(images())
-        )
+        naming = Naming(self._reference, self._align, source.labeler.records(images()))
         for record in source.labeler.records(images()):
             if found := naming.of(record):
                 rule = _RULES.get(found.certainty)
