@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["AMBIGUOUS", "Heuristics", "Reason", "Refine"]
+__all__ = ["AMBIGUOUS", "REASONS", "Heuristics", "Reason", "Refine"]
 
 
 class Refine(enum.StrEnum):
@@ -58,3 +58,6 @@ class Reason(enum.StrEnum):
 
 AMBIGUOUS = (Reason.AMBIGUOUS_TIP, Reason.AMBIGUOUS_INTERNAL)
 """Reasons of records for which several candidates remained."""
+
+REASONS = tuple(Reason)
+"""The reasons by their number; columns contain the numbers."""
