@@ -51,6 +51,22 @@ class Keys:
         known = places.drop_null().to_numpy(zero_copy_only=False)
         return self.owners[is_known], others.owners[first[known]]
 
+    def owned_by(self, owners: NDArray[np.int64]) -> Keys:
+        """Return the same identifiers, with other numbers for their owners."""
+        return Keys(self.keys, owners[self.owners])
+
+    def named(self, names: pa.Array) -> Keys:
+        """Return these identifiers, and the name of each owner that has none, as an identifier.
+
+        Args:
+            names: The names of all owners.
+        """
+        has_key = np.zeros(len(names), np.bool_)
+        has_key[self.owners] = True
+        rest = np.flatnonzero(~has_key)
+        keys = pc.binary_join_element_wise("", names.take(pa.array(rest)), ":")
+        return self + Keys(keys, rest)
+
     def __add__(self, others: Keys) -> Keys:
         """Return these identifiers, followed by others."""
         keys = pa.concat_arrays([self.keys, others.keys])

@@ -57,10 +57,11 @@ class PreviousIds:
         taxa = release.taxa.sort_by("tol_id")
         ids = taxa["tol_id"].to_numpy()
         records = keys_of_records(release.xref, "tol_id")
+        names = taxa["name"].combine_chunks()
         deprecated = release.deprecated.sort_by("id")
         return cls(
             ids,
-            Keys(records.keys, np.searchsorted(ids, records.owners)),
+            Keys(records.keys, np.searchsorted(ids, records.owners)).named(names),
             keys_of_sources(_split(taxa["sources"])),
             dict(zip(*(release.forwards[name].to_pylist() for name in ("id", "replacement")), strict=True)),
             deprecated["id"].to_numpy(),

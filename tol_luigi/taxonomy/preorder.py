@@ -84,6 +84,13 @@ class Preorder:
         order[position] = np.arange(len(position))
         return cls(parent, order, position, size, depth)
 
+    def reordered(self) -> Preorder:
+        """Return the preorder of the forest whose rows are in this order."""
+        rows, parent = self.rows, self.parent[self.rows]
+        ascending = np.arange(len(rows))
+        above = np.where(parent >= 0, self.position[parent], -1)
+        return Preorder(above, ascending, ascending, self.size[rows], self.depth[rows])
+
     def are_below(self, rows: Rows, ancestors: Rows) -> NDArray[np.bool_]:
         """Return whether each row is a row of the clade of an ancestor, or this ancestor itself."""
         distance = self.position[rows] - self.position[ancestors]
