@@ -29,6 +29,7 @@ class OrderedUnion:
     """Columns of the taxa of a union, in preorder, siblings by name and then by origin.
 
     Attributes:
+        rows: The row in the union of each taxon.
         position: For each row of the union, its place here.
         order: The forest of the taxa, as it is here.
         names: Their names.
@@ -41,6 +42,7 @@ class OrderedUnion:
         synonyms: All synonyms, in any order.
     """
 
+    rows: NDArray[np.int64]
     position: NDArray[np.int64]
     order: Preorder
     names: pa.Array
@@ -63,6 +65,7 @@ class OrderedUnion:
         order = Preorder.of(union.parent.astype(np.int64), among_siblings)
         rows = pa.array(order.rows)
         return cls(
+            rows=order.rows,
             position=order.position,
             order=order.reordered(),
             names=union.name.take(rows),
