@@ -17,7 +17,7 @@ from tol_luigi.taxonomy.products import ReferenceTables
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_reference", "release_files", "write_parquet", "write_release"]
+__all__ = ["RELEASE_FILES", "read_reference", "write_parquet", "write_release"]
 
 FORMAT = 1
 """The version of the tables, which ``about.json`` contains."""
@@ -34,13 +34,11 @@ _SCHEMAS = {
 _ABOUT = "about.json"
 _NEWICK = "taxonomy.nwk"
 _ROWS_PER_GROUP = 1 << 18
+
+RELEASE_FILES = (*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _ABOUT)
+"""The names of the files of a release."""
+
 _REMEDY = "Name the folder of a complete reference taxonomy, or build it again"
-
-
-def release_files(folder: Path) -> list[Path]:
-    """Return the files of a release, ``about.json`` last."""
-    names = [*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _ABOUT]
-    return [folder / name for name in names]
 
 
 def write_release(folder: Path, tables: ReferenceTables) -> None:
