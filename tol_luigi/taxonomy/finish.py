@@ -18,9 +18,10 @@ from tol_luigi.taxonomy.ids import PreviousIds, assign_ids
 from tol_luigi.taxonomy.ordered_union import OrderedUnion
 from tol_luigi.taxonomy.products import ACCEPTED, ReferenceTables
 from tol_luigi.taxonomy.records import Records
+from tol_luigi.taxonomy.source_ranks import SourceRanks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +38,7 @@ def finished(
     union: Union,
     *,
     kingdoms: Mapping[str, str],
+    sources: Sequence[Records] = (),
     previous: ReferenceTables | None = None,
     about: Mapping[str, object] = MappingProxyType({}),
 ) -> ReferenceTables:
@@ -45,12 +47,14 @@ def finished(
     Args:
         union: The union of all sources.
         kingdoms: The kingdom that each name stands for, such as Animalia for Metazoa.
+        sources: The sources in order of priority, from which gaps in the seven ranks are filled; none if it is empty.
         previous: The previous release, whose ids are kept.
         about: What to say of the release.
     """
     taxa = OrderedUnion.of(union)
     xref = union.xref
-    keys = keys_of_taxa(xref, "taxon", pa.array(taxa.rows, pa.int32()), taxa.names)
+    rows = pa.array(taxa.rows, pa.int32())
+    keys = keys_of_taxa(xref, "taxon", rows, taxa.names)
     assignment = assign_ids(
         len(union),
         keys + forwarded(keys, union.forwards),
@@ -58,16 +62,18 @@ def finished(
         PreviousIds.of(previous) if previous else None,
         partial(_aligned, union, previous, taxa.position) if previous else None,
     )
+    ranks = taxa.rank_labels(kingdoms)
+    filled = ranks.fill([SourceRanks.of(each, xref, "taxon", rows, kingdoms) for each in sources], kingdoms)
     tol_ids = assignment.tol_ids
     by_row = tol_ids[taxa.position]
     tables = ReferenceTables(
-        taxa=taxa.table(tol_ids, kingdoms),
+        taxa=taxa.table(tol_ids, ranks.columns()),
         names=_names(taxa, union.synonyms, tol_ids),
         xref=_xref(xref, by_row),
         conflicts=_sorted(union.conflicts, "source", "parent", "alice", "bob"),
         vernaculars=_vernaculars(union.vernaculars, taxa.position, by_row),
         forwards=_forwards(assignment),
-        about={**about, "ids": _figures(assignment, previous)},
+        about={**about, "ids": _figures(assignment, previous), "filled_ranks": filled},
     )
     if previous is None:
         return tables
