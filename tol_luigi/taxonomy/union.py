@@ -234,7 +234,7 @@ def _one_root(forest: Forest) -> tuple[Tree, NDArray[np.uint32]]:
     if not len(roots):
         return forest.tree, flags
     named = roots[forest.name[roots] == forest.names.find(pa.array([_ROOT]))[0]]
-    main = named[0] if len(named) else roots[np.argmax(forest.tree.size[roots])]
+    main = named[0] if len(named) else list(forest.tree.ancestors(0))[-1]
     others = roots[roots != main]
     parent[others] = main
     flags[others] |= np.uint32(Flag.UNPLACED)
