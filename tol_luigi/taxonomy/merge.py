@@ -105,6 +105,7 @@ class _Merge:
         self._holds_old: set[int] = set()
         self._place = np.full(len(source), NONE, dtype=np.int32)  # where the new tips below a record go
         self._place_flags = np.zeros(len(source), dtype=np.uint32)
+        self._promotions: list[tuple[int, int, int]] = []
         self._clashes: list[Clash] = []
 
     def run(self) -> Merged:
@@ -119,6 +120,7 @@ class _Merge:
         origin = self._add_tips()
         parent, flags = (column[: self._old + len(origin)] for column in self._columns)
         parent[parent == _DETACHED] = NONE  # new roots
+        self._promote_all()
         return Merged(parent, flags, origin, self._images, self._fate, self._clashes)
 
     def _add_tips(self) -> Column:
@@ -211,7 +213,9 @@ class _Merge:
             if self._parent[row] == _DETACHED:
                 self._attach(row, place, flags, record)
         for child in self._aligned[record]:
-            self._promote(child, place, flags)
+            self._promotions.append((child, place, flags))
+        if self._refine is Refine.OTT:
+            self._promote_all()
 
     def _attach(self, row: int, place: int, flags: int, record: int) -> None:
         """Put a new taxon below a place. If the place is below the taxon, the taxon goes where no cycle arises."""
@@ -223,18 +227,29 @@ class _Merge:
         self._parent[row] = place
         self._flags[row] |= flags
 
-    def _promote(self, child: int, place: int, flags: int) -> None:
-        """Move an old taxon of which only a rough place is known to a place below it."""
+    def _promote_all(self) -> None:
+        """Promote taxa until no one moves any more.
+
+        The Open Tree promotes at once, when the place may not be part of the tree yet, so that a second merge of the
+        same source moves taxa again.
+        """
+        while any([self._promote(*each) for each in self._promotions]):
+            pass
+        self._promotions.clear()
+
+    def _promote(self, child: int, place: int, flags: int) -> bool:
+        """Move an old taxon of which only a rough place is known to a place below it, if it is that."""
         row = self._image[child]
         here = self._parent[row]
         if not self._flags[row] & _INCERTAE or self._flags[row] & _TOMBSTONE or here == place:
-            return
+            return False
         if not self._is_in(place, here) or self._is_in(place, row):
-            return
+            return False
         was_root = here == NONE and self._placed[child]
         own = 0 if was_root else flags | (int(self._source.flags[child]) & _INCERTAE)
         self._parent[row] = place
         self._flags[row] = (self._flags[row] & ~_INCERTAE) | own
+        return True
 
     def _open_place(self, row: int) -> tuple[int, int]:
         """Return the taxon that stands for a tombstone, and the flags that its children have then."""

@@ -73,7 +73,9 @@ class Union:
         alignment = self._align(source)
         merged = merge(source, self._forest, alignment, self._refine)
         union = _grown(self._forest, source, merged)
-        self._forest = replace(union, synonyms=self._provenance.add(records, source, union, alignment, merged, again))
+        self._forest = replace(
+            union, synonyms=self._provenance.add(records, source, union, alignment, merged, again)
+        )
         clashes = [clash for clash in merged.clashes if not again[clash.record]]
         self._conflicts.append(conflict_table(source, self._forest, replace(merged, clashes=clashes)))
         self.__dict__.pop("_finished", None)
@@ -232,7 +234,7 @@ def _one_root(forest: Forest) -> tuple[Tree, NDArray[np.uint32]]:
     if not len(roots):
         return forest.tree, flags
     named = roots[forest.name[roots] == forest.names.find(pa.array([_ROOT]))[0]]
-    main = named[0] if len(named) else roots[np.argmax(forest.tree.size[roots])]
+    main = named[0] if len(named) else list(forest.tree.ancestors(0))[-1]
     others = roots[roots != main]
     parent[others] = main
     flags[others] |= np.uint32(Flag.UNPLACED)
