@@ -9,7 +9,6 @@ import numpy as np
 
 from tol_luigi.taxonomy import name_repairs, sibling_repairs, synonym_links, tree_repairs
 from tol_luigi.taxonomy.draft import Draft
-from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, SUPPRESSED
 
 if TYPE_CHECKING:
     from tol_luigi.taxonomy.records import Records
@@ -65,7 +64,7 @@ def normalise(records: Records, options: Normalisation = Normalisation()) -> Rec
     replaced = forwards.table(draft)
     if options.fold_siblings:
         vernaculars, replaced = sibling_repairs.fold_siblings(draft, vernaculars, replaced)
-    tree_repairs.place_roots(draft, cleared=SUPPRESSED if options.ott else INCERTAE_SEDIS)
+    tree_repairs.place_roots(draft)
     synonym_links.without_repeats(draft, in_order=in_order)
     if options.flag_names:
         name_repairs.flag_names(draft)

@@ -41,6 +41,13 @@ class UidIndex:
             self._rows = np.argsort(numbers, kind="stable")
             self._numbers = numbers[self._rows]
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether an identifier occurs twice."""
+        if self._numbers is None:
+            return bool(pc.count_distinct(self._uids).as_py() < len(self._uids))
+        return bool((self._numbers[1:] == self._numbers[:-1]).any())
+
     def find(self, wanted: pa.Array) -> Integers:
         """Return the row of every wanted identifier, -1 if there is none (or it is null)."""
         if self._numbers is None or not _are_numbers(wanted):
