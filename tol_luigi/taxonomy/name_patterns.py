@@ -23,8 +23,8 @@ __all__ = [
 PLAIN = r"^[A-Z][a-z-]+$|^[A-Z][a-z-]+ [a-z-]+$|^[A-Z][a-z-]+ [a-z-]+ [a-z-]+$"
 """One capitalised word, and up to two epithets: canonical as it is. (Alternatives are faster than a repeated group.)"""
 
-CLADE = r"^[a-z][a-z-]*$"
-"""One word in lower case: "asterids"."""
+CLADE = r"^[a-z][a-z-]*$|^[A-Z]{2,3}$"
+"""One word in lower case, or an acronym: "asterids", "SAR"."""
 
 MARKED = r"^[A-Z][a-z-]+ (?:[a-z-]+ (?:subsp|var|f)\. [a-z-]+|subgenus [A-Z][a-z-]+)$"
 """A name whose marker has its usual form: canonical as it is."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
 
-__all__ = ["UidIndex", "break_cycles", "natural_order", "roots_of"]
+__all__ = ["UidIndex", "break_cycles", "depths_of", "natural_order", "roots_of"]
 
 _NUMBER = r"^(?:0|[1-9][0-9]{0,17})$"
 
@@ -73,6 +73,16 @@ def roots_of(parents: Integers) -> Integers:
             break
         above = further
     return above
+
+
+def depths_of(parents: Integers) -> Integers:
+    """Return the number of taxa above every node of a forest."""
+    depths = (parents >= 0).astype(np.int64)
+    above = np.where(parents < 0, np.arange(len(parents)), parents)
+    while (depths[above] > 0).any():
+        depths += depths[above]
+        above = above[above]
+    return depths
 
 
 def break_cycles(parents: Integers) -> tuple[Integers, Integers]:
