@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "ACCEPTED",
     "CONFLICTS",
     "DEPRECATED",
     "FORWARDS",
@@ -69,6 +70,9 @@ are the names of the nearest taxon of each rank, the taxon itself or above it, "
 the complete name. The kingdom goes through one table (Metazoa is Animalia).
 """
 
+ACCEPTED = "accepted"
+"""The type of the name that is the name of its taxon."""
+
 NAMES = pa.schema(
     [
         pa.field("tol_id", _id, nullable=False),
@@ -78,7 +82,7 @@ NAMES = pa.schema(
         pa.field("source", _text, nullable=False),
     ]
 )
-"""All names of all taxa; ``type`` is ``accepted`` for the name in ``TAXA``, else the type of the synonym. ``source`` is the
+"""All names of all taxa; ``type`` is ``ACCEPTED`` for the name in ``TAXA``, else the type of the synonym. ``source`` is the
 prefix of the source that has contributed the name."""
 
 XREF = pa.schema(

@@ -1,0 +1,142 @@
+"""Alignment: which taxon of one taxonomy each record of another one is.
+
+Source: section "Alignment" of the paper of the Open Tree's reference taxonomy (doi:10.3897/BDJ.5.e12581), and
+``AlignmentByName.java``. Only Overlap depends on what was aligned before; all other scores follow from the two
+taxonomies, so that a heuristic scores all pairs at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tol_luigi.taxonomy.candidates import candidates, distinct_pairs
+from tol_luigi.taxonomy.decision import NUMBERS, Alignment, decide
+from tol_luigi.taxonomy.divisions import Divisions
+from tol_luigi.taxonomy.heuristics import Side, Sides
+from tol_luigi.taxonomy.overlap import Overlap
+from tol_luigi.taxonomy.reasons import Heuristics, Reason
+from tol_luigi.taxonomy.source_ids import SourceIds
+from tol_luigi.taxonomy.tree import NONE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tol_luigi.taxonomy.decision import Step
+    from tol_luigi.taxonomy.forest import Column, Forest
+
+__all__ = ["Alignment", "align"]
+
+_SHARED_ID = 2
+
+
+def align(
+    source: Forest,
+    target: Forest,
+    separation: Forest,
+    *,
+    heuristics: Heuristics = Heuristics.EXTENDED,
+    preset: Alignment | None = None,
+    target_heads: Column | None = None,
+    target_ids: SourceIds | None = None,
+) -> Alignment:
+    """Return what the records of a source are in a target. The three taxonomies share a table of names.
+
+    Quasi-tips are aligned first: records without a descendant that is aligned. Overlap is known for the others then.
+
+    Args:
+        source: The taxonomy of the records.
+        target: The taxonomy of the candidates.
+        separation: The taxa that separate homonyms.
+        heuristics: Which heuristics to use.
+        preset: Outcomes that are known; the reason of the others is ``NONE``.
+        target_heads: The division that each taxon of the target is the head of; else they are found by their names.
+        target_ids: The identifiers of the taxa of the target; else they are read from its ``sources``.
+    """
+    divisions = Divisions(separation)
+    heads = divisions.heads(target) if target_heads is None else target_heads
+    own_heads = divisions.heads(source)
+    ids = _Ids(source, target_ids or SourceIds.of(target), len(target))
+
+    found = Alignment.nothing(len(source))
+    if preset is not None:
+        found.put(preset, ~preset.is_open)
+    if heuristics is Heuristics.EXTENDED:
+        found.set(ids.origins, Reason.SOURCE_ID)
+    found.set(_by_division(own_heads, heads, len(divisions)), Reason.DIVISION_NAME)
+
+    sides = Sides(
+        Side(source, divisions.of(source, own_heads)), Side(target, divisions.of(target, heads)), divisions
+    )
+    rows, taxa = ids.with_shared(*candidates(source, target, found.is_open), found.is_open)
+    first = decide(rows, taxa, _steps(sides, ids, heuristics), len(source), source.tree.is_tip)
+    above_aligned = source.tree.below((found.target >= 0) | (first.target >= 0))
+    found.put(first, found.is_open & ~above_aligned)
+
+    again = above_aligned[rows]
+    steps = _steps(sides, ids, heuristics, Overlap(source, target, found.target))
+    second = decide(rows[again], taxa[again], steps, len(source), source.tree.is_tip)
+    found.put(second, found.is_open & above_aligned)
+    found.reason[found.is_open & source.is_informal] = NUMBERS[Reason.INFORMAL]
+    return found
+
+
+def _steps(
+    sides: Sides, ids: _Ids, heuristics: Heuristics, overlap: Overlap | None = None
+) -> tuple[Step, ...]:
+    """Return the heuristics in their order."""
+    own: tuple[Step, ...] = ((Reason.AUTHORSHIP, sides.authorship), (Reason.CODE, sides.code))
+    return (
+        (Reason.SEPARATION, sides.separation),
+        (Reason.RANK, sides.rank),
+        (Reason.LINEAGE, sides.lineage),
+        *(own if heuristics is Heuristics.EXTENDED else ()),
+        *(((Reason.OVERLAP, overlap),) if overlap else ()),
+        (Reason.PROXIMITY, sides.proximity),
+        (Reason.NAME, sides.primary_name),
+        (Reason.SAME_SOURCE_ID, ids.same_origin),
+        (Reason.ANY_SOURCE_ID, ids.any_shared),
+    )
+
+
+def _by_division(own_heads: Column, heads: Column, count: int) -> Column:
+    """Return for each head of a division in the source the head of the same division in the target."""
+    taxa = np.full(count + 1, NONE, dtype=np.int32)  # the last place is for records that are no heads
+    rows = np.flatnonzero(heads >= 0)[::-1]
+    taxa[heads[rows]] = rows
+    return taxa[own_heads]
+
+
+class _Ids:
+    """The identifiers that records and taxa have in common, as heuristics."""
+
+    def __init__(self, source: Forest, target_ids: SourceIds, count: int) -> None:
+        self._count = count + 1
+        self._rows, self._taxa, origin = target_ids.shared(source)
+        self.origins = target_ids.origins(source)
+        keys = self._keys(self._rows, self._taxa)
+        self._shared, self._origin = np.unique(keys), np.unique(keys[origin])
+
+    def with_shared(self, rows: Column, taxa: Column, wanted: NDArray[np.bool_]) -> tuple[Column, Column]:
+        """Add the pairs with an identifier in common to the candidates of the wanted records."""
+        chosen = wanted[self._rows]
+        if not chosen.any():
+            return rows, taxa
+        return distinct_pairs(
+            np.append(rows, self._rows[chosen]), np.append(taxa, self._taxa[chosen]), self._count
+        )
+
+    def same_origin(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
+        """Accept taxa whose first identifier is the first of the record."""
+        return self._score(self._origin, rows, taxa), None
+
+    def any_shared(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
+        """Accept taxa that have any identifier of the record."""
+        return self._score(self._shared, rows, taxa), None
+
+    def _score(self, known: NDArray[np.int64], rows: Column, taxa: Column) -> NDArray[np.int8]:
+        return np.where(np.isin(self._keys(rows, taxa), known), _SHARED_ID, 0).astype(np.int8)
+
+    def _keys(self, rows: Column, taxa: Column) -> NDArray[np.int64]:
+        return rows.astype(np.int64) * self._count + taxa
