@@ -23,7 +23,9 @@ _ENDINGS = {"a": "us", "us": "a"}
 _BINOMIAL = r"^[A-Z][a-z-]+ [a-z-]*"
 
 
-def distinct_pairs(source: NDArray[np.integer], target: NDArray[np.integer], count: int) -> tuple[Column, Column]:
+def distinct_pairs(
+    source: NDArray[np.integer], target: NDArray[np.integer], count: int
+) -> tuple[Column, Column]:
     """Return pairs in order, each once; ``count`` is larger than every target."""
     keys = np.unique(source.astype(np.int64) * count + target)
     return (keys // count).astype(np.int32), (keys % count).astype(np.int32)

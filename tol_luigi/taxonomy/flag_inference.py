@@ -39,7 +39,9 @@ def infer_flags(tree: Tree, rank: Levels, flags: Flags) -> Flags:
     found = (flags & ~np.uint32(INFERRED)).astype(np.uint32)
     _inherit(tree, rank, found)
     found[_barren(tree, rank)] |= np.uint32(Flag.BARREN)
-    found[_extinct(tree, found) & ((found & np.uint32(Flag.EXTINCT)) == 0)] |= np.uint32(Flag.EXTINCT_INHERITED)
+    found[_extinct(tree, found) & ((found & np.uint32(Flag.EXTINCT)) == 0)] |= np.uint32(
+        Flag.EXTINCT_INHERITED
+    )
     found[_sibling_higher(tree, rank)] |= np.uint32(Flag.SIBLING_HIGHER)
     return found
 

@@ -192,7 +192,9 @@ def _tree(prefix: str, uid: pa.Array, parents: pa.ChunkedArray) -> Tree:
     lost = pc.and_(parents.is_valid(), found.is_null())
     if pc.any(lost).as_py():
         child, parent = uid.filter(lost.combine_chunks())[0], parents.filter(lost)[0]
-        raise SourceError(prefix, f"record {child} has the parent {parent}, which does not exist", "Normalise it")
+        raise SourceError(
+            prefix, f"record {child} has the parent {parent}, which does not exist", "Normalise it"
+        )
     tree = Tree(np.array(found.fill_null(NONE).to_numpy(), dtype=np.int32))
     if len(tree) and tree.depth.min() < 0:
         child = uid[int(np.argmin(tree.depth))]
@@ -203,7 +205,9 @@ def _tree(prefix: str, uid: pa.Array, parents: pa.ChunkedArray) -> Tree:
 def _synonyms(uid: pa.Array, others: pa.Table, names: NameTable, key: str) -> Synonyms:
     """Return further names, in order of their taxon, their text and their type."""
     rows = pc.index_in(others[key], value_set=uid)
-    columns = pa.table([rows, others["name"], others["authorship"], others["type"]], ["row", "name", "by", "type"])
+    columns = pa.table(
+        [rows, others["name"], others["authorship"], others["type"]], ["row", "name", "by", "type"]
+    )
     columns = columns.filter(rows.is_valid())
     columns = columns.sort_by([(name, "ascending") for name in columns.column_names])
     return Synonyms(

@@ -88,7 +88,9 @@ class Sides:
         rest = np.flatnonzero(both & ~agree)
         agree[rest] = _has_ancestor(self.target.forest, self._known_above_taxa, own_name[rest], other[rest])
         rest = rest[~agree[rest]]
-        agree[rest] = _has_ancestor(self.source.forest, self._known_above_records, other_name[rest], own[rest])
+        agree[rest] = _has_ancestor(
+            self.source.forest, self._known_above_records, other_name[rest], own[rest]
+        )
         return np.where(agree, CERTAIN, 0).astype(np.int8), own_name
 
     def authorship(self, rows: Column, taxa: Column) -> Answer:

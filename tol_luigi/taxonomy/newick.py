@@ -78,7 +78,11 @@ def _taxon(row: tuple[str, str, list[str]], parent: dict[str, str]) -> dict[str,
 
 
 def write_newick(
-    parent: Sequence[int], names: Sequence[str], flags: Iterable[int] | None = None, *, tombstones: bool = False
+    parent: Sequence[int],
+    names: Sequence[str],
+    flags: Iterable[int] | None = None,
+    *,
+    tombstones: bool = False,
 ) -> str:
     """Return a tree; siblings with fewer names below them come first, then those that are first in the alphabet.
 
@@ -88,7 +92,9 @@ def write_newick(
         flags: The flags of every taxon; without them there are no tombstones.
         tombstones: Whether to write tombstones.
     """
-    hidden = [bool(value & TOMBSTONES) and not tombstones for value in flags] if flags else [False] * len(parent)
+    hidden = (
+        [bool(value & TOMBSTONES) and not tombstones for value in flags] if flags else [False] * len(parent)
+    )
     children: dict[int, list[int]] = {}
     for row, above in enumerate(parent):
         if not hidden[row]:

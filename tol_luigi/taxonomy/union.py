@@ -73,7 +73,9 @@ class Union:
         alignment = self._align(source)
         merged = merge(source, self._forest, alignment, self._refine)
         union = _grown(self._forest, source, merged)
-        self._forest = replace(union, synonyms=self._provenance.add(records, source, union, alignment, merged, again))
+        self._forest = replace(
+            union, synonyms=self._provenance.add(records, source, union, alignment, merged, again)
+        )
         clashes = [clash for clash in merged.clashes if not again[clash.record]]
         self._conflicts.append(conflict_table(source, self._forest, replace(merged, clashes=clashes)))
         self.__dict__.pop("_finished", None)
