@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tol_luigi.taxonomy.ids import Assignment
-    from tol_luigi.taxonomy.union import Union
+    from tol_luigi.taxonomy.patched_union import UnionLike
 
 __all__ = ["PREFIX", "finished", "records_of"]
 
@@ -35,7 +35,7 @@ PREFIX = "tol"
 
 
 def finished(
-    union: Union,
+    union: UnionLike,
     *,
     kingdoms: Mapping[str, str],
     sources: Sequence[Records] = (),
@@ -54,7 +54,7 @@ def finished(
     taxa = OrderedUnion.of(union)
     xref = union.xref
     rows = pa.array(taxa.rows, pa.int32())
-    keys = keys_of_taxa(xref, "taxon", rows, taxa.names)
+    keys = keys_of_taxa(xref, "taxon", rows, taxa.names, taxa.origins)
     assignment = assign_ids(
         len(union),
         keys + forwarded(keys, union.forwards),
@@ -81,7 +81,7 @@ def finished(
 
 
 def _aligned(
-    union: Union, previous: ReferenceTables, position: NDArray[np.int64], ids: NDArray[np.int64]
+    union: UnionLike, previous: ReferenceTables, position: NDArray[np.int64], ids: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the places of the taxa that ids of the previous release are aligned with, -1 for none."""
     known = previous.taxa["tol_id"].sort()

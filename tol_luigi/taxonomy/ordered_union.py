@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.taxonomy.union import Union
+    from tol_luigi.taxonomy.patched_union import UnionLike
 
 __all__ = ["OrderedUnion"]
 
@@ -57,7 +57,7 @@ class OrderedUnion:
     synonyms: pa.Array
 
     @classmethod
-    def of(cls, union: Union) -> OrderedUnion:
+    def of(cls, union: UnionLike) -> OrderedUnion:
         """Return the taxa of a union."""
         origins = _first(union.sources)
         siblings = pa.table({"name": union.name, "origin": origins})
