@@ -33,6 +33,9 @@ __all__ = ["PREFIX", "finished", "records_of"]
 PREFIX = "tol"
 """The prefix of the ids of a release, where it is used as a source."""
 
+_EXAMPLES = 100
+"""The most taxa whose records are in several taxa now that are named."""
+
 
 def finished(
     union: UnionLike,
@@ -73,7 +76,7 @@ def finished(
         conflicts=_sorted(union.conflicts, "source", "parent", "alice", "bob"),
         vernaculars=_vernaculars(union.vernaculars, taxa.position, by_row),
         forwards=_forwards(assignment),
-        about={**about, "ids": _figures(assignment, previous), "filled_ranks": filled},
+        about={**about, "ids": _figures(assignment, previous, taxa.names), "filled_ranks": filled},
     )
     if previous is None:
         return tables
@@ -154,7 +157,7 @@ def _forwards(assignment: Assignment) -> pa.Table:
     return pa.table(columns, schema=products.FORWARDS) if columns else products.FORWARDS.empty_table()
 
 
-def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[str, Any]:
+def _figures(assignment: Assignment, previous: ReferenceTables | None, names: pa.Array) -> dict[str, Any]:
     """Return what became of the ids."""
     count = len(assignment.tol_ids)
     return {
@@ -165,10 +168,13 @@ def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[s
         "merged": len(assignment.merged),
         "lumped": len(assignment.lumped),
         "retired": len(assignment.retired),
-        "collisions": [
-            {"id": old, "taxon": int(assignment.tol_ids[first]), "other": int(assignment.tol_ids[second])}
-            for old, first, second in assignment.split
-        ],
+        "collisions": {
+            "count": len(assignment.split),
+            "examples": [
+                f"{old} {names[first]} is in part {assignment.tol_ids[second]} {names[second]}"
+                for old, first, second in assignment.split[:_EXAMPLES]
+            ],
+        },
     }
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.preorder import levels
+from tol_luigi.taxonomy.projection import kingdoms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -165,7 +166,7 @@ class _Labelled:
         above = self.ranks.nearest[RANK_LABELS[rank]][rows]
         names = pc.fill_null(self.ranks.names.take(pa.array(above, mask=above < 0)), "")
         if rank == 0:
-            names = pa.array([self._kingdoms.get(name, name) for name in names.to_pylist()], pa.string())
+            names = kingdoms_of(names, self._kingdoms)
         return names, np.where(above >= 0, self.ranks.taxon[above], -1)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Projection", "project", "rank_columns", "stands_for_kingdom"]
+__all__ = ["Projection", "kingdoms_of", "project", "rank_columns", "stands_for_kingdom"]
 
 _KINGDOM = RANK_LABELS[0]
 
@@ -102,7 +102,7 @@ def rank_columns(
     columns = {
         label: pc.fill_null(names.take(_or_null(rows)), "") for label, rows in projection.nearest.items()
     }
-    columns[_KINGDOM] = _mapped(columns[_KINGDOM], kingdoms)
+    columns[_KINGDOM] = kingdoms_of(columns[_KINGDOM], kingdoms)
     return projection, columns
 
 
@@ -132,8 +132,8 @@ def _or_null(rows: NDArray[np.int32]) -> pa.Array:
     return pa.array(rows, mask=rows < 0)
 
 
-def _mapped(names: pa.Array, table: Mapping[str, str]) -> pa.Array:
-    """Return names, each replaced by its entry in a table if it has one."""
+def kingdoms_of(names: pa.Array, kingdoms: Mapping[str, str]) -> pa.Array:
+    """Return the kingdom that each name stands for, the name itself if it is not in the table."""
     encoded = names.dictionary_encode()
-    values = pa.array([table.get(name, name) for name in encoded.dictionary.to_pylist()], pa.string())
+    values = pa.array([kingdoms.get(name, name) for name in encoded.dictionary.to_pylist()], pa.string())
     return values.take(encoded.indices)
