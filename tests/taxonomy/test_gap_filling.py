@@ -83,6 +83,45 @@ def test_a_kingdom_that_is_no_clade_is_a_label() -> None:
     assert path(tables, "Aus") == "Chromista/Ochrophyta////Aus/"
 
 
+def test_the_ranks_above_a_known_order_are_those_of_that_order() -> None:
+    first = source(
+        "a",
+        Row("1", "", "Metazoa", "kingdom"),
+        Row("2", "1", "Craniata", "phylum"),
+        Row("3", "2", "Mammalia", "class"),
+        Row("4", "3", "Carnivora", "order"),
+        Row("5", "1", "Felidae", "family"),
+    )
+    second = source(
+        "b",
+        Row("1", "", "Metazoa", "kingdom"),
+        Row("2", "1", "Chordata", "phylum"),
+        Row("4", "2", "Carnivora", "order"),
+        Row("5", "4", "Felidae", "family"),
+    )
+    assert path(release(first, second), "Felidae") == "Animalia/Craniata/Mammalia/Carnivora/Felidae//"
+
+
+def test_a_name_that_is_no_taxon_is_a_label_of_one_class_only() -> None:
+    first = source(
+        "a",
+        Row("1", "", "Metazoa", "kingdom"),
+        Row("2", "1", "Aves", "class"),
+        Row("3", "2", "Aidae", "family"),
+        Row("4", "1", "Mammalia", "class"),
+        Row("5", "4", "Bidae", "family"),
+    )
+    second = source(
+        "b",
+        Row("1", "", "Oddia", "order"),
+        Row("2", "1", "Aidae", "family"),
+        Row("3", "1", "Bidae", "family"),
+    )
+    tables = release(first, second)
+    assert path(tables, "Aidae") == "Animalia//Aves/Oddia/Aidae//"
+    assert path(tables, "Bidae") == "Animalia//Mammalia//Bidae//"
+
+
 @settings(max_examples=60)
 @given(rows(), rows(), rows())
 def test_filling_changes_no_rank_and_gives_each_taxon_one_label_below_it(

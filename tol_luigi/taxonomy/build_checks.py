@@ -12,11 +12,11 @@ from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.deprecations import parent_rows
 from tol_luigi.taxonomy.flags import TOMBSTONES
 from tol_luigi.taxonomy.preorder import levels
-from tol_luigi.taxonomy.projection import kingdoms_of, project
+from tol_luigi.taxonomy.projection import KINGDOM, project
 from tol_luigi.taxonomy.ranks import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -36,7 +36,7 @@ __all__ = [
 EXAMPLES = 10
 """The most examples of anything."""
 
-_KINGDOM, _FAMILY, _GENUS = "kingdom", "family", "genus"
+_FAMILY, _GENUS = "family", "genus"
 
 
 def without_tombstones(taxa: pa.Table) -> pa.Table:
@@ -46,17 +46,17 @@ def without_tombstones(taxa: pa.Table) -> pa.Table:
 
 def names_in_kingdoms(taxa: pa.Table) -> dict[str, Any]:
     """Count the names that taxa of several kingdoms have; each of these taxa must stay by itself."""
-    named = taxa.filter(pc.not_equal(taxa[_KINGDOM], ""))
-    count, found = _several(named, ["name"], _KINGDOM)
+    named = taxa.filter(pc.not_equal(taxa[KINGDOM], ""))
+    count, found = _several(named, ["name"], KINGDOM)
     return {"count": count, "examples": [f"{key['name']}: {', '.join(values)}" for key, values in found]}
 
 
 def genera_in_families(taxa: pa.Table) -> dict[str, Any]:
     """Count the genera of one name that are in several families of one kingdom."""
     genera = taxa.filter(pc.and_(pc.equal(taxa["rank"], _GENUS), pc.not_equal(taxa[_FAMILY], "")))
-    count, found = _several(genera, [_KINGDOM, "name"], _FAMILY)
+    count, found = _several(genera, [KINGDOM, "name"], _FAMILY)
     examples = [
-        f"{key['name']} ({key[_KINGDOM] or 'no kingdom'}): {', '.join(values)}" for key, values in found
+        f"{key['name']} ({key[KINGDOM] or 'no kingdom'}): {', '.join(values)}" for key, values in found
     ]
     return {"count": count, "examples": examples}
 
@@ -100,6 +100,7 @@ def known_gaps(taxa: pa.Table, sources: Sequence[SourceRanks]) -> dict[str, dict
     """
     is_empty = np.array([pc.equal(taxa[label], "").to_numpy() for label in RANK_LABELS])
     has_lower = ~np.logical_and.accumulate(is_empty[::-1])[::-1]
+    has_lower &= (taxa["flags"].to_numpy() & np.uint32(TOMBSTONES)) == 0
     result = {}
     for rank, label in enumerate(RANK_LABELS[:-1]):
         is_gap = is_empty[rank] & has_lower[rank + 1]
@@ -116,30 +117,29 @@ def known_gaps(taxa: pa.Table, sources: Sequence[SourceRanks]) -> dict[str, dict
     return result
 
 
-def records_in_other_kingdoms(
-    taxa: pa.Table, sources: Sequence[SourceRanks], kingdoms: Mapping[str, str]
-) -> dict[str, Any]:
+def records_in_other_kingdoms(taxa: pa.Table, sources: Sequence[SourceRanks]) -> dict[str, Any]:
     """Count the records that are in another kingdom in their source than their taxon: homonyms that were joined.
 
     Args:
         taxa: The taxa of the release.
         sources: The ranks of the sources; their taxa are rows of ``taxa``.
-        kingdoms: The kingdom that each name stands for.
     """
     count = 0
     examples: list[str] = []
-    known = taxa[_KINGDOM].combine_chunks()
+    known = taxa[KINGDOM].combine_chunks()
     for source in sources:
-        above = source.nearest[_KINGDOM]
-        rows = np.flatnonzero((source.taxon >= 0) & (above >= 0))
-        theirs = kingdoms_of(source.names.take(pa.array(above[rows])), kingdoms)
+        rows = np.flatnonzero(source.taxon >= 0)
+        theirs, _ = source.names_at(rows, KINGDOM)
         ours = known.take(pa.array(source.taxon[rows]))
-        differs = pc.and_(pc.not_equal(ours, theirs), pc.not_equal(ours, "")).to_numpy(zero_copy_only=False)
-        found = rows[differs]
+        differs = pc.and_(
+            pc.not_equal(ours, theirs), pc.and_(pc.not_equal(ours, ""), pc.not_equal(theirs, ""))
+        )
+        found = rows[differs.to_numpy(zero_copy_only=False)]
         count += len(found)
         first = found[source.sorted_by_taxon(found)][: EXAMPLES - len(examples)]
         for row in first.tolist():
-            place, kingdom = int(source.taxon[row]), source.names[int(above[row])]
+            place = int(source.taxon[row])
+            kingdom = source.names_at(np.array([row]), KINGDOM)[0][0]
             record = f"{source.prefix}:{source.uid[row]} {source.names[row]}"
             examples.append(f"{record} of {kingdom} is {taxa['name'][place]} of {known[place]}")
     return {"count": count, "examples": examples}

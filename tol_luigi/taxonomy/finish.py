@@ -66,7 +66,7 @@ def finished(
         partial(_aligned, union, previous, taxa.position) if previous else None,
     )
     ranks = taxa.rank_labels(kingdoms)
-    filled = ranks.fill([SourceRanks.of(each, xref, "taxon", rows, kingdoms) for each in sources], kingdoms)
+    filled = ranks.fill([SourceRanks.of(each, xref, "taxon", rows, kingdoms) for each in sources])
     tol_ids = assignment.tol_ids
     by_row = tol_ids[taxa.position]
     tables = ReferenceTables(

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.preorder import levels
-from tol_luigi.taxonomy.projection import kingdoms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +22,15 @@ if TYPE_CHECKING:
 
     from tol_luigi.taxonomy.source_ranks import SourceRanks
 
+    Rows = NDArray[np.int64]
+    Numbers = NDArray[np.int32]
+
 __all__ = ["RankLabels"]
 
 _NONE = 0
 """The number of the empty name."""
+
+_NOTHING = -1
 
 
 class RankLabels:
@@ -40,137 +44,122 @@ class RankLabels:
     """
 
     def __init__(
-        self,
-        parent: NDArray[np.int64],
-        ranks: pa.Array,
-        is_taxon: NDArray[np.bool_],
-        columns: Mapping[str, pa.Array],
+        self, parent: Rows, ranks: pa.Array, is_taxon: NDArray[np.bool_], columns: Mapping[str, pa.Array]
     ) -> None:
-        self._parent, self._is_taxon = parent, is_taxon
+        self._parent = parent
         self._levels = levels(parent)
-        self._own = pc.fill_null(pc.index_in(ranks, value_set=pa.array(RANK_LABELS)), -1).to_numpy()
+        own = pc.fill_null(pc.index_in(ranks, value_set=pa.array(RANK_LABELS)), _NOTHING).to_numpy()
+        self._rank = own
+        self._own = np.where(is_taxon, own, _NOTHING)
         self._numbers: dict[str, int] = {"": _NONE}
-        self._labels = [self._numbered(columns[label]) for label in RANK_LABELS]
+        self._labels = np.array([self._numbered(columns[label]) for label in RANK_LABELS])
+        self._known = [self._first_called(rank) for rank in range(len(RANK_LABELS))]
 
     def columns(self) -> dict[str, pa.Array]:
         """Return the names of the seven ranks."""
         names = pa.array([*self._numbers], pa.string())
         return {
-            label: names.take(pa.array(numbers))
-            for label, numbers in zip(RANK_LABELS, self._labels, strict=True)
+            label: names.take(pa.array(own)) for label, own in zip(RANK_LABELS, self._labels, strict=True)
         }
 
-    def fill(self, sources: Sequence[SourceRanks], kingdoms: Mapping[str, str]) -> dict[str, int]:
-        """Fill gaps above the lowest rank of taxa, and return the number of taxa filled by rank.
+    def fill(self, sources: Sequence[SourceRanks]) -> dict[str, int]:
+        """Fill the gaps above the lowest rank of taxa, and return the number of taxa filled by rank.
 
-        The highest taxon below a gap gets the name that the first source has above it, and so do all taxa below that
-        have the same gap. So a family never has two orders. A name is not used if the source, or the taxon that has it,
-        has another class than the family, so an order never is in two classes either.
+        The highest taxon below a gap is filled, and all taxa below it that have the same gap inherit the names. So a
+        family never has two orders. The name of a rank is the one that the first source has above its record of the
+        taxon. If there is a taxon of this name, the ranks above are those of that taxon; if they contradict ranks that
+        the tree has, nothing is filled. So an order never is in two classes.
 
         Args:
             sources: The sources, the one with the highest priority first.
-            kingdoms: The kingdom that each name stands for.
         """
-        filled = {}
-        for rank, label in enumerate(RANK_LABELS[:-1]):
-            wanted = self._highest_below(rank)
-            found = np.full(len(self._parent), _NONE, np.int32)
+        before = (self._labels != _NONE).sum(axis=1)
+        for rank in range(1, len(RANK_LABELS)):
+            filled = np.zeros(len(self._parent), np.bool_)
+            wanted = (self._own == rank) & (self._labels[rank - 1] == _NONE)
             for source in sources:
-                taxa, names = self._proposals(_Labelled(source, kingdoms), rank, wanted & (found == _NONE))
-                fits = self._fits(rank, taxa, names, found)
-                first = np.unique(taxa[fits], return_index=True)[1]
-                found[taxa[fits][first]] = names[fits][first]
-            filled[label] = self._inherit(rank, found)
-        return filled
+                taxa = self._fill_from(source, rank, wanted)
+                filled[taxa] = True
+                wanted[taxa] = False
+            self._inherit(rank, filled)
+        counts = (self._labels != _NONE).sum(axis=1) - before
+        return {label: int(count) for label, count in zip(RANK_LABELS[:-1], counts, strict=False)}
 
-    def _numbered(self, names: pa.Array) -> NDArray[np.int32]:
+    def _numbered(self, names: pa.Array) -> Numbers:
         encoded = names.dictionary_encode()
         numbers = [
             self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()
         ]
         table = np.array([*numbers, _NONE], np.int32)
-        numbered: NDArray[np.int32] = table[encoded.indices.to_numpy(zero_copy_only=False)]
+        numbered: Numbers = table[encoded.indices.to_numpy(zero_copy_only=False)]
         return numbered
 
-    def _highest_below(self, rank: int) -> NDArray[np.bool_]:
-        """Return the taxa with a gap whose own rank is the first of the seven below it that is known."""
-        wanted = self._is_taxon & (self._own > rank) & (self._labels[rank] == _NONE)
-        for between in range(rank + 1, len(RANK_LABELS)):
-            wanted &= (self._own <= between) | (self._labels[between] == _NONE)
-        highest: NDArray[np.bool_] = wanted
-        return highest
+    def _first_called(self, rank: int) -> dict[int, int]:
+        """Return the first taxon of a rank that is called by each name."""
+        rows = np.flatnonzero(self._own == rank)
+        numbers, first = np.unique(self._labels[rank][rows], return_index=True)
+        return dict(zip(numbers.tolist(), rows[first].tolist(), strict=True))
 
-    def _proposals(
-        self, source: _Labelled, rank: int, wanted: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return taxa, and the number of the name that a source has for each; ranks above it agree with the tree."""
-        rows = source.rows_with(rank)
-        rows = rows[wanted[source.ranks.taxon[rows]]]
-        rows = rows[source.ranks.sorted_by_taxon(rows)]
-        taxa = source.ranks.taxon[rows]
-        fits = np.ones(len(rows), np.bool_)
+    def _fill_from(self, source: SourceRanks, rank: int, wanted: NDArray[np.bool_]) -> Rows:
+        """Fill the gaps of taxa of a rank from a source, and return those that were filled."""
+        rows = source.first_records(wanted, RANK_LABELS[:rank])
+        taxa = source.taxon[rows]
+        names = self._names_above(source, rows, rank)
+        gap = np.logical_and.accumulate(self._labels[:rank, taxa][::-1] == _NONE)[::-1]
+        agrees = _agree(self._labels[:rank, taxa], names).all(axis=0)
+        rows, taxa, names = rows[agrees], taxa[agrees], np.where(gap, names, _NONE)[:, agrees]
         for higher in range(rank):
-            fits &= _agree(self._labels[higher][taxa], self._names_of(source, rows, higher))
-        return taxa[fits], self._names_of(source, rows[fits], rank)
+            self._labels[higher, taxa] = np.where(
+                names[higher] != _NONE, names[higher], self._labels[higher, taxa]
+            )
+        for higher in range(rank):
+            self._empty_contradictions(higher, taxa[names[higher] != _NONE])
+        is_filled = ((names != _NONE) & (self._labels[:rank, taxa] != _NONE)).any(axis=0)
+        filled: Rows = taxa[is_filled]
+        return filled
 
-    def _names_of(self, source: _Labelled, rows: NDArray[np.int64], rank: int) -> NDArray[np.int32]:
-        """Return the names that records of a source have at a rank, as the taxa of this rank are called here."""
-        names, owners = source.names(rows, rank)
-        is_rank = (owners >= 0) & self._is_taxon[owners] & (self._own[owners] == rank)
-        own_name = self._labels[rank][owners]
-        numbers: NDArray[np.int32] = np.where(is_rank & (own_name != _NONE), own_name, self._numbered(names))
-        return numbers
+    def _names_above(self, source: SourceRanks, rows: Rows, rank: int) -> Numbers:
+        """Return the names above records at each of the ranks above one.
 
-    def _fits(
-        self, rank: int, taxa: NDArray[np.int64], names: NDArray[np.int32], found: NDArray[np.int32]
-    ) -> NDArray[np.bool_]:
-        """Return whether each new name has the same higher ranks wherever it is used.
-
-        They are compared with the first taxon that is called so, or else that has it as a label, or else will have it.
+        From the lowest rank upwards, names are those of the source until one of them is a taxon, and from there on those
+        of that taxon.
         """
-        reference = np.full(len(self._numbers), -1, np.int64)
-        filled = np.flatnonzero(found != _NONE)
-        called = np.flatnonzero(self._is_taxon & (self._own == rank))
-        for rows, numbers in ((taxa, names), (filled, found[filled]), (called, self._labels[rank][called])):
-            first, place = np.unique(numbers, return_index=True)
-            reference[first] = rows[place]
-        fits = np.ones(len(taxa), np.bool_)
-        for higher in range(rank):
-            fits &= _agree(self._labels[higher][taxa], self._labels[higher][reference[names]])
-        return fits
+        names = np.full((rank, len(rows)), _NONE, np.int32)
+        anchor = np.full(len(rows), _NOTHING, np.int64)
+        for higher in reversed(range(rank)):
+            given, owners = source.names_at(rows, RANK_LABELS[higher])
+            is_anchor = (anchor < 0) & (owners >= 0) & (self._own[owners] == higher)
+            anchor = np.where(is_anchor, owners, anchor)
+            names[higher] = np.where(anchor >= 0, self._labels[higher, anchor], self._numbered(given))
+        return names
 
-    def _inherit(self, rank: int, found: NDArray[np.int32]) -> int:
-        """Write names to taxa and to those below that have the same gap; return the number of taxa."""
+    def _empty_contradictions(self, rank: int, taxa: Rows) -> None:
+        """Empty the new names of taxa at a rank if they have other higher ranks than where they are known from.
+
+        A name is known from the first taxon that is called so, or else from the first that has it as a label.
+        """
+        known, numbers = self._known[rank], self._labels[rank, taxa].tolist()
+        for number, taxon in zip(numbers, taxa.tolist(), strict=True):
+            known.setdefault(number, taxon)
+        first = np.array([known[number] for number in numbers], np.int64)
+        agrees = _agree(self._labels[:rank, taxa], self._labels[:rank, first]).all(axis=0)
+        self._labels[rank, taxa[~agrees]] = _NONE
+
+    def _inherit(self, rank: int, is_filled: NDArray[np.bool_]) -> None:
+        """Write the names of taxa that were filled to the gaps of those below them."""
+        if not is_filled.any():
+            return
+        above = np.where(is_filled, np.arange(len(self._parent)), _NOTHING)
         for rows in self._levels[1:]:
-            above = found[self._parent[rows]]
-            may_inherit = (found[rows] == _NONE) & ((self._own[rows] > rank) | (self._own[rows] < 0))
-            found[rows] = np.where(may_inherit, above, found[rows])
-        is_filled = (self._labels[rank] == _NONE) & (found != _NONE)
-        self._labels[rank] = np.where(is_filled, found, self._labels[rank])
-        return int(is_filled.sum())
+            above[rows] = np.where(above[rows] < 0, above[self._parent[rows]], above[rows])
+        below = np.flatnonzero(above >= 0)
+        for higher in range(rank):
+            is_lower = (self._rank[below] > higher) | (self._rank[below] < 0)
+            rows = below[is_lower & (self._labels[higher, below] == _NONE)]
+            self._labels[higher, rows] = self._labels[higher, above[rows]]
 
 
-class _Labelled:
-    """The names that the records of a source have at the seven ranks."""
-
-    def __init__(self, ranks: SourceRanks, kingdoms: Mapping[str, str]) -> None:
-        self.ranks, self._kingdoms = ranks, kingdoms
-
-    def rows_with(self, rank: int) -> NDArray[np.int64]:
-        """Return the records that are part of a taxon and have a name at a rank."""
-        nearest = self.ranks.nearest[RANK_LABELS[rank]]
-        return np.flatnonzero((self.ranks.taxon >= 0) & (nearest >= 0))
-
-    def names(self, rows: NDArray[np.int64], rank: int) -> tuple[pa.Array, NDArray[np.int64]]:
-        """Return the names of records at a rank, and the taxa that have become of these names, -1 for none."""
-        above = self.ranks.nearest[RANK_LABELS[rank]][rows]
-        names = pc.fill_null(self.ranks.names.take(pa.array(above, mask=above < 0)), "")
-        if rank == 0:
-            names = kingdoms_of(names, self._kingdoms)
-        return names, np.where(above >= 0, self.ranks.taxon[above], -1)
-
-
-def _agree(some: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _agree(some: Numbers, others: Numbers) -> NDArray[np.bool_]:
     """Return whether names are equal, or one of them is unknown."""
     agree: NDArray[np.bool_] = (some == others) | (some == _NONE) | (others == _NONE)
     return agree

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Projection", "kingdoms_of", "project", "rank_columns", "stands_for_kingdom"]
+__all__ = ["KINGDOM", "Projection", "kingdoms_of", "project", "rank_columns", "stands_for_kingdom"]
 
-_KINGDOM = RANK_LABELS[0]
+KINGDOM = RANK_LABELS[0]
+"""The label of the highest rank."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def project(
     is_taxon = (flags & int(TOMBSTONES)) == 0
     own = {label: is_taxon & _equal(ranks, label) for label in RANK_LABELS}
     if kingdoms is not None:
-        own[_KINGDOM] |= is_taxon & kingdoms
+        own[KINGDOM] |= is_taxon & kingdoms
     nearest = {label: np.full(len(parent), -1, np.int32) for label in RANK_LABELS}
     repeats: list[NDArray[np.int64]] = []
     repeated: list[NDArray[np.int64]] = []
@@ -102,7 +103,7 @@ def rank_columns(
     columns = {
         label: pc.fill_null(names.take(_or_null(rows)), "") for label, rows in projection.nearest.items()
     }
-    columns[_KINGDOM] = kingdoms_of(columns[_KINGDOM], kingdoms)
+    columns[KINGDOM] = kingdoms_of(columns[KINGDOM], kingdoms)
     return projection, columns
 
 
@@ -112,7 +113,7 @@ def stands_for_kingdom(names: pa.Array, ranks: pa.Array, kingdoms: Mapping[str, 
     (The Open Tree has no rank for Metazoa, and other sources call Bacteria a domain. A genus of insects has the same name.)
     """
     known = pc.is_in(names, value_set=pa.array([*kingdoms], pa.string()))
-    high = ["", *(rank for rank, level in LEVELS.items() if level < LEVELS[_KINGDOM])]
+    high = ["", *(rank for rank, level in LEVELS.items() if level < LEVELS[KINGDOM])]
     is_kingdom = pc.and_(known, pc.is_in(ranks, value_set=pa.array(high)))
     found: NDArray[np.bool_] = is_kingdom.to_numpy(zero_copy_only=False)
     return found

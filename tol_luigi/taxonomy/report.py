@@ -64,9 +64,7 @@ def build_figures(
         "checks": {
             "names in several kingdoms": names_in_kingdoms(taxa),
             "genera in several families of one kingdom": genera_in_families(taxa),
-            "records in another kingdom than their taxon": records_in_other_kingdoms(
-                tables.taxa, ranks, kingdoms
-            ),
+            "records in another kingdom than their taxon": records_in_other_kingdoms(tables.taxa, ranks),
             "taxa in a taxon of the same rank": rank_repeats(tables.taxa),
             "taxa in a taxon of a lower rank": rank_inversions(tables.taxa),
         },

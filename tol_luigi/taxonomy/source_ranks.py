@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.taxonomy.projection import project, stands_for_kingdom
+from tol_luigi.taxonomy.projection import KINGDOM, kingdoms_of, project, stands_for_kingdom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +31,7 @@ class SourceRanks:
         names: The name of each record.
         taxon: The place of the taxon that each has become part of, -1 if there is none.
         nearest: For each label of a rank, the nearest record of this rank, the record itself or above it; -1 for none.
+        kingdoms: The kingdom that each name stands for.
     """
 
     prefix: str
@@ -38,6 +39,7 @@ class SourceRanks:
     names: pa.Array
     taxon: NDArray[np.int64]
     nearest: Mapping[str, NDArray[np.int32]]
+    kingdoms: Mapping[str, str]
 
     @classmethod
     def of(
@@ -64,7 +66,7 @@ class SourceRanks:
             records.taxa["flags"].to_numpy(),
             kingdoms=stands_for_kingdom(names, ranks, kingdoms),
         )
-        return cls(records.prefix, uid, names, _rows(place), projection.nearest)
+        return cls(records.prefix, uid, names, _rows(place), projection.nearest, kingdoms)
 
     def sorted_by_taxon(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the order of some records by taxon and then by id, whatever the order of the source."""
@@ -73,6 +75,30 @@ class SourceRanks:
             keys, sort_keys=[("taxon", "ascending"), ("uid", "ascending")]
         ).to_numpy()
         return order
+
+    def first_records(self, wanted: NDArray[np.bool_], labels: Sequence[str]) -> NDArray[np.int64]:
+        """Return the first record of each taxon that has one of some ranks, in order of the taxa.
+
+        Args:
+            wanted: Which taxa to look for.
+            labels: The ranks.
+        """
+        has_rank = np.zeros(len(self.taxon), np.bool_)
+        for label in labels:
+            has_rank |= self.nearest[label] >= 0
+        rows = np.flatnonzero(has_rank & (self.taxon >= 0))
+        rows = rows[wanted[self.taxon[rows]]]
+        rows = rows[self.sorted_by_taxon(rows)]
+        first: NDArray[np.int64] = rows[np.unique(self.taxon[rows], return_index=True)[1]]
+        return first
+
+    def names_at(self, rows: NDArray[np.int64], label: str) -> tuple[pa.Array, NDArray[np.int64]]:
+        """Return the names of records at a rank, "" for none, and the taxa that these names have become, -1 for none."""
+        above = self.nearest[label][rows]
+        names = pc.fill_null(self.names.take(pa.array(above, mask=above < 0)), "")
+        if label == KINGDOM:
+            names = kingdoms_of(names, self.kingdoms)
+        return names, np.where(above >= 0, self.taxon[above], -1)
 
 
 def _rows(places: pa.Array) -> NDArray[np.int64]:
