@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tol_luigi.taxonomy.candidates import candidates, distinct_pairs
+from tol_luigi.taxonomy.candidates import batches, candidates, distinct_pairs
 from tol_luigi.taxonomy.decision import NUMBERS, Alignment, decide
 from tol_luigi.taxonomy.divisions import Divisions
 from tol_luigi.taxonomy.heuristics import Side, Sides
@@ -21,6 +21,8 @@ from tol_luigi.taxonomy.source_ids import SourceIds
 from tol_luigi.taxonomy.tree import NONE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tol_luigi.taxonomy.decision import Step
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Alignment", "align"]
 
 _SHARED_ID = 2
+"""The score of a taxon that has an identifier of the record."""
 
 
 def align(
@@ -69,16 +72,23 @@ def align(
     sides = Sides(
         Side(source, divisions.of(source, own_heads)), Side(target, divisions.of(target, heads)), divisions
     )
-    rows, taxa = ids.with_shared(*candidates(source, target, found.is_open), found.is_open)
-    first = decide(rows, taxa, _steps(sides, ids, heuristics), len(source), source.tree.is_tip)
+    first = _decided(sides, ids, found.is_open, _steps(sides, ids, heuristics))
     above_aligned = source.tree.below((found.target >= 0) | (first.target >= 0))
     found.put(first, found.is_open & ~above_aligned)
 
-    again = above_aligned[rows]
     steps = _steps(sides, ids, heuristics, Overlap(source, target, found.target))
-    second = decide(rows[again], taxa[again], steps, len(source), source.tree.is_tip)
-    found.put(second, found.is_open & above_aligned)
+    found.put(_decided(sides, ids, found.is_open & above_aligned, steps), found.is_open & above_aligned)
     found.reason[found.is_open & source.is_informal] = NUMBERS[Reason.INFORMAL]
+    return found
+
+
+def _decided(sides: Sides, ids: _Ids, wanted: NDArray[np.bool_], steps: Sequence[Step]) -> Alignment:
+    """Return the outcomes of the wanted records."""
+    source, target = sides.source.forest, sides.target.forest
+    found = Alignment.nothing(len(source))
+    for batch in batches(source, target, wanted):
+        rows, taxa = ids.with_shared(*candidates(source, target, batch), batch)
+        decide(found, rows, taxa, steps, source.tree.is_tip)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,17 @@ import pyarrow.compute as pc
 from tol_luigi.taxonomy.tree import NONE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from tol_luigi.taxonomy.forest import Column, Forest
 
-__all__ = ["candidates", "distinct_pairs"]
+__all__ = ["batches", "candidates", "distinct_pairs"]
+
+_MOST_PAIRS = 1 << 20
+"""How many pairs are compared at once: a name of thousands of records and thousands of taxa has millions."""
 
 _ENDINGS = {"a": "us", "us": "a"}
 """Endings of epithets that authors confuse: the gender of a genus is often a matter of opinion."""
@@ -29,6 +35,20 @@ def distinct_pairs(
     """Return pairs in order, each once; ``count`` is larger than every target."""
     keys = np.unique(source.astype(np.int64) * count + target)
     return (keys // count).astype(np.int32), (keys % count).astype(np.int32)
+
+
+def batches(source: Forest, target: Forest, wanted: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Yield the wanted records in batches that have a limited number of candidates."""
+    name, rows = source.named
+    counts = np.zeros(len(source.names), dtype=np.int64)
+    counts[: len(target.by_name.counts)] = target.by_name.counts
+    pairs = np.bincount(rows, weights=counts[name], minlength=len(source)) * wanted
+    number = np.cumsum(pairs) // _MOST_PAIRS
+    starts = np.flatnonzero(np.append(True, number[1:] != number[:-1])) if len(source) else []
+    for start, end in itertools.pairwise([*starts, len(source)]):
+        batch = np.zeros(len(source), dtype=bool)
+        batch[start:end] = wanted[start:end]
+        yield batch
 
 
 def candidates(source: Forest, target: Forest, wanted: NDArray[np.bool_]) -> tuple[Column, Column]:

@@ -77,8 +77,8 @@ class Alignment:
 
 
 def decide(
-    rows: Column, taxa: Column, steps: Sequence[Step], count: int, is_tip: NDArray[np.bool_]
-) -> Alignment:
+    found: Alignment, rows: Column, taxa: Column, steps: Sequence[Step], is_tip: NDArray[np.bool_]
+) -> None:
     """Choose a candidate for each record.
 
     A heuristic keeps the candidates with the highest score. If it is negative, all are rejected; if there is one with a
@@ -86,20 +86,18 @@ def decide(
     at the end is accepted; several are none.
 
     Args:
+        found: Where the outcomes are written.
         rows: The records, in ascending order.
         taxa: A candidate of each; a record has several rows here if it has several.
         steps: The heuristics in their order.
-        count: The number of records.
         is_tip: Which records have no children.
     """
-    found = Alignment.nothing(count)
     for reason, heuristic in steps:
         if not len(rows):
-            break
+            return
         keep = _step(found, rows, taxa, reason, *heuristic(rows, taxa))
         rows, taxa = rows[keep], taxa[keep]
     _finish(found, rows, taxa, is_tip)
-    return found
 
 
 def _step(
