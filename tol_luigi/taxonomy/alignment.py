@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tol_luigi.taxonomy.candidates import batches, candidates, distinct_pairs
+from tol_luigi.taxonomy.candidates import Candidates
 from tol_luigi.taxonomy.decision import NUMBERS, Alignment, decide
 from tol_luigi.taxonomy.divisions import Divisions
 from tol_luigi.taxonomy.heuristics import Side, Sides
@@ -72,23 +72,25 @@ def align(
     sides = Sides(
         Side(source, divisions.of(source, own_heads)), Side(target, divisions.of(target, heads)), divisions
     )
-    first = _decided(sides, ids, found.is_open, _steps(sides, ids, heuristics))
+    candidates = Candidates(source, target, found.is_open, ids.shared)
+    first = _decided(candidates, _steps(sides, ids, heuristics), found.is_open, source.tree.is_tip)
     above_aligned = source.tree.below((found.target >= 0) | (first.target >= 0))
     found.put(first, found.is_open & ~above_aligned)
 
     steps = _steps(sides, ids, heuristics, Overlap(source, target, found.target))
-    found.put(_decided(sides, ids, found.is_open & above_aligned, steps), found.is_open & above_aligned)
+    wanted = found.is_open & above_aligned
+    found.put(_decided(candidates, steps, wanted, source.tree.is_tip), wanted)
     found.reason[found.is_open & source.is_informal] = NUMBERS[Reason.INFORMAL]
     return found
 
 
-def _decided(sides: Sides, ids: _Ids, wanted: NDArray[np.bool_], steps: Sequence[Step]) -> Alignment:
+def _decided(
+    candidates: Candidates, steps: Sequence[Step], wanted: NDArray[np.bool_], is_tip: NDArray[np.bool_]
+) -> Alignment:
     """Return the outcomes of the wanted records."""
-    source, target = sides.source.forest, sides.target.forest
-    found = Alignment.nothing(len(source))
-    for batch in batches(source, target, wanted):
-        rows, taxa = ids.with_shared(*candidates(source, target, batch), batch)
-        decide(found, rows, taxa, steps, source.tree.is_tip)
+    found = Alignment.nothing(len(wanted))
+    for rows, taxa in candidates.batches(wanted):
+        decide(found, rows, taxa, steps, is_tip)
     return found
 
 
@@ -123,27 +125,19 @@ class _Ids:
 
     def __init__(self, source: Forest, target_ids: SourceIds, count: int) -> None:
         self._count = count + 1
-        self._rows, self._taxa, origin = target_ids.shared(source)
+        rows, taxa, origin = target_ids.shared(source)
+        self.shared = rows, taxa
         self.origins = target_ids.origins(source)
-        keys = self._keys(self._rows, self._taxa)
-        self._shared, self._origin = np.unique(keys), np.unique(keys[origin])
-
-    def with_shared(self, rows: Column, taxa: Column, wanted: NDArray[np.bool_]) -> tuple[Column, Column]:
-        """Add the pairs with an identifier in common to the candidates of the wanted records."""
-        chosen = wanted[self._rows]
-        if not chosen.any():
-            return rows, taxa
-        return distinct_pairs(
-            np.append(rows, self._rows[chosen]), np.append(taxa, self._taxa[chosen]), self._count
-        )
+        keys = self._keys(rows, taxa)
+        self._shared_keys, self._origin_keys = np.unique(keys), np.unique(keys[origin])
 
     def same_origin(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
         """Accept taxa whose first identifier is the first of the record."""
-        return self._score(self._origin, rows, taxa), None
+        return self._score(self._origin_keys, rows, taxa), None
 
     def any_shared(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
         """Accept taxa that have any identifier of the record."""
-        return self._score(self._shared, rows, taxa), None
+        return self._score(self._shared_keys, rows, taxa), None
 
     def _score(self, known: NDArray[np.int64], rows: Column, taxa: Column) -> NDArray[np.int8]:
         return np.where(np.isin(self._keys(rows, taxa), known), _SHARED_ID, 0).astype(np.int8)

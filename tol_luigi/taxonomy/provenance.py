@@ -71,10 +71,11 @@ class Provenance:
         self._synonym_source: Column = np.zeros(0, dtype=np.int32)
         self._vernaculars: list[pa.Table] = []
         self._forwards: list[pa.Table] = []
-        self._separation_size = 0
 
     def add_separation(self, separation: Forest) -> None:
-        """Add the separation list, which is the origin of names but has no identifiers and no records."""
+        """Add the separation list, whose taxa have identifiers, which are not listed, and no records."""
+        for each in identifiers(separation):
+            self.ids.add(each)
         source = self._names.intern(pa.array([separation.prefix]))[0]
         self._synonym_source = np.full(len(separation.synonyms.row), source, dtype=np.int32)
 
@@ -183,13 +184,12 @@ class Provenance:
         """Return the identifiers of all taxa, as lists."""
         taxa = np.concatenate([np.zeros(0, dtype=np.int32), *(rows for rows, _, _ in self._curies)])
         parts = [pc.binary_join_element_wise(prefix, ids, "") for _, prefix, ids in self._curies]
-        curies = pa.concat_arrays([pa.array([], pa.string()), *parts])
-        numbers = curies.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        first = np.unique(taxa.astype(np.int64) << 32 | numbers, return_index=True)[1]
-        first.sort()
-        order = first[np.argsort(taxa[first], kind="stable")]
-        offsets = np.append(0, np.cumsum(np.bincount(taxa[order], minlength=count))).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), curies.take(pa.array(order)))
+        order = np.argsort(taxa, kind="stable")
+        curies = pa.concat_arrays([pa.array([], pa.string()), *parts]).take(pa.array(order))
+        taxa = taxa[order]
+        kept = _first_of_each(taxa, curies)
+        offsets = np.append(0, np.cumsum(np.bincount(taxa[kept], minlength=count))).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), curies.filter(pa.array(kept)))
 
     def synonyms(self, synonyms: Synonyms) -> pa.Table:
         """Return the synonyms of a union as a table, by taxon."""
@@ -225,6 +225,18 @@ class Provenance:
         """Return the identifiers that sources have given up."""
         tables = [table.cast(_FORWARDS) for table in self._forwards]
         return pa.concat_tables([_FORWARDS.empty_table(), *tables])
+
+
+def _first_of_each(taxa: Column, curies: pa.Array) -> NDArray[np.bool_]:
+    """Return which identifiers a taxon has not had before; taxa are in order."""
+    kept = np.ones(len(taxa), dtype=bool)
+    follows = np.append(False, taxa[1:] == taxa[:-1])
+    several = np.flatnonzero(follows | np.append(follows[1:], False))  # all others have one identifier
+    numbers = curies.take(pa.array(several)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    kept[several] = False
+    keys = taxa[several].astype(np.int64) << 32 | numbers
+    kept[several[np.unique(keys, return_index=True)[1]]] = True
+    return kept
 
 
 def _repeated(text: str, count: int) -> pa.Array:
