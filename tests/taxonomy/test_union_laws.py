@@ -60,7 +60,7 @@ def test_every_record_has_one_fate(records: list[Records], mode: dict[str, Any])
     fates = Counter((row["source"], row["source_id"]) for row in rows)
     assert fates == Counter((each.prefix, uid) for each in records for uid in each.taxa["uid"].to_pylist())
     assert {row["fate"] for row in rows} <= set(Fate)
-    assert all((row["taxon"] is None) == (row["fate"] == Fate.DROPPED) for row in rows)
+    assert all((row["taxon"] is None) == (row["fate"] in (Fate.DROPPED, Fate.EXCLUDED)) for row in rows)
 
 
 @given(sources(), MODES)

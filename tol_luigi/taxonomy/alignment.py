@@ -67,6 +67,7 @@ def align(
         found.put(preset, ~preset.is_open)
     if heuristics is Heuristics.EXTENDED:
         found.set(ids.origins, Reason.SOURCE_ID)
+        found.reason[found.is_open & source.is_container] = NUMBERS[Reason.CONTAINER]
     found.set(_by_division(own_heads, heads, len(divisions)), Reason.DIVISION_NAME)
 
     sides = Sides(

@@ -95,20 +95,16 @@ def decide(
     for reason, heuristic in steps:
         if not len(rows):
             return
-        keep = _step(found, rows, taxa, reason, *heuristic(rows, taxa))
+        keep = _step(found, (rows, taxa), reason, heuristic(rows, taxa))
         rows, taxa = rows[keep], taxa[keep]
     _finish(found, rows, taxa, is_tip)
 
 
 def _step(
-    found: Alignment,
-    rows: Column,
-    taxa: Column,
-    reason: Reason,
-    scores: NDArray[np.int8],
-    witness: Column | None,
+    found: Alignment, pairs: tuple[Column, Column], reason: Reason, answer: Answer
 ) -> NDArray[np.bool_]:
-    """Apply the scores of one heuristic, and return which pairs are left for the next one."""
+    """Apply the answer of one heuristic, and return which pairs are left for the next one."""
+    (rows, taxa), (scores, witness) = pairs, answer
     starts, sizes = _groups(rows)
     best = np.maximum.reduceat(scores, starts)
     wins = scores == np.repeat(best, sizes)
@@ -126,7 +122,7 @@ def _step(
         told = chosen | (accepted & undecided)
         found.witness[record[told]] = witness[first[told]]
     found.target[record[accepted]] = taxa[first[accepted]]
-    return wins & np.repeat(~(rejected | accepted), sizes)
+    return np.asarray(wins & np.repeat(~(rejected | accepted), sizes))
 
 
 def _finish(found: Alignment, rows: Column, taxa: Column, is_tip: NDArray[np.bool_]) -> None:

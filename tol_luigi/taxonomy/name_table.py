@@ -39,7 +39,8 @@ class NameTable:
         numbers[new] = np.arange(len(self._texts), len(self._texts) + int(new.sum()), dtype=np.int32)
         if new.any():
             self._texts = pa.concat_arrays([self._texts, distinct.filter(pa.array(new))])
-        return numbers[coded.indices.to_numpy(zero_copy_only=False)]
+        indices: NDArray[np.int32] = coded.indices.to_numpy(zero_copy_only=False)
+        return numbers[indices]
 
     def _known(self, texts: pa.Array) -> Ids:
         """Return the numbers of distinct strings, -1 for those that have none."""

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from tol_luigi.taxonomy import products
 from tol_luigi.taxonomy.decision import NUMBERS, Alignment
 from tol_luigi.taxonomy.forest import RANKS, Synonyms
-from tol_luigi.taxonomy.merge import FATES, Fate
+from tol_luigi.taxonomy.merge import FATES
+from tol_luigi.taxonomy.products import Fate
 from tol_luigi.taxonomy.reasons import REASONS, Reason
 from tol_luigi.taxonomy.source_ids import Identifiers, SourceIds, identifiers, split_curies
 from tol_luigi.taxonomy.tree import NONE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tol_luigi.taxonomy.name_table import NameTable
     from tol_luigi.taxonomy.records import Records
 
-__all__ = ["SYNONYMS", "VERNACULARS", "XREF", "Provenance"]
+__all__ = ["SYNONYMS", "VERNACULARS", "XREF", "Outcome", "Provenance"]
 
 _TAXON = pa.field("taxon", pa.int32())
 
@@ -43,6 +44,9 @@ VERNACULARS = _with_rows(products.VERNACULARS)
 
 SYNONYMS = _with_rows(products.NAMES)
 
+_NOT_COMPARED = (Reason.NONE, Reason.INFORMAL, Reason.CONTAINER)
+"""Reasons of records that had no candidates, and so have no score."""
+
 _FORWARDS = pa.schema([(name, pa.string()) for name in ("source", "source_id", "replacement")])
 
 
@@ -57,6 +61,21 @@ class _Fates:
     taxon: Column
     fate: NDArray[np.int8]
     alignment: Alignment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the records of a source.
+
+    Attributes:
+        alignment: Their alignment with the union.
+        merged: The union after the merge.
+        again: Which records were added before, and so have a fate already.
+    """
+
+    alignment: Alignment
+    merged: Merged
+    again: NDArray[np.bool_]
 
 
 class Provenance:
@@ -100,33 +119,22 @@ class Provenance:
                 found.reason[hit] = NUMBERS[Reason.KNOWN]
         return found
 
-    def add(
-        self,
-        records: Records,
-        source: Forest,
-        union: Forest,
-        alignment: Alignment,
-        merged: Merged,
-        again: NDArray[np.bool_],
-    ) -> Synonyms:
+    def add(self, records: Records, source: Forest, union: Forest, outcome: Outcome) -> Synonyms:
         """Add a source, and return the synonyms of the union with those of the source.
 
         Args:
             records: The source.
             source: The source.
             union: The union after the merge, with the synonyms that it had before.
-            alignment: The alignment with the union.
-            merged: What became of the records.
-            again: Which records were added before, and so have a fate already.
+            outcome: What became of the records.
         """
-        old = len(union) - len(merged.origin)
-        self._add_identifiers(source, merged.image, old, again)
-        fresh = np.flatnonzero(~again).astype(np.int32)
-        self._fates.append(_fates(source, alignment, merged, fresh))
-        self._add_vernaculars(records, source, merged.image, again)
+        image, again = outcome.merged.image, outcome.again
+        self._add_identifiers(source, image, len(union) - len(outcome.merged.origin), again)
+        self._fates.append(_fates(source, outcome, np.flatnonzero(~again).astype(np.int32)))
+        self._add_vernaculars(records, source, image, again)
         forwards = records.forwards.rename_columns(["source_id", "replacement"])
         self._forwards.append(forwards.add_column(0, "source", _repeated(source.prefix, len(forwards))))
-        return self._add_synonyms(source, union, merged.image)
+        return self._add_synonyms(source, union, image)
 
     def _add_identifiers(self, source: Forest, image: Column, old: int, again: NDArray[np.bool_]) -> None:
         usable = (image >= 0) & ~again
@@ -203,7 +211,7 @@ class Provenance:
         reasons, fates = pa.array([str(each) for each in REASONS]), pa.array([str(each) for each in FATES])
         for each in self._fates:
             found = each.alignment
-            no_score = np.isin(found.reason, [NUMBERS[Reason.NONE], NUMBERS[Reason.INFORMAL]])
+            no_score = np.isin(found.reason, [NUMBERS[reason] for reason in _NOT_COMPARED])
             columns = {
                 "source": _repeated(each.prefix, len(each.uid)),
                 "source_id": each.uid,
@@ -243,8 +251,9 @@ def _repeated(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text), count)
 
 
-def _fates(source: Forest, alignment: Alignment, merged: Merged, rows: Column) -> _Fates:
+def _fates(source: Forest, outcome: Outcome, rows: Column) -> _Fates:
     """Return the fates of some records."""
+    merged, found = outcome.merged, outcome.alignment
     return _Fates(
         source.prefix,
         source.uid.take(pa.array(rows)),
@@ -252,7 +261,5 @@ def _fates(source: Forest, alignment: Alignment, merged: Merged, rows: Column) -
         source.rank[rows],
         merged.image[rows],
         merged.fate[rows],
-        Alignment(
-            alignment.target[rows], alignment.score[rows], alignment.reason[rows], alignment.witness[rows]
-        ),
+        Alignment(found.target[rows], found.score[rows], found.reason[rows], found.witness[rows]),
     )
