@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Authorship", "authorship_of", "compare_authorships"]
 
 _YEAR = re.compile(r"\b(1[789]\d\d|20\d\d)\b")
-_WORD = re.compile(r"[^\W\d_][^\W\d_'-]*\.?")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-])*\.?")
 _PARTICLES = frozenset(
     [
         "de",
