@@ -69,7 +69,7 @@ def test_placeholders_are_no_names(text: str) -> None:
      "uncultured bacterium", "A. reta", "Escherichia coli O157:H7", "Delftia tsuruhatensis ARB", "Plasmodium falciparum FCR-3/Gambia",
      "Buchnera aphidicola (Acyrthosiphon pisum)", "HIV-1 CRO479_2", "Planktothrix agardhii 1807", "Diplommatina rubra A MS-2011",
      "Phylladiorhynchus integrirostris environmental sample", "Pseudomonas fluorescens bv. II", "Melanoides woodwardi/truncatelliformis",
-     "Alpheus lottini ssp. B1-2", "Inf\ufffdentem lato"],
+     "Alpheus lottini ssp. B1-2", "Ctenucha _affinis_", "Inf\ufffdentem lato"],
 )  # fmt: skip
 def test_informal_names_keep_what_identifies_them(text: str) -> None:
     assert parse_name(text)[:2] == (text, "")
@@ -163,6 +163,12 @@ def test_many_names_are_parsed_like_single_ones_in_their_order() -> None:
     rows = [ScientificName(**row) for row in parse_names(pa.array(texts)).to_pylist()]
 
     assert rows == [parse_name(text) for text in texts]
+
+
+def test_nulls_and_long_columns_are_parsed() -> None:
+    found = parse_names(pa.chunked_array([pa.array(["Homo sapiens", None], pa.large_string())]))
+
+    assert found["kind"].to_pylist() == [NameKind.SCIENTIFIC, NameKind.PLACEHOLDER]
 
 
 def test_no_names_are_parsed() -> None:

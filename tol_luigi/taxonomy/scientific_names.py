@@ -88,8 +88,8 @@ _DIGIT = re.compile(r"\d")
 
 _NUMBER_EPITHET = re.compile(r"\b\d{1,2}-(?=[a-z])")
 
-_STRAIN = re.compile(r"\W*(?!L$)[A-Z][A-Z-]*(?: [A-Z]+)*(?: \d+)?|\W*\d+")
-"""What follows an epithet without being an authorship: capitals, also with a number, or a number alone."""
+_STRAIN = re.compile(r"\W*(?!L$)[A-Z][A-Z-]*(?: [A-Z]+)*(?: \d+)?|\W*\d+|[\W_]*[a-z]{4,}[\W_]*")
+"""What follows an epithet without being an authorship: capitals, also with a number; a number alone, or a plain word."""
 
 _PLAIN_WORD = re.compile(r"(?<![\w.'-])[a-z]{4,}(?![\w.'-])")
 
@@ -123,11 +123,11 @@ def parse_names(texts: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return the canonical forms and the parts of many names, in their order, as a table ``PARSED``.
 
     Names of one to three plain words, and designations that no code knows, are found by regular expressions (about a
-    million a second); only the rest is parsed (some ten thousand a second).
+    million a second); only the rest is parsed (some ten thousand a second). A null is the empty name.
     """
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    return _parse_names(texts, _ROUNDS)
+    return _parse_names(pc.fill_null(texts.cast(pa.string()), ""), _ROUNDS)
 
 
 def year_of(authorship: str) -> int:
