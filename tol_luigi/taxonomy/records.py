@@ -35,6 +35,7 @@ class Repair(enum.StrEnum):
     UNKNOWN_RANK = "unknown_rank"
     RANK_AGAINST_NAME = "rank_against_name"
     RANK_ORDER = "rank_order"
+    """A rank that is not below the rank of an ancestor; it is kept."""
     FURTHER_ROOT = "further_root"
     CONTAINER = "container"
     DIACRITICS = "diacritics"
@@ -42,11 +43,17 @@ class Repair(enum.StrEnum):
     QUOTES = "quotes"
     MARKUP = "markup"
     AUTHORSHIP = "authorship"
+    SPELLING = "spelling"
+    """Another way to write a name: its infrageneric part, the form of a marker, upper case."""
+    REPEATED_NAME = "repeated_name"
+    """A synonym that repeats a name of its taxon."""
     HYBRID = "hybrid"
     INFORMAL = "informal"
     UNKNOWN_NAME = "unknown_name"
     NO_NAME = "no_name"
+    NO_ID = "no_id"
     SYNONYM_OF_NOTHING = "synonym_of_nothing"
+    VERNACULAR_OF_NOTHING = "vernacular_of_nothing"
     SYNONYM_CHAIN = "synonym_chain"
     ROW_LENGTH = "row_length"
     ENCODING = "encoding"
@@ -95,7 +102,10 @@ VERNACULARS = pa.schema(
 """Vernacular names of taxa; ``language`` is a tag such as ``en``, "" if it is unknown."""
 
 FORWARDS = pa.schema([pa.field("uid", _text, nullable=False), pa.field("replacement", _text, nullable=False)])
-"""Ids that the source has given up, and those that replace them."""
+"""Ids that the source has given up, and those that replace them; and the ids of synonyms with those of their taxa.
+
+A replacement may itself be replaced.
+"""
 
 REPAIRS = pa.schema(
     [
@@ -106,7 +116,10 @@ REPAIRS = pa.schema(
         pa.field("after", _text, nullable=False),
     ]
 )
-"""What was changed or left out: a :class:`Repair`, the record, its line in the file if known, and both values."""
+"""What was changed or left out: a :class:`Repair`, the record, its line in the file if known, and both values.
+
+``after`` is "" if an importer has left out the row.
+"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,8 @@ class Records:
         vernaculars: Their vernacular names (``VERNACULARS``).
         forwards: The ids that it has given up (``FORWARDS``).
         repairs: What was changed or left out so far (``REPAIRS``).
-        about: What the source says of itself: title, version, licence, address; any keys.
+        about: What the source says of itself: title, version, licence, address; any keys. Importers add the number of ``rows``
+            that they have read, and the number of rows that are ``left_out`` by a rule of the format.
     """
 
     prefix: str
