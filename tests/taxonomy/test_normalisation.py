@@ -125,6 +125,12 @@ class TestRanks:
         assert taxa["95"]["rank"] == ""
         assert repairs(mini, Repair.RANK_AGAINST_NAME)["95"] == ("genus", "Curculionidae")
 
+    def test_a_genus_may_end_like_hippophae(self) -> None:
+        tree = "1||Danae|genus\n2||Hippophae|genus"
+
+        assert normalise(source(tree)).taxa["rank"].to_pylist() == ["genus", "genus"]
+        assert normalise(source(tree), Normalisation(ott=True)).taxa["rank"].to_pylist() == ["", ""]
+
     def test_unknown_ranks_are_dropped_and_recorded(self, mini: Records, taxa: dict[str, Row]) -> None:
         assert taxa["96"]["rank"] == ""
         assert repairs(mini, Repair.UNKNOWN_RANK) == {"96": ("biotype", "")}

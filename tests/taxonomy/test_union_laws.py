@@ -60,7 +60,7 @@ def test_every_record_has_one_fate(records: list[Records], mode: dict[str, Any])
     fates = Counter((row["source"], row["source_id"]) for row in rows)
     assert fates == Counter((each.prefix, uid) for each in records for uid in each.taxa["uid"].to_pylist())
     assert {row["fate"] for row in rows} <= set(Fate)
-    assert all((row["taxon"] is None) == (row["fate"] == Fate.DROPPED) for row in rows)
+    assert all((row["taxon"] is None) == (row["fate"] in (Fate.DROPPED, Fate.EXCLUDED)) for row in rows)
 
 
 @given(sources(), MODES)
@@ -126,6 +126,9 @@ def test_a_source_that_is_added_again_changes_nothing(records: list[Records]) ->
 def as_records(union: Union) -> Records:
     """Return a union as a source, with the identifiers of its taxa."""
     rows = [str(row) for row in range(len(union))]
+    sources = [",".join(curies) for curies in union.sources.to_pylist()]
+    for row, uid in enumerate(SEPARATION.taxa["uid"].to_pylist()):
+        sources[row] = ",".join(filter(None, [f"separation:{uid}", sources[row]]))
     own = union.flags & ~np.uint32(INFERRED)
     columns = {
         "uid": rows,
@@ -135,7 +138,7 @@ def as_records(union: Union) -> Records:
         "rank": union.rank,
         "code": union.code,
         "flags": own,
-        "sources": [",".join(curies) for curies in union.sources.to_pylist()],
+        "sources": sources,
     }
     names = union.synonyms
     synonyms = {"uid": [str(row) for row in names["taxon"].to_pylist()]}
