@@ -105,7 +105,7 @@ TREE = """
 96|33|Muscidae|biotype
 97|64|Müllerella|genus
 98|97|Müllerella polyspora|species
-"""
+"""  # noqa: RUF001 (the sign of a hybrid)
 """Identifiers, parents, names, ranks. What is wrong is said in ``test_normalisation.py``."""
 
 SYNONYMS = """

@@ -20,7 +20,10 @@ def forests(draw: st.DrawFn) -> list[int]:
 
 
 def walked(parents: list[int], key: list[int]) -> list[int]:
-    children = {row: sorted((r for r, p in enumerate(parents) if p == row), key=key.__getitem__) for row in range(-1, len(parents))}
+    children = {
+        row: sorted((r for r, p in enumerate(parents) if p == row), key=key.__getitem__)
+        for row in range(-1, len(parents))
+    }
 
     def walk(row: int) -> list[int]:
         return [row, *(below for child in children[row] for below in walk(child))]

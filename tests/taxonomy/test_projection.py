@@ -33,7 +33,9 @@ def path(ranks: dict[str, str]) -> str:
         ("a:11", "Plantae/Tracheophyta//Rosales//Ficus/Ficus variegata"),
         ("sep:7", "Plantae//////"),
         ("sep:1", "//////"),
-        pytest.param("b:12", "Plantae/Tracheophyta//Rosales//Ficus/", id="a tombstone has the ranks above it"),
+        pytest.param(
+            "b:12", "Plantae/Tracheophyta//Rosales//Ficus/", id="a tombstone has the ranks above it"
+        ),
     ],
 )
 def test_ranks_are_those_of_the_ancestors(origin: str, expected: str) -> None:
@@ -50,7 +52,10 @@ def test_a_repeated_rank_is_the_nearest_and_is_reported() -> None:
     projection, ranks = projected(taxa)
 
     assert path(ranks["d:4"]) == "//Mammalia/Primates///"
-    assert list(zip(projection.repeats.tolist(), projection.repeated.tolist(), strict=True)) == [(2, 0), (3, 1)]
+    assert list(zip(projection.repeats.tolist(), projection.repeated.tolist(), strict=True)) == [
+        (2, 0),
+        (3, 1),
+    ]
 
 
 def test_names_of_kingdoms_count_without_a_rank_but_not_at_a_lower_one() -> None:

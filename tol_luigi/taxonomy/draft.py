@@ -155,7 +155,7 @@ class Draft:
 def _distinct(taxa: pa.Table, log: RepairLog, *, in_order: bool) -> pa.Table:
     """Return the taxa with one row for each identifier; of several, the first in order of all columns, or in the file."""
     uids = taxa["uid"].combine_chunks()
-    is_repeated = pc.count_distinct(uids).as_py() < len(taxa)
+    is_repeated = UidIndex(uids).has_repeats
     if is_repeated and in_order:
         taxa = taxa.sort_by([(name, "ascending") for name in TAXA.names])
         uids = taxa["uid"].combine_chunks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,32 +11,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.taxonomy import products
+from tol_luigi.taxonomy import products, records
 from tol_luigi.taxonomy.deprecations import deprecated_table
-from tol_luigi.taxonomy.identities import forwarded, keys_of_records, keys_of_sources
+from tol_luigi.taxonomy.identities import forwarded, keys_of_sources, keys_of_taxa
 from tol_luigi.taxonomy.ids import PreviousIds, assign_ids
 from tol_luigi.taxonomy.ordered_union import OrderedUnion
 from tol_luigi.taxonomy.products import ACCEPTED, ReferenceTables
+from tol_luigi.taxonomy.records import Records
+from tol_luigi.taxonomy.source_ranks import SourceRanks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tol_luigi.taxonomy.ids import Aligned, Assignment
-    from tol_luigi.taxonomy.union import Union
+    from tol_luigi.taxonomy.ids import Assignment
+    from tol_luigi.taxonomy.patched_union import UnionLike
 
-    Align = Callable[[ReferenceTables], NDArray[np.integer[Any]]]
+__all__ = ["PREFIX", "finished", "records_of"]
 
-__all__ = ["finished"]
+PREFIX = "tol"
+"""The prefix of the ids of a release, where it is used as a source."""
+
+_EXAMPLES = 100
+"""The most taxa whose records are in several taxa now that are named."""
 
 
 def finished(
-    union: Union,
+    union: UnionLike,
     *,
     kingdoms: Mapping[str, str],
+    sources: Sequence[Records] = (),
     previous: ReferenceTables | None = None,
-    align: Align | None = None,
     about: Mapping[str, object] = MappingProxyType({}),
 ) -> ReferenceTables:
     """Return the tables of a release. The order of records in the sources does not change them.
@@ -43,48 +50,55 @@ def finished(
     Args:
         union: The union of all sources.
         kingdoms: The kingdom that each name stands for, such as Animalia for Metazoa.
+        sources: The sources in order of priority, from which gaps in the seven ranks are filled; none if it is empty.
         previous: The previous release, whose ids are kept.
-        align: Returns for each taxon of the previous release its row in the union, -1 if there is none; called if
-            ids of the previous release cannot be followed by the records of their taxa.
         about: What to say of the release.
     """
     taxa = OrderedUnion.of(union)
-    records = keys_of_records(union.xref, "taxon").owned_by(taxa.position).named(taxa.names)
+    xref = union.xref
+    rows = pa.array(taxa.rows, pa.int32())
+    keys = keys_of_taxa(xref, "taxon", rows, taxa.names, taxa.origins)
     assignment = assign_ids(
         len(union),
-        records + forwarded(records, union.forwards),
+        keys + forwarded(keys, union.forwards),
         keys_of_sources(taxa.sources),
         PreviousIds.of(previous) if previous else None,
-        _aligned(previous, align, taxa.position),
+        partial(_aligned, union, previous, taxa.position) if previous else None,
     )
+    ranks = taxa.rank_labels(kingdoms)
+    filled = ranks.fill([SourceRanks.of(each, xref, "taxon", rows, kingdoms) for each in sources])
     tol_ids = assignment.tol_ids
     by_row = tol_ids[taxa.position]
     tables = ReferenceTables(
-        taxa=taxa.table(tol_ids, kingdoms),
+        taxa=taxa.table(tol_ids, ranks.columns()),
         names=_names(taxa, union.synonyms, tol_ids),
-        xref=_xref(union.xref, by_row),
+        xref=_xref(xref, by_row),
         conflicts=_sorted(union.conflicts, "source", "parent", "alice", "bob"),
         vernaculars=_vernaculars(union.vernaculars, taxa.position, by_row),
         forwards=_forwards(assignment),
-        about={**about, "ids": _figures(assignment, previous)},
+        about={**about, "ids": _figures(assignment, previous, taxa.names), "filled_ranks": filled},
     )
     if previous is None:
         return tables
     return dataclasses.replace(tables, deprecated=deprecated_table(previous, tables, assignment))
 
 
-def _aligned(previous: ReferenceTables | None, align: Align | None, position: NDArray[np.int64]) -> Aligned:
-    """Return what aligns ids of the previous release with the taxa in their order."""
+def _aligned(
+    union: UnionLike, previous: ReferenceTables, position: NDArray[np.int64], ids: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the places of the taxa that ids of the previous release are aligned with, -1 for none."""
+    known = previous.taxa["tol_id"].sort()
+    target = union.align(records_of(previous)).target  # in order of the ids
+    rows = target[pc.index_in(pa.array(ids), value_set=known).to_numpy()]
+    return np.where(rows >= 0, position[rows], -1)
 
-    def aligned(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        found = np.full(len(ids), -1, np.int64)
-        if previous is not None and align is not None:
-            places = pc.index_in(pa.array(ids), value_set=previous.taxa["tol_id"].combine_chunks())
-            rows = align(previous)[places.to_numpy()].astype(np.int64)
-            found[rows >= 0] = position[rows[rows >= 0]]
-        return found
 
-    return aligned
+def records_of(tables: ReferenceTables) -> Records:
+    """Return a release as a source, whose identifiers are the ids of its taxa."""
+    taxa = tables.taxa.select(["tol_id", *records.TAXA.names[1:]]).rename_columns(records.TAXA.names)
+    synonyms = tables.names.filter(pc.not_equal(tables.names["type"], ACCEPTED))
+    names = synonyms.select(["tol_id", *records.NAMES.names[1:]]).rename_columns(records.NAMES.names)
+    return Records(PREFIX, taxa.cast(records.TAXA), names.cast(records.NAMES))
 
 
 def _names(taxa: OrderedUnion, synonyms: pa.Table, tol_ids: NDArray[np.int64]) -> pa.Table:
@@ -107,7 +121,7 @@ def _names(taxa: OrderedUnion, synonyms: pa.Table, tol_ids: NDArray[np.int64]) -
         ),
     )
     distinct = renamed.filter(pc.invert(is_accepted)).group_by(renamed.column_names).aggregate([])
-    rest = _sorted(distinct.select(renamed.column_names), *renamed.column_names)
+    rest = _sorted(distinct.select(renamed.column_names), *renamed.column_names).cast(accepted.schema)
     table = pa.concat_tables([accepted, rest])
     table = table.take(pa.array(np.argsort(table["place"].to_numpy(), kind="stable")))
     return table.set_column(0, "tol_id", pa.array(tol_ids[table["place"].to_numpy()])).cast(products.NAMES)
@@ -143,7 +157,7 @@ def _forwards(assignment: Assignment) -> pa.Table:
     return pa.table(columns, schema=products.FORWARDS) if columns else products.FORWARDS.empty_table()
 
 
-def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[str, Any]:
+def _figures(assignment: Assignment, previous: ReferenceTables | None, names: pa.Array) -> dict[str, Any]:
     """Return what became of the ids."""
     count = len(assignment.tol_ids)
     return {
@@ -154,10 +168,13 @@ def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[s
         "merged": len(assignment.merged),
         "lumped": len(assignment.lumped),
         "retired": len(assignment.retired),
-        "collisions": [
-            {"id": old, "taxon": int(assignment.tol_ids[first]), "other": int(assignment.tol_ids[second])}
-            for old, first, second in assignment.split
-        ],
+        "collisions": {
+            "count": len(assignment.split),
+            "examples": [
+                f"{old} {names[first]} is in part {assignment.tol_ids[second]} {names[second]}"
+                for old, first, second in assignment.split[:_EXAMPLES]
+            ],
+        },
     }
 
 

@@ -14,7 +14,7 @@ from tol_luigi.taxonomy.products import Fate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Keys", "forwarded", "keys_of_records", "keys_of_sources"]
+__all__ = ["Keys", "forwarded", "keys_of_sources", "keys_of_taxa"]
 
 
 @dataclass(frozen=True)
@@ -51,43 +51,38 @@ class Keys:
         known = places.drop_null().to_numpy(zero_copy_only=False)
         return self.owners[is_known], others.owners[first[known]]
 
-    def owned_by(self, owners: NDArray[np.int64]) -> Keys:
-        """Return the same identifiers, with other numbers for their owners."""
-        return Keys(self.keys, owners[self.owners])
-
-    def named(self, names: pa.Array) -> Keys:
-        """Return these identifiers, and the name of each owner that has none, as an identifier.
-
-        Args:
-            names: The names of all owners.
-        """
-        has_key = np.zeros(len(names), np.bool_)
-        has_key[self.owners] = True
-        rest = np.flatnonzero(~has_key)
-        keys = pc.binary_join_element_wise("", names.take(pa.array(rest)), ":")
-        return self + Keys(keys, rest)
-
     def __add__(self, others: Keys) -> Keys:
         """Return these identifiers, followed by others."""
         keys = pa.concat_arrays([self.keys, others.keys])
         return Keys(keys, np.concatenate([self.owners, others.owners]))
 
 
-def keys_of_records(xref: pa.Table, owner: str) -> Keys:
-    """Return the identifiers of all records that have become part of a taxon.
+def keys_of_taxa(xref: pa.Table, owner: str, taxa: pa.Array, names: pa.Array, origins: pa.Array) -> Keys:
+    """Return the identifiers of all records that have become part of a taxon; owners are places in ``taxa``.
 
-    The record that a taxon originates from comes first, the others follow in the order of the table.
+    The record that a taxon originates from comes first, the others follow in the order of the table. Some taxa
+    originate from no record: those of the separation list, and those that a patch has made a synonym. The last
+    identifiers of such a taxon are its name with its origin, and its name.
 
     Args:
         xref: The table of records, with the schema ``XREF`` of the products or of a union.
         owner: The column of the taxon.
+        taxa: The value in this column for each taxon.
+        names: The name of each taxon.
+        origins: The first of the identifiers of each taxon, "" if there is none.
     """
-    kept = xref.filter(xref[owner].is_valid()).combine_chunks()
-    keys = pc.binary_join_element_wise(kept["source"], kept["source_id"], ":")
-    is_aligned = pc.equal(kept["fate"], str(Fate.ALIGNED)).to_numpy()
-    order = np.argsort(is_aligned, kind="stable")
-    owners = kept[owner].to_numpy().astype(np.int64)[order]
-    return Keys(_chunk(keys).take(pa.array(order)), owners)
+    kept = xref.filter(xref[owner].is_valid())
+    keys = _chunk(pc.binary_join_element_wise(kept["source"], kept["source_id"], ":"))
+    owners = _chunk(pc.index_in(kept[owner], value_set=taxa)).to_numpy().astype(np.int64)
+    is_origin = pc.not_equal(kept["fate"], str(Fate.ALIGNED)).to_numpy()
+    order = np.argsort(~is_origin, kind="stable")
+    has_origin = np.zeros(len(taxa), np.bool_)
+    has_origin[owners[is_origin]] = True
+    named = np.flatnonzero(~has_origin)
+    own, origin = (column.take(pa.array(named)) for column in (names, origins))
+    by_origin = Keys(pc.binary_join_element_wise("", own, origin, ":"), named)
+    by_name = Keys(pc.binary_join_element_wise("", own, ":"), named)
+    return Keys(keys.take(pa.array(order)), owners[order]) + by_origin + by_name
 
 
 def keys_of_sources(sources: pa.Array) -> Keys:

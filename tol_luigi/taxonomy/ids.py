@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.taxonomy.identities import Keys, keys_of_records, keys_of_sources
+from tol_luigi.taxonomy.identities import Keys, keys_of_sources, keys_of_taxa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,13 +55,12 @@ class PreviousIds:
     def of(cls, release: ReferenceTables) -> Self:
         """Return the ids of a release."""
         taxa = release.taxa.sort_by("tol_id")
-        ids = taxa["tol_id"].to_numpy()
-        records = keys_of_records(release.xref, "tol_id")
-        names = taxa["name"].combine_chunks()
+        tol_id, names = taxa["tol_id"].combine_chunks(), taxa["name"].combine_chunks()
+        origins = pc.replace_substring_regex(taxa["sources"].combine_chunks(), ",.*", "")
         deprecated = release.deprecated.sort_by("id")
         return cls(
-            ids,
-            Keys(records.keys, np.searchsorted(ids, records.owners)).named(names),
+            tol_id.to_numpy(),
+            keys_of_taxa(release.xref, "tol_id", tol_id, names, origins),
             keys_of_sources(_split(taxa["sources"])),
             dict(zip(*(release.forwards[name].to_pylist() for name in ("id", "replacement")), strict=True)),
             deprecated["id"].to_numpy(),
@@ -101,7 +100,7 @@ class Assignment:
 
 
 def assign_ids(
-    count: int, records: Keys, sources: Keys, previous: PreviousIds | None, aligned: Aligned
+    count: int, records: Keys, sources: Keys, previous: PreviousIds | None, aligned: Aligned | None
 ) -> Assignment:
     """Return an id for each taxon.
 
@@ -116,7 +115,7 @@ def assign_ids(
         records: The records of each taxon.
         sources: Further identifiers of each taxon, which its sources name.
         previous: The previous release; None if there is none.
-        aligned: Aligns ids of the previous release with the taxa; called at most once.
+        aligned: Aligns ids of the previous release with the taxa; called at most once. None leaves it out.
     """
     tol_ids = np.full(count, -1, np.int64)
     if previous is None:
@@ -128,7 +127,7 @@ def assign_ids(
     images[is_left] = previous.sources.images(sources, len(previous.ids))[is_left]
     merged |= _claim(tol_ids, previous.ids[is_left], images[is_left])
     rest = previous.ids[images < 0]
-    lumped = _claim(tol_ids, rest, aligned(rest)) if len(rest) else {}
+    lumped = _claim(tol_ids, rest, aligned(rest)) if aligned and len(rest) else {}
     revived = _revive(tol_ids, previous, records + sources)
     minted = int((tol_ids < 0).sum())
     tol_ids = _minted(tol_ids, previous.last)

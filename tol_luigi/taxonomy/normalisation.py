@@ -9,7 +9,6 @@ import numpy as np
 
 from tol_luigi.taxonomy import name_repairs, sibling_repairs, synonym_links, tree_repairs
 from tol_luigi.taxonomy.draft import Draft
-from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, SUPPRESSED
 
 if TYPE_CHECKING:
     from tol_luigi.taxonomy.records import Records
@@ -56,7 +55,8 @@ def normalise(records: Records, options: Normalisation = Normalisation()) -> Rec
     if not options.ott:
         name_repairs.settle_names(draft)
         name_repairs.settle_synonym_names(draft)
-    name_repairs.drop_wrong_ranks(draft)
+    endings = name_repairs.OTT_ENDINGS if options.ott else name_repairs.FAMILY_ENDINGS
+    name_repairs.drop_wrong_ranks(draft, genera=endings)
     name_repairs.strip_marks(draft, ligatures=not options.ott)
     is_nameless = np.zeros(len(draft), bool) if options.ott else name_repairs.is_nameless(draft)
     tree_repairs.own_flags(draft)
@@ -65,7 +65,7 @@ def normalise(records: Records, options: Normalisation = Normalisation()) -> Rec
     replaced = forwards.table(draft)
     if options.fold_siblings:
         vernaculars, replaced = sibling_repairs.fold_siblings(draft, vernaculars, replaced)
-    tree_repairs.place_roots(draft, cleared=SUPPRESSED if options.ott else INCERTAE_SEDIS)
+    tree_repairs.place_roots(draft)
     synonym_links.without_repeats(draft, in_order=in_order)
     if options.flag_names:
         name_repairs.flag_names(draft)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
 
-__all__ = ["UidIndex", "break_cycles", "natural_order", "roots_of"]
+__all__ = ["UidIndex", "break_cycles", "depths_of", "natural_order", "roots_of"]
 
 _NUMBER = r"^(?:0|[1-9][0-9]{0,17})$"
 
@@ -41,6 +41,13 @@ class UidIndex:
             self._rows = np.argsort(numbers, kind="stable")
             self._numbers = numbers[self._rows]
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether an identifier occurs twice."""
+        if self._numbers is None:
+            return bool(pc.count_distinct(self._uids).as_py() < len(self._uids))
+        return bool((self._numbers[1:] == self._numbers[:-1]).any())
+
     def find(self, wanted: pa.Array) -> Integers:
         """Return the row of every wanted identifier, -1 if there is none (or it is null)."""
         if self._numbers is None or not _are_numbers(wanted):
@@ -66,6 +73,16 @@ def roots_of(parents: Integers) -> Integers:
             break
         above = further
     return above
+
+
+def depths_of(parents: Integers) -> Integers:
+    """Return the number of taxa above every node of a forest."""
+    depths = (parents >= 0).astype(np.int64)
+    above = np.where(parents < 0, np.arange(len(parents)), parents)
+    while (depths[above] > 0).any():
+        depths += depths[above]
+        above = above[above]
+    return depths
 
 
 def break_cycles(parents: Integers) -> tuple[Integers, Integers]:

@@ -134,7 +134,7 @@ class Records:
         forwards: The ids that it has given up (``FORWARDS``).
         repairs: What was changed or left out so far (``REPAIRS``).
         about: What the source says of itself: title, version, licence, address; any keys. Importers add the number of ``rows``
-            that they have read, and the number of rows that are ``left_out`` by a rule of the format.
+            that they have read, of rows that are ``left_out`` by a rule of the format, and of rows ``joined`` to others.
     """
 
     prefix: str

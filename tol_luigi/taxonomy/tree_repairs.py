@@ -120,12 +120,8 @@ def raise_children(draft: Draft, is_nameless: Mask) -> None:
         )
 
 
-def place_roots(draft: Draft, *, cleared: Flag) -> None:
+def place_roots(draft: Draft) -> None:
     """Take the biggest root, or the one named "life", for the placed one, and flag the others ``unplaced``.
-
-    Args:
-        draft: The source.
-        cleared: The flags that the placed root loses.
 
     Source: ``Taxonomy.placeBiggest`` of the Open Tree.
     """
@@ -139,7 +135,7 @@ def place_roots(draft: Draft, *, cleared: Flag) -> None:
     is_further = is_root.copy()
     is_further[biggest] = False
     draft.add_flags(is_further, Flag.UNPLACED)
-    draft.flags[biggest] &= np.uint32(~int(cleared) & 0xFFFFFFFF)
+    draft.flags[biggest] &= np.uint32(~int(INCERTAE_SEDIS) & 0xFFFFFFFF)
     changed = np.flatnonzero(before != draft.flags)
     draft.log.add(
         Repair.FURTHER_ROOT, draft.uids_of(changed), _texts(before[changed]), _texts(draft.flags[changed])

@@ -17,6 +17,8 @@ from tol_luigi.taxonomy.importers.importer import NAME, Importer
 from tol_luigi.taxonomy.importers.inat import INATURALIST
 from tol_luigi.taxonomy.importers.inat21 import INAT21_CLASSES
 from tol_luigi.taxonomy.importers.itis import ITIS_CHAINS
+from tol_luigi.taxonomy.importers.ncbi import NCBI
+from tol_luigi.taxonomy.importers.ott import OPEN_TREE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +37,8 @@ IMPORTERS: dict[str, Importer] = {
         ITIS_CHAINS,
         INATURALIST,
         BIOSCAN_METADATA,
+        NCBI,
+        OPEN_TREE,
         INAT21_CLASSES,
         FLAT_TABLE,
     )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.errors import TableError
 from tol_luigi.taxonomy.importers.sheet import LINE
-from tol_luigi.taxonomy.importers.values import constant, converted, is_one_of, is_unranked, language_of
+from tol_luigi.taxonomy.importers.values import (
+    constant,
+    converted,
+    is_first,
+    is_one_of,
+    is_unranked,
+    language_of,
+)
 from tol_luigi.taxonomy.ranks import rank_of
 from tol_luigi.taxonomy.records import FORWARDS, NAMES, REPAIRS, TAXA, VERNACULARS, Records, Repair
 
@@ -37,6 +43,8 @@ def assemble(
     vernaculars: pa.Table | None = None,
     forwards: pa.Table | None = None,
     repairs: Iterable[pa.Table] = (),
+    left_out: int = 0,
+    joined: int = 0,
     about: Mapping[str, str] | None = None,
 ) -> Records:
     """Return the tables of a source.
@@ -50,6 +58,8 @@ def assemble(
         vernaculars: Columns of ``VERNACULARS``, with languages as the source writes them, and ``line``.
         forwards: ``FORWARDS``.
         repairs: Repairs of the importer.
+        left_out: The number of rows that are left out by a rule of the format.
+        joined: The number of rows that only complete another row.
         about: What is known of the source.
 
     Raises:
@@ -77,7 +87,8 @@ def assemble(
         vernaculars = _without(vernaculars, unknown_uid, Repair.VERNACULAR_OF_NOTHING, log)
         languages = converted(vernaculars["language"], language_of, pa.string())
         vernaculars = with_columns(vernaculars, language=languages)
-    figures = {"rows": str(sum(sheet.rows for sheet in sheets)), "left_out": "0"}
+    rows = sum(sheet.rows for sheet in sheets)
+    figures = {"rows": str(rows), "left_out": str(left_out), "joined": str(joined)}
     return Records(
         prefix,
         _shaped(taxa, TAXA),
@@ -110,19 +121,17 @@ def _without(table: pa.Table, mask: pa.ChunkedArray, kind: Repair, log: list[pa.
     if not pc.any(mask).as_py():
         return table
     rows = table.filter(mask)
-    log.append(repairs_of(kind, rows["uid"], rows[LINE], rows["name"]))
+    uids = rows[ID] if ID in rows.column_names else rows["uid"]
+    log.append(repairs_of(kind, uids, rows[LINE], rows["name"]))
     return table.filter(pc.invert(mask))
 
 
 def _is_repeated(table: pa.Table) -> pa.Array:
     """Return whether an earlier row has the same id."""
+    every = constant(value=True, count=table.num_rows, kind=pa.bool_())
     if pc.count_distinct(table["uid"]).as_py() == table.num_rows:
-        return constant(value=False, count=table.num_rows, kind=pa.bool_())
-    codes = table["uid"].combine_chunks().dictionary_encode().indices.to_numpy()
-    _, first = np.unique(codes, return_index=True)
-    mask = np.ones(len(codes), bool)
-    mask[first] = False
-    return pa.array(mask)
+        return pc.invert(every)
+    return pc.invert(is_first(table["uid"], every))
 
 
 def _is_missing(table: pa.Table, known: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,6 +11,7 @@ from tol_luigi.taxonomy.importers.files import files_of
 from tol_luigi.taxonomy.importers.importer import Importer
 from tol_luigi.taxonomy.importers.paths import known_names, path_taxa, with_genus
 from tol_luigi.taxonomy.importers.sheet import LINE, Dialect, Sheet, TableFile, read_sheet
+from tol_luigi.taxonomy.importers.text import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,8 @@ def dialect_of(path: Path) -> TableFile:
     """Return the only table of a path, and how it is written, by the delimiter in its first line."""
     files = files_of(path)
     name = files.main("*.csv", "*.tsv", "*.tab", "*.txt")
-    line = "".join(TableFile(files, name, Dialect("\n")).first_cells())
+    with open_text(files, name) as stream:
+        line = stream.first_line()
     delimiter = max("\t,;|", key=line.count)
     return TableFile(files, name, Dialect(delimiter, quote=delimiter != "\t" or '"' in line))
 

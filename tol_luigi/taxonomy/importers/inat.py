@@ -21,7 +21,7 @@ from tol_luigi.taxonomy.importers.files import Files, files_of
 from tol_luigi.taxonomy.importers.importer import Importer
 from tol_luigi.taxonomy.importers.paths import placed_taxa
 from tol_luigi.taxonomy.importers.sheet import COMMA, TABS, Sheet, TableFile, read_sheet
-from tol_luigi.taxonomy.importers.values import constant, converted, is_one_of, is_yes, linked
+from tol_luigi.taxonomy.importers.values import constant, converted, flagged, is_one_of, is_yes, linked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,14 +78,10 @@ def _ranked(table: pa.Table) -> pa.Table:
     """Return taxa with flags, and with the ranks of hybrids spelled as others."""
     is_hybrid = pc.is_in(table["rank"], value_set=pa.array(list(_HYBRIDS)))
     is_hidden = converted(table["active"], lambda text: bool(text) and not is_yes(text), pa.bool_())
-    flags = pc.add(_flag(is_hybrid, Flag.HYBRID), _flag(is_hidden, Flag.HIDDEN))
+    flags = pc.add(flagged(is_hybrid, Flag.HYBRID), flagged(is_hidden, Flag.HIDDEN))
     return with_columns(
         table, rank=converted(table["rank"], lambda rank: _HYBRIDS.get(rank, rank), pa.string()), flags=flags
     )
-
-
-def _flag(mask: pa.ChunkedArray, flag: Flag) -> pa.ChunkedArray:
-    return pc.if_else(mask, pa.scalar(int(flag), pa.uint32()), pa.scalar(0, pa.uint32()))
 
 
 def _vernacular_sheets(files: Files, table: Path | None) -> list[Sheet]:

@@ -34,6 +34,7 @@ __all__ = ["COMMA", "LINE", "PIPED", "TABS", "Dialect", "Sheet", "TableFile", "r
 LINE = "line"
 """The column with the line on which a row starts; the header is line 1."""
 
+_SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
 _BATCH = 1 << 16
 _BLOCK = 1 << 25
 _TEXT = pa.string()
@@ -54,6 +55,12 @@ class Dialect:
     quote: bool = False
     is_piped: bool = False
     encoding: str = "utf-8"
+
+    def cells(self, line: str) -> list[str]:
+        """Return the cells of the first line; for cells with pipes, every second one is only a pipe."""
+        if self.quote:
+            return next(csv.reader([line], delimiter=self.delimiter), [""])
+        return line.split(self.delimiter)
 
 
 @dataclass(frozen=True)
@@ -77,15 +84,10 @@ class TableFile:
         """
         return open_text(self.files, self.name, self.dialect.encoding)
 
-    def first_cells(self) -> list[str]:
-        """Return the cells of the first line."""
-        with self.open() as stream:
-            return _cells(stream.first_line(), self.dialect)
-
     def header(self) -> list[str]:
         """Return the names of the columns."""
-        cells = self.first_cells()
-        return cells[::2] if self.dialect.is_piped else cells
+        with self.open() as stream:
+            return self.dialect.cells(stream.first_line())[:: 2 if self.dialect.is_piped else 1]
 
 
 TABS, COMMA, PIPED = Dialect(), Dialect(",", quote=True), Dialect(is_piped=True)
@@ -125,18 +127,20 @@ def read_sheet(
     Raises:
         TableError: It is empty, lacks a column, or has a quote that is never closed.
     """
-    header = list(map(spell, file.header()))
-    if lacking := [column for column in columns if column not in header]:
-        remedy = (
-            f"It must be a table with the columns {', '.join(columns)}, separated by {_sign(file.dialect)}"
-        )
-        raise TableError(file.where, f"line 1 lacks the column {', '.join(lacking)}", remedy)
-    places = {column: header.index(column) for column in (*columns, *optional) if column in header}
-    sheet = read_columns(file, places, header_lines=1)
+
+    def places_of(cells: list[str]) -> dict[str, int]:
+        header = list(map(spell, cells))
+        if lacking := [column for column in columns if column not in header]:
+            sign = _SIGNS.get(file.dialect.delimiter, repr(file.dialect.delimiter))
+            remedy = f"It must be a table with the columns {', '.join(columns)}, separated by {sign}"
+            raise TableError(file.where, f"line 1 lacks the column {', '.join(lacking)}", remedy)
+        return {column: header.index(column) for column in (*columns, *optional) if column in header}
+
+    sheet = _read(file, places_of, header_lines=1)
     table = sheet.table
     empty = pa.nulls(table.num_rows, _TEXT).fill_null("")
     for column in optional:
-        if column not in places:
+        if column not in table.column_names:
             table = table.append_column(column, empty)
     return replace(sheet, table=table)
 
@@ -148,16 +152,38 @@ def read_columns(file: TableFile, places: Mapping[str, int], header_lines: int =
         file: The table.
         places: The place of each column, from 0.
         header_lines: The number of lines before the first row.
+
+    Raises:
+        TableError: It is empty, has too few columns, or has a quote that is never closed.
     """
-    width = len(file.first_cells())
-    step = 2 if file.dialect.is_piped else 1
-    if wide := [column for column, place in places.items() if step * place >= width]:
-        raise TableError(
-            file.where, f"line 1 has {width // step} cells, and none for {', '.join(wide)}", FETCH
-        )
-    read = _read_quoted if file.dialect.quote else _read_plain
-    wanted = {column: step * place for column, place in places.items()}
-    table, wrong, recoded = read(file, wanted, width, header_lines)
+
+    def places_of(cells: list[str]) -> Mapping[str, int]:
+        if wide := [column for column, place in places.items() if place >= len(cells)]:
+            raise TableError(
+                file.where, f"line 1 has {len(cells)} cells, and none for {', '.join(wide)}", FETCH
+            )
+        return places
+
+    return _read(file, places_of, header_lines)
+
+
+def _read(file: TableFile, places_of: Callable[[list[str]], Mapping[str, int]], header_lines: int) -> Sheet:
+    """Read columns.
+
+    Args:
+        file: The table.
+        places_of: Returns the place of each column for the cells of the first line.
+        header_lines: The number of lines before the first row.
+    """
+    with file.open() as stream:
+        cells = file.dialect.cells(stream.first_line())
+        step = 2 if file.dialect.is_piped else 1
+        places = {column: step * place for column, place in places_of(cells[::step]).items()}
+        if file.dialect.quote:
+            table, wrong, recoded = _read_quoted(file, places, len(cells), header_lines)
+        else:
+            table, wrong = _read_plain(file, stream, places, len(cells), header_lines)
+            recoded = stream.repairs
     table = _trimmed(table)
     encoding = [(Repair.ENCODING, "", line, before, after) for line, before, after in recoded]
     left_out = [(Repair.ROW_LENGTH, "", line, text, "") for line, text in wrong]
@@ -176,61 +202,49 @@ def _repair_rows(rows: list[tuple[Repair, str, int, str, str]]) -> pa.Table:
     return pa.table(list(map(list, columns)), schema=REPAIRS)
 
 
-def _sign(dialect: Dialect) -> str:
-    return {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}.get(
-        dialect.delimiter, dialect.delimiter
-    )
+_Wrong = list[tuple[int, str]]
+"""Line and text of each row of another length."""
 
 
-def _cells(line: str, dialect: Dialect) -> list[str]:
-    if dialect.quote:
-        return next(csv.reader([line], delimiter=dialect.delimiter), [""])
-    return line.split(dialect.delimiter)
-
-
-_Read = tuple[pa.Table, list[tuple[int, str]], list[tuple[int, str, str]]]
-"""Columns; line and text of each row of another length; and the repairs of the text."""
-
-
-def _read_plain(file: TableFile, places: Mapping[str, int], width: int, header_lines: int) -> _Read:
+def _read_plain(
+    file: TableFile, stream: TextStream, places: Mapping[str, int], width: int, header_lines: int
+) -> tuple[pa.Table, _Wrong]:
     """Read a table without quotes."""
-    wrong: list[tuple[int, str]] = []
+    wrong: _Wrong = []
 
     def left_out(row: pa_csv.InvalidRow) -> str:
-        wrong.append((row.number + header_lines, row.text))
+        wrong.append((row.number + header_lines, row.text[:SHOWN]))
         return "skip"
 
     names = [f"c{place}" for place in range(width)]
     wanted = {column: names[place] for column, place in places.items()}
-    with file.open() as stream:
-        for _ in range(header_lines):
-            stream.skip_line()
-        try:
-            found = pa_csv.read_csv(
-                io.BufferedReader(stream),
-                read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
-                parse_options=pa_csv.ParseOptions(
-                    delimiter=file.dialect.delimiter,
-                    quote_char=False,
-                    ignore_empty_lines=False,
-                    invalid_row_handler=left_out,
-                ),
-                convert_options=pa_csv.ConvertOptions(
-                    include_columns=sorted(set(wanted.values())),
-                    column_types=dict.fromkeys(wanted.values(), _TEXT),
-                    strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" not in str(error):
-                raise TableError(file.where, f"cannot be read ({error})", FETCH) from error
-            found = pa.table({column: pa.array([], _TEXT) for column in wanted.values()})
+    for _ in range(header_lines):
+        stream.skip_line()
+    try:
+        found = pa_csv.read_csv(
+            io.BufferedReader(stream),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=file.dialect.delimiter,
+                quote_char=False,
+                ignore_empty_lines=False,
+                invalid_row_handler=left_out,
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=sorted(set(wanted.values())),
+                column_types=dict.fromkeys(wanted.values(), _TEXT),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise TableError(file.where, f"cannot be read ({error})", FETCH) from error
+        found = pa.table({column: pa.array([], _TEXT) for column in wanted.values()})
     last = header_lines + found.num_rows + len(wrong)
     skipped = [number for number, _ in wrong]
     lines = np.setdiff1d(np.arange(header_lines + 1, last + 1), skipped, assume_unique=True)
     table = pa.table({column: found[at] for column, at in wanted.items()} | {LINE: pa.array(lines)})
-    shown = [(line, text.strip()[:SHOWN]) for line, text in wrong if text.strip()]
-    return table, shown, stream.repairs
+    return table, [(line, text.strip()) for line, text in wrong if text.strip()]
 
 
 @dataclass(frozen=True)
@@ -243,8 +257,10 @@ class _QuotedTable(Table):
         return io.BufferedReader(self.open_stream())
 
 
-def _read_quoted(file: TableFile, places: Mapping[str, int], width: int, header_lines: int) -> _Read:
-    """Read a table with quotes."""
+def _read_quoted(
+    file: TableFile, places: Mapping[str, int], width: int, header_lines: int
+) -> tuple[pa.Table, _Wrong, list[tuple[int, str, str]]]:
+    """Read a table with quotes; return the repairs of its text, too."""
     streams: list[TextStream] = []
 
     def open_stream() -> TextStream:
@@ -252,7 +268,7 @@ def _read_quoted(file: TableFile, places: Mapping[str, int], width: int, header_
         return streams[-1]
 
     table = _QuotedTable(Path(file.where), delimiter=file.dialect.delimiter, open_stream=open_stream)
-    wrong: list[tuple[int, str]] = []
+    wrong: _Wrong = []
     rows = itertools.islice(table.cells(), header_lines, None)
     picked = _picked(rows, tuple(places.values()), width, wrong, file.dialect.delimiter)
     schema = pa.schema([(LINE, pa.int64()), *((column, _TEXT) for column in places)])
@@ -267,7 +283,7 @@ def _picked(
     rows: Iterator[tuple[int, list[str]]],
     places: Sequence[int],
     width: int,
-    wrong: list[tuple[int, str]],
+    wrong: _Wrong,
     delimiter: str,
 ) -> Iterator[tuple[int | str, ...]]:
     """Yield line and requested cells of each row that has the right length; add the others to ``wrong``."""

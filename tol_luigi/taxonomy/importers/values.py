@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import langcodes
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from langcodes.tag_parser import LanguageTagError
@@ -14,6 +15,8 @@ from tol_luigi.taxonomy.records import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tol_luigi.taxonomy.flags import Flag
 
 __all__ = [
     "code_of",
@@ -67,6 +70,21 @@ def converted(column: pa.ChunkedArray, convert: Callable[[str], Any], kind: pa.D
 def constant(value: object, count: int, kind: pa.DataType) -> pa.Array:
     """Return a column in which every value is the same."""
     return pa.repeat(pa.scalar(value, kind), count)
+
+
+def flagged(mask: pa.ChunkedArray, flag: Flag) -> pa.ChunkedArray:
+    """Return a column of flags: one flag, or none."""
+    return pc.if_else(mask, pa.scalar(int(flag), pa.uint32()), pa.scalar(0, pa.uint32()))
+
+
+def is_first(column: pa.ChunkedArray, mask: pa.ChunkedArray) -> pa.Array:
+    """Return whether each row is the first with its value among those of a mask."""
+    codes = column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+    _, first = np.unique(codes[rows], return_index=True)
+    found = np.zeros(len(codes), bool)
+    found[rows[first]] = True
+    return pa.array(found)
 
 
 def is_one_of(column: pa.ChunkedArray, values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
