@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tol_luigi.core.errors import DatasetError
-from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import read_only
 from tol_luigi.taxonomy.flags import TOMBSTONES
 from tol_luigi.taxonomy.lookup_models import FORMAT
@@ -69,7 +68,7 @@ class NamedTaxon(NamedTuple):
 
 
 def _taxon(row: Sequence[Any]) -> LookupTaxon:
-    return LookupTaxon(*row[:9], tuple(row[9:]))
+    return LookupTaxon._make((*row[:9], tuple(row[9:])))
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Lookup:
 
     def named(self, key: str) -> list[NamedTaxon]:
         """Return the taxa that have a name with this key, once for each of these names, in order of their ids."""
-        return [NamedTaxon(*row[:3], _taxon(row[3:])) for row in self._rows(_NAMED, key)]
+        return [NamedTaxon._make((*row[:3], _taxon(row[3:]))) for row in self._rows(_NAMED, key)]
 
     def vernacular(self, key: str) -> list[LookupTaxon]:
         """Return the taxa that have a vernacular name with this key, in order of their ids."""
