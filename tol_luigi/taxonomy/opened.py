@@ -189,12 +189,13 @@ class Taxonomy:
 
     Attributes:
         path: The database.
+        lookup: Its queries.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lookup = Lookup(path)
-        self._matcher = Matcher(self._lookup)
+        self.lookup = Lookup(path)
+        self._matcher = Matcher(self.lookup)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -226,11 +227,11 @@ class Taxonomy:
     @property
     def about(self) -> dict[str, Any]:
         """What the taxonomy says of itself."""
-        return self._lookup.about
+        return self.lookup.about
 
     def __len__(self) -> int:
         """Count the taxa, also those that are kept only to explain what became of a record."""
-        return len(self._lookup)
+        return len(self.lookup)
 
     def __contains__(self, key: object) -> bool:
         """Return whether an id, an identifier or a name is known."""
@@ -255,8 +256,8 @@ class Taxonomy:
                 return self.taxon(match.tol_id)
         taxa = [taxon for taxon in found if not taxon.is_tombstone] or found
         if len(taxa) == 1:
-            return ReferenceTaxon.of(self._lookup, taxa[0])
-        raise self._unknown(key, [ReferenceTaxon.of(self._lookup, taxon) for taxon in taxa])
+            return ReferenceTaxon.of(self.lookup, taxa[0])
+        raise self._unknown(key, [ReferenceTaxon.of(self.lookup, taxon) for taxon in taxa])
 
     def taxon(self, tol_id: int) -> ReferenceTaxon:
         """Return the taxon of an id; an id of an earlier release leads to the one that has replaced it.
@@ -274,27 +275,27 @@ class Taxonomy:
         """
         found = self._found(key)
         if not found and isinstance(key, str):
-            found = self._lookup.vernacular(name_key(key))
-        return [ReferenceTaxon.of(self._lookup, taxon) for taxon in found]
+            found = self.lookup.vernacular(name_key(key))
+        return [ReferenceTaxon.of(self.lookup, taxon) for taxon in found]
 
     def _found(self, key: str | int) -> list[LookupTaxon]:
         if isinstance(key, int) or key.strip().isdecimal():
             ids = [int(key)]
-            forward = self._lookup.replacement(int(key))
+            forward = self.lookup.replacement(int(key))
             ids = [forward] if forward is not None else ids
         elif ":" in key and " " not in key.strip():
             source, _, source_id = key.strip().partition(":")
-            ids = self._lookup.identified(source, source_id)
+            ids = self.lookup.identified(source, source_id)
         else:
-            return list({one.taxon.tol_id: one.taxon for one in self._lookup.named(name_key(key))}.values())
-        return [taxon for tol_id in ids if (taxon := self._lookup.taxon(tol_id)) is not None]
+            return list({one.taxon.tol_id: one.taxon for one in self.lookup.named(name_key(key))}.values())
+        return [taxon for tol_id in ids if (taxon := self.lookup.taxon(tol_id)) is not None]
 
     def _unknown(self, key: str | int, taxa: Sequence[ReferenceTaxon]) -> UnknownTaxonError:
         where = f"{self.path}: {key}"
         if taxa:
             names = ", ".join(f"{taxon.unique_name} ({taxon.id})" for taxon in taxa[:5])
             return UnknownTaxonError(where, f"{len(taxa)} taxa have this name: {names}", "Use the id of one")
-        gone = self._lookup.deprecated(int(key)) if str(key).isdecimal() else None
+        gone = self.lookup.deprecated(int(key)) if str(key).isdecimal() else None
         if gone is not None:
             what = f"no taxon has this id any more ({gone['name']}: {gone['reason']})"
             return UnknownTaxonError(where, what, "Look for its name")
