@@ -19,6 +19,9 @@ _NO_NAME = re.compile(
     f"{patterns.UNKNOWN.removeprefix('(?i)')}|{patterns.NO_EPITHET.removeprefix('(?i)')}", re.IGNORECASE
 )
 
+_LOWER = re.compile(r"[a-z-]{3,} [a-z-]{3,} \(?[A-Z]")
+"""Names of species in lower case, with an authorship."""
+
 _GENUS = re.compile(r"[A-Z][a-z-]{2,}")
 
 _NOT_SPECIES = re.compile(
@@ -64,8 +67,10 @@ def given_name(text: str) -> GivenName:
 
 
 def _capitalised(text: str) -> str:
-    """Return a name with a capital letter at its start only, if it is all lower-case or all upper-case."""
+    """Return a name with a capital letter at its start only, if it is in lower-case or upper-case letters throughout."""
     plain = clean(text)
     if plain.isupper() and " " in plain:
         return plain.capitalize()
-    return plain[:1].upper() + plain[1:] if plain.islower() else plain
+    if plain.islower() or (_LOWER.match(plain) and not _NO_NAME.search(plain)):
+        return plain[:1].upper() + plain[1:]
+    return plain

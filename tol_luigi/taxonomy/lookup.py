@@ -103,8 +103,21 @@ class Lookup:
         return database
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._fetched(sql, values)[1]
+
+    def _dicts(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        names, rows = self._fetched(sql, values)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _fetched(self, sql: str, values: tuple[object, ...]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return the names of the columns of a query, and its rows.
+
+        Raises:
+            DatasetError: The database is damaged.
+        """
         try:
-            return self._database.execute(sql, values).fetchall()
+            cursor = self._database.execute(sql, values)
+            return [column[0] for column in cursor.description], cursor.fetchall()
         except sqlite3.Error as error:
             raise DatasetError(self.path, f"is damaged ({error})", _REMEDY) from error
 
@@ -194,8 +207,3 @@ class Lookup:
         sql = "SELECT DISTINCT substr(key, ?) FROM name WHERE key > ? AND key < ? ORDER BY key"
         rows = self._rows(sql, len(word) + 2, f"{word} ", f"{word}{_AFTER_SPACE}")
         return tuple(rest for (rest,) in rows)
-
-    def _dicts(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        cursor = self._database.execute(sql, values)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]

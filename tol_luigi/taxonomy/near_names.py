@@ -38,9 +38,10 @@ class NearName(NamedTuple):
     edits: int
 
 
-def most_edits(word: str) -> int:
-    """Return by how many edits a word may differ from one that it stands for."""
-    return (len(word) >= _ONE_EDIT) + (len(word) >= _TWO_EDITS)
+def most_edits(word: str, other: str) -> int:
+    """Return by how many edits a word may differ from one that it stands for: the longer both are, the more."""
+    length = max(len(word), len(other))
+    return (length >= _ONE_EDIT) + (length >= _TWO_EDITS)
 
 
 class NearNames:
@@ -104,7 +105,7 @@ def _edits(words: Sequence[str], others: Sequence[str]) -> int | None:
     for word, other in zip(words, others, strict=True):
         if word == other:
             continue
-        most = most_edits(min(word, other, key=len))
+        most = most_edits(word, other)
         edits = OSA.distance(word, other, score_cutoff=most)
         if edits > most or not most:
             if stem(word) != stem(other):
@@ -126,19 +127,15 @@ class _Words:
 
     def near(self, word: str) -> list[tuple[str, int]]:
         """Return the words that are near another one, with their edits; two edits only after the same first letter."""
-        most = most_edits(word)
+        most = most_edits(word, f"{word}.")
         if not most:
             return []
         found = process.extract(
             word, self._by_letter.get(word[:1], ()), scorer=OSA.distance, score_cutoff=most, limit=None
         )
-        near = {
-            other: int(edits)
-            for other, edits, _ in found
-            if 0 < edits <= most_edits(min(word, other, key=len))
-        }
+        near = {other: int(edits) for other, edits, _ in found if 0 < edits <= most_edits(word, other)}
         for tail in {word[start:] for start in (1, _HEAD, 3)}:
             for other in self._by_tail.get(tail, ()):
-                if OSA.distance(word, other, score_cutoff=1) == 1 and most_edits(other):
+                if OSA.distance(word, other, score_cutoff=1) == 1 and most_edits(word, other):
                     near.setdefault(other, 1)
         return sorted(near.items())

@@ -365,8 +365,8 @@ class Taxonomy:
         Raises:
             DatasetError: DuckDB is not installed, or there is no such table.
 
-        >>> taxonomy.to_duckdb("taxa").filter("rank = 'genus'").aggregate("count(*)").fetchone()
-        (4,)
+        >>> taxonomy.to_duckdb("taxa").filter("rank = 'genus'").aggregate("count(*)").fetchall()
+        [(5,)]
         """
         path = self._table(table)
         try:
