@@ -54,7 +54,9 @@ class Choice(NamedTuple):
     rejected: tuple[LookupTaxon, ...] = ()
 
 
-def choose(lookup: Lookup, named: Sequence[NamedTaxon], context: Context, authorship: str) -> Choice:
+def choose(
+    lookup: Lookup, named: Sequence[NamedTaxon], context: Context, authorship: str, text: str
+) -> Choice:
     """Return which of some taxa is meant.
 
     Args:
@@ -62,6 +64,7 @@ def choose(lookup: Lookup, named: Sequence[NamedTaxon], context: Context, author
         named: Taxa with the name; tombstones among them are ignored.
         context: Names that are known to be above the taxon, by rank.
         authorship: The authorship that the name is given with, "" if none is given.
+        text: The name as given.
     """
     taxa = {one.taxon.tol_id: one for one in reversed(named) if not one.taxon.is_tombstone}
     candidates = sorted(taxa.values(), key=lambda one: one.taxon.tol_id)
@@ -73,6 +76,7 @@ def choose(lookup: Lookup, named: Sequence[NamedTaxon], context: Context, author
     if len(left) == 1:
         return Choice((left[0],), "by kingdom and ranks given" if rejected else "", rejected)
     deciders: tuple[tuple[str, Callable[[NamedTaxon], float]], ...] = (
+        ("by spelling", lambda one: one.name.lower() == text.lower()),
         ("by authorship", lambda one: _shares_author(one, authorship)),
         ("by ranks given", lambda one: _agreement(one.taxon.ranks, context)),
     )

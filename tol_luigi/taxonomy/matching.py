@@ -12,21 +12,25 @@ from rapidfuzz.distance import OSA
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.given_names import GivenName, given_name
-from tol_luigi.taxonomy.homonyms import Choice, choose
+from tol_luigi.taxonomy.homonyms import Choice, choose, contradiction
 from tol_luigi.taxonomy.name_keys import name_key
 from tol_luigi.taxonomy.near_names import NearNames
 from tol_luigi.taxonomy.products import ACCEPTED
+from tol_luigi.taxonomy.ranks import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tol_luigi.taxonomy.lookup import Lookup, LookupTaxon, NamedTaxon
+    from tol_luigi.taxonomy.near_names import NearName
 
 __all__ = ["Candidate", "MatchStatus", "Matcher", "NameMatch"]
 
 _CACHED = 1 << 16
 _MOST_CANDIDATES = 10
 _TRINOMIAL = 3
+_FAMILY = RANK_LABELS.index("family")
+_BETWEEN = RANK_LABELS[1 : _FAMILY + 1]
 
 
 class MatchStatus(enum.StrEnum):
@@ -77,7 +81,8 @@ class NameMatch:
         matched: The name of the taxon that was found: the accepted name, or a synonym.
         score: How much of the name was found, from 0 to 1: 1 without the share of letters that differ or were ignored.
         reason: What decided, or why nothing was found.
-        candidates: The taxa that can be meant, if these are several, and those that contradict the context.
+        candidates: The taxa that can be meant, if these are several; those that contradict the context; or
+            those with similar names, if these are not similar enough.
     """
 
     given: str
@@ -141,6 +146,7 @@ class _Match:
         self._key = ""
         self._rejected: tuple[LookupTaxon, ...] = ()
         self._objection = ""
+        self._similar: tuple[LookupTaxon, ...] = ()
 
     def result(self) -> NameMatch:
         """Return the match."""
@@ -161,8 +167,41 @@ class _Match:
             return None
         if match := self._decided(self._near.same_stems(key), key, given.authorship, MatchStatus.STEM):
             return match
-        near = [name.key for name in self._near.near(key)]
-        return self._decided(near, key, given.authorship, MatchStatus.FUZZY)
+        return self._of_similar(self._near.in_genus(key), given, lambda _: True) or self._of_similar(
+            self._near.in_others(key), given, self._is_plausible_in(key)
+        )
+
+    def _of_similar(
+        self, near: Iterable[NearName], given: GivenName, is_plausible: Callable[[NamedTaxon], bool]
+    ) -> NameMatch | None:
+        """Return the match to the nearest of some keys that have a plausible taxon, None if there is none."""
+        for _, group in itertools.groupby(near, lambda one: one.edits):
+            named = [one for found in group for one in self._lookup.named(found.key)]
+            plausible = [one for one in named if is_plausible(one)]
+            if match := self._decided_of(plausible, given.key, given.authorship, MatchStatus.FUZZY):
+                return match
+            self._similar += tuple(one.taxon for one in named if not one.taxon.is_tombstone)
+        return None
+
+    def _is_plausible_in(self, key: str) -> Callable[[NamedTaxon], bool]:
+        """Return the condition on taxa whose first word is another one.
+
+        If the first word is a genus that is known, the other genus must be in its family: *Chelonia* is not *Cheilosia*. A
+        name of one word can be that of many genera, so ranks given with it must agree, unless it is above genera.
+        """
+        word, _, rest = key.partition(" ")
+        if not rest:
+            return lambda one: _is_above_genus(one.taxon) or self._agrees(one.taxon)
+        genera = [one.taxon for one in self._lookup.named(word) if not one.taxon.is_tombstone]
+        families = {taxon.ranks[_FAMILY] for taxon in genera if not contradiction(taxon.ranks, self._context)}
+        return lambda one: (
+            not families or bool(one.taxon.ranks[_FAMILY] and one.taxon.ranks[_FAMILY] in families)
+        )
+
+    def _agrees(self, taxon: LookupTaxon) -> bool:
+        """Return whether one of the ranks given, from phylum to family, is that of a taxon."""
+        pairs = zip(_BETWEEN, taxon.ranks[1 : _FAMILY + 1], strict=True)
+        return any(own and own.lower() == self._context.get(rank, "").lower() for rank, own in pairs)
 
     def _in_part(self, given: GivenName) -> NameMatch | None:
         """Return the match of the species, the genus, or else of the lowest rank of the context."""
@@ -191,9 +230,14 @@ class _Match:
     ) -> NameMatch | None:
         """Return the match to one of the taxa that have names with some keys, None if there are none."""
         named = [one for found in keys for one in self._lookup.named(found)]
+        return self._decided_of(named, key, authorship, status)
+
+    def _decided_of(
+        self, named: Sequence[NamedTaxon], key: str, authorship: str, status: MatchStatus
+    ) -> NameMatch | None:
         if not named:
             return None
-        choice = choose(self._lookup, named, self._context, authorship)
+        choice = choose(self._lookup, named, self._context, authorship, self._text)
         if not choice.found:
             # The first objection is the one to the name itself; later ones are to similar names and to genera.
             self._rejected, self._objection = (
@@ -202,7 +246,7 @@ class _Match:
             )
             return None
         if len(choice.found) > 1:
-            return self._ambiguous(choice, key)
+            return self._ambiguous(choice, key, status)
         return self._single(choice, key, status)
 
     def _single(self, choice: Choice, key: str, status: MatchStatus) -> NameMatch:
@@ -223,7 +267,7 @@ class _Match:
             _candidates(choice.rejected),
         )
 
-    def _ambiguous(self, choice: Choice, key: str) -> NameMatch:
+    def _ambiguous(self, choice: Choice, key: str, status: MatchStatus) -> NameMatch:
         """Return the lowest taxon that contains all candidates."""
         paths = [self._lookup.ancestors(one.taxon.tol_id) for one in choice.found]
         common = [step[0] for step in zip(*paths, strict=False) if len(set(step)) == 1]
@@ -238,7 +282,7 @@ class _Match:
             _labelled(taxon.ranks) if taxon else dict.fromkeys(RANK_LABELS, ""),
             "",
             round(nearest / len(choice.found), 3),
-            choice.reason,
+            f"{len(choice.found)} taxa have {'similar names' if status is MatchStatus.FUZZY else 'this name'}",
             _candidates([one.taxon for one in choice.found]),
         )
 
@@ -260,7 +304,9 @@ class _Match:
         )
 
     def _unknown(self, reason: str) -> NameMatch:
-        candidates = _candidates(self._rejected)
+        if not self._rejected and self._similar:
+            reason = "only similar names are known"
+        candidates = _candidates(self._rejected or self._similar)
         return NameMatch(
             self._text, MatchStatus.UNKNOWN, reason=self._objection or reason, candidates=candidates
         )
@@ -268,6 +314,10 @@ class _Match:
 
 def _labelled(ranks: Sequence[str]) -> dict[str, str]:
     return dict(zip(RANK_LABELS, ranks, strict=True))
+
+
+def _is_above_genus(taxon: LookupTaxon) -> bool:
+    return 0 < LEVELS.get(taxon.rank, 0) < LEVELS["genus"]
 
 
 def _synonymy(found: NamedTaxon) -> str:

@@ -5,6 +5,7 @@ Source: the order of the search and the rule for first letters are those of TAXA
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["NearName", "NearNames", "most_edits"]
 
-_ONE_EDIT, _TWO_EDITS = 4, 9
-"""From how many letters on a word may differ by one edit, and by two."""
+_ONE_EDIT = 4
+"""From how many letters on, of the longer word, a word may differ by one edit."""
+
+_TWO_EDITS, _TWO_IN_GENUS = 10, 8
+"""From how many letters on, of the shorter word, an epithet may differ by two edits, and a genus with the same epithets.
+
+With two edits from nine letters on, epithets that are really other ones are found, such as *erigeniae* for *eugeniae*.
+"""
 
 _MOST_EDITS = 3
 """How many edits a name may differ by in all its words."""
@@ -38,10 +45,16 @@ class NearName(NamedTuple):
     edits: int
 
 
-def most_edits(word: str, other: str) -> int:
-    """Return by how many edits a word may differ from one that it stands for: the longer both are, the more."""
-    length = max(len(word), len(other))
-    return (length >= _ONE_EDIT) + (length >= _TWO_EDITS)
+def most_edits(word: str, other: str, two: int = _TWO_EDITS) -> int:
+    """Return by how many edits a word may differ from one that it stands for: the longer both are, the more.
+
+    Args:
+        word: The word.
+        other: What it may stand for.
+        two: From how many letters on, of the shorter word, these may be two.
+    """
+    shorter, longer = sorted((len(word), len(other)))
+    return (longer >= _ONE_EDIT) + (shorter >= two)
 
 
 class NearNames:
@@ -64,19 +77,24 @@ class NearNames:
         near = (f"{word} {other}" for other in self._of(word, rest))
         return [other for other in near if stems(other) == stems(key)]
 
-    def near(self, key: str) -> list[NearName]:
-        """Return the keys that are nearest to a key, within :func:`most_edits` of each word.
-
-        Names of the same genus come before all others: only if there is none are genera with a similar name searched.
-        """
+    def in_genus(self, key: str) -> list[NearName]:
+        """Return the keys of the same genus that are near a key, the nearest first."""
         word, _, rest = key.partition(" ")
+        return _nearest_first(self._in_genus(word, rest, 0)) if rest else []
+
+    def in_others(self, key: str) -> list[NearName]:
+        """Return the keys near a key that begin with another word, the nearest first."""
+        word, _, rest = key.partition(" ")
+        words = self._words.near(word)
         if not rest:
-            return _nearest(NearName(other, edits) for other, edits in self._words.near(word))
-        found = _nearest(self._in_genus(word, rest, 0))
-        if found:
-            return found
-        return _nearest(
-            near for other, edits in self._words.near(word) for near in self._in_genus(other, rest, edits)
+            near_enough = (each for each in words if each[1] <= most_edits(word, each[0]))
+            return _nearest_first(itertools.starmap(NearName, near_enough))
+        near = ((other, edits, edits > most_edits(word, other)) for other, edits in words)
+        return _nearest_first(
+            found
+            for other, edits, is_far in near
+            for found in self._in_genus(other, rest, edits)
+            if not is_far or found.edits == edits
         )
 
     def _in_genus(self, word: str, rest: str, edits: int) -> Iterator[NearName]:
@@ -92,11 +110,8 @@ class NearNames:
         return [other for other in self._lookup.epithets(word) if other.count(" ") == spaces]
 
 
-def _nearest(found: Iterable[NearName]) -> list[NearName]:
-    """Return those with the fewest edits, in order of their keys."""
-    near = sorted(set(found))
-    fewest = min((name.edits for name in near), default=0)
-    return [name for name in near if name.edits == fewest]
+def _nearest_first(found: Iterable[NearName]) -> list[NearName]:
+    return sorted(set(found), key=lambda near: (near.edits, near.key))
 
 
 def _edits(words: Sequence[str], others: Sequence[str]) -> int | None:
@@ -127,13 +142,17 @@ class _Words:
 
     def near(self, word: str) -> list[tuple[str, int]]:
         """Return the words that are near another one, with their edits; two edits only after the same first letter."""
-        most = most_edits(word, f"{word}.")
+        most = most_edits(word, f"{word}.", _TWO_IN_GENUS)
         if not most:
             return []
         found = process.extract(
             word, self._by_letter.get(word[:1], ()), scorer=OSA.distance, score_cutoff=most, limit=None
         )
-        near = {other: int(edits) for other, edits, _ in found if 0 < edits <= most_edits(word, other)}
+        near = {
+            other: int(edits)
+            for other, edits, _ in found
+            if 0 < edits <= most_edits(word, other, _TWO_IN_GENUS)
+        }
         for tail in {word[start:] for start in (1, _HEAD, 3)}:
             for other in self._by_tail.get(tail, ()):
                 if OSA.distance(word, other, score_cutoff=1) == 1 and most_edits(word, other):
