@@ -137,6 +137,29 @@ def test_a_contradiction_is_explained(matcher: Matcher) -> None:
     assert [candidate.name for candidate in match.candidates] == ["Quercus alba"]
 
 
+def test_a_name_of_a_tombstone_is_explained(matcher: Matcher) -> None:
+    assert matcher.match("Vermes").reason == "the taxonomy keeps it as inconsistent, not as a taxon"
+
+
+def test_a_name_of_one_word_needs_more_than_a_similar_spelling(matcher: Matcher) -> None:
+    match = matcher.match("Bombsu")
+    assert (match.status, [one.name for one in match.candidates]) == ("unknown", ["Bombus"])
+    assert matcher.match("Bombsu", {"family": "Apidae"}).name == "Bombus"
+
+
+def test_a_known_genus_is_not_taken_for_one_of_another_family(matcher_of: Callable[..., Matcher]) -> None:
+    turtles = Node("Cheloniidae", "family", (Node("Chelonia", "genus"),))
+    flies = Node("Syrphidae", "family", (Node("Chelonis", "genus", (Node("Chelonis fasciata", "species"),)),))
+    match = matcher_of(Node("Animalia", "kingdom", (turtles, flies))).match("Chelonia fasciata")
+    assert (match.status, match.name) == ("partial", "Chelonia")
+
+
+def test_a_spelling_decides_between_forms_of_one_name(matcher_of: Callable[..., Matcher]) -> None:
+    forms = Node("Salvia flava flava", "subspecies"), Node("Salvia flava var. flava", "variety")
+    match = matcher_of(Node("Salvia flava", "species", forms)).match("Salvia flava var. flava")
+    assert (match.status, match.rank, match.reason) == ("exact", "variety", "by spelling")
+
+
 def test_an_accepted_name_comes_before_a_synonym_of_its_kingdom(matcher_of: Callable[..., Matcher]) -> None:
     animals = Node(
         "Animalia",

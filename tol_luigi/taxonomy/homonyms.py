@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.authorship import authorship_of
-from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, Flag
+from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, TOMBSTONES, Flag, flags_text
 from tol_luigi.taxonomy.kingdoms import KINGDOMS, kingdom_of
 from tol_luigi.taxonomy.products import ACCEPTED
 
@@ -61,13 +61,16 @@ def choose(
 
     Args:
         lookup: The database.
-        named: Taxa with the name; tombstones among them are ignored.
+        named: Taxa with the name, one or more; tombstones among them are ignored.
         context: Names that are known to be above the taxon, by rank.
         authorship: The authorship that the name is given with, "" if none is given.
         text: The name as given.
     """
     taxa = {one.taxon.tol_id: one for one in reversed(named) if not one.taxon.is_tombstone}
     candidates = sorted(taxa.values(), key=lambda one: one.taxon.tol_id)
+    if not candidates:
+        kinds = sorted({flags_text(one.taxon.flags & TOMBSTONES) for one in named})
+        return Choice((), f"the taxonomy keeps it as {', '.join(kinds)}, not as a taxon")
     against = {one.taxon.tol_id: contradiction(one.taxon.ranks, context) for one in candidates}
     rejected = tuple(one.taxon for one in candidates if against[one.taxon.tol_id])
     left = [one for one in candidates if not against[one.taxon.tol_id]]
