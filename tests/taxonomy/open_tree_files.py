@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,8 +24,8 @@ OUR_REASONS = {"same/by-division-name": "division name"}
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of a file of the Open Tree, whose columns a tab separates, or a tab, a bar and a tab."""
-    lines = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with lines:
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    with io.StringIO(content.decode()) as lines:
         heading = next(lines)
         separator = "\t|\t" if "\t|\t" in heading else "\t"
         columns = heading.strip("\n").split(separator)

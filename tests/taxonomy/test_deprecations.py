@@ -30,13 +30,25 @@ def test_a_name_that_is_gone_is_retired() -> None:
     assert causes((ROOT, FAMILY, GENUS), (ROOT, FAMILY)) == {"Aus": ("name-retired", "", "")}
 
 
-def test_a_species_that_changes_its_gender_with_its_record() -> None:
-    before = (ROOT, FAMILY, GENUS, Row("3", "2", "Aus albus", "species"))
-    after = (ROOT, FAMILY, GENUS, Row("4", "1", "Bus", "genus"), Row("5", "4", "Aus alba", "species"))
-    assert causes(before, after) in (
-        {"Aus albus": ("gender-change", "Aus alba", "")},
-        {},  # the alignment has found it
+def test_the_same_species_in_two_genders_is_one() -> None:
+    alba = Row("4", "2", "Aus alba", "species")
+    before = (ROOT, FAMILY, GENUS, Row("3", "2", "Aus albus", "species"), alba)
+    assert causes(before, (ROOT, FAMILY, GENUS, alba)) == {
+        "Aus albus": ("gender-change", "Aus alba", "Aus alba")
+    }
+
+
+def test_a_record_that_cannot_be_placed_any_more_is_hidden() -> None:
+    before = finished(united(source("a", ROOT, FAMILY), source("b", ROOT, FAMILY, GENUS)), kingdoms=KINGDOMS)
+    twice = source("a", ROOT, FAMILY, Row("3", "1", "Aus", "genus"), Row("4", "1", "Aus", "genus"))
+    after = finished(united(twice, source("b", ROOT, FAMILY, GENUS)), kingdoms=KINGDOMS, previous=before)
+    fates = dict(
+        zip(after.xref["source_id"].to_pylist()[-2:], after.xref["fate"].to_pylist()[-2:], strict=True)
     )
+    assert fates["2"] == "dropped"
+    assert after.deprecated.select(["name", "reason", "witness"]).to_pylist() == [
+        {"name": "Aus", "reason": "newly-hidden", "witness": "b:2 dropped: ambiguous tip"}
+    ]
 
 
 def test_a_name_that_moves_to_another_kingdom_is_another_taxon() -> None:

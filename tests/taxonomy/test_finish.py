@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow.compute as pc
 from drawn_sources import KINGDOMS, SEPARATION, Row, rows, source, united
-from golden_sources import golden_answer, golden_union
 from hypothesis import given, settings
+from open_tree_files import read_open_tree, read_rows
 
 from tol_luigi.taxonomy.finish import finished
 from tol_luigi.taxonomy.flags import Flag
+from tol_luigi.taxonomy.ott_files import write_text_files
+from tol_luigi.taxonomy.patched_union import Changes, PatchedUnion
+from tol_luigi.taxonomy.reasons import Heuristics, Refine
 from tol_luigi.taxonomy.union import build_union
 
 if TYPE_CHECKING:
@@ -254,26 +258,56 @@ def test_a_union_without_sources_is_a_release() -> None:
     assert tables.taxa["kingdom"].to_pylist() == ["", "Animalia", "Plantae"]
 
 
-def test_the_union_of_asterales_is_the_one_of_the_open_tree(shared: Path) -> None:
-    taxa = finished(golden_union(shared), kingdoms=KINGDOMS).taxa.to_pylist()
-    names = {row["tol_id"]: row["sources"].split(",")[0] or row["name"] for row in taxa}
-    ours = {
-        names[row["tol_id"]]: (
-            names.get(row["parent"], ""),
+def test_the_taxonomy_of_asterales_is_written_as_the_open_tree_does(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "golden" / "taxonomy"
+    separation, *asterales = (
+        read_open_tree(folder / name, prefix)
+        for name, prefix in (("separation", "separation"), ("ncbi_aster", "ncbi"), ("gbif_aster", "gbif"))
+    )
+    union = build_union(asterales, separation, refine=Refine.OTT, heuristics=Heuristics.OTT)
+    write_text_files(tmp_path, finished(union, kingdoms=KINGDOMS))
+
+    ours = compared(list(read_rows(tmp_path / "taxonomy.tsv")))
+    theirs = compared(list(read_rows(folder / "aster_union_taxonomy.tsv.gz")))
+    assert len(ours) == 23020
+    assert ours == theirs
+
+
+def compared(rows: list[dict[str, str]]) -> dict[str, tuple[object, ...]]:
+    """Return the rows of ``taxonomy.tsv`` by the origin of their taxon, without their ids.
+
+    The flag ``sibling_higher`` is left out, which the answer lacks. Identifiers are in any order after the origin.
+    """
+    key = {row["uid"]: row["sourceinfo"].partition(",")[0] or row["name"] for row in rows}
+    return {
+        key[row["uid"]]: (
+            key.get(row["parent_uid"], ""),
             row["name"],
-            sorted(row["sources"].split(",")),
-            row["unique_name"],
-        )
-        for row in taxa
-    }
-    answer = golden_answer(shared)
-    theirs = {row["uid"]: row["sourceinfo"].split(",")[0] or row["name"] for row in answer}
-    assert ours == {
-        theirs[row["uid"]]: (
-            theirs.get(row["parent_uid"], ""),
-            row["name"],
+            row["rank"],
             sorted(row["sourceinfo"].split(",")),
             row["uniqname"],
+            {*row["flags"].strip("\t|").split(",")} - {"sibling_higher", ""},
         )
-        for row in answer
+        for row in rows
     }
+
+
+def test_ids_are_kept_where_a_patch_makes_a_synonym() -> None:
+    union = united(ANIMALS, MORE)
+    names = union.name.to_pylist()
+    changes = Changes(
+        parents=union.parent.astype(np.int64),
+        own_flags=union.flags.copy(),
+        ranks={},
+        merged={names.index("Lynx"): names.index("Felis")},
+        names=(),
+    )
+    patched = PatchedUnion(union, changes)
+    first = finished(union, kingdoms=KINGDOMS)
+    second = finished(patched, kingdoms=KINGDOMS, previous=first)
+    assert ids(second)["b:y"] == ids(second)["a:4"] == ids(first)["a:4"]
+    assert second.forwards.to_pylist() == [{"id": ids(first)["b:y"], "replacement": ids(first)["a:4"]}]
+    third = finished(patched, kingdoms=KINGDOMS, previous=second)
+    assert third.taxa.equals(second.taxa)
+    assert third.forwards.equals(second.forwards)
+    assert third.deprecated.equals(second.deprecated)

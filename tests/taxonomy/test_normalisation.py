@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mini_life import mini_life, taxa_of
+from open_tree_files import read_open_tree
 
 from tol_luigi.taxonomy.flags import Flag
 from tol_luigi.taxonomy.normalisation import Normalisation, normalise
@@ -15,6 +16,7 @@ from tol_luigi.taxonomy.records import FORWARDS, NAMES, Records, Repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 ALL = Normalisation(flag_names=True, major_rank_conflict=True, fold_siblings=True)
 
@@ -122,6 +124,12 @@ class TestRanks:
     def test_a_genus_named_like_a_family_has_no_rank(self, mini: Records, taxa: dict[str, Row]) -> None:
         assert taxa["95"]["rank"] == ""
         assert repairs(mini, Repair.RANK_AGAINST_NAME)["95"] == ("genus", "Curculionidae")
+
+    def test_a_genus_may_end_like_hippophae(self) -> None:
+        tree = "1||Danae|genus\n2||Hippophae|genus"
+
+        assert normalise(source(tree)).taxa["rank"].to_pylist() == ["genus", "genus"]
+        assert normalise(source(tree), Normalisation(ott=True)).taxa["rank"].to_pylist() == ["", ""]
 
     def test_unknown_ranks_are_dropped_and_recorded(self, mini: Records, taxa: dict[str, Row]) -> None:
         assert taxa["96"]["rank"] == ""
@@ -403,3 +411,16 @@ def test_every_row_is_accounted_for_and_the_result_is_a_forest(
     ]
     assert set(records.taxa["uid"].to_pylist()) <= set(parents) | set(gone)
     assert {row["uid"] for row in result.names.to_pylist()} <= set(parents)
+
+
+@pytest.mark.parametrize("name", ["separation", "ncbi_aster", "gbif_aster"])
+def test_what_the_open_tree_has_loaded_stays_as_it_is(shared: Path, name: str) -> None:
+    loaded = read_open_tree(shared / "golden" / "taxonomy" / name, name)
+
+    result = normalise(loaded, Normalisation(ott=True))
+
+    assert result.taxa.equals(loaded.taxa)
+    assert set(result.repairs["repair"].to_pylist()) <= {Repair.REPEATED_NAME}
+    assert {(row["uid"], row["name"]) for row in result.names.to_pylist()} == {
+        (row["uid"], row["name"]) for row in loaded.names.to_pylist()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from open_tree_files import read_open_tree, read_rows
@@ -11,6 +11,9 @@ from tol_luigi.taxonomy.flags import Flag, flags_text
 from tol_luigi.taxonomy.ranks import rank_of
 from tol_luigi.taxonomy.reasons import Heuristics, Refine
 from tol_luigi.taxonomy.union import Union, build_union
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

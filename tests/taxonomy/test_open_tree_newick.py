@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,8 @@ from tol_luigi.taxonomy.records import TAXA, Records
 from tol_luigi.taxonomy.union import Union, build_union
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from open_tree_files import NewickCase
 
 NO_SEPARATION = Records("separation", TAXA.empty_table())

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
         ("Homo sapiens (Linnaeus, 1758)", "Homo sapiens", "(Linnaeus, 1758)", 1758),
         ("Hominidae Gray, 1825", "Hominidae", "Gray, 1825", 1825),
         ("Poa L.", "Poa", "L.", 0),
+        ("Poa annua L", "Poa annua", "L.", 0),
+        ("Aus bus Smith, 1900-1902", "Aus bus", "Smith, 1900", 1900),
+        ("Aus bus Westwood, [1851]", "Aus bus", "Westwood, [1851]", 1851),
+        ("Aus bus van der Hoeven 1850", "Aus bus", "van der Hoeven, 1850", 1850),
+        ("Coccinella 7-punctata Linnaeus, 1758", "Coccinella 7-punctata", "Linnaeus, 1758", 1758),
+        ("Ficus gracilis Pittier, 1944", "Ficus gracilis", "Pittier, 1944", 1944),
         ("Brassica oleracea L. subsp. capitata (L.) DC.", "Brassica oleracea subsp. capitata", "(L.) DC.", 0),
     ],
 )
@@ -61,7 +67,9 @@ def test_placeholders_are_no_names(text: str) -> None:
     "text",
     ["Megaselia sp. 1ES 2009", "Megaselia sp.", "Pimpla cf. instigator", "Bombus sp. BOLD:AAB1234", "Asteraceae indet.",
      "uncultured bacterium", "A. reta", "Escherichia coli O157:H7", "Delftia tsuruhatensis ARB", "Plasmodium falciparum FCR-3/Gambia",
-     "Buchnera aphidicola (Acyrthosiphon pisum)", "Inf\ufffdentem lato"],
+     "Buchnera aphidicola (Acyrthosiphon pisum)", "HIV-1 CRO479_2", "Planktothrix agardhii 1807", "Diplommatina rubra A MS-2011",
+     "Phylladiorhynchus integrirostris environmental sample", "Pseudomonas fluorescens bv. II", "Melanoides woodwardi/truncatelliformis",
+     "Alpheus lottini ssp. B1-2", "Ctenucha _affinis_", "Inf\ufffdentem lato"],
 )  # fmt: skip
 def test_informal_names_keep_what_identifies_them(text: str) -> None:
     assert parse_name(text)[:2] == (text, "")
@@ -76,6 +84,7 @@ def test_informal_names_keep_what_identifies_them(text: str) -> None:
         ("Mentha x piperita", f"Mentha {CROSS} piperita", NameKind.HYBRID),
         (f"Salix {CROSS}rubens Schrank", f"Salix {CROSS} rubens", NameKind.HYBRID),
         ("Quercus alba x Quercus robur", f"Quercus alba {CROSS} Quercus robur", NameKind.HYBRID),
+        ("Saccharum x Tripidium", f"Saccharum {CROSS} Tripidium", NameKind.HYBRID),
         ("Macaca hybrid", "Macaca hybrid", NameKind.HYBRID),
         ("Tobacco mosaic virus", "Tobacco mosaic virus", NameKind.VIRAL),
         ("Candidatus Pelagibacter ubique", "Candidatus Pelagibacter ubique", NameKind.SCIENTIFIC),
@@ -154,6 +163,12 @@ def test_many_names_are_parsed_like_single_ones_in_their_order() -> None:
     rows = [ScientificName(**row) for row in parse_names(pa.array(texts)).to_pylist()]
 
     assert rows == [parse_name(text) for text in texts]
+
+
+def test_nulls_and_long_columns_are_parsed() -> None:
+    found = parse_names(pa.chunked_array([pa.array(["Homo sapiens", None], pa.large_string())]))
+
+    assert found["kind"].to_pylist() == [NameKind.SCIENTIFIC, NameKind.PLACEHOLDER]
 
 
 def test_no_names_are_parsed() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tol_luigi.taxonomy.candidates import candidates, distinct_pairs
+from tol_luigi.taxonomy.candidates import Candidates
 from tol_luigi.taxonomy.decision import NUMBERS, Alignment, decide
 from tol_luigi.taxonomy.divisions import Divisions
 from tol_luigi.taxonomy.heuristics import Side, Sides
@@ -21,6 +21,8 @@ from tol_luigi.taxonomy.source_ids import SourceIds
 from tol_luigi.taxonomy.tree import NONE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tol_luigi.taxonomy.decision import Step
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Alignment", "align"]
 
 _SHARED_ID = 2
+"""The score of a taxon that has an identifier of the record."""
 
 
 def align(
@@ -64,21 +67,31 @@ def align(
         found.put(preset, ~preset.is_open)
     if heuristics is Heuristics.EXTENDED:
         found.set(ids.origins, Reason.SOURCE_ID)
+        found.reason[found.is_open & source.is_container] = NUMBERS[Reason.CONTAINER]
     found.set(_by_division(own_heads, heads, len(divisions)), Reason.DIVISION_NAME)
 
     sides = Sides(
         Side(source, divisions.of(source, own_heads)), Side(target, divisions.of(target, heads)), divisions
     )
-    rows, taxa = ids.with_shared(*candidates(source, target, found.is_open), found.is_open)
-    first = decide(rows, taxa, _steps(sides, ids, heuristics), len(source), source.tree.is_tip)
+    candidates = Candidates(source, target, found.is_open, ids.shared)
+    first = _decided(candidates, _steps(sides, ids, heuristics), found.is_open, source.tree.is_tip)
     above_aligned = source.tree.below((found.target >= 0) | (first.target >= 0))
     found.put(first, found.is_open & ~above_aligned)
 
-    again = above_aligned[rows]
     steps = _steps(sides, ids, heuristics, Overlap(source, target, found.target))
-    second = decide(rows[again], taxa[again], steps, len(source), source.tree.is_tip)
-    found.put(second, found.is_open & above_aligned)
+    wanted = found.is_open & above_aligned
+    found.put(_decided(candidates, steps, wanted, source.tree.is_tip), wanted)
     found.reason[found.is_open & source.is_informal] = NUMBERS[Reason.INFORMAL]
+    return found
+
+
+def _decided(
+    candidates: Candidates, steps: Sequence[Step], wanted: NDArray[np.bool_], is_tip: NDArray[np.bool_]
+) -> Alignment:
+    """Return the outcomes of the wanted records."""
+    found = Alignment.nothing(len(wanted))
+    for rows, taxa in candidates.batches(wanted):
+        decide(found, rows, taxa, steps, is_tip)
     return found
 
 
@@ -113,27 +126,19 @@ class _Ids:
 
     def __init__(self, source: Forest, target_ids: SourceIds, count: int) -> None:
         self._count = count + 1
-        self._rows, self._taxa, origin = target_ids.shared(source)
+        rows, taxa, origin = target_ids.shared(source)
+        self.shared = rows, taxa
         self.origins = target_ids.origins(source)
-        keys = self._keys(self._rows, self._taxa)
-        self._shared, self._origin = np.unique(keys), np.unique(keys[origin])
-
-    def with_shared(self, rows: Column, taxa: Column, wanted: NDArray[np.bool_]) -> tuple[Column, Column]:
-        """Add the pairs with an identifier in common to the candidates of the wanted records."""
-        chosen = wanted[self._rows]
-        if not chosen.any():
-            return rows, taxa
-        return distinct_pairs(
-            np.append(rows, self._rows[chosen]), np.append(taxa, self._taxa[chosen]), self._count
-        )
+        keys = self._keys(rows, taxa)
+        self._shared_keys, self._origin_keys = np.unique(keys), np.unique(keys[origin])
 
     def same_origin(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
         """Accept taxa whose first identifier is the first of the record."""
-        return self._score(self._origin, rows, taxa), None
+        return self._score(self._origin_keys, rows, taxa), None
 
     def any_shared(self, rows: Column, taxa: Column) -> tuple[NDArray[np.int8], None]:
         """Accept taxa that have any identifier of the record."""
-        return self._score(self._shared, rows, taxa), None
+        return self._score(self._shared_keys, rows, taxa), None
 
     def _score(self, known: NDArray[np.int64], rows: Column, taxa: Column) -> NDArray[np.int8]:
         return np.where(np.isin(self._keys(rows, taxa), known), _SHARED_ID, 0).astype(np.int8)

@@ -19,9 +19,35 @@ if TYPE_CHECKING:
 __all__ = ["Authorship", "authorship_of", "compare_authorships"]
 
 _YEAR = re.compile(r"\b(1[789]\d\d|20\d\d)\b")
-_WORD = re.compile(r"[^\W\d_][^\W\d_'-]*\.?")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-])*\.?")
 _PARTICLES = frozenset(
-    "de da del della der den di do dos du la le van von zu ter ex in et and al al. f. fil. bis".split()
+    [
+        "de",
+        "da",
+        "del",
+        "della",
+        "der",
+        "den",
+        "di",
+        "do",
+        "dos",
+        "du",
+        "la",
+        "le",
+        "van",
+        "von",
+        "zu",
+        "ter",
+        "ex",
+        "in",
+        "et",
+        "and",
+        "al",
+        "al.",
+        "f.",
+        "fil.",
+        "bis",
+    ]
 )
 
 

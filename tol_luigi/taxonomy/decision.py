@@ -77,8 +77,8 @@ class Alignment:
 
 
 def decide(
-    rows: Column, taxa: Column, steps: Sequence[Step], count: int, is_tip: NDArray[np.bool_]
-) -> Alignment:
+    found: Alignment, rows: Column, taxa: Column, steps: Sequence[Step], is_tip: NDArray[np.bool_]
+) -> None:
     """Choose a candidate for each record.
 
     A heuristic keeps the candidates with the highest score. If it is negative, all are rejected; if there is one with a
@@ -86,31 +86,25 @@ def decide(
     at the end is accepted; several are none.
 
     Args:
+        found: Where the outcomes are written.
         rows: The records, in ascending order.
         taxa: A candidate of each; a record has several rows here if it has several.
         steps: The heuristics in their order.
-        count: The number of records.
         is_tip: Which records have no children.
     """
-    found = Alignment.nothing(count)
     for reason, heuristic in steps:
         if not len(rows):
-            break
-        keep = _step(found, rows, taxa, reason, *heuristic(rows, taxa))
+            return
+        keep = _step(found, (rows, taxa), reason, heuristic(rows, taxa))
         rows, taxa = rows[keep], taxa[keep]
     _finish(found, rows, taxa, is_tip)
-    return found
 
 
 def _step(
-    found: Alignment,
-    rows: Column,
-    taxa: Column,
-    reason: Reason,
-    scores: NDArray[np.int8],
-    witness: Column | None,
+    found: Alignment, pairs: tuple[Column, Column], reason: Reason, answer: Answer
 ) -> NDArray[np.bool_]:
-    """Apply the scores of one heuristic, and return which pairs are left for the next one."""
+    """Apply the answer of one heuristic, and return which pairs are left for the next one."""
+    (rows, taxa), (scores, witness) = pairs, answer
     starts, sizes = _groups(rows)
     best = np.maximum.reduceat(scores, starts)
     wins = scores == np.repeat(best, sizes)
@@ -128,7 +122,7 @@ def _step(
         told = chosen | (accepted & undecided)
         found.witness[record[told]] = witness[first[told]]
     found.target[record[accepted]] = taxa[first[accepted]]
-    return wins & np.repeat(~(rejected | accepted), sizes)
+    return np.asarray(wins & np.repeat(~(rejected | accepted), sizes))
 
 
 def _finish(found: Alignment, rows: Column, taxa: Column, is_tip: NDArray[np.bool_]) -> None:

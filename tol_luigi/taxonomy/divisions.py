@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.taxonomy.forest import Column, Forest
 
-__all__ = ["Divisions"]
+__all__ = ["Divisions", "most_rootward"]
 
 
 class Divisions:
@@ -49,7 +49,7 @@ class Divisions:
         """
         heads = np.full(len(forest), NONE, dtype=np.int32)
         for name, division in self._names():
-            row = _most_rootward(forest, name)
+            row = most_rootward(forest, name)
             if row is not None and heads[row] == NONE:
                 heads[row] = division
         return heads
@@ -70,7 +70,7 @@ class Divisions:
         return own + list(zip(synonyms.name.tolist(), synonyms.row.tolist(), strict=True))
 
 
-def _most_rootward(forest: Forest, name: int) -> int | None:
+def most_rootward(forest: Forest, name: int) -> int | None:
     """Return the taxon with a name that is nearest to the root, if there is just one that is no genus."""
     groups = forest.by_name
     if name + 1 >= len(groups.offsets):

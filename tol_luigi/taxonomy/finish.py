@@ -18,25 +18,30 @@ from tol_luigi.taxonomy.ids import PreviousIds, assign_ids
 from tol_luigi.taxonomy.ordered_union import OrderedUnion
 from tol_luigi.taxonomy.products import ACCEPTED, ReferenceTables
 from tol_luigi.taxonomy.records import Records
+from tol_luigi.taxonomy.source_ranks import SourceRanks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tol_luigi.taxonomy.ids import Assignment
-    from tol_luigi.taxonomy.union import Union
+    from tol_luigi.taxonomy.patched_union import UnionLike
 
 __all__ = ["PREFIX", "finished", "records_of"]
 
 PREFIX = "tol"
 """The prefix of the ids of a release, where it is used as a source."""
 
+_EXAMPLES = 100
+"""The most taxa whose records are in several taxa now that are named."""
+
 
 def finished(
-    union: Union,
+    union: UnionLike,
     *,
     kingdoms: Mapping[str, str],
+    sources: Sequence[Records] = (),
     previous: ReferenceTables | None = None,
     about: Mapping[str, object] = MappingProxyType({}),
 ) -> ReferenceTables:
@@ -45,12 +50,14 @@ def finished(
     Args:
         union: The union of all sources.
         kingdoms: The kingdom that each name stands for, such as Animalia for Metazoa.
+        sources: The sources in order of priority, from which gaps in the seven ranks are filled; none if it is empty.
         previous: The previous release, whose ids are kept.
         about: What to say of the release.
     """
     taxa = OrderedUnion.of(union)
     xref = union.xref
-    keys = keys_of_taxa(xref, "taxon", pa.array(taxa.rows, pa.int32()), taxa.names)
+    rows = pa.array(taxa.rows, pa.int32())
+    keys = keys_of_taxa(xref, "taxon", rows, taxa.names, taxa.origins)
     assignment = assign_ids(
         len(union),
         keys + forwarded(keys, union.forwards),
@@ -58,16 +65,18 @@ def finished(
         PreviousIds.of(previous) if previous else None,
         partial(_aligned, union, previous, taxa.position) if previous else None,
     )
+    ranks = taxa.rank_labels(kingdoms)
+    filled = ranks.fill([SourceRanks.of(each, xref, "taxon", rows, kingdoms) for each in sources])
     tol_ids = assignment.tol_ids
     by_row = tol_ids[taxa.position]
     tables = ReferenceTables(
-        taxa=taxa.table(tol_ids, kingdoms),
+        taxa=taxa.table(tol_ids, ranks.columns()),
         names=_names(taxa, union.synonyms, tol_ids),
         xref=_xref(xref, by_row),
         conflicts=_sorted(union.conflicts, "source", "parent", "alice", "bob"),
         vernaculars=_vernaculars(union.vernaculars, taxa.position, by_row),
         forwards=_forwards(assignment),
-        about={**about, "ids": _figures(assignment, previous)},
+        about={**about, "ids": _figures(assignment, previous, taxa.names), "filled_ranks": filled},
     )
     if previous is None:
         return tables
@@ -75,7 +84,7 @@ def finished(
 
 
 def _aligned(
-    union: Union, previous: ReferenceTables, position: NDArray[np.int64], ids: NDArray[np.int64]
+    union: UnionLike, previous: ReferenceTables, position: NDArray[np.int64], ids: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the places of the taxa that ids of the previous release are aligned with, -1 for none."""
     known = previous.taxa["tol_id"].sort()
@@ -148,7 +157,7 @@ def _forwards(assignment: Assignment) -> pa.Table:
     return pa.table(columns, schema=products.FORWARDS) if columns else products.FORWARDS.empty_table()
 
 
-def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[str, Any]:
+def _figures(assignment: Assignment, previous: ReferenceTables | None, names: pa.Array) -> dict[str, Any]:
     """Return what became of the ids."""
     count = len(assignment.tol_ids)
     return {
@@ -159,10 +168,13 @@ def _figures(assignment: Assignment, previous: ReferenceTables | None) -> dict[s
         "merged": len(assignment.merged),
         "lumped": len(assignment.lumped),
         "retired": len(assignment.retired),
-        "collisions": [
-            {"id": old, "taxon": int(assignment.tol_ids[first]), "other": int(assignment.tol_ids[second])}
-            for old, first, second in assignment.split
-        ],
+        "collisions": {
+            "count": len(assignment.split),
+            "examples": [
+                f"{old} {names[first]} is in part {assignment.tol_ids[second]} {names[second]}"
+                for old, first, second in assignment.split[:_EXAMPLES]
+            ],
+        },
     }
 
 

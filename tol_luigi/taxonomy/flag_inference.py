@@ -62,12 +62,12 @@ def _inherit(tree: Tree, rank: Levels, flags: Flags) -> None:
 def _barren(tree: Tree, rank: Levels) -> NDArray[np.bool_]:
     """Return which taxa contain neither a species, or what is below it, nor a tip without a rank."""
     alive = (rank >= LEVELS["species"]) | ((rank == 0) & tree.is_tip)
-    return ~(alive | tree.below(alive))
+    return np.asarray(~(alive | tree.below(alive)))
 
 
 def _extinct(tree: Tree, flags: Flags) -> NDArray[np.bool_]:
     """Return which taxa are extinct because all their children are; tombstones do not count."""
-    extinct = (flags & np.uint32(Flag.EXTINCT | Flag.EXTINCT_INHERITED)) != 0
+    extinct = np.asarray((flags & np.uint32(Flag.EXTINCT | Flag.EXTINCT_INHERITED)) != 0)
     counts = (flags & np.uint32(TOMBSTONES)) == 0
     for rows in tree.levels[:0:-1]:
         relevant = rows[counts[rows]]

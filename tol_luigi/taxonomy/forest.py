@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.errors import SourceError
-from tol_luigi.taxonomy.flags import TOMBSTONES, Flag
 from tol_luigi.taxonomy.flags import INCERTAE_SEDIS as INCERTAE_SEDIS_KINDS
+from tol_luigi.taxonomy.flags import TOMBSTONES, Flag
 from tol_luigi.taxonomy.ranks import LEVELS
 from tol_luigi.taxonomy.records import Code
 from tol_luigi.taxonomy.tree import NONE, Groups, Tree
@@ -153,6 +153,11 @@ class Forest:
     def is_informal(self) -> NDArray[np.bool_]:
         """Whether the name of a taxon is one that other sources cannot have."""
         return np.asarray((self.flags & np.uint32(Flag.INFORMAL)) != 0)
+
+    @cached_property
+    def is_container(self) -> NDArray[np.bool_]:
+        """Whether a taxon is an empty container."""
+        return np.asarray(((self.flags & np.uint32(Flag.WAS_CONTAINER)) != 0) & self.tree.is_tip)
 
     @cached_property
     def named(self) -> tuple[Column, Column]:

@@ -57,17 +57,19 @@ class Keys:
         return Keys(keys, np.concatenate([self.owners, others.owners]))
 
 
-def keys_of_taxa(xref: pa.Table, owner: str, taxa: pa.Array, names: pa.Array) -> Keys:
+def keys_of_taxa(xref: pa.Table, owner: str, taxa: pa.Array, names: pa.Array, origins: pa.Array) -> Keys:
     """Return the identifiers of all records that have become part of a taxon; owners are places in ``taxa``.
 
-    The record that a taxon originates from comes first, the others follow in the order of the table. A taxon of the
-    separation list originates from no record; the last identifier of such a taxon is its name.
+    The record that a taxon originates from comes first, the others follow in the order of the table. Some taxa
+    originate from no record: those of the separation list, and those that a patch has made a synonym. The last
+    identifiers of such a taxon are its name with its origin, and its name.
 
     Args:
         xref: The table of records, with the schema ``XREF`` of the products or of a union.
         owner: The column of the taxon.
         taxa: The value in this column for each taxon.
         names: The name of each taxon.
+        origins: The first of the identifiers of each taxon, "" if there is none.
     """
     kept = xref.filter(xref[owner].is_valid())
     keys = _chunk(pc.binary_join_element_wise(kept["source"], kept["source_id"], ":"))
@@ -77,8 +79,10 @@ def keys_of_taxa(xref: pa.Table, owner: str, taxa: pa.Array, names: pa.Array) ->
     has_origin = np.zeros(len(taxa), np.bool_)
     has_origin[owners[is_origin]] = True
     named = np.flatnonzero(~has_origin)
-    by_name = Keys(pc.binary_join_element_wise("", names.take(pa.array(named)), ":"), named)
-    return Keys(keys.take(pa.array(order)), owners[order]) + by_name
+    own, origin = (column.take(pa.array(named)) for column in (names, origins))
+    by_origin = Keys(pc.binary_join_element_wise("", own, origin, ":"), named)
+    by_name = Keys(pc.binary_join_element_wise("", own, ":"), named)
+    return Keys(keys.take(pa.array(order)), owners[order]) + by_origin + by_name
 
 
 def keys_of_sources(sources: pa.Array) -> Keys:

@@ -56,10 +56,11 @@ class PreviousIds:
         """Return the ids of a release."""
         taxa = release.taxa.sort_by("tol_id")
         tol_id, names = taxa["tol_id"].combine_chunks(), taxa["name"].combine_chunks()
+        origins = pc.replace_substring_regex(taxa["sources"].combine_chunks(), ",.*", "")
         deprecated = release.deprecated.sort_by("id")
         return cls(
             tol_id.to_numpy(),
-            keys_of_taxa(release.xref, "tol_id", tol_id, names),
+            keys_of_taxa(release.xref, "tol_id", tol_id, names, origins),
             keys_of_sources(_split(taxa["sources"])),
             dict(zip(*(release.forwards[name].to_pylist() for name in ("id", "replacement")), strict=True)),
             deprecated["id"].to_numpy(),

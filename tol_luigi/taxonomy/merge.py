@@ -91,20 +91,23 @@ class _Merge:
         new_tip = tip & ~aligned & (unlike | (alignment.score <= _POLYSEMY))
         self._new_tips = np.flatnonzero(new_tip).astype(np.int32)
         room = self._old + len(self._new_tips) + int((~tip & ~aligned).sum())
-        self._columns = _padded(union.tree.parent, room, _DETACHED), _padded(union.flags, room, 0)
+        self._parents = _padded(union.tree.parent, room, _DETACHED)
+        self._all_flags = _padded(union.flags, room, 0)
         self._images = alignment.target.copy()
-        # single values of memoryviews are read and written several times as fast as those of arrays
-        self._parent, self._flags, self._image = map(memoryview, (*self._columns, self._images))
-        self._placed, self._sink = memoryview(source.is_placed), memoryview(_sinks(source, alignment.target))
+        # single values are read and written several times as fast through memoryviews
+        self._parent, self._flags, self._image = self._parents.data, self._all_flags.data, self._images.data
+        self._placed, self._sink = source.is_placed.data, _sinks(source, alignment.target).data
         self._inner = _Lists(source.tree.parent, ~tip & ~aligned, len(source))
         self._aligned = _Lists(source.tree.parent, _to_visit(source, union, alignment.target), len(source))
-        self._uncovered = memoryview(_uncovered(union, alignment.target))
-        self._old_parent, self._old_depth = memoryview(union.tree.parent), memoryview(union.tree.depth)
+        self._uncovered = _uncovered(union, alignment.target).data
+        self._old_parent, self._old_depth = union.tree.parent.data, union.tree.depth.data
         self._origin: list[int] = []
         self._fate = np.where(aligned, _FATE[Fate.ALIGNED], _FATE[Fate.DROPPED]).astype(np.int8)
+        self._fate[alignment.reason == NUMBERS[Reason.CONTAINER]] = _FATE[Fate.EXCLUDED]
         self._holds_old: set[int] = set()
         self._place = np.full(len(source), NONE, dtype=np.int32)  # where the new tips below a record go
         self._place_flags = np.zeros(len(source), dtype=np.uint32)
+        self._promotions: list[tuple[int, int, int]] = []
         self._clashes: list[Clash] = []
 
     def run(self) -> Merged:
@@ -117,8 +120,10 @@ class _Merge:
             else:
                 self._merge_unaligned(record)
         origin = self._add_tips()
-        parent, flags = (column[: self._old + len(origin)] for column in self._columns)
+        count = self._old + len(origin)
+        parent, flags = self._parents[:count], self._all_flags[:count]
         parent[parent == _DETACHED] = NONE  # new roots
+        self._promote_all()
         return Merged(parent, flags, origin, self._images, self._fate, self._clashes)
 
     def _add_tips(self) -> Column:
@@ -126,9 +131,10 @@ class _Merge:
         tips, start = self._new_tips, self._old + len(self._origin)
         above = self._source.tree.parent[tips]
         rows = np.arange(start, start + len(tips), dtype=np.int32)
-        parent, flags = self._columns
-        parent[rows] = np.where(above >= 0, self._place[above], np.int32(NONE))
-        flags[rows] = self._source.flags[tips] | np.where(above >= 0, self._place_flags[above], np.uint32(0))
+        self._parents[rows] = np.where(above >= 0, self._place[above], np.int32(NONE))
+        self._all_flags[rows] = self._source.flags[tips] | np.where(
+            above >= 0, self._place_flags[above], np.uint32(0)
+        )
         self._images[tips] = rows
         self._fate[tips] = _FATE[Fate.NEW]
         return np.append(np.array(self._origin, dtype=np.int32), tips)
@@ -211,7 +217,9 @@ class _Merge:
             if self._parent[row] == _DETACHED:
                 self._attach(row, place, flags, record)
         for child in self._aligned[record]:
-            self._promote(child, place, flags)
+            self._promotions.append((child, place, flags))
+        if self._refine is Refine.OTT:
+            self._promote_all()
 
     def _attach(self, row: int, place: int, flags: int, record: int) -> None:
         """Put a new taxon below a place. If the place is below the taxon, the taxon goes where no cycle arises."""
@@ -223,18 +231,30 @@ class _Merge:
         self._parent[row] = place
         self._flags[row] |= flags
 
-    def _promote(self, child: int, place: int, flags: int) -> None:
-        """Move an old taxon of which only a rough place is known to a place below it."""
+    def _promote_all(self) -> None:
+        """Promote taxa until no one moves any more.
+
+        The Open Tree promotes at once, when the place may not be part of the tree yet, so that a second merge of the
+        same source moves taxa again.
+        """
+        moved = True
+        while moved:
+            moved = sum(self._promote(*each) for each in self._promotions) > 0
+        self._promotions.clear()
+
+    def _promote(self, child: int, place: int, flags: int) -> bool:
+        """Move an old taxon of which only a rough place is known to a place below it, if it is that."""
         row = self._image[child]
         here = self._parent[row]
         if not self._flags[row] & _INCERTAE or self._flags[row] & _TOMBSTONE or here == place:
-            return
+            return False
         if not self._is_in(place, here) or self._is_in(place, row):
-            return
+            return False
         was_root = here == NONE and self._placed[child]
         own = 0 if was_root else flags | (int(self._source.flags[child]) & _INCERTAE)
         self._parent[row] = place
         self._flags[row] = (self._flags[row] & ~_INCERTAE) | own
+        return True
 
     def _open_place(self, row: int) -> tuple[int, int]:
         """Return the taxon that stands for a tombstone, and the flags that its children have then."""
@@ -281,7 +301,8 @@ class _Lists:
     def __init__(self, parent: Column, chosen: NDArray[np.bool_], count: int) -> None:
         rows = np.flatnonzero(chosen & (parent >= 0)).astype(np.int32)
         groups = Groups.of(parent[rows], rows, count)
-        self._offsets, self._rows = memoryview(groups.offsets), groups.values.tolist()
+        self._offsets = groups.offsets.data
+        self._rows: list[int] = groups.values.tolist()
 
     def __getitem__(self, record: int) -> list[int]:
         """Return the children of a record."""

@@ -48,11 +48,12 @@ NO_EPITHET = (
 
 INFORMAL = (
     r"^(?:[a-wyz]\S* .|[0-9(]|x\S+ )"
-    r"|\b(?:sp|spp|spec|cf|aff|nr|gr|gen|indet|str)\.?(?: |$)|\bs(?:ub)?sp\.?$"
+    r"|\b(?:sp|spp|spec|cf|aff|nr|gr|gen|indet|str)\.?(?: |$)|\bbv\. |\bs(?:ub)?sp\.?(?:$| [^a-z]| [a-z]\b)"
+    r"|[a-z]/\w"
     r"|\b(?:bacterium|archaeon|cyanobacterium|proteobacterium|symbiont|endosymbiont|phytoplasma|eukaryote|metagenome|clone|"
     r"[Vv]ector|[Pp]lasmid|cytoform|morphotype|haplotype|lineage|strain|serovar|serotype|biovar|pathovar|isolate|genotype|BOLD:\w+)\b"
     r"|^(?:[Uu]ncultured|[Uu]nidentified|[Uu]ndetermined) "
-    r"|\([A-Z][a-z]+ [a-z]+(?: [a-z]+)?\)$"
+    r"|\([A-Z][a-z]+ [a-z]+\.?(?: [a-z]+)?\)$"
 )
 """Names that identify something without naming a species: an open nomenclature, a strain, a clone, a host.
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 __all__ = [
+    "FAMILY_ENDINGS",
+    "OTT_ENDINGS",
     "drop_wrong_ranks",
     "flag_names",
     "is_nameless",
@@ -39,6 +41,12 @@ _NO_RANK = frozenset(
     {"", "no rank", "no rank - terminal", "clade", "unranked", "terminal", "samples", "none", "unspecified"}
 )
 """What sources call taxa without a rank."""
+
+OTT_ENDINGS = "ae$"
+"""The ending that the Open Tree takes for that of a family."""
+
+FAMILY_ENDINGS = "(?:aceae|idae|inae|oideae|viridae)$"
+"""The endings of families and subfamilies; genera such as *Hippophae* and *Danae* have others."""
 
 _SPECIES_RANKS = pa.array([rank for rank, level in LEVELS.items() if level >= LEVELS["species"]])
 
@@ -57,15 +65,18 @@ def settle_ranks(draft: Draft) -> None:
     draft.ranks = ranks
 
 
-def drop_wrong_ranks(draft: Draft) -> None:
-    """Drop the rank of a genus in "-ae", and of a family with another ending.
+def drop_wrong_ranks(draft: Draft, *, genera: str) -> None:
+    """Drop the rank of a genus with the ending of a family, and of a family that does not end in "-ae".
+
+    Args:
+        draft: The source.
+        genera: The endings that no genus has: :data:`FAMILY_ENDINGS`, or :data:`OTT_ENDINGS`.
 
     Source: ``InterimFormat.initTaxon`` of the Open Tree.
     """
-    ends_as_family = pc.ends_with(draft.names, "ae")
     is_wrong = pc.or_(
-        pc.and_(pc.equal(draft.ranks, "genus"), ends_as_family),
-        pc.and_(pc.equal(draft.ranks, "family"), pc.invert(ends_as_family)),
+        pc.and_(pc.equal(draft.ranks, "genus"), pc.match_substring_regex(draft.names, genera)),
+        pc.and_(pc.equal(draft.ranks, "family"), pc.invert(pc.ends_with(draft.names, "ae"))),
     )
     names = draft.names.filter(is_wrong)
     draft.log.add(Repair.RANK_AGAINST_NAME, draft.uids.filter(is_wrong), draft.ranks.filter(is_wrong), names)
@@ -87,6 +98,7 @@ def settle_names(draft: Draft) -> None:
     draft.names = parsed["name"].combine_chunks()
     found = parsed["authorship"].combine_chunks()
     is_split = pc.or_(pc.not_equal(found, ""), pc.not_equal(short, tidy))
+    is_split = pc.and_(is_split, pc.not_equal(draft.names, tidy))
     draft.authorships = pc.if_else(pc.equal(draft.authorships, ""), found, draft.authorships)
     draft.parsed_codes = parsed["code"].combine_chunks()
     _log_names(draft, before, parsed["kind"].combine_chunks(), _mask(is_split))

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["NameTable", "text_starts_with"]
 
+_FEW = 256
+"""Up to how many strings a request is small."""
+
 
 class NameTable:
     """Strings by their number, from 0. Taxonomies that are compared share a table; it only grows."""
 
     def __init__(self) -> None:
         self._texts = pa.array([], pa.string())
+        self._few: dict[str, int] = {}  # of small requests, since Arrow hashes the entire table for each
 
     def __len__(self) -> int:
         """Return how many strings have a number."""
@@ -30,13 +34,24 @@ class NameTable:
         """Return the numbers of strings; new strings get the next numbers, in order of their appearance."""
         coded = _one(texts).dictionary_encode()
         distinct = coded.dictionary
-        known = pc.index_in(distinct, value_set=self._texts)
-        numbers = _int32(known)
+        numbers = self._known(distinct)
         new = numbers < 0
         numbers[new] = np.arange(len(self._texts), len(self._texts) + int(new.sum()), dtype=np.int32)
         if new.any():
             self._texts = pa.concat_arrays([self._texts, distinct.filter(pa.array(new))])
-        return numbers[coded.indices.to_numpy(zero_copy_only=False)]
+        indices: NDArray[np.int32] = coded.indices.to_numpy(zero_copy_only=False)
+        return numbers[indices]
+
+    def _known(self, texts: pa.Array) -> Ids:
+        """Return the numbers of distinct strings, -1 for those that have none."""
+        if len(texts) > _FEW:
+            return _int32(pc.index_in(texts, value_set=self._texts))
+        few = texts.to_pylist()
+        if not all(text in self._few for text in few):
+            found = pc.index_in(self._texts, value_set=texts)
+            rows = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
+            self._few |= dict(zip(self._texts.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True))
+        return np.array([self._few.get(text, -1) for text in few], dtype=np.int32)
 
     def find(self, texts: pa.Array | pa.ChunkedArray) -> Ids:
         """Return the numbers of strings, -1 for those that have none."""

@@ -55,7 +55,8 @@ def normalise(records: Records, options: Normalisation = Normalisation()) -> Rec
     if not options.ott:
         name_repairs.settle_names(draft)
         name_repairs.settle_synonym_names(draft)
-    name_repairs.drop_wrong_ranks(draft)
+    endings = name_repairs.OTT_ENDINGS if options.ott else name_repairs.FAMILY_ENDINGS
+    name_repairs.drop_wrong_ranks(draft, genera=endings)
     name_repairs.strip_marks(draft, ligatures=not options.ott)
     is_nameless = np.zeros(len(draft), bool) if options.ott else name_repairs.is_nameless(draft)
     tree_repairs.own_flags(draft)

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.taxonomy import products
+from tol_luigi.taxonomy.flags import TOMBSTONES
+from tol_luigi.taxonomy.gap_filling import RankLabels
 from tol_luigi.taxonomy.preorder import Preorder
 from tol_luigi.taxonomy.projection import rank_columns
 from tol_luigi.taxonomy.unique_names import unique_names
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.taxonomy.union import Union
+    from tol_luigi.taxonomy.patched_union import UnionLike
 
 __all__ = ["OrderedUnion"]
 
@@ -55,7 +57,7 @@ class OrderedUnion:
     synonyms: pa.Array
 
     @classmethod
-    def of(cls, union: Union) -> OrderedUnion:
+    def of(cls, union: UnionLike) -> OrderedUnion:
         """Return the taxa of a union."""
         origins = _first(union.sources)
         siblings = pa.table({"name": union.name, "origin": origins})
@@ -78,10 +80,20 @@ class OrderedUnion:
             synonyms=union.synonyms["name"].combine_chunks(),
         )
 
-    def table(self, tol_ids: NDArray[np.int64], kingdoms: Mapping[str, str]) -> pa.Table:
-        """Return the taxa with their ids, unique names and seven ranks, with the schema ``TAXA`` of the products."""
+    def rank_labels(self, kingdoms: Mapping[str, str]) -> RankLabels:
+        """Return the names of the seven ranks of all taxa."""
+        _, columns = rank_columns(self.order.parent, self.names, self.ranks, self.flags, kingdoms)
+        is_taxon = (self.flags & np.uint32(TOMBSTONES)) == 0
+        return RankLabels(self.order.parent, self.ranks, is_taxon, columns)
+
+    def table(self, tol_ids: NDArray[np.int64], ranks: Mapping[str, pa.Array]) -> pa.Table:
+        """Return the taxa with unique names, with the schema ``TAXA`` of the products.
+
+        Args:
+            tol_ids: The id of each taxon.
+            ranks: The names of the seven ranks.
+        """
         parent = self.order.parent
-        _, ranks = rank_columns(parent, self.names, self.ranks, self.flags, kingdoms)
         unique = unique_names(
             self.order,
             self.names,

@@ -66,8 +66,8 @@ TAXA = pa.schema(
 """All taxa, tombstones too, in preorder, siblings in order of their names.
 
 ``sources`` are identifiers separated by commas, the origin first. ``unique_name`` is "" if ``name`` is unique. The seven ranks
-are the names of the nearest taxon of each rank, the taxon itself or above it, "" if there is none; the species is
-the complete name. The kingdom goes through one table (Metazoa is Animalia).
+are the names of the nearest taxon of each rank, the taxon itself or above it; if there is none, the name that the first source
+has there, provided that it contradicts no other taxon; else "". The species is the complete name. The kingdom goes through one table (Metazoa is Animalia).
 """
 
 ACCEPTED = "accepted"

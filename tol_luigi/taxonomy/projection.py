@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Projection", "project", "rank_columns"]
+__all__ = ["KINGDOM", "Projection", "kingdoms_of", "project", "rank_columns", "stands_for_kingdom"]
 
-_KINGDOM = RANK_LABELS[0]
+KINGDOM = RANK_LABELS[0]
+"""The label of the highest rank."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def project(
     is_taxon = (flags & int(TOMBSTONES)) == 0
     own = {label: is_taxon & _equal(ranks, label) for label in RANK_LABELS}
     if kingdoms is not None:
-        own[_KINGDOM] |= is_taxon & kingdoms
+        own[KINGDOM] |= is_taxon & kingdoms
     nearest = {label: np.full(len(parent), -1, np.int32) for label in RANK_LABELS}
     repeats: list[NDArray[np.int64]] = []
     repeated: list[NDArray[np.int64]] = []
@@ -96,18 +97,26 @@ def rank_columns(
         names: The name of each taxon.
         ranks: The rank of each taxon.
         flags: The flags of each taxon.
-        kingdoms: The kingdom that each name stands for, such as Animalia for Metazoa. A taxon of such a name that has
-            no rank, or one above kingdoms, counts as a kingdom.
+        kingdoms: The kingdom that each name stands for, such as Animalia for Metazoa.
     """
-    known = pc.is_in(names, value_set=pa.array([*kingdoms], pa.string()))
-    high = ["", *(rank for rank, level in LEVELS.items() if level < LEVELS[_KINGDOM])]
-    is_kingdom = pc.and_(known, pc.is_in(ranks, value_set=pa.array(high)))
-    projection = project(parent, ranks, flags, kingdoms=is_kingdom.to_numpy(zero_copy_only=False))
+    projection = project(parent, ranks, flags, kingdoms=stands_for_kingdom(names, ranks, kingdoms))
     columns = {
         label: pc.fill_null(names.take(_or_null(rows)), "") for label, rows in projection.nearest.items()
     }
-    columns[_KINGDOM] = _mapped(columns[_KINGDOM], kingdoms)
+    columns[KINGDOM] = kingdoms_of(columns[KINGDOM], kingdoms)
     return projection, columns
+
+
+def stands_for_kingdom(names: pa.Array, ranks: pa.Array, kingdoms: Mapping[str, str]) -> NDArray[np.bool_]:
+    """Return which taxa count as kingdoms: those in a table of kingdoms without a rank, or with one above kingdoms.
+
+    (The Open Tree has no rank for Metazoa, and other sources call Bacteria a domain. A genus of insects has the same name.)
+    """
+    known = pc.is_in(names, value_set=pa.array([*kingdoms], pa.string()))
+    high = ["", *(rank for rank, level in LEVELS.items() if level < LEVELS[KINGDOM])]
+    is_kingdom = pc.and_(known, pc.is_in(ranks, value_set=pa.array(high)))
+    found: NDArray[np.bool_] = is_kingdom.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _equal(texts: pa.Array, value: str) -> NDArray[np.bool_]:
@@ -124,8 +133,8 @@ def _or_null(rows: NDArray[np.int32]) -> pa.Array:
     return pa.array(rows, mask=rows < 0)
 
 
-def _mapped(names: pa.Array, table: Mapping[str, str]) -> pa.Array:
-    """Return names, each replaced by its entry in a table if it has one."""
+def kingdoms_of(names: pa.Array, kingdoms: Mapping[str, str]) -> pa.Array:
+    """Return the kingdom that each name stands for, the name itself if it is not in the table."""
     encoded = names.dictionary_encode()
-    values = pa.array([table.get(name, name) for name in encoded.dictionary.to_pylist()], pa.string())
+    values = pa.array([kingdoms.get(name, name) for name in encoded.dictionary.to_pylist()], pa.string())
     return values.take(encoded.indices)

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from tol_luigi.taxonomy import products
 from tol_luigi.taxonomy.decision import NUMBERS, Alignment
 from tol_luigi.taxonomy.forest import RANKS, Synonyms
-from tol_luigi.taxonomy.merge import FATES, Fate
+from tol_luigi.taxonomy.merge import FATES
+from tol_luigi.taxonomy.products import Fate
 from tol_luigi.taxonomy.reasons import REASONS, Reason
 from tol_luigi.taxonomy.source_ids import Identifiers, SourceIds, identifiers, split_curies
 from tol_luigi.taxonomy.tree import NONE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tol_luigi.taxonomy.name_table import NameTable
     from tol_luigi.taxonomy.records import Records
 
-__all__ = ["SYNONYMS", "VERNACULARS", "XREF", "Provenance"]
+__all__ = ["SYNONYMS", "VERNACULARS", "XREF", "Outcome", "Provenance"]
 
 _TAXON = pa.field("taxon", pa.int32())
 
@@ -42,6 +43,9 @@ XREF = _with_rows(products.XREF)
 VERNACULARS = _with_rows(products.VERNACULARS)
 
 SYNONYMS = _with_rows(products.NAMES)
+
+_NOT_COMPARED = (Reason.NONE, Reason.INFORMAL, Reason.CONTAINER)
+"""Reasons of records that had no candidates, and so have no score."""
 
 _FORWARDS = pa.schema([(name, pa.string()) for name in ("source", "source_id", "replacement")])
 
@@ -59,6 +63,21 @@ class _Fates:
     alignment: Alignment
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the records of a source.
+
+    Attributes:
+        alignment: Their alignment with the union.
+        merged: The union after the merge.
+        again: Which records were added before, and so have a fate already.
+    """
+
+    alignment: Alignment
+    merged: Merged
+    again: NDArray[np.bool_]
+
+
 class Provenance:
     """The contributions of all sources that were added to a union."""
 
@@ -71,10 +90,11 @@ class Provenance:
         self._synonym_source: Column = np.zeros(0, dtype=np.int32)
         self._vernaculars: list[pa.Table] = []
         self._forwards: list[pa.Table] = []
-        self._separation_size = 0
 
     def add_separation(self, separation: Forest) -> None:
-        """Add the separation list, which is the origin of names but has no identifiers and no records."""
+        """Add the separation list, whose taxa have identifiers, which are not listed, and no records."""
+        for each in identifiers(separation):
+            self.ids.add(each)
         source = self._names.intern(pa.array([separation.prefix]))[0]
         self._synonym_source = np.full(len(separation.synonyms.row), source, dtype=np.int32)
 
@@ -99,33 +119,22 @@ class Provenance:
                 found.reason[hit] = NUMBERS[Reason.KNOWN]
         return found
 
-    def add(
-        self,
-        records: Records,
-        source: Forest,
-        union: Forest,
-        alignment: Alignment,
-        merged: Merged,
-        again: NDArray[np.bool_],
-    ) -> Synonyms:
+    def add(self, records: Records, source: Forest, union: Forest, outcome: Outcome) -> Synonyms:
         """Add a source, and return the synonyms of the union with those of the source.
 
         Args:
             records: The source.
             source: The source.
             union: The union after the merge, with the synonyms that it had before.
-            alignment: The alignment with the union.
-            merged: What became of the records.
-            again: Which records were added before, and so have a fate already.
+            outcome: What became of the records.
         """
-        old = len(union) - len(merged.origin)
-        self._add_identifiers(source, merged.image, old, again)
-        fresh = np.flatnonzero(~again).astype(np.int32)
-        self._fates.append(_fates(source, alignment, merged, fresh))
-        self._add_vernaculars(records, source, merged.image, again)
+        image, again = outcome.merged.image, outcome.again
+        self._add_identifiers(source, image, len(union) - len(outcome.merged.origin), again)
+        self._fates.append(_fates(source, outcome, np.flatnonzero(~again).astype(np.int32)))
+        self._add_vernaculars(records, source, image, again)
         forwards = records.forwards.rename_columns(["source_id", "replacement"])
         self._forwards.append(forwards.add_column(0, "source", _repeated(source.prefix, len(forwards))))
-        return self._add_synonyms(source, union, merged.image)
+        return self._add_synonyms(source, union, image)
 
     def _add_identifiers(self, source: Forest, image: Column, old: int, again: NDArray[np.bool_]) -> None:
         usable = (image >= 0) & ~again
@@ -183,13 +192,12 @@ class Provenance:
         """Return the identifiers of all taxa, as lists."""
         taxa = np.concatenate([np.zeros(0, dtype=np.int32), *(rows for rows, _, _ in self._curies)])
         parts = [pc.binary_join_element_wise(prefix, ids, "") for _, prefix, ids in self._curies]
-        curies = pa.concat_arrays([pa.array([], pa.string()), *parts])
-        numbers = curies.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        first = np.unique(taxa.astype(np.int64) << 32 | numbers, return_index=True)[1]
-        first.sort()
-        order = first[np.argsort(taxa[first], kind="stable")]
-        offsets = np.append(0, np.cumsum(np.bincount(taxa[order], minlength=count))).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), curies.take(pa.array(order)))
+        order = np.argsort(taxa, kind="stable")
+        curies = pa.concat_arrays([pa.array([], pa.string()), *parts]).take(pa.array(order))
+        taxa = taxa[order]
+        kept = _first_of_each(taxa, curies)
+        offsets = np.append(0, np.cumsum(np.bincount(taxa[kept], minlength=count))).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), curies.filter(pa.array(kept)))
 
     def synonyms(self, synonyms: Synonyms) -> pa.Table:
         """Return the synonyms of a union as a table, by taxon."""
@@ -203,7 +211,7 @@ class Provenance:
         reasons, fates = pa.array([str(each) for each in REASONS]), pa.array([str(each) for each in FATES])
         for each in self._fates:
             found = each.alignment
-            no_score = np.isin(found.reason, [NUMBERS[Reason.NONE], NUMBERS[Reason.INFORMAL]])
+            no_score = np.isin(found.reason, [NUMBERS[reason] for reason in _NOT_COMPARED])
             columns = {
                 "source": _repeated(each.prefix, len(each.uid)),
                 "source_id": each.uid,
@@ -227,12 +235,25 @@ class Provenance:
         return pa.concat_tables([_FORWARDS.empty_table(), *tables])
 
 
+def _first_of_each(taxa: Column, curies: pa.Array) -> NDArray[np.bool_]:
+    """Return which identifiers a taxon has not had before; taxa are in order."""
+    kept = np.ones(len(taxa), dtype=bool)
+    follows = np.append(False, taxa[1:] == taxa[:-1])
+    several = np.flatnonzero(follows | np.append(follows[1:], False))  # all others have one identifier
+    numbers = curies.take(pa.array(several)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    kept[several] = False
+    keys = taxa[several].astype(np.int64) << 32 | numbers
+    kept[several[np.unique(keys, return_index=True)[1]]] = True
+    return kept
+
+
 def _repeated(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text), count)
 
 
-def _fates(source: Forest, alignment: Alignment, merged: Merged, rows: Column) -> _Fates:
+def _fates(source: Forest, outcome: Outcome, rows: Column) -> _Fates:
     """Return the fates of some records."""
+    merged, found = outcome.merged, outcome.alignment
     return _Fates(
         source.prefix,
         source.uid.take(pa.array(rows)),
@@ -240,7 +261,5 @@ def _fates(source: Forest, alignment: Alignment, merged: Merged, rows: Column) -
         source.rank[rows],
         merged.image[rows],
         merged.fate[rows],
-        Alignment(
-            alignment.target[rows], alignment.score[rows], alignment.reason[rows], alignment.witness[rows]
-        ),
+        Alignment(found.target[rows], found.score[rows], found.reason[rows], found.witness[rows]),
     )

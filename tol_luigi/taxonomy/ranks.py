@@ -27,6 +27,11 @@ _SPELLINGS = {
     "sect.": "section",
     "subg.": "subgenus",
     "realm": "domain",
+    "hybrid": "species",
+    "nothospecies": "species",
+    "infrahybrid": "subspecies",
+    "genushybrid": "genus",
+    "nothogenus": "genus",
 }
 
 

@@ -36,6 +36,8 @@ class Reason(enum.StrEnum):
     """The taxon has the same identifier."""
     KNOWN = "added before"
     """The record was dropped when the same source was added before."""
+    CONTAINER = "container"
+    """It is no taxon but what others were kept in, such as "unclassified Asteraceae"."""
     INFORMAL = "informal name"
     """Its name names no taxon that another source could have, such as "Megaselia sp. 1"."""
     CONFIRMED = "confirmed"

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.errors import DatasetError
 from tol_luigi.core.files import committed, read_json, remove, write_json
 from tol_luigi.taxonomy import products
+from tol_luigi.taxonomy.lookup_store import write_lookup
 from tol_luigi.taxonomy.newick_file import write_newick_file
 from tol_luigi.taxonomy.ott_files import TEXT_FILES, write_text_files
 from tol_luigi.taxonomy.products import ReferenceTables
@@ -32,10 +33,10 @@ _SCHEMAS = {
     "deprecated": products.DEPRECATED,
 }
 _ABOUT = "about.json"
-_NEWICK = "taxonomy.nwk"
+_NEWICK, _LOOKUP = "taxonomy.nwk", "lookup.sqlite"
 _ROWS_PER_GROUP = 1 << 18
 
-RELEASE_FILES = (*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _ABOUT)
+RELEASE_FILES = (*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _LOOKUP, _ABOUT)
 """The names of the files of a release."""
 
 _REMEDY = "Name the folder of a complete reference taxonomy, or build it again"
@@ -53,6 +54,7 @@ def write_release(folder: Path, tables: ReferenceTables) -> None:
         write_parquet(folder / f"{name}.parquet", getattr(tables, name), schema)
     write_text_files(folder, tables)
     write_newick_file(folder / _NEWICK, tables.taxa)
+    write_lookup(folder / _LOOKUP, tables)
     rows = {name: len(getattr(tables, name)) for name in _SCHEMAS}
     write_json(folder / _ABOUT, {"format": FORMAT, "rows": rows, "about": dict(tables.about)})
 

@@ -82,15 +82,28 @@ _CODES = {
     "VIRUS": Code.VIRAL,
 }
 
-_YEARS = re.compile(r"\b(1[5-9]\d\d|20\d\d)[a-z]?\b")
+_YEARS = re.compile(r"(?<![\w-])(1[5-9]\d\d|20\d\d)[a-z]?(?:[-/]\d{2,4})?(?:: ?\d+)?(?!\w)")
 
 _DIGIT = re.compile(r"\d")
 
-_CAPITALS = re.compile(r"\W*(?!L$)[A-Z][A-Z-]*")
+_NUMBER_EPITHET = re.compile(r"\b\d{1,2}-(?=[a-z])")
+
+_STRAIN = re.compile(r"\W*(?!L$)[A-Z][A-Z-]*(?: [A-Z]+)*(?: \d+)?|\W*\d+|[\W_]*[a-z]{4,}[\W_]*")
+"""What follows an epithet without being an authorship: capitals, also with a number; a number alone, or a plain word."""
+
+_PLAIN_WORD = re.compile(r"(?<![\w.'-])[a-z]{4,}(?![\w.'-])")
+
+_PARTICLES = frozenset(
+    {"auct", "emend", "hort", "lato", "sect", "sensu", "stricto", "subg", "subsp", "subvar", "zu", "zur"}
+)
+"""Words of authorships, and markers without their dots."""
 
 _MARKERS = {" subsp. ": "subspecies", " var. ": "variety", " f. ": "form", " subgenus ": "subgenus"}
 
-_FORMULA = re.compile(r"\s+[xX\u00d7]\s+")
+_SIGN = re.compile(r"\s+[xX\u00d7]\s+")
+
+_FORMULA = re.compile(r"\S\s+[x\u00d7]\s+[A-Z][a-z]")
+"""The sign of a hybrid between two names."""
 
 _ROUNDS = 3
 """A canonical name is parsed again until it no longer changes, at most so often."""
@@ -110,11 +123,11 @@ def parse_names(texts: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return the canonical forms and the parts of many names, in their order, as a table ``PARSED``.
 
     Names of one to three plain words, and designations that no code knows, are found by regular expressions (about a
-    million a second); only the rest is parsed (some ten thousand a second).
+    million a second); only the rest is parsed (some ten thousand a second). A null is the empty name.
     """
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    return _parse_names(texts, _ROUNDS)
+    return _parse_names(pc.fill_null(texts.cast(pa.string()), ""), _ROUNDS)
 
 
 def year_of(authorship: str) -> int:
@@ -246,19 +259,25 @@ def _unparsable(text: str) -> ScientificName:
         nameparser.parse(text)
     except nameparser.UnparsableNameError as error:
         if error.name_type == "FORMULA":
-            return ScientificName(_FORMULA.sub(f" {CROSS} ", text), kind=NameKind.HYBRID)
+            return _formula(text)
         if error.code == "VIRUS":
             return ScientificName(text, code=Code.VIRAL, kind=NameKind.VIRAL)
     return ScientificName(text, kind=NameKind.INFORMAL)
 
 
+def _formula(text: str) -> ScientificName:
+    return ScientificName(_SIGN.sub(f" {CROSS} ", text), kind=NameKind.HYBRID)
+
+
 def _converted(text: str, result: nameparser.ParsedName | nameparser.Informal) -> ScientificName:
     if isinstance(result, nameparser.Informal):
         return ScientificName(text, code=_CODES.get(result.code or "", Code.UNKNOWN), kind=NameKind.INFORMAL)
+    if _FORMULA.search(text):
+        return _formula(text)
     canonical = _canonical(text, result)
-    if not canonical or result.state != "COMPLETE" or "\ufffd" in text or _ends_with_strain(text, canonical):
+    if not canonical or result.state != "COMPLETE" or _is_misread(text, canonical):
         return ScientificName(text, kind=NameKind.INFORMAL)
-    authorship = result.authorship_complete() or ""
+    authorship = "" if canonical == text else result.authorship_complete() or ""
     kind = NameKind.HYBRID if result.notho else NameKind.SCIENTIFIC
     return ScientificName(
         canonical,
@@ -270,11 +289,22 @@ def _converted(text: str, result: nameparser.ParsedName | nameparser.Informal) -
     )
 
 
-def _ends_with_strain(text: str, canonical: str) -> bool:
-    """Return whether what follows the last epithet is a strain, not an authorship: digits besides years, or capitals."""
-    start = text.lower().rfind(canonical.rsplit(maxsplit=1)[-1].lower())
-    tail = text[start + len(canonical.rsplit(maxsplit=1)[-1]) :] if start >= 0 else ""
-    return bool(_CAPITALS.fullmatch(tail) or _DIGIT.search(_YEARS.sub("", tail)))
+def _is_misread(text: str, canonical: str) -> bool:
+    """Return whether the library takes a strain for an epithet or an authorship, or leaves out plain words.
+
+    Digits are those of a strain, but for those of a year after an author and those of an epithet such as "7-punctata".
+    """
+    last = canonical.rsplit(maxsplit=1)[-1]
+    start = text.lower().rfind(last.lower())
+    head, tail = (text[:start], text[start + len(last) :]) if start >= 0 else (text, "")
+    left_out = set(_PLAIN_WORD.findall(head)) - set(canonical.split()) - _PARTICLES
+    return bool(
+        "\ufffd" in text
+        or left_out
+        or _STRAIN.fullmatch(tail)
+        or _DIGIT.search(_YEARS.sub("", tail))
+        or _DIGIT.search(_NUMBER_EPITHET.sub("", canonical))
+    )
 
 
 def _canonical(text: str, result: nameparser.ParsedName) -> str:

@@ -54,21 +54,22 @@ def clean(text: str) -> str:
 
 
 def strip_diacritics(text: str, *, ligatures: bool = True) -> str:
-    """Return a name without marks on its letters, and without spacing modifiers.
+    """Return a name without marks on its letters, and without modifier letters.
 
     Args:
         text: The name.
-        ligatures: Whether ligatures become two letters.
+        ligatures: Whether ligatures become two letters; if not, modifier symbols such as "^" go, too.
 
     Source: ``Taxon.normalizeName`` of the Open Tree, which leaves ligatures alone; article 32.5.2 of the zoological and
     article 60 of the botanical code for the letters.
     """
     if text.isascii() and "^" not in text and "`" not in text:
         return text
+    removed = {"Lm"} if ligatures else {"Lm", "Sk"}
     if ligatures:
         text = text.translate(_LIGATURES)
     return "".join(
         letter
         for letter in unicodedata.normalize("NFD", text)
-        if not ("\u0300" <= letter <= "\u036f" or unicodedata.category(letter) in {"Lm", "Sk"})
+        if not ("\u0300" <= letter <= "\u036f" or unicodedata.category(letter) in removed)
     )

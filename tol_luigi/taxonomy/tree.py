@@ -48,11 +48,17 @@ class Groups:
         """The number of values of every key."""
         return np.diff(self.offsets)
 
+    def count(self, keys: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the number of values of each of some keys; 0 for keys that are out of range."""
+        padded = np.append(self.counts, 0)
+        return np.asarray(padded[np.where((keys >= 0) & (keys < len(self.counts)), keys, -1)])
+
     def join(self, keys: NDArray[np.integer]) -> tuple[NDArray[np.int64], Rows]:
         """Return pairs: the position in ``keys``, and one of the values of the key there; -1 has none."""
-        valid = np.flatnonzero((keys >= 0) & (keys < len(self.offsets) - 1))
-        counts = self.counts[keys[valid]]
-        return np.repeat(valid, counts), self.values[ranges(self.offsets[keys[valid]], counts)]
+        counts = self.count(keys)
+        places = np.flatnonzero(counts)
+        counts = counts[places]
+        return np.repeat(places, counts), self.values[ranges(self.offsets[keys[places]], counts)]
 
 
 class Tree:

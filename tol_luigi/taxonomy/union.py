@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ from tol_luigi.taxonomy.alignment import Alignment, align
 from tol_luigi.taxonomy.conflicts import conflict_table
 from tol_luigi.taxonomy.flag_inference import infer_flags
 from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, Flag
-from tol_luigi.taxonomy.forest import CODES, RANKS, Forest, Synonyms
+from tol_luigi.taxonomy.forest import CODES, RANKS, Forest
 from tol_luigi.taxonomy.merge import Merged, merge
 from tol_luigi.taxonomy.name_table import NameTable
-from tol_luigi.taxonomy.provenance import SYNONYMS, VERNACULARS, XREF, Provenance
+from tol_luigi.taxonomy.provenance import SYNONYMS, VERNACULARS, XREF, Outcome, Provenance
 from tol_luigi.taxonomy.reasons import Heuristics, Refine
 from tol_luigi.taxonomy.tree import NONE, Tree
 
@@ -73,9 +73,8 @@ class Union:
         alignment = self._align(source)
         merged = merge(source, self._forest, alignment, self._refine)
         union = _grown(self._forest, source, merged)
-        self._forest = replace(
-            union, synonyms=self._provenance.add(records, source, union, alignment, merged, again)
-        )
+        synonyms = self._provenance.add(records, source, union, Outcome(alignment, merged, again))
+        self._forest = replace(union, synonyms=synonyms)
         clashes = [clash for clash in merged.clashes if not again[clash.record]]
         self._conflicts.append(conflict_table(source, self._forest, replace(merged, clashes=clashes)))
         self.__dict__.pop("_finished", None)
@@ -234,7 +233,7 @@ def _one_root(forest: Forest) -> tuple[Tree, NDArray[np.uint32]]:
     if not len(roots):
         return forest.tree, flags
     named = roots[forest.name[roots] == forest.names.find(pa.array([_ROOT]))[0]]
-    main = named[0] if len(named) else roots[np.argmax(forest.tree.size[roots])]
+    main = named[0] if len(named) else list(forest.tree.ancestors(0))[-1]
     others = roots[roots != main]
     parent[others] = main
     flags[others] |= np.uint32(Flag.UNPLACED)
