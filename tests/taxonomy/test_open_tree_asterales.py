@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from open_tree_files import read_open_tree, read_rows
 
 from tol_luigi.taxonomy.flags import Flag, flags_text
 from tol_luigi.taxonomy.ranks import rank_of
 from tol_luigi.taxonomy.reasons import Heuristics, Refine
+from tol_luigi.taxonomy.tree import Tree
 from tol_luigi.taxonomy.union import Union, build_union
 
 if TYPE_CHECKING:
@@ -82,3 +84,36 @@ def test_every_taxon_has_its_identifiers(union: Union, folder: Path) -> None:
     rows = read_rows(folder / "aster_union_taxonomy.tsv.gz")
     wanted = [row["sourceinfo"].split(",") for row in rows if row["sourceinfo"]]
     assert found == {sources[0]: {*sources} for sources in wanted}
+
+
+@pytest.fixture(scope="module")
+def strict_union(folder: Path) -> tuple[Union, Tree]:
+    """Return the union as it is by default, and its tree before GBIF was added."""
+    union = Union.start(read_open_tree(folder / "separation", "separation"))
+    union.add(read_open_tree(folder / "ncbi_aster", "ncbi"))
+    before = Tree(union.parent)
+    union.add(read_open_tree(folder / "gbif_aster", "gbif"))
+    return union, before
+
+
+def test_no_taxon_of_ncbi_loses_its_parent_to_gbif(strict_union: tuple[Union, Tree]) -> None:
+    union, before = strict_union
+    after = Tree(union.parent)
+    rows = np.flatnonzero(before.parent >= 0)
+    above = before.parent[rows]
+
+    assert (after.pre[above] < after.pre[rows]).all()
+    assert (after.pre[rows] < after.pre[above] + after.size[above]).all()
+    assert len(after) > len(before)
+
+
+def test_gbif_added_again_changes_nothing(strict_union: tuple[Union, Tree], folder: Path) -> None:
+    union = strict_union[0]
+    before = union.parent, union.flags, union.sources, union.synonyms, union.xref
+
+    union.add(read_open_tree(folder / "gbif_aster", "gbif"))
+
+    parent, flags, *tables = union.parent, union.flags, union.sources, union.synonyms, union.xref
+    assert np.array_equal(parent, before[0])
+    assert np.array_equal(flags, before[1])
+    assert all(one.equals(other) for one, other in zip(tables, before[2:], strict=True))

@@ -133,6 +133,7 @@ class Provenance:
         self._fates.append(_fates(source, outcome, np.flatnonzero(~again).astype(np.int32)))
         self._add_vernaculars(records, source, image, again)
         forwards = records.forwards.rename_columns(["source_id", "replacement"])
+        forwards = forwards.sort_by([("source_id", "ascending"), ("replacement", "ascending")])
         self._forwards.append(forwards.add_column(0, "source", _repeated(source.prefix, len(forwards))))
         return self._add_synonyms(source, union, image)
 
@@ -168,7 +169,7 @@ class Provenance:
             "rank": ranks,
             "is_preferred": table["is_preferred"],
         }
-        sorting = [("taxon", "ascending"), ("language", "ascending"), ("name", "ascending")]
+        sorting = [(key, "ascending") for key in ("taxon", "language", "name", "rank", "is_preferred")]
         self._vernaculars.append(pa.table(columns, schema=VERNACULARS).sort_by(sorting))
 
     def _add_synonyms(self, source: Forest, union: Forest, image: Column) -> Synonyms:
