@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from tol_luigi.core.batches import batched
 from tol_luigi.core.errors import TableError
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.delimited import DELIMITERS, Table
@@ -36,6 +37,7 @@ MATCH_COLUMNS = (
 """The columns that are added to a table."""
 
 _GENUS, _SPECIES = RANK_LABELS[-2:]
+_ROWS = 1000
 _REMEDY = "Correct the line"
 
 
@@ -141,10 +143,11 @@ def write_matches(names: NameTable, matcher: Matcher, file: IO[str], delimiter: 
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow([*names.header, *MATCH_COLUMNS])
     counts: Counter[str] = Counter()
-    for row in names.rows():
-        match = matcher.match(*names.given(row))
-        counts[match.status] += 1
-        writer.writerow([*row, *_cells(match)])
+    for rows in batched(names.rows(), _ROWS):
+        texts, contexts = zip(*map(names.given, rows), strict=True)
+        for row, match in zip(rows, matcher.match_all(texts, contexts), strict=True):
+            counts[match.status] += 1
+            writer.writerow([*row, *_cells(match)])
     return counts
 
 

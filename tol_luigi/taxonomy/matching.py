@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
 
+from tol_luigi.core.batches import batched
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.taxonomy.given_names import GivenName, given_name
+from tol_luigi.taxonomy.given_names import GivenName, GivenNames
 from tol_luigi.taxonomy.homonyms import Choice, choose, contradiction
 from tol_luigi.taxonomy.name_keys import name_key
 from tol_luigi.taxonomy.near_names import NearNames
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "MatchStatus", "Matcher", "NameMatch"]
 
 _CACHED = 1 << 16
+_BATCH = 1000
 _MOST_CANDIDATES = 10
 _TRINOMIAL = 3
 _FAMILY = RANK_LABELS.index("family")
@@ -110,7 +112,7 @@ class Matcher:
     """
 
     def __init__(self, lookup: Lookup) -> None:
-        self._lookup, self._near = lookup, NearNames(lookup)
+        self._lookup, self._near, self._given = lookup, NearNames(lookup), GivenNames()
         self._cached = lru_cache(_CACHED)(self._matched)
 
     def match(self, name: str, context: Mapping[str, str] | None = None) -> NameMatch:
@@ -131,17 +133,21 @@ class Matcher:
     ) -> Iterator[NameMatch]:
         """Match many names, each with its context if there are contexts."""
         pairs = zip(names, itertools.repeat(None) if contexts is None else contexts)  # noqa: B905 (one is endless)
-        return itertools.starmap(self.match, pairs)
+        for batch in batched(pairs, _BATCH):
+            self._given.prepare(" ".join(name.split()) for name, _ in batch)
+            yield from itertools.starmap(self.match, batch)
 
     def _matched(self, text: str, context: tuple[tuple[str, str], ...]) -> NameMatch:
-        return _Match(self._lookup, self._near, text, dict(context)).result()
+        return _Match(self._lookup, self._near, self._given, text, dict(context)).result()
 
 
 class _Match:
     """The match of one name: the steps from exact to partial."""
 
-    def __init__(self, lookup: Lookup, near: NearNames, text: str, context: Mapping[str, str]) -> None:
-        self._lookup, self._near, self._context = lookup, near, context
+    def __init__(
+        self, lookup: Lookup, near: NearNames, given: GivenNames, text: str, context: Mapping[str, str]
+    ) -> None:
+        self._lookup, self._near, self._given, self._context = lookup, near, given, context
         self._text = " ".join(text.split())
         self._key = ""
         self._rejected: tuple[LookupTaxon, ...] = ()
@@ -153,7 +159,7 @@ class _Match:
         raw = name_key(self._text)
         if raw and (match := self._decided([raw], raw, "", MatchStatus.CANONICAL)):
             return match
-        given = given_name(self._text)
+        given = self._given.of(self._text)
         if not given.key:
             return self._unknown("it is no name")
         return self._of_canonical(given, raw) or self._in_part(given) or self._unknown("not found")
@@ -207,7 +213,9 @@ class _Match:
         """Return the match of the species, the genus, or else of the lowest rank of the context."""
         words = given.key.split(" ")
         if given.is_formal and len(words) == _TRINOMIAL:
-            species = _Match(self._lookup, self._near, " ".join(words[:-1]), self._context).result()
+            species = _Match(
+                self._lookup, self._near, self._given, " ".join(words[:-1]), self._context
+            ).result()
             if species.is_complete:
                 return self._partial(species, given.key, f"{words[-1]} is unknown in it")
         above = [(given.anchor, "only its first word is known")] if len(words) > 1 and given.anchor else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rapidfuzz import process
@@ -34,6 +34,7 @@ With two edits from nine letters on, epithets that are really other ones are fou
 _MOST_EDITS = 3
 """How many edits a name may differ by in all its words."""
 
+_CACHED = 1 << 14
 _HEAD = 2
 """A word with one edit has its first letter, or all letters after these."""
 
@@ -139,8 +140,9 @@ class _Words:
         for word in words:
             self._by_letter[word[:1]].append(word)
             self._by_tail[word[_HEAD:]].append(word)
+        self.near = lru_cache(_CACHED)(self._near)
 
-    def near(self, word: str) -> list[tuple[str, int]]:
+    def _near(self, word: str) -> list[tuple[str, int]]:
         """Return the words that are near another one, with their edits; two edits only after the same first letter."""
         most = most_edits(word, f"{word}.", _TWO_IN_GENUS)
         if not most:
