@@ -10,7 +10,7 @@ import pytest
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 MORE = {
     name: ["--rows", "20000"]
-    for name in ("bench_duplicates.py", "bench_mapping_memory.py", "bench_taxonomy.py")
+    for name in ("bench_duplicates.py", "bench_mapping_memory.py", "bench_names.py", "bench_taxonomy.py")
 }
 
 

@@ -83,5 +83,7 @@ def rows(draw: st.DrawFn, most: int = 8) -> tuple[Row, ...]:
     drawn: list[Row] = []
     for uid in draw(st.lists(st.integers(1, 20), min_size=1, max_size=most, unique=True)):
         parent = draw(st.sampled_from(["", *(row.uid for row in drawn)]))
-        drawn.append(Row(str(uid), parent, draw(name), draw(rank), draw(st.sampled_from([(), ("Dus",), ("Aus",)]))))
+        drawn.append(
+            Row(str(uid), parent, draw(name), draw(rank), draw(st.sampled_from([(), ("Dus",), ("Aus",)])))
+        )
     return tuple(draw(st.permutations(drawn)))

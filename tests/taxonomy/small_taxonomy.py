@@ -146,7 +146,7 @@ SMALL = Node(
                                         ("Apis mellifica",),
                                         ("western honey bee", "European honey bee"),
                                         "Linnaeus, 1758",
-                                        sources="aa:7,bb:70",
+                                        sources="cc:1,bb:70,dd:5",
                                     ),
                                     Node("Apis cerana", "species", vernaculars=("eastern honey bee",)),
                                 ),

@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         _add_retry,
         _add_stop,
         _add_why,
+        _add_taxon,
         _add_parts,
         add_completion,
     ):
@@ -351,6 +352,46 @@ def _add_why(subcommands: Subcommands) -> None:
         "--names",
         action="store_true",
         help="apply the naming rule again, and show the result of each table; reads the tables",
+    )
+    _add_json(result)
+
+
+def _add_taxon(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "taxon",
+        "taxon:taxon",
+        brief="look up taxa, and match lists of names",
+        text="Show taxa of a reference taxonomy: lineage, sources, synonyms, conflicts, and\n"
+        "the reasons for their places. Or match a list of names: write its table with\n"
+        "the taxon, its lineage, status, score and reason for each row. The columns\n"
+        "kingdom to genus, if there are any, decide between taxa of one name.\n"
+        "exit codes: 0 found, 1 a name has no taxon, or several; for a list: none has one",
+        example="tol taxon 'Apis mellifera'\n  tol taxon --file names.csv --output matched.csv",
+    )
+    queries = result.add_mutually_exclusive_group(required=True)
+    queries.add_argument(
+        "names",
+        metavar="NAME|ID",
+        nargs="*",
+        type=nonempty,
+        default=(),
+        help="a scientific or common name, an id, or an id of a source, such as ncbi:7460",
+    )
+    queries.add_argument("--file", metavar="FILE", type=Path, help="a CSV or TSV file with a list of names")
+    result.add_argument(
+        "--column",
+        metavar="COLUMN",
+        help="the column with the names (default: scientificName, name, or ranks)",
+    )
+    result.add_argument(
+        "--output", metavar="FILE", type=Path, help="the table to write (default: standard output)"
+    )
+    result.add_argument(
+        "--taxonomy",
+        metavar="FOLDER",
+        type=Path,
+        help="folder of the reference taxonomy (default: that of the dataset, <root>/<tag>/taxonomy)",
     )
     _add_json(result)
 

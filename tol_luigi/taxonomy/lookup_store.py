@@ -14,6 +14,7 @@ from tol_luigi.store.databases import created, insert_rows, insert_table
 from tol_luigi.taxonomy import lookup_models as models
 from tol_luigi.taxonomy.flags import Flag
 from tol_luigi.taxonomy.name_keys import name_keys
+from tol_luigi.taxonomy.products import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
     from tol_luigi.taxonomy.products import ReferenceTables
 
-__all__ = ["ACCEPTED", "write_lookup"]
+__all__ = ["LOOKUP", "write_lookup"]
 
-ACCEPTED = "accepted"
-"""The type of the name that is the name of its taxon."""
+LOOKUP = "lookup.sqlite"
+"""The name of the database in the folder of a reference taxonomy."""
 
 _HIGHER = RANK_LABELS[:-1]
 _SPECIES = RANK_LABELS[-1]
@@ -144,8 +145,10 @@ def _rows_of(rows: pa.Table, taxa: pa.Table) -> pa.Array:
 
 
 def _vernaculars(vernaculars: pa.Table) -> pa.Table:
-    keys = name_keys(_column(vernaculars, "name"))
-    return _numbered(_sorted(vernaculars.append_column("key", keys), "tol_id", "key"))
+    """Return the vernacular names by taxon, the preferred ones of each language first."""
+    rows = vernaculars.append_column("key", name_keys(_column(vernaculars, "name")))
+    rows = rows.append_column("is_other", pc.invert(rows["is_preferred"]).cast(pa.int8()))
+    return _numbered(_sorted(rows, "tol_id", "language", "is_other", "name"))
 
 
 def _records(xref: pa.Table, taxa: pa.Table) -> pa.Table:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 __all__ = ["name_key", "name_keys", "stem", "stems"]
 
-_PLAIN = r"^[A-Za-z][a-z-]*( [a-z][a-z-]+)*$"
-"""Names whose key is their lower-case form: almost all names of a taxonomy."""
+_PLAIN = r"^[!-^`-~]+( [!-^`-~]+)*$"
+"""Words of ASCII characters without underscores. Their key is their lower-case form, unless they have markers."""
 
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i"}
