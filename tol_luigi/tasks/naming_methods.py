@@ -11,7 +11,7 @@ from tol_luigi.sources import by_precedence, tables
 from tol_luigi.store.names import lookup_name, published_entries
 from tol_luigi.taxonomy.label_alignment import LabelAligner
 from tol_luigi.taxonomy.naming import Certainty, Naming
-from tol_luigi.taxonomy.release import read_release
+from tol_luigi.taxonomy.release import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,7 +92,7 @@ class ReferenceNames:
     problems: Sequence[str] = ()
 
     def __init__(self, release: Path) -> None:
-        self._reference = read_release(release)
+        self._reference = read_reference(release)
         self._align = LabelAligner(self._reference)
 
     def entries(self, source: Source, images: Images) -> Iterator[Entry]:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import committed
-from tol_luigi.report.taxonomy import taxonomy_figures, taxonomy_text
 from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import DrawDemonstration, StoreSettings
 from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.taxonomy_settings import taxonomy_sources
-from tol_luigi.taxonomy.importers import import_taxonomy
-from tol_luigi.taxonomy.normalisation import normalise
+from tol_luigi.taxonomy.build import Part, build_reference
+from tol_luigi.taxonomy.comparison import compare
+from tol_luigi.taxonomy.comparison_text import comparison_text
+from tol_luigi.taxonomy.importers import IMPORTERS, import_taxonomy
+from tol_luigi.taxonomy.normalisation import Normalisation, normalise
+from tol_luigi.taxonomy.patches import read_patches
+from tol_luigi.taxonomy.reasons import Refine
 from tol_luigi.taxonomy.records_files import read_records, record_files, write_records
-from tol_luigi.taxonomy.release import RELEASE_FILES, build_reference, read_release, write_release
-from tol_luigi.taxonomy.separation import separation
+from tol_luigi.taxonomy.release import RELEASE_FILES, read_reference, write_release
+from tol_luigi.taxonomy.report_text import build_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +101,8 @@ class NormaliseTaxonomy(_TaxonomySourceTask):
 
     def make(self) -> None:
         """Write the repaired tables, which include the repairs."""
-        write_records(self.folder, normalise(read_records(self.requires().folder)))
+        options = Normalisation(flag_names=IMPORTERS[self.taxonomy.form].flags_by_name)
+        write_records(self.folder, normalise(read_records(self.requires().folder), options))
 
 
 class BuildReferenceTaxonomy(StageTask):
@@ -111,7 +117,7 @@ class BuildReferenceTaxonomy(StageTask):
 
     def files(self) -> list[Path]:
         """Return the files of the release, and the report."""
-        report = [] if self.settings.taxonomy.release else self._report.files
+        report = [] if self.settings.taxonomy.release else self._target.files
         return [*(self.layout.taxonomy / name for name in RELEASE_FILES), *report]
 
     def reads(self) -> dict[str, Path]:
@@ -125,7 +131,7 @@ class BuildReferenceTaxonomy(StageTask):
         return {**super().inputs(), "[taxonomy]": self._settings_digest()}
 
     @property
-    def _report(self) -> ReportTarget:
+    def _target(self) -> ReportTarget:
         return ReportTarget(self.layout.taxonomy_report)
 
     def _settings_digest(self) -> str:
@@ -136,28 +142,60 @@ class BuildReferenceTaxonomy(StageTask):
         """Align and merge the sources, assign ids, and write the products and the report."""
         section = self.settings.taxonomy
         if section.release:
-            read_release(section.release)
+            read_reference(section.release)
             for name in RELEASE_FILES:
                 self._copy(section.release / name, self.layout.taxonomy / name)
             return
-        previous = read_release(section.previous) if section.previous else None
-        sources = [
-            (read_records(self.layout.taxonomy_records("normalised", source.name)), source.clade)
-            for source in taxonomy_sources(self.settings)
-        ]
-        built = build_reference(
-            sources,
-            separation(),
-            refine=section.refine,
-            previous=previous,
-            patches=section.patches,
-            progress=self.show_status,
+        parts = [Part(source.name, source.clade) for source in taxonomy_sources(self.settings)]
+        tables, figures = build_reference(
+            {
+                part.prefix: read_records(self.layout.taxonomy_records("normalised", part.prefix))
+                for part in parts
+            },
+            parts,
+            refine=Refine(section.refine),
+            patches=read_patches(section.patches) if section.patches else (),
+            previous=read_reference(section.previous) if section.previous else None,
+            show=self.show_status,
         )
-        write_release(self.layout.taxonomy, built.tables)
-        figures = taxonomy_figures(built)
-        self._report.write(figures, taxonomy_text(figures))
+        self.show_status("writing the tables")
+        write_release(self.layout.taxonomy, tables)
+        self._target.write(figures, build_text(figures))
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:
         with committed(target) as scratch:
             shutil.copyfile(source, scratch)
+
+
+class CompareTaxonomies(StageTask):
+    """Report what differs between the previous release of the reference taxonomy and this one."""
+
+    def requires(self) -> BuildReferenceTaxonomy:
+        """Require the reference taxonomy."""
+        return self.clone(BuildReferenceTaxonomy)
+
+    def files(self) -> list[Path]:
+        """Return the figures as JSON and as text."""
+        return self._target.files
+
+    def reads(self) -> dict[str, Path]:
+        """Return the previous release."""
+        previous = self.settings.taxonomy.previous
+        if previous is None:
+            what = "empty, so there is no release to compare with"
+            refuse(SettingsError("[taxonomy] previous", what, "Set it to the folder of the previous release"))
+        return {"[taxonomy] previous": previous}
+
+    @property
+    def _target(self) -> ReportTarget:
+        return ReportTarget(self.layout.taxonomy_comparison)
+
+    def make(self) -> None:
+        """Compare both releases, and write the report."""
+        (previous,), new = self.reads().values(), self.layout.taxonomy
+        figures = compare(read_reference(previous), read_reference(new))
+        text = comparison_text(previous, new, figures)
+        self._target.write(figures, text)
+        sys.stdout.write(text)
+        sys.stdout.flush()

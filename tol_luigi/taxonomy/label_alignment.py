@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tol_luigi.taxonomy.alignment import align
-from tol_luigi.taxonomy.flags import Flag
 from tol_luigi.taxonomy.forest import Forest
 from tol_luigi.taxonomy.name_table import NameTable
 from tol_luigi.taxonomy.naming import LabelFate
 from tol_luigi.taxonomy.normalisation import normalise
-from tol_luigi.taxonomy.reasons import Reason
+from tol_luigi.taxonomy.reasons import REASONS, Reason
+from tol_luigi.taxonomy.separation import separation
 
 if TYPE_CHECKING:
     from tol_luigi.taxonomy.products import ReferenceTables
@@ -37,30 +37,29 @@ class LabelAligner:
     def _reference(self) -> Forest:
         return Forest.of_tables(self._tables, self._names)
 
+    @cached_property
+    def _separation(self) -> Forest:
+        return Forest.of(separation(), self._names)
+
     def __call__(self, records: Records) -> dict[str, LabelFate]:
         """Return the fate of each record, by its id."""
         fates = {
             uid: LabelFate(None, False, True, "", "unknown name") for uid in records.taxa["uid"].to_pylist()
         }
         forest = Forest.of(normalise(records), self._names)
-        aligned = align(forest, self._reference)
-        informal = (forest.flags & Flag.INFORMAL) != 0
+        aligned = align(forest, self._reference, self._separation)
         ids = self._reference.uid
-        rows = zip(
-            forest.uid.to_pylist(),
-            aligned.target,
-            aligned.score,
-            aligned.reason_texts(),
-            informal,
-            strict=True,
-        )
-        for row, (uid, target, score, reason, is_informal) in enumerate(rows):
+        names = self._names.texts(forest.name).to_pylist()
+        columns = aligned.target, aligned.score, aligned.reason, forest.is_informal
+        rows = zip(forest.uid.to_pylist(), names, *columns, strict=True)
+        for uid, name, target, score, number, is_informal in rows:
+            reason = REASONS[number]
             is_new = reason == Reason.NONE or (target < 0 and score <= _DISJOINT)
             fates[uid] = LabelFate(
                 int(ids[int(target)].as_py()) if target >= 0 else None,
                 bool(is_new),
                 bool(is_informal),
-                self._names.text(int(forest.name[row])),
+                name,
                 str(reason),
             )
         return fates

@@ -213,11 +213,8 @@ def naming_of(label: Label, fates: Sequence[LabelFate]) -> _Found:
 def _taxon(ranks: Mapping[str, str], kept: Iterable[tuple[str, str]]) -> Taxon:
     """Return the taxon of the ranks of a reference and of further ranks below them."""
     every = {**dict.fromkeys(RANK_LABELS, ""), **ranks, **dict(kept)}
-    *higher, genus, species = (every[label].lower() for label in RANK_LABELS)
+    kingdom, phylum, cls, order, family, genus, species = (every[label].lower() for label in RANK_LABELS)
     words = species.split()
     if len(words) > 1:
-        epithet = " ".join(words[1:])
-        genus = genus or words[0]
-    else:
-        epithet = species
-    return Taxon(*higher, genus, epithet)
+        genus, species = genus or words[0], " ".join(words[1:])
+    return Taxon(kingdom, phylum, cls, order, family, genus, species)

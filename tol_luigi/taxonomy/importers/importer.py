@@ -45,6 +45,7 @@ class Importer:
         read: Reads it.
         recognises: Returns whether a path has this format, by names of files and columns; for the format ``auto``.
         has_vernaculars: Whether a table of vernacular names can be given.
+        flags_by_name: Whether viruses, hybrids and what is no taxonomic unit are known by their names only.
     """
 
     name: str
@@ -53,3 +54,4 @@ class Importer:
     read: Read
     recognises: Callable[[Path], bool]
     has_vernaculars: bool = False
+    flags_by_name: bool = False

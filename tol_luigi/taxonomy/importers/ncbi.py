@@ -125,4 +125,5 @@ NCBI = Importer(
     place="taxdump.tar.gz, taxdmp.zip, or the folder that contains nodes.dmp and names.dmp",
     read=_read,
     recognises=_recognises,
+    flags_by_name=True,
 )
