@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from tol_luigi.core.names import strip_html
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.records import TAXA, Records
+from tol_luigi.taxonomy.scientific_names import CROSS, NameKind, parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +29,7 @@ _GENUS, _SPECIES = RANK_LABELS.index("genus"), RANK_LABELS.index("species")
 
 
 Label = tuple[tuple[str, str], ...]
-"""The ranks and names that a source gives, highest first; the rank is "" if it is unknown."""
+"""The ranks and names that a source gives, highest first; the rank is "" if it is unknown or below the species."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,36 @@ def label_of(record: NameRecord) -> Label:
     names = [" ".join(strip_html(name).split()) for name in record.ranks]
     known = ["" if name.lower() in _UNKNOWN else name for name in names]
     known[_SPECIES] = _full_species(known[_GENUS], known[_SPECIES])
-    label = [(rank, name) for rank, name in zip(RANK_LABELS, known, strict=True) if name]
     name = " ".join(strip_html(record.name).replace("_", " ").split())
+    rest: list[tuple[str, str]] = []
     if name and name.lower() not in _UNKNOWN and not known[_SPECIES]:
-        label.append(("", name))
-    return tuple(label)
+        genus, species, own = _parts_of(name)
+        known[_GENUS] = known[_GENUS] or genus
+        known[_SPECIES] = species
+        rest = [("", own)] if own else []
+    return (*((rank, each) for rank, each in zip(RANK_LABELS, known, strict=True) if each), *rest)
+
+
+@functools.cache  # many images have the same name
+def _parts_of(name: str) -> tuple[str, str, str]:
+    """Return the genus and the species in a scientific name, and the name itself if it is neither; each may be ""."""
+    parsed = parse_name(name)
+    words = parsed.name.replace(f"{CROSS} ", "").split()
+    if len(words) <= 1 or not words[0][0].isupper():
+        return "", "", parsed.name
+    if parsed.kind not in {NameKind.SCIENTIFIC, NameKind.HYBRID}:
+        return words[0], "", parsed.name
+    if len(words) == 2:  # noqa: PLR2004 (genus and epithet)
+        return words[0], parsed.name, ""
+    return words[0], " ".join(parsed.name.split()[: -len(words) + 2]), parsed.name
 
 
 def _full_species(genus: str, species: str) -> str:
     """Return the complete name of a species, of which a source may give the epithet alone."""
-    if not species or not genus or species.split(maxsplit=1)[0].lower() == genus.lower():
+    first, *others = species.split() or [""]
+    if not first or not genus or (others and first.lower() == genus.lower()):
         return species
-    is_epithet = species[0].islower() or species[0] == "×"  # noqa: RUF001 (the sign of hybrids)
+    is_epithet = first[0].islower() or first[0] == "×"  # noqa: RUF001 (the sign of hybrids)
     return f"{genus} {species}" if is_epithet else species
 
 
