@@ -104,6 +104,8 @@ class DrawDemonstration(DatasetTask):
 
     def run(self) -> None:
         """Draw the sources into a scratch folder, and rename it."""
+        from tol_luigi.demonstration.files import draw  # noqa: PLC0415 (a dozen modules, only for this task)
+
         folder = Path(self.output().path)
         if folder.exists():
             return
@@ -111,7 +113,7 @@ class DrawDemonstration(DatasetTask):
         try:
             with clear_disk_errors(folder), self.progress("images") as progress:
                 scratch.mkdir(parents=True)
-                demonstration.draw(scratch, lambda done, _: progress(done))
+                draw(scratch, lambda done, _: progress(done))
             with contextlib.suppress(FileExistsError):  # another process was faster
                 _rename_folder(scratch, folder)
         finally:
