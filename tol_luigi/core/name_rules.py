@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 
-__all__ = ["RULE_TEXTS", "NameRule", "joined_rules", "split_rules"]
+__all__ = ["PUBLISHED_RULES", "RULE_TEXTS", "NameRule", "joined_rules", "split_rules"]
 
 
 class NameRule(enum.StrEnum):
@@ -20,6 +20,14 @@ class NameRule(enum.StrEnum):
     AMBIGUOUS_NAME = "ambiguous_name"
     INFORMAL_NAME = "informal_name"
 
+
+PUBLISHED_RULES = (
+    NameRule.COMMON_CLEANED,
+    NameRule.HOMONYM_GENUS,
+    NameRule.BLANK_PARENT,
+    NameRule.GENUS_SPELLING,
+)
+"""The rules of the published names; the others are those of a reference taxonomy."""
 
 RULE_TEXTS = {
     NameRule.COMMON_CLEANED: "images whose common name is lower-cased, cut or dropped, as scientific names are",

@@ -110,7 +110,7 @@ class Files:
             with guard.errors():
                 file: Any = _OPENERS[self.form](self.path, name, stack)
                 if self.form != "gz" and name.lower().endswith(".gz"):
-                    file = stack.enter_context(igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
+                    file = stack.enter_context(igzip.open(file, "rb"))
             yield io.BufferedReader(_GuardedStream(file, guard), _CHUNK)
 
 
@@ -206,7 +206,7 @@ def _tar_names(path: Path) -> Iterator[str]:
 
 
 def _headers(path: Path, stack: contextlib.ExitStack) -> tarfile.TarFile:
-    packed: Any = path.open("rb") if form_of(path) == "tar" else igzip.open(path, "rb")  # type: ignore[no-untyped-call]
+    packed: Any = path.open("rb") if form_of(path) == "tar" else igzip.open(path, "rb")
     stream = stack.enter_context(packed)
     return stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK))
 
@@ -218,7 +218,7 @@ def _open_file(path: Path, name: str, stack: contextlib.ExitStack) -> IO[bytes]:
 
 def _open_gz(path: Path, name: str, stack: contextlib.ExitStack) -> IO[bytes]:
     del name
-    file: IO[bytes] = stack.enter_context(igzip.open(path, "rb"))  # type: ignore[no-untyped-call]
+    file: IO[bytes] = stack.enter_context(igzip.open(path, "rb"))
     return file
 
 
