@@ -322,6 +322,14 @@ def own_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path
 
 
 @pytest.fixture(scope="session")
+def reference_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+    """The same as ``own_build``, named by a reference taxonomy."""
+    sections = _sample(shared)
+    del sections["published"]
+    return build_once("reference-build", sections | {"names": {"method": "reference"}})
+
+
+@pytest.fixture(scope="session")
 def digests() -> Callable[..., dict[str, str]]:
     """Hash the files of a dataset by their relative names, but leftovers of killed processes and what sources looked like."""
 

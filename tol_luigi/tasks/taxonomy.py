@@ -101,7 +101,7 @@ class NormaliseTaxonomy(_TaxonomySourceTask):
 
     def make(self) -> None:
         """Write the repaired tables, which include the repairs."""
-        options = Normalisation(flag_names=IMPORTERS[self.taxonomy.form].flags_by_name)
+        options = Normalisation(flag_names=IMPORTERS[self.taxonomy.form].flags_by_name, fold_siblings=True)
         write_records(self.folder, normalise(read_records(self.requires().folder), options))
 
 
