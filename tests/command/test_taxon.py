@@ -47,7 +47,7 @@ def test_a_taxon_is_shown(asked: Tol) -> None:
     assert lines[0] == "Apis mellifera Linnaeus, 1758"
     assert "  sources     cc:1, bb:70, dd:5" in lines
     assert "  synonyms    1 name: Apis mellifica" in lines
-    assert "  why         cc:1 Apis mellifera is new: no candidate" in lines
+    assert "  why         cc:1 Apis mellifera is new: no taxon had this name before" in lines
     assert max(map(len, lines)) <= 80
 
 

@@ -57,7 +57,7 @@ def reference(*roots: Node, **tables: Any) -> ReferenceTables:
             "rank": row["rank"],
             "tol_id": row["tol_id"],
             "fate": "aligned" if place else "new",
-            "reason": "confirmed" if place else "no candidate",
+            "reason": "confirmed" if place else "none",
             "score": 3 if place else None,
             "witness": row["name"] if place else "",
         }

@@ -103,7 +103,7 @@ def test_a_taxon_says_what_is_known_of_it(taxonomy: Taxonomy) -> None:
     assert [taxon.name for taxon in bee.children] == ["Apis mellifera scutellata"]
     assert [name["name"] for name in bee.synonyms] == ["Apis mellifica"]
     assert [name["name"] for name in bee.vernaculars] == ["western honey bee", "European honey bee"]
-    assert bee.why[0] == "cc:1 Apis mellifera is new: no candidate"
+    assert bee.why[0] == "cc:1 Apis mellifera is new: no taxon had this name before"
     assert bee.why[1].startswith("bb:70 Apis mellifera is aligned: confirmed (Apis mellifera), score +3")
 
 

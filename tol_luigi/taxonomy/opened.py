@@ -17,6 +17,7 @@ from tol_luigi.taxonomy.lookup import Lookup
 from tol_luigi.taxonomy.lookup_store import LOOKUP
 from tol_luigi.taxonomy.matching import Matcher
 from tol_luigi.taxonomy.name_keys import name_key
+from tol_luigi.taxonomy.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -157,7 +158,8 @@ def _brief(taxon: ReferenceTaxon) -> dict[str, Any]:
 def _reason(record: Mapping[str, Any]) -> str:
     score = "" if record["score"] is None else f", score {record['score']:+d}"
     witness = f" ({record['witness']})" if record["witness"] else ""
-    decided = f": {record['reason']}{witness}{score}" if record["reason"] else ""
+    reason = "no taxon had this name before" if record["reason"] == Reason.NONE else record["reason"]
+    decided = f": {reason}{witness}{score}" if reason else ""
     return f"{record['source']}:{record['source_id']} {record['name']} is {record['fate']}{decided}"
 
 

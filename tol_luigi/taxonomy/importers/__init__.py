@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError, SourceError
 from tol_luigi.core.registry import add_plugins
 from tol_luigi.taxonomy.importers.bioscan import BIOSCAN_METADATA
+from tol_luigi.taxonomy.importers.coldp import COLDP
+from tol_luigi.taxonomy.importers.dwca import DARWIN_CORE
 from tol_luigi.taxonomy.importers.eol import DYNAMIC_HIERARCHY
 from tol_luigi.taxonomy.importers.flat import FLAT_TABLE
 from tol_luigi.taxonomy.importers.importer import NAME, Importer
@@ -39,6 +41,8 @@ IMPORTERS: dict[str, Importer] = {
         BIOSCAN_METADATA,
         NCBI,
         OPEN_TREE,
+        DARWIN_CORE,
+        COLDP,
         INAT21_CLASSES,
         FLAT_TABLE,
     )

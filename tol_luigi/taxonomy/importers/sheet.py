@@ -36,6 +36,7 @@ LINE = "line"
 
 _SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
 _BATCH = 1 << 16
+_SEARCHED = 1 << 20
 _BLOCK = 1 << 25
 _TEXT = pa.string()
 
@@ -179,7 +180,7 @@ def _read(file: TableFile, places_of: Callable[[list[str]], Mapping[str, int]], 
         cells = file.dialect.cells(stream.first_line())
         step = 2 if file.dialect.is_piped else 1
         places = {column: step * place for column, place in places_of(cells[::step]).items()}
-        if file.dialect.quote:
+        if file.dialect.quote and _has_quotes(file):
             table, wrong, recoded = _read_quoted(file, places, len(cells), header_lines)
         else:
             table, wrong = _read_plain(file, stream, places, len(cells), header_lines)
@@ -188,6 +189,12 @@ def _read(file: TableFile, places_of: Callable[[list[str]], Mapping[str, int]], 
     encoding = [(Repair.ENCODING, "", line, before, after) for line, before, after in recoded]
     left_out = [(Repair.ROW_LENGTH, "", line, text, "") for line, text in wrong]
     return Sheet(file.where, table, _repair_rows([*encoding, *left_out]), table.num_rows + len(left_out))
+
+
+def _has_quotes(file: TableFile) -> bool:
+    """Return whether a table has any quote: without one, it is read several times as fast."""
+    with file.open() as stream:
+        return any(b'"' in block for block in iter(functools.partial(stream.read, _SEARCHED), b""))
 
 
 def _trimmed(table: pa.Table) -> pa.Table:
