@@ -237,6 +237,13 @@ def test_a_setting_on_the_command_line_comes_before_that_of_the_file(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "other" / "64x224" / "catalog.csv").is_file()
 
+    for verb in ("plan", "status"):
+        shown = tol(
+            verb, "--config", settings, "--set", "dataset.tag=other", "--set", "images.width=64", cwd=tmp_path
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.splitlines()[0].startswith(f"Dataset {tmp_path / 'out' / 'other'}")
+
 
 def test_the_luigi_command_is_quiet_and_ends_with_the_summary(
     settings: Path, tmp_path: Path, build: Any

@@ -279,6 +279,7 @@ def _add_plan(subcommands: Subcommands) -> None:
         metavar="N",
         help="how long to read unlisted sources before estimating the rest (default: 20)",
     )
+    _add_overrides(result)
     _add_json(result)
 
 
@@ -311,6 +312,7 @@ def _add_status(subcommands: Subcommands) -> None:
     result.add_argument(
         "--every", type=float, default=10.0, metavar="SECONDS", help="interval of --follow (default: 10)"
     )
+    _add_overrides(result)
     _add_json(result)
 
 
@@ -359,6 +361,7 @@ def _add_why(subcommands: Subcommands) -> None:
         action="store_true",
         help="apply the naming rule again, and show the result of each table; reads the tables",
     )
+    _add_overrides(result)
     _add_json(result)
 
 
