@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.taxonomy.matching import NameMatch
-    from tol_luigi.taxonomy.opened import ReferenceTaxon
+    from tol_luigi.taxonomy.reference_taxon import ReferenceTaxon
 
 __all__ = ["taxon"]
 

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tol_luigi.taxonomy.matching import MatchStatus, NameMatch
-    from tol_luigi.taxonomy.opened import ReferenceTaxon, Taxonomy
+    from tol_luigi.taxonomy.opened import Taxonomy
     from tol_luigi.taxonomy.opened import open_taxonomy as open  # noqa: A004 (as in taxonomy.open(path))
+    from tol_luigi.taxonomy.reference_taxon import ReferenceTaxon
 
 __all__ = ["MatchStatus", "NameMatch", "ReferenceTaxon", "Taxonomy", "open"]
 
 _PLACES = {
     "MatchStatus": ("matching", "MatchStatus"),
     "NameMatch": ("matching", "NameMatch"),
-    "ReferenceTaxon": ("opened", "ReferenceTaxon"),
+    "ReferenceTaxon": ("reference_taxon", "ReferenceTaxon"),
     "Taxonomy": ("opened", "Taxonomy"),
     "open": ("opened", "open_taxonomy"),
 }
