@@ -66,7 +66,7 @@ def archive_parts(files: Files) -> list[Part]:
     where = files.where(meta)
     folder = meta.rpartition("/")[0]
     try:
-        described = ArchiveDescriptor(_with_encodings(_text(files, meta)))
+        described = ArchiveDescriptor(_with_encodings(_NAMESPACE.sub("", _text(files, meta))))
         sections = [described.core, *described.extensions]
         return [_part(files, where, folder, section) for section in sections]
     except (ET.ParseError, InvalidArchive, AttributeError, TypeError, ValueError, LookupError) as error:
@@ -95,7 +95,7 @@ def archive_about(files: Files) -> dict[str, str]:
 def _text(files: Files, name: str) -> str:
     with open_text(files, name) as stream:
         content = stream.readall()
-    return _NAMESPACE.sub("", (content or b"")[:_MAX_BYTES].decode())
+    return (content or b"")[:_MAX_BYTES].decode("utf-8", "replace")
 
 
 def _with_encodings(text: str) -> str:
