@@ -177,3 +177,20 @@ def test_parts_of_sources_have_priorities_of_their_own(sample: Sample) -> None:
     assert ("Aves", "itis") in origins
     assert ("Aves", "eol") not in origins
     assert ("Mammalia", "eol") in origins
+
+
+def test_statements_of_curators_hold_or_are_reported(sample: Sample, tmp_path: Path) -> None:
+    patches = tmp_path / "patches.yaml"
+    patches.write_text(
+        "- {id: lion, evidence: none, has_rank: {taxon: Panthera onca, rank: subspecies}}\n"
+        "- {id: nothing, evidence: none, is_extinct: Klingon}\n",
+        encoding="utf-8",
+    )
+    finished = sample.run("BuildReferenceTaxonomy", patches=patches)
+    assert finished.returncode == 0, finished.stderr
+    folder = sample.directory / "taxonomy"
+    rows = pq.read_table(folder / "taxa.parquet").to_pylist()
+    assert {taxon["rank"] for taxon in rows if taxon["name"] == "Panthera onca"} == {"subspecies"}
+    text = (folder / "report.txt").read_text(encoding="utf-8")
+    assert "2 statements of curators: 1 applied, 1 cannot be applied" in text
+    assert "nothing: is_extinct Klingon: " in text

@@ -62,7 +62,7 @@ def _opened(folder: Path | None) -> Taxonomy:
         return Taxonomy.open(folder)
     # Only here, since reading the settings needs Luigi.
     settings = importlib.import_module("tol_luigi.tasks.settings").settings()
-    path: Path = settings.layout.directory / "taxonomy"
+    path: Path = settings.layout.taxonomy
     if not (path / LOOKUP).is_file():
         what = f"there is no reference taxonomy ({LOOKUP} is missing)"
         remedy = "Build one: set [names] method = reference and run tol build. Or name another one with --taxonomy FOLDER"

@@ -246,9 +246,11 @@ class Explainer:
         if reference.tol_id is None:
             yield f"the reference taxonomy has none of these names ({reference.reason}), so they are kept"
             return
-        yield f"{reference.certainty} by {reference.reason}: taxon {reference.tol_id} of {self.layout.taxonomy}"
+        how = f"{reference.certainty} ({reference.reason})"
+        yield f"{how}: taxon {reference.tol_id} of {self.layout.taxonomy}"
         xref = self.layout.taxonomy_table("xref")
         for row in rows_of(xref, {"tol_id": reference.tol_id}) if xref.exists() else []:
             witness = f", by {row['witness']}" if row["witness"] else ""
             name = f"{row['name']} ({row['rank']})" if row["rank"] else row["name"]
-            yield f"{row['source']}:{row['source_id']} {name}: {row['fate']}, {row['reason']}{witness}"
+            reason = "" if row["reason"] == "none" else f", {row['reason']}{witness}"
+            yield f"{row['source']}:{row['source_id']} {name}: {row['fate']}{reason}"

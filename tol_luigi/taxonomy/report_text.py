@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.report.summary import counts_table
 from tol_luigi.report.text import aligned, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["build_text", "with_examples"]
 
@@ -28,6 +29,7 @@ def build_text(figures: Mapping[str, Any]) -> str:
         _homonyms(figures["homonyms"]),
         _conflicts(figures["conflicts"]),
         _ids(figures["ids"]),
+        _patches(figures.get("patches", ())),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -110,3 +112,17 @@ def _kept_ids(ids: Mapping[str, Any]) -> Iterator[str]:
     if collisions["count"]:
         yield f"    {collisions['count']:,} with records in several taxa now"
         yield from (f"        {example}" for example in collisions["examples"][:_SHOWN])
+
+
+def _patches(outcomes: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return how many statements of curators hold, and those that cannot be applied, one per line."""
+    if not outcomes:
+        return []
+    states = Counter(outcome["state"] for outcome in outcomes)
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items()))
+    lost = (
+        f"    {outcome['id']}: {outcome['statement']} {outcome['taxon']}: {outcome['reason']}"
+        for outcome in outcomes
+        if outcome["reason"]
+    )
+    return [f"{counted(len(outcomes), 'statement')} of curators: {counts}", *lost]
