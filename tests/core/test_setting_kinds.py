@@ -183,6 +183,15 @@ def test_messages_say_what_is_allowed(kind: Kind, allowed: str) -> None:
     assert kind.allowed == allowed
 
 
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [(WHOLE, "0 to 100"), (Whole(1, 10**9), "from 1"), (CHOICE, "exact or scaled"), (FLAG, ""), (PLACE, "")],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_descriptions_say_what_is_not_obvious(kind: Kind, hint: str) -> None:
+    assert kind.hint == hint
+
+
 SETTINGS = [
     pytest.param(setting, id=f"{section.section}.{key}")
     for section in SECTIONS
@@ -196,8 +205,8 @@ def test_every_default_is_allowed(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_every_description_says_what_is_allowed(setting: Setting) -> None:
-    assert setting.description.endswith(f"; {setting.kind.allowed}")
+def test_every_description_ends_with_the_hint_of_its_kind(setting: Setting) -> None:
+    assert setting.description.endswith(setting.kind.hint)
 
 
 @pytest.mark.parametrize("raw", ["=1", "a=1,=2", "a=1,a=2", "c=1", "a=", "a=x", "a", "a=1,c=2"])

@@ -34,7 +34,7 @@ class Setting:
     Attributes:
         kind: The allowed texts and their meaning.
         default: The value if no settings file contains the key.
-        description: The purpose; the end of the sentence specifies the allowed texts.
+        description: The purpose, and what else a person needs to know of the allowed texts.
         determines: Whether it can change the bytes of the dataset, and so is recorded in ``dataset.json``.
         is_recorded: Whether its default is recorded there, too. Keys added after the first release are not,
             so that datasets started without them can be continued.
@@ -56,7 +56,8 @@ def setting(
     is_recorded: bool = True,
 ) -> Any:  # noqa: ANN401 (a field of any type)
     """Return a field of a section; see :class:`Setting`."""
-    info = Setting(kind, default, f"{description}; {kind.allowed}", determines, is_recorded)
+    purpose = "; ".join(filter(None, (description, kind.hint)))
+    info = Setting(kind, default, purpose, determines, is_recorded)
     return dataclasses.field(default=default, metadata={_SETTING: info})
 
 

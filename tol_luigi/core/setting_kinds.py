@@ -35,9 +35,11 @@ class Kind:
 
     Attributes:
         allowed: A description of the allowed texts, as the end of a sentence.
+        hint: The part of it that a person needs who reads the purpose of the setting; "" if there is none.
     """
 
     allowed = "any text"
+    hint = ""
 
     def parse(self, raw: str) -> Any:  # noqa: ANN401 (a value of any kind)
         """Return the value of a text.
@@ -86,6 +88,7 @@ class Formed(Kind):
 
     def __init__(self, form: str = "(?s).*", allowed: str = "any text") -> None:
         self.form, self.allowed = form, f"{allowed}, or empty"
+        self.hint = "" if allowed == AnyText.allowed else allowed
 
     def parse(self, raw: str) -> str | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -98,12 +101,17 @@ class Formed(Kind):
         return value or ""
 
 
+_ENDLESS = 1_000_000_000
+"""A highest value that nobody needs to know."""
+
+
 class Whole(Kind):
     """An integer within bounds."""
 
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
         self.allowed = f"an integer from {low} to {high}"
+        self.hint = f"{low} to {high}" if high < _ENDLESS else f"from {low}"
 
     def parse(self, raw: str) -> int:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -137,7 +145,7 @@ class Choice(Kind):
 
     def __init__(self, *words: str) -> None:
         self.words = words
-        self.allowed = " or ".join(words)
+        self.allowed = self.hint = " or ".join(words)
 
     def parse(self, raw: str) -> str:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -150,6 +158,7 @@ class Encoding(Kind):
     """The name of a text encoding."""
 
     allowed = "a text encoding that Python knows, such as utf-8, utf-16, cp1252 or latin-1"
+    hint = "such as utf-16, cp1252 or latin-1"
 
     def parse(self, raw: str) -> str:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -164,6 +173,7 @@ class Words(Kind):
     """Any texts, separated by commas, or None."""
 
     allowed = "any texts, separated by commas, or empty"
+    hint = "separated by commas"
 
     def parse(self, raw: str) -> tuple[str, ...] | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -178,6 +188,7 @@ class Lines(Kind):
     """Any texts, one per line, or None."""
 
     allowed = "any texts, one per line, or empty"
+    hint = "one per line"
 
     def parse(self, raw: str) -> tuple[str, ...] | None:
         """Return the lines of a text without surrounding blanks; empty lines are skipped."""
@@ -207,7 +218,7 @@ class Flag(Kind):
 class Address(Kind):
     """The URL of a database on a PostgreSQL server, without a password, or None."""
 
-    allowed = "postgresql://user@host:port/database, without a password"
+    allowed = hint = "postgresql://user@host:port/database, without a password"
 
     def parse(self, raw: str) -> str | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -237,7 +248,7 @@ class Names(Kind):
     def __init__(self, names: tuple[str, ...], labelled: tuple[str, ...] = ()) -> None:
         self.names, self.labelled = names, labelled
         shown = ", ".join([*names, *(f"{name}:<label>" for name in labelled)])
-        self.allowed = f"some of {shown}, separated by commas, or empty for all"
+        self.allowed = self.hint = f"some of {shown}, separated by commas, or empty for all"
 
     def parse(self, raw: str) -> tuple[str, ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -261,6 +272,7 @@ class Numbers(Kind):
     """A set of positive integers, in order."""
 
     allowed = "numbers from 1 to 999 and ranges of them, such as 1-3,7"
+    hint = "such as 1-3,7"
 
     def parse(self, raw: str) -> tuple[int, ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -288,7 +300,7 @@ class Pairs(Kind):
     def __init__(self, value_pattern: str, allowed: str, names: tuple[str, ...] = ()) -> None:
         self.value_pattern = value_pattern
         self.names = names
-        self.allowed = allowed
+        self.allowed = self.hint = allowed
 
     def parse(self, raw: str) -> tuple[tuple[str, str], ...]:
         """Return the value of a text; raise ValueError if it is not allowed."""
@@ -324,6 +336,7 @@ class Place(Kind):
             "either": "an existing file or folder",
             "new": "a folder, which is created if it is missing",
         }[kind]
+        self.hint = "created if missing" if kind == "new" else ""
 
     def parse(self, raw: str) -> Path | None:
         """Return the value of a text; raise ValueError if it is not allowed."""
