@@ -265,7 +265,7 @@ def page() -> str:
     parts = [INTRODUCTION.strip()]
     for group in GROUPS:
         parts.append(f"## {group.heading}")
-        parts.append(f"```python\nfrom {group.module} import {', '.join(group.names)}\n```")
+        parts.append(f"```python\n{_import(group)}\n```")
         module = importlib.import_module(group.module)
         for name in group.names:
             parts.extend(described(name, getattr(module, name)))
@@ -276,6 +276,15 @@ def page() -> str:
     ]
     parts += ["## Errors", "They are in `tol_luigi.core.errors`.", failures()]
     return "\n\n".join(parts) + "\n"
+
+
+def _import(group: Group) -> str:
+    """Return the statement that imports the objects of a section, as ruff formats it."""
+    line = f"from {group.module} import {', '.join(group.names)}"
+    if len(line) <= WIDTH:
+        return line
+    names = "".join(f"    {name},\n" for name in group.names)
+    return f"from {group.module} import (\n{names})"
 
 
 def comment(description: str) -> str:

@@ -182,8 +182,8 @@ def test_parts_of_sources_have_priorities_of_their_own(sample: Sample) -> None:
 def test_statements_of_curators_hold_or_are_reported(sample: Sample, tmp_path: Path) -> None:
     patches = tmp_path / "patches.yaml"
     patches.write_text(
-        "- {id: lion, evidence: "https://example.org", has_rank: {taxon: Panthera onca, rank: subspecies}}\n"
-        "- {id: nothing, evidence: "https://example.org", is_extinct: Klingon}\n",
+        "- {id: lion, evidence: https://example.org, has_rank: {taxon: Panthera onca, rank: subspecies}}\n"
+        "- {id: nothing, evidence: https://example.org, is_extinct: Klingon}\n",
         encoding="utf-8",
     )
     finished = sample.run("BuildReferenceTaxonomy", patches=patches)

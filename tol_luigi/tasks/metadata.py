@@ -11,13 +11,14 @@ from tol_luigi.store.models import Name
 from tol_luigi.store.names import lookup_name, write_names
 from tol_luigi.store.predictions import images_by_id
 from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits
-from tol_luigi.tasks.naming_methods import PublishedNames, ReferenceNames, load_common_names
+from tol_luigi.tasks.naming_methods import PublishedNames, load_common_names
 from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.taxonomy import BuildReferenceTaxonomy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tol_luigi.core.vernacular import CommonNames
     from tol_luigi.tasks.base import DatasetTask
     from tol_luigi.tasks.naming_methods import NamingMethod
 
@@ -56,11 +57,7 @@ class MakeMetadata(StageTask):
             for plugin in by_precedence(settings.plugins.values())
             if plugin.name in sources
         ]
-        names: NamingMethod
-        if settings.uses_reference:
-            names = ReferenceNames(self.layout.taxonomy)
-        else:
-            names = PublishedNames(settings, common_names)
+        names = self._method(common_names)
         with self.progress("names") as progress:
             write_names(
                 self.layout.names,
@@ -75,6 +72,13 @@ class MakeMetadata(StageTask):
         problems = [*names.problems, *(line for source in order for line in source.labeler.problems)]
         with committed(self.layout.name_problems) as scratch:
             scratch.write_text("".join(f"{line}\n" for line in problems), encoding="utf-8")
+
+    def _method(self, common_names: CommonNames) -> NamingMethod:
+        if not self.settings.uses_reference:
+            return PublishedNames(self.settings, common_names)
+        from tol_luigi.tasks.reference_names import ReferenceNames  # noqa: PLC0415 (slow to load, and seldom used)
+
+        return ReferenceNames(self.layout.taxonomy)
 
 
 class LoadNames(LoadTask):

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import committed
 from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import DrawDemonstration, StoreSettings
 from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.taxonomy_settings import taxonomy_sources
-from tol_luigi.taxonomy.build import Part, build_reference
-from tol_luigi.taxonomy.comparison import compare
-from tol_luigi.taxonomy.comparison_text import comparison_text
-from tol_luigi.taxonomy.importers import IMPORTERS, import_taxonomy
-from tol_luigi.taxonomy.normalisation import Normalisation, normalise
-from tol_luigi.taxonomy.patches import read_patches
-from tol_luigi.taxonomy.reasons import Refine
-from tol_luigi.taxonomy.records_files import read_records, record_files, write_records
-from tol_luigi.taxonomy.release import RELEASE_FILES, read_reference, write_release
-from tol_luigi.taxonomy.report_text import build_text
+from tol_luigi.taxonomy.records_files import record_files
+from tol_luigi.taxonomy.release import RELEASE_FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from tol_luigi.tasks.base import DatasetTask
     from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
 __all__ = ["BuildReferenceTaxonomy", "CompareTaxonomies", "ImportTaxonomy", "NormaliseTaxonomy"]
+
+
+def steps() -> ModuleType:
+    """Return the module that does the work, which is loaded by the tasks that run only: it is slow to load."""
+    return importlib.import_module("tol_luigi.tasks.taxonomy_steps")
 
 
 class _TaxonomySourceTask(StageTask):
@@ -84,10 +81,7 @@ class ImportTaxonomy(_TaxonomySourceTask):
     def make(self) -> None:
         """Read the files into tables."""
         self.show_status(f"reading {self.taxonomy.path}")
-        taxonomy = self.taxonomy
-        write_records(
-            self.folder, import_taxonomy(taxonomy.form, taxonomy.path, taxonomy.name, taxonomy.vernaculars)
-        )
+        steps().import_source(self.taxonomy, self.folder)
 
 
 class NormaliseTaxonomy(_TaxonomySourceTask):
@@ -101,8 +95,7 @@ class NormaliseTaxonomy(_TaxonomySourceTask):
 
     def make(self) -> None:
         """Write the repaired tables, which include the repairs."""
-        options = Normalisation(flag_names=IMPORTERS[self.taxonomy.form].flags_by_name, fold_siblings=True)
-        write_records(self.folder, normalise(read_records(self.requires().folder), options))
+        steps().normalise_source(self.taxonomy, self.requires().folder, self.folder)
 
 
 class BuildReferenceTaxonomy(StageTask):
@@ -140,32 +133,21 @@ class BuildReferenceTaxonomy(StageTask):
 
     def make(self) -> None:
         """Align and merge the sources, assign ids, and write the products and the report."""
-        section = self.settings.taxonomy
-        if section.release:
-            read_reference(section.release)
-            for name in RELEASE_FILES:
-                self._copy(section.release / name, self.layout.taxonomy / name)
-            return
-        parts = [Part(source.name, source.clade) for source in taxonomy_sources(self.settings)]
-        tables, figures = build_reference(
-            {
-                part.prefix: read_records(self.layout.taxonomy_records("normalised", part.prefix))
-                for part in parts
-            },
-            parts,
-            refine=Refine(section.refine),
-            patches=read_patches(section.patches) if section.patches else (),
-            previous=read_reference(section.previous) if section.previous else None,
-            show=self.show_status,
-        )
-        self.show_status("writing the tables")
-        write_release(self.layout.taxonomy, tables)
-        self._target.write(figures, build_text(figures))
-
-    @staticmethod
-    def _copy(source: Path, target: Path) -> None:
-        with committed(target) as scratch:
-            shutil.copyfile(source, scratch)
+        if release := self.settings.taxonomy.release:
+            steps().copy_release(release, self.layout.taxonomy)
+        else:
+            sources = {
+                source.name: self.layout.taxonomy_records("normalised", source.name)
+                for source in taxonomy_sources(self.settings)
+            }
+            figures, text = steps().build_release(
+                self.settings.taxonomy,
+                sources,
+                taxonomy_sources(self.settings),
+                self.layout.taxonomy,
+                self.show_status,
+            )
+            self._target.write(figures, text)
 
 
 class CompareTaxonomies(StageTask):
@@ -193,9 +175,8 @@ class CompareTaxonomies(StageTask):
 
     def make(self) -> None:
         """Compare both releases, and write the report."""
-        (previous,), new = self.reads().values(), self.layout.taxonomy
-        figures = compare(read_reference(previous), read_reference(new))
-        text = comparison_text(previous, new, figures)
+        (previous,) = self.reads().values()
+        figures, text = steps().compare_releases(previous, self.layout.taxonomy)
         self._target.write(figures, text)
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.plugin import TaxonomyTable
 from tol_luigi.tasks.settings_files import absolute_place, where_set
-from tol_luigi.taxonomy.importers import IMPORTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,6 +57,8 @@ def parse_source(line: str) -> TaxonomySource:
     Raises:
         ValueError: The line has another form, or names an unknown format.
     """
+    from tol_luigi.taxonomy.importers import IMPORTERS  # noqa: PLC0415 (slow to load, and seldom used)
+
     found = _LINE.fullmatch(line.strip())
     if found is None:
         raise ValueError(f"{line!r} is not of the form {_FORM}")
