@@ -35,7 +35,9 @@ def open_text(files: Files, name: str, encoding: str = "utf-8") -> TextStream:
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(files.open(name))
-        return TextStream(file, files.where(name), encoding, stack.pop_all().close)
+        stream = TextStream(file, files.where(name), encoding)
+        stream.on_close = stack.pop_all().close
+        return stream
     raise AssertionError  # no error is suppressed
 
 
@@ -48,21 +50,16 @@ class TextStream(io.RawIOBase):
         file: The bytes.
         where: The place of the file, for messages.
         encoding: The encoding that the source states.
-        on_close: Closes the file.
 
     Attributes:
+        on_close: Closes the file.
         repairs: The line, the text as it was and the repaired text of each line that was changed.
     """
 
-    def __init__(
-        self,
-        file: IO[bytes],
-        where: str,
-        encoding: str = "utf-8",
-        on_close: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, file: IO[bytes], where: str, encoding: str = "utf-8") -> None:
         super().__init__()
-        self._where, self._on_close = where, on_close
+        self.on_close: Callable[[], None] = lambda: None
+        self._where = where
         self._file = file
         if encoding.lower().replace("_", "-") not in _SINGLE:
             self._file = self._recoded(file, encoding)
@@ -98,7 +95,7 @@ class TextStream(io.RawIOBase):
     def close(self) -> None:
         """Close the text and the file."""
         if not self.closed:
-            self._on_close()
+            self.on_close()
         super().close()
 
     def _recoded(self, file: IO[bytes], encoding: str) -> Any:  # noqa: ANN401 (a StreamRecoder)
@@ -140,7 +137,8 @@ class TextStream(io.RawIOBase):
             text = _text(line.replace(b"\0", b""))
             if (repaired := text.encode()) != line:
                 before = line.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-                self.repairs.append((number, before.strip()[:SHOWN], text.strip()[:SHOWN]))
+                after = text.strip("\r\n")[:SHOWN] or "a blank line"
+                self.repairs.append((number, before.strip("\r\n")[:SHOWN], after))
             yield repaired
 
 
