@@ -317,6 +317,16 @@ def test_class_folders_without_a_number_are_left_out_and_recorded(tmp_path: Path
     assert import_taxonomy("inat21-classes", path, "inat21").taxa.equals(records.taxa)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("form", ["open-tree", "flat-table"])
+def test_any_line_end_will_do(form: str, end: str, tmp_path: Path) -> None:
+    rows = {"open-tree": [*OTT.split("\n")[:1], "1\t\tAus\tgenus", "2\t1\tAus bus\tspecies"],
+            "flat-table": ["kingdom,genus,species", "A,Aus,", 'A,Aus,"Aus bus"']}[form]  # fmt: skip
+    path = tmp_path / "table.txt"
+    path.write_bytes(end.join([*rows, ""]).encode())
+    assert set(import_taxonomy(form, path, "x").taxa["name"].to_pylist()) >= {"Aus", "Aus bus"}
+
+
 def test_a_huge_file_without_line_ends_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "taxonomy.tsv"
     path.write_bytes(b"uid" * 8_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import re
 from typing import IO, TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import TableError
@@ -21,6 +22,7 @@ SHOWN = 200
 
 _BLOCK = 1 << 22
 _MAX_LINE = 1 << 24
+_FIRST_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)?")
 _SINGLE = frozenset({"utf-8", "utf8", "", "ascii", "us-ascii"})
 _MARKS = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
           (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))  # fmt: skip
@@ -72,12 +74,16 @@ class TextStream(io.RawIOBase):
 
     def first_line(self) -> str:
         """Return the first line, which is not consumed."""
-        return bytes(self._ready).partition(b"\n")[0].decode().rstrip("\r")
+        return self._first()[1].decode()
 
     def skip_line(self) -> None:
         """Consume the first line."""
-        start = bytes(self._ready[:_MAX_LINE]).find(b"\n")
-        self._ready = self._ready[start + 1 :] if start >= 0 else self._ready[:0]
+        self._ready = self._ready[self._first().end() :]
+
+    def _first(self) -> re.Match[bytes]:
+        match = _FIRST_LINE.match(self._ready)
+        assert match  # noqa: S101 (it matches anything)
+        return match
 
     def readable(self) -> bool:
         """Return True: parsers ask for it."""
