@@ -88,7 +88,9 @@ def _links(rows: pa.Table) -> pa.Table:
         pc.split_pattern(rows[name].combine_chunks(), sign) for name, sign in _CHAINS.items()
     )
     chains = pc.list_parent_indices(uids)
-    is_first = pc.not_equal(chains, pa.concat_arrays([pa.array([-1], chains.type), chains[:-1]]))
+    is_first = pc.not_equal(
+        chains, pa.concat_arrays([pa.array([-1], chains.type), chains[:-1]])[: len(chains)]
+    )
     flat = pc.list_flatten(uids)
     above = pa.concat_arrays([pa.array([""], pa.string()), flat[:-1]])[: len(flat)]
     return pa.table(

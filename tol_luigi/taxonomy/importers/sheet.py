@@ -6,6 +6,7 @@ has too few or too many cells is left out and recorded: its values might be in o
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import io
@@ -60,7 +61,8 @@ class Dialect:
     def cells(self, line: str) -> list[str]:
         """Return the cells of the first line; for cells with pipes, every second one is only a pipe."""
         if self.quote:
-            return next(csv.reader([line], delimiter=self.delimiter), [""])
+            with contextlib.suppress(csv.Error):  # a huge cell, which is the name of no column
+                return next(csv.reader([line], delimiter=self.delimiter), [""])
         return line.split(self.delimiter)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import re
 from typing import IO, TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import TableError
@@ -21,6 +22,7 @@ SHOWN = 200
 
 _BLOCK = 1 << 22
 _MAX_LINE = 1 << 24
+_FIRST_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)?")
 _SINGLE = frozenset({"utf-8", "utf8", "", "ascii", "us-ascii"})
 _MARKS = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
           (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))  # fmt: skip
@@ -35,7 +37,9 @@ def open_text(files: Files, name: str, encoding: str = "utf-8") -> TextStream:
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(files.open(name))
-        return TextStream(file, files.where(name), encoding, stack.pop_all().close)
+        stream = TextStream(file, files.where(name), encoding)
+        stream.on_close = stack.pop_all().close
+        return stream
     raise AssertionError  # no error is suppressed
 
 
@@ -48,21 +52,16 @@ class TextStream(io.RawIOBase):
         file: The bytes.
         where: The place of the file, for messages.
         encoding: The encoding that the source states.
-        on_close: Closes the file.
 
     Attributes:
+        on_close: Closes the file.
         repairs: The line, the text as it was and the repaired text of each line that was changed.
     """
 
-    def __init__(
-        self,
-        file: IO[bytes],
-        where: str,
-        encoding: str = "utf-8",
-        on_close: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, file: IO[bytes], where: str, encoding: str = "utf-8") -> None:
         super().__init__()
-        self._where, self._on_close = where, on_close
+        self.on_close: Callable[[], None] = lambda: None
+        self._where = where
         self._file = file
         if encoding.lower().replace("_", "-") not in _SINGLE:
             self._file = self._recoded(file, encoding)
@@ -75,12 +74,16 @@ class TextStream(io.RawIOBase):
 
     def first_line(self) -> str:
         """Return the first line, which is not consumed."""
-        return bytes(self._ready).partition(b"\n")[0].decode().rstrip("\r")
+        return self._first()[1].decode()
 
     def skip_line(self) -> None:
         """Consume the first line."""
-        start = bytes(self._ready[:_MAX_LINE]).find(b"\n")
-        self._ready = self._ready[start + 1 :] if start >= 0 else self._ready[:0]
+        self._ready = self._ready[self._first().end() :]
+
+    def _first(self) -> re.Match[bytes]:
+        match = _FIRST_LINE.match(self._ready)
+        assert match  # noqa: S101 (it matches anything)
+        return match
 
     def readable(self) -> bool:
         """Return True: parsers ask for it."""
@@ -98,7 +101,7 @@ class TextStream(io.RawIOBase):
     def close(self) -> None:
         """Close the text and the file."""
         if not self.closed:
-            self._on_close()
+            self.on_close()
         super().close()
 
     def _recoded(self, file: IO[bytes], encoding: str) -> Any:  # noqa: ANN401 (a StreamRecoder)
@@ -140,7 +143,8 @@ class TextStream(io.RawIOBase):
             text = _text(line.replace(b"\0", b""))
             if (repaired := text.encode()) != line:
                 before = line.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-                self.repairs.append((number, before.strip()[:SHOWN], text.strip()[:SHOWN]))
+                after = text.strip("\r\n")[:SHOWN] or "a blank line"
+                self.repairs.append((number, before.strip("\r\n")[:SHOWN], after))
             yield repaired
 
 
