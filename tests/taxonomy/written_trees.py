@@ -52,7 +52,7 @@ life -
 def written_records(text: str, prefix: str = "src", **others: Any) -> Records:
     """Return the normalised taxonomy of a tree in lines: ``. `` for each level, the name, and the rank or ``-``.
 
-    The ids are ``t`` and the number of the line from 0; ``page:`` and this number is a further one.
+    The ids are ``t`` and the number of the line from 0. With the usual prefix, ``page:`` and this number is a further one.
     """
     rows, above = [], []
     for number, line in enumerate(text.strip().splitlines()):
@@ -61,7 +61,8 @@ def written_records(text: str, prefix: str = "src", **others: Any) -> Records:
         above = [*above[:depth], f"t{number}"]
         parent = above[depth - 1] if depth else None
         rank = "" if rank == "-" else rank
-        row = (f"t{number}", parent, " ".join(words), "", rank, "", 0, f"{prefix}:t{number},page:{number}")
+        ids = f"src:t{number},page:{number}" if prefix == "src" else ""
+        row = (f"t{number}", parent, " ".join(words), "", rank, "", 0, ids)
         rows.append(dict(zip(TAXA.names, row, strict=True)))
     return normalise(Records(prefix, pa.Table.from_pylist(rows, TAXA), **others))
 
