@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.sources.eol import EOL
-from tol_luigi.store.changes import Labelled, count_changes
+from tol_luigi.store.changes import Labelled, Moves, count_changes
 from tol_luigi.store.ledger import ledger_row, write_ledger
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ def labelled(
 
 def counted(before: Labelled, after: Labelled) -> dict[str, int]:
     """Count the changes; those that did not happen are left out."""
-    return {what: count for what, count in count_changes("eol", EOL.columns, before, after).items() if count}
+    return {
+        what: count
+        for what, count in count_changes("eol", EOL.columns, before, after, Moves()).items()
+        if count
+    }
 
 
 def test_nothing_has_changed_in_the_same_dataset(world: Any, tmp_path: Path) -> None:

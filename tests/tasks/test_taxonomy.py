@@ -106,6 +106,8 @@ def test_relabelling_makes_the_dataset_that_is_built_from_scratch(
     report = json.loads((sample.directory / "relabel-report.json").read_bytes())
     assert report["all"]["relabelled"] > 0
     assert report["all"]["genus"] > 0
+    assert report["labels"]["kingdom"]["filled"] > 0
+    assert any(example["now"].startswith("Animalia Chordata Aves") for example in report["examples"])
 
 
 def test_why_explains_a_name_down_to_the_records_of_sources(reference_build: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tol_luigi.core.ledger import State
+from tol_luigi.core.name_rules import split_rules
 from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.catalogs import NAME_RULES
 from tol_luigi.store.previous import read_previous
 
 if TYPE_CHECKING:
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Column
 
-__all__ = ["LABELS", "Labelled", "count_changes"]
+__all__ = ["LABELS", "Labelled", "Moves", "count_changes"]
 
 LABELS = (*RANK_LABELS, "common")
 """The columns that determine a sample's texts."""
+
+_WHEN = ("before", "after")
+"""The suffixes of columns of the previous and of the new dataset."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,46 @@ class Labelled:
     ledgers: Sequence[Path]
 
 
+@dataclass
+class Moves:
+    """What relabelled images were called before and are called now.
+
+    Attributes:
+        kinds: Images by rank and by what happened to it: ``filled``, ``emptied`` or ``changed``.
+        rules: Relabelled images by ``before`` or ``now`` and a naming rule that applied then.
+        examples: Images by their taxonomic and common name before and now.
+    """
+
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, both: pd.DataFrame) -> None:
+        """Add the relabelled images of a table with the labels of both datasets."""
+        columns = [f"{label}_{when}" for when in _WHEN for label in (*LABELS, NAME_RULES)]
+        for key, count in both.groupby(columns, sort=False).size().items():
+            row = cast("tuple[str, ...]", key)
+            before, now = row[: len(columns) // 2], row[len(columns) // 2 :]
+            if before[:-1] == now[:-1]:
+                continue
+            for label, old, new in zip(LABELS, before, now, strict=False):
+                if old != new:
+                    kind = "filled" if not old else "changed" if new else "emptied"
+                    self.kinds[label, kind] += count
+            for when, rules in (("before", before[-1]), ("now", now[-1])):
+                self.rules.update({(when, rule): count for rule in split_rules(rules)})
+            self.examples[_named(before), _named(now)] += count
+
+
+def _named(labels: Sequence[str]) -> str:
+    """Return the known ranks of labels, and the common name in brackets."""
+    ranks = " ".join(filter(None, labels[: len(RANK_LABELS)]))
+    common = labels[len(RANK_LABELS)]
+    return f"{ranks} ({common})" if common else ranks
+
+
 def count_changes(
-    source: str, columns: Sequence[Column], previous: Labelled, current: Labelled
+    source: str, columns: Sequence[Column], previous: Labelled, current: Labelled, moves: Moves
 ) -> Counter[str]:
     """Count the changes of the images in the shards; images are identified by their natural keys.
 
@@ -52,6 +95,7 @@ def count_changes(
         columns: Its natural key.
         previous: The partitions in the previous dataset.
         current: The partitions in the new dataset.
+        moves: What the relabelled images are added to.
 
     Returns:
         The numbers of images that are ``compared`` (in both datasets) and ``relabelled``; of relabelled
@@ -64,6 +108,7 @@ def count_changes(
     keys = [column.catalog for column in columns]
     before, after = (_labels(source, keys, labelled) for labelled in (previous, current))
     both = before.merge(after, on=keys, suffixes=("_before", "_after"))
+    moves.add(both)
     changed = {label: both[f"{label}_before"] != both[f"{label}_after"] for label in LABELS}
     counts = Counter(
         {
@@ -85,15 +130,15 @@ def count_changes(
 
 def _labels(source: str, keys: list[str], labelled: Labelled) -> pd.DataFrame:
     """Return split and labels of the images in the shards."""
-    columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS]
+    columns = ["treeoflife_id", "split", "is_train_small", *keys, *LABELS, NAME_RULES]
     which = {"source": [source], "partition": labelled.partitions}
     rows = read_previous(labelled.predicted, columns, which)
     written = rows.filter(pc.is_in(rows["treeoflife_id"], value_set=_written(labelled.ledgers)))
-    for place, field in enumerate(written.schema):
-        if pa.types.is_dictionary(field.type):  # categories of two datasets are not comparable
-            written = written.set_column(place, field.name, written[field.name].cast(pa.string()))
+    for place, column in enumerate(written.schema):
+        if pa.types.is_dictionary(column.type):  # categories of two datasets are not comparable
+            written = written.set_column(place, column.name, written[column.name].cast(pa.string()))
     frame: pd.DataFrame = written.drop_columns(["treeoflife_id"]).to_pandas()
-    return frame.fillna(dict.fromkeys(LABELS, ""))
+    return frame.fillna(dict.fromkeys((*LABELS, NAME_RULES), ""))
 
 
 def _written(ledgers: Iterable[Path]) -> pa.Array:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.receipts import read_receipt
-from tol_luigi.report.relabelling import relabelling_figures, relabelling_text
-from tol_luigi.store.changes import Labelled, count_changes
+from tol_luigi.report.relabelling import moves_figures, moves_text, relabelling_figures, relabelling_text
+from tol_luigi.store.changes import Labelled, Moves, count_changes
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.error_lines import refuse
@@ -54,13 +54,16 @@ class RelabelShards(DatasetTask):
 
     def run(self) -> None:
         """Compare the datasets source by source, and write the report."""
-        changes = {source: self._changes(source) for source in self.settings.used}
+        moves = Moves()
+        changes = {source: self._changes(source, moves) for source in self.settings.used}
+        figures = {**relabelling_figures(changes), **moves_figures(moves.kinds, moves.rules, moves.examples)}
         text = relabelling_text(self.previous.layout.directory, self.layout.directory, changes)
-        self.output().write({"about": self._about, **relabelling_figures(changes)}, text)
+        text += moves_text(figures)
+        self.output().write({"about": self._about, **figures}, text)
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def _changes(self, source: str) -> Counter[str]:
+    def _changes(self, source: str, moves: Moves) -> Counter[str]:
         """Compare partition by partition if both datasets have the same partitions."""
         before, after = self.previous.partitions(source), self.settings.partitions(source)
         alike = self.previous.has_same_partitions(source, self.settings.determining)
@@ -72,6 +75,7 @@ class RelabelShards(DatasetTask):
                 self.settings.plugins[source].columns,
                 previous,
                 self._labelled(self.layout, source, mine),
+                moves,
             )
             counts.update(found)
         return counts

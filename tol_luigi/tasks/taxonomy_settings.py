@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.plugin import TaxonomyTable
 from tol_luigi.tasks.settings_files import absolute_place, where_set
 
@@ -117,11 +117,27 @@ def validate_taxonomy(settings: Settings, origins: Origins) -> None:
         raise SettingsError(where, str(error), f"Write one source per line: {_FORM}") from error
     if lines:
         _validate_files(sources, where)
+    if settings.taxonomy.patches:
+        _validate_patches(settings.taxonomy.patches, origins)
     uses = settings.names.method == "reference"
     if uses and not sources and settings.taxonomy.release is None:
         what = "empty, and none of the tables in the settings is a taxonomy"
         remedy = f"Name a source, one per line: {_FORM}; or set [taxonomy] release"
         raise SettingsError(where_set("taxonomy", "sources", origins, ""), what, remedy)
+
+
+def _validate_patches(path: Path, origins: Origins) -> None:
+    """Raise an error if the statements of curators cannot be read, or if there are none."""
+    from tol_luigi.taxonomy.patches import read_patches  # noqa: PLC0415 (slow to load, and seldom used)
+
+    where = where_set("taxonomy", "patches", origins, str(path))
+    try:
+        patches = read_patches(path)
+    except TolError as error:
+        line = error.where.removeprefix(str(path)).lstrip(", ")
+        raise SettingsError(where, f"{line}: {error.what}" if line else error.what, error.remedy) from error
+    if not patches:
+        raise SettingsError(where, "the file contains no statement", "Add one, or leave the key empty")
 
 
 def _validate_files(sources: Sequence[TaxonomySource], where: str) -> None:
