@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "api.md"
 SETTINGS = ROOT / "luigi.cfg"
-LINE, WIDTH = 110, 112
-"""The longest lines of code, and of comments in the settings file."""
+WIDTH = 112
 
 INTRODUCTION = """\
 # Python interface
@@ -261,21 +260,12 @@ def failures() -> str:
     return table(("error", "kind of", "meaning"), rows)
 
 
-def imported(group: Group) -> str:
-    """Return the statement that imports the objects of a group, as ruff formats it."""
-    line = f"from {group.module} import {', '.join(group.names)}"
-    if len(line) <= LINE:
-        return line
-    names = "".join(f"    {name},\n" for name in group.names)
-    return f"from {group.module} import (\n{names})"
-
-
 def page() -> str:
     """Return the page of the Python interface."""
     parts = [INTRODUCTION.strip()]
     for group in GROUPS:
         parts.append(f"## {group.heading}")
-        parts.append(f"```python\n{imported(group)}\n```")
+        parts.append(f"```python\n{_import(group)}\n```")
         module = importlib.import_module(group.module)
         for name in group.names:
             parts.extend(described(name, getattr(module, name)))
@@ -286,6 +276,15 @@ def page() -> str:
     ]
     parts += ["## Errors", "They are in `tol_luigi.core.errors`.", failures()]
     return "\n\n".join(parts) + "\n"
+
+
+def _import(group: Group) -> str:
+    """Return the statement that imports the objects of a section, as ruff formats it."""
+    line = f"from {group.module} import {', '.join(group.names)}"
+    if len(line) <= WIDTH:
+        return line
+    names = "".join(f"    {name},\n" for name in group.names)
+    return f"from {group.module} import (\n{names})"
 
 
 def comment(description: str) -> str:

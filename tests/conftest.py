@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import ctypes
 import fcntl
@@ -25,6 +26,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from xdist.scheduler import LoadScopeScheduling
 
+import tol_luigi
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -43,6 +46,12 @@ class OneSlurm(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "slurm" if Path(nodeid.partition("::")[0]).name.startswith(ON_SLURM) else nodeid
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once: hundreds of commands would each do so where PYTHONDONTWRITEBYTECODE is set, as in containers."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(tol_luigi.__file__).parent, quiet=2)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSlurm:
@@ -310,6 +319,14 @@ def own_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path
     sections = _sample(shared)
     del sections["published"]
     return build_once("own-build", sections)
+
+
+@pytest.fixture(scope="session")
+def reference_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+    """The same as ``own_build``, named by a reference taxonomy."""
+    sections = _sample(shared)
+    del sections["published"]
+    return build_once("reference-build", sections | {"names": {"method": "reference"}})
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
-MORE = {name: ["--rows", "20000"] for name in ("bench_duplicates.py", "bench_mapping_memory.py")}
+MORE = {
+    name: ["--rows", "20000"]
+    for name in ("bench_duplicates.py", "bench_mapping_memory.py", "bench_names.py", "bench_taxonomy.py")
+}
 
 
 def test_every_bench_is_told_of() -> None:

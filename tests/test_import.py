@@ -51,6 +51,39 @@ def test_the_import_loads_neither_luigi_nor_anything_slow(tmp_path: Path) -> Non
     assert {"luigi", "sciluigi", "pandas", "pyarrow", "webdataset", "tol_luigi.tasks"}.isdisjoint(loaded)
 
 
+def test_a_command_that_runs_no_task_loads_what_is_slow_only_if_it_needs_it(tmp_path: Path) -> None:
+    """Those who ask for help or for the state of a build wait for nothing else; a settings file is named before Luigi reads it."""
+    show = "print(*sys.modules)"
+    loaded = python(f"import sys, tol_luigi.command.line; {show}", cwd=tmp_path).split()
+    assert {"luigi", "numpy", "pandas", "pyarrow", "rich", "tol_luigi.tasks"}.isdisjoint(loaded)
+    loaded = python(
+        f"import sys, tol_luigi.tasks.luigi_command, tol_luigi.command.status; {show}", cwd=tmp_path
+    ).split()
+    assert "tol_luigi.tasks.verify" in loaded
+    assert {"pandas", "pyarrow.dataset", "sciluigi", "webdataset"}.isdisjoint(loaded)
+
+
+def test_what_is_slow_is_imported_before_the_first_fork_for_a_task(tmp_path: Path) -> None:
+    program = """
+import sys, luigi, tol_luigi.tasks
+
+class Report(luigi.Task):
+    number = luigi.IntParameter()
+    def output(self):
+        return luigi.LocalTarget(f"{self.number}.txt")
+    def run(self):
+        with self.output().open("w") as file:
+            file.write(" ".join(sys.modules))
+
+assert "pandas" not in sys.modules
+assert luigi.build([Report(number) for number in (1, 2)], local_scheduler=True, workers=2)
+"""
+    python(program, cwd=tmp_path)
+    for number in (1, 2):
+        loaded = (tmp_path / f"{number}.txt").read_text(encoding="utf-8").split()
+        assert {"pandas", "pyarrow.dataset", "webdataset.tariterators"} <= set(loaded)
+
+
 def test_the_import_changes_nothing_in_a_notebook_that_uses_luigi(tmp_path: Path) -> None:
     (tmp_path / "luigi.cfg").write_text("[dataset]\nno_such_key = 1\n", encoding="utf-8")
     program = """

@@ -235,7 +235,7 @@ def test_half_sent_requests_end_by_themselves_and_keep_nobody_out(luigid: Luigid
         started = time.monotonic()
         assert luigid.crew.status().workers == 0
         assert time.monotonic() - started < 8
-        assert luigid.connections() >= before + HALF_OPEN
+        assert luigid.connections() >= HALF_OPEN  # some of those before may have ended
         luigid.crew.wait_for(lambda: all(map(is_closed, held)), 30)
     luigid.crew.wait_for(lambda: luigid.connections() <= before)
 

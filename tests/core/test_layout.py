@@ -14,6 +14,9 @@ LAYOUT = Layout.of(Path("/data/sample"), 224, 200)
 PATHS = {
     "record": "dataset.json",
     "manifest": "manifest.json",
+    "taxonomy": "taxonomy",
+    "taxonomy_report": "taxonomy/report.json",
+    "taxonomy_comparison": "taxonomy/comparison.json",
     "checksums": "SHA256SUMS",
     "inputs": "sightings/inputs.json",
     "logs": "logs",

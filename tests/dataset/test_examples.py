@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, fences
+from small_taxonomy import SMALL, reference
 
 import tol_luigi.dataset
 from tol_luigi import Dataset
+from tol_luigi.taxonomy.release import write_release
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -64,8 +66,9 @@ def test_there_are_examples_to_run() -> None:
     assert [command.split()[-1] for command in COMMANDS] == list(FILES)
 
 
-def test_the_examples_of_the_document_run(demonstration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(demonstration.parents[1])
+def test_the_examples_of_the_document_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_release(folder / "taxonomy", reference(SMALL))
+    monkeypatch.chdir(folder)
     run([doctest.DocTestParser().get_doctest(sessions(page("python.md")), {}, "python.md", None, 0)])
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi import demonstration
+from tol_luigi.demonstration.files import draw
 from tol_luigi.sources import archives
 from tol_luigi.sources.bioscan import BioscanReader
 from tol_luigi.sources.eol import EolReader
@@ -103,7 +104,7 @@ CSV_HEADERS = {
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demonstration")
     calls: list[tuple[int, int]] = []
-    demonstration.draw(folder, lambda done, total: calls.append((done, total)))
+    draw(folder, lambda done, total: calls.append((done, total)))
     total = EOL_COUNT + INAT21_COUNT + BIOSCAN_COUNT
     assert calls == [(done, total) for done in range(1, total + 1)]
     return folder
@@ -147,7 +148,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_another_process_draws_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
     script = (
-        "import pathlib, sys; from tol_luigi import demonstration as d; d.draw(pathlib.Path(sys.argv[1]))"
+        "import pathlib, sys; from tol_luigi.demonstration.files import draw; draw(pathlib.Path(sys.argv[1]))"
     )
     root = Path(demonstration.__file__).parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "PYTHONPATH": str(root)}

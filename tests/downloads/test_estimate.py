@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tol_luigi.core.errors import DiskError, DownloadError
-from tol_luigi.downloads import estimate, require_space
-from tol_luigi.downloads.estimate import FileEstimate, estimate_text, require_answers, troubles
+from tol_luigi.downloads.estimate import (
+    FileEstimate,
+    estimate,
+    estimate_text,
+    require_answers,
+    require_space,
+    troubles,
+)
 from tol_luigi.downloads.transfer import FetchConfig, fetch
 
 if TYPE_CHECKING:

@@ -60,8 +60,9 @@ class Forks:
 def _serve() -> None:
     import luigi.cmdline  # noqa: PLC0415 (once for all builds)
 
-    from tol_luigi.tasks import luigi_command  # noqa: F401, PLC0415
+    from tol_luigi.tasks import luigi_command, preload  # noqa: F401, PLC0415
 
+    preload.import_modules()
     for line in sys.stdin:
         settings, log, *arguments = line.split()
         if build := os.fork():

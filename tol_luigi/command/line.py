@@ -1,7 +1,8 @@
 """The command line: its subcommands and their options.
 
 The module of a subcommand is imported only when the subcommand runs. So ``tol --help`` is fast, and a
-subcommand works even if another one lacks a dependency.
+subcommand works even if another one lacks a dependency. Above all, this module does not import Luigi, which
+reads the settings files on import: ``--config`` names one before that.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from tol_luigi.command.argument_types import nonempty, positive
 from tol_luigi.command.completion import add_completion
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
-from tol_luigi.tasks.error_lines import BUG, clear_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COMPLETE
     except Exception as error:  # noqa: BLE001 (each error says whether to fix or to report it)
-        message = clear_error(error)
+        error_lines = importlib.import_module("tol_luigi.tasks.error_lines")
+        message = error_lines.clear_error(error)
         if not message:
             traceback.print_exc()
-        importlib.import_module("tol_luigi.command.terminal").show_error(f"tol: {message or f'{BUG}.'}")
+            message = f"{error_lines.BUG}."
+        importlib.import_module("tol_luigi.command.terminal").show_error(f"tol: {message}")
         return ExitCode.UNHANDLED_EXCEPTION
     except KeyboardInterrupt:
         sys.stderr.write("tol: interrupted. Nothing finished is lost: run the same command to resume.\n")
@@ -72,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read_settings_from(path: Path) -> None:
-    """Set the environment variable and run the command again: luigi reads it only once, at import."""
+    """Set the environment variable for Luigi, which reads it only once, on import.
+
+    If Luigi is imported already, run the command again.
+    """
     config = str(path.absolute())
     if not path.is_file():
         raise SettingsError(
@@ -80,8 +85,9 @@ def _read_settings_from(path: Path) -> None:
         )
     if os.environ.get(_CONFIG) != config:
         os.environ[_CONFIG] = config
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (this command)
+        if "luigi" in sys.modules:
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (this command)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
         _add_retry,
         _add_stop,
         _add_why,
+        _add_taxon,
         _add_parts,
         add_completion,
     ):
@@ -355,6 +362,46 @@ def _add_why(subcommands: Subcommands) -> None:
         help="apply the naming rule again, and show the result of each table; reads the tables",
     )
     _add_overrides(result)
+    _add_json(result)
+
+
+def _add_taxon(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "taxon",
+        "taxon:taxon",
+        brief="look up taxa, and match lists of names",
+        text="Show taxa of a reference taxonomy: lineage, sources, synonyms, conflicts, and\n"
+        "the reasons for their places. Or match a list of names: write its table with\n"
+        "the taxon, its lineage, status, score and reason for each row. The columns\n"
+        "kingdom to genus, if there are any, decide between taxa of one name.\n"
+        "exit codes: 0 found, 1 a name has no taxon, or several; for a list: none has one",
+        example="tol taxon 'Apis mellifera'\n  tol taxon --file names.csv --output matched.csv",
+    )
+    queries = result.add_mutually_exclusive_group(required=True)
+    queries.add_argument(
+        "names",
+        metavar="NAME|ID",
+        nargs="*",
+        type=nonempty,
+        default=(),
+        help="a scientific or common name, an id, or an id of a source, such as ncbi:7460",
+    )
+    queries.add_argument("--file", metavar="FILE", type=Path, help="a CSV or TSV file with a list of names")
+    result.add_argument(
+        "--column",
+        metavar="COLUMN",
+        help="the column with the names (default: scientificName, name, or ranks)",
+    )
+    result.add_argument(
+        "--output", metavar="FILE", type=Path, help="the table to write (default: standard output)"
+    )
+    result.add_argument(
+        "--taxonomy",
+        metavar="FOLDER",
+        type=Path,
+        help="folder of the reference taxonomy (default: that of the dataset, <root>/<tag>/taxonomy)",
+    )
     _add_json(result)
 
 

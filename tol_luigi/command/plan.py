@@ -28,6 +28,7 @@ from tol_luigi.report.estimate import (
     full_estimate,
 )
 from tol_luigi.report.estimate_text import estimate_figures, estimate_text
+from tol_luigi.tasks.download_orders import forecast as forecast_downloads
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.label_columns import templates_of
 from tol_luigi.tasks.settings import settings
@@ -56,7 +57,11 @@ _QUOTA_SECONDS = 10
 def plan(arguments: argparse.Namespace) -> int:
     """Print what would run, or the downloads if sources are still to be downloaded; write no files."""
     wanted = wanted_downloads()
-    if wanted and (rows := wanted.forecast(wanted.remotes)) and not all(row.present for row in rows):
+    if (
+        wanted
+        and (rows := forecast_downloads(wanted, wanted.remotes))
+        and not all(row.present for row in rows)
+    ):
         return _print_downloads(rows, as_json=arguments.json)
     forecast = _forecast(settings(), arguments.seconds)
     if arguments.json:

@@ -14,7 +14,8 @@
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or has unexpected content
     ├── DatasetError          a folder that is not a complete dataset, or a query that it cannot answer
-    │   └── UnknownImageError an image that is not among the samples of a dataset
+    │   ├── UnknownImageError an image that is not among the samples of a dataset
+    │   └── UnknownTaxonError a name or id that no taxon, or more than one, of a reference taxonomy has
     ├── DamagedError          a file of the dataset that has changed since it was written
     ├── DiskError             a full or unwritable disk, or a file of the dataset that cannot be read
     ├── LimitError            a system limit: memory, open files, processes
@@ -53,6 +54,7 @@ __all__ = [
     "TolError",
     "TooManyBadError",
     "UnknownImageError",
+    "UnknownTaxonError",
     "UnreadableError",
 ]
 
@@ -145,6 +147,10 @@ class DatasetError(TolError):
 
 class UnknownImageError(DatasetError, KeyError):
     """An image is not among the samples of a dataset."""
+
+
+class UnknownTaxonError(DatasetError, KeyError):
+    """No taxon of a reference taxonomy has this name or id, or several have it."""
 
 
 class DamagedError(TolError):

@@ -116,6 +116,29 @@ class Layout:
         return self.metadata / "problems.txt"
 
     @property
+    def taxonomy(self) -> Path:
+        """The folder of the reference taxonomy."""
+        return self.directory / "taxonomy"
+
+    def taxonomy_records(self, stage: str, name: str) -> Path:
+        """Return the folder of the tables of a source of the taxonomy, after a stage."""
+        return self.taxonomy / "sources" / stage / name
+
+    def taxonomy_table(self, name: str) -> Path:
+        """Return the path of a table of the reference taxonomy, such as ``taxa``."""
+        return self.taxonomy / f"{name}.parquet"
+
+    @property
+    def taxonomy_report(self) -> Path:
+        """The figures on the reference taxonomy; the text report is next to it."""
+        return self.taxonomy / "report.json"
+
+    @property
+    def taxonomy_comparison(self) -> Path:
+        """What differs from the previous release; the text report is next to it."""
+        return self.taxonomy / "comparison.json"
+
+    @property
     def predicted_csv(self) -> Path:
         """The catalog that results if no image is broken."""
         return self.directory / "predicted-catalog.csv"

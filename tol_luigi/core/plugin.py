@@ -6,6 +6,7 @@ package adds one through an entry point of the group ``tol_luigi.sources`` (docs
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Column, Labeler, License, Reader
     from tol_luigi.core.vernacular import CommonNames
 
-__all__ = ["SourcePlugin", "Suggestion"]
+__all__ = ["SourcePlugin", "Suggestion", "TaxonomyTable"]
 
 S = TypeVar("S", bound=SourceSection)
 
@@ -42,6 +43,25 @@ class Suggestion:
     settings: Mapping[str, str]
     reason: str
     named: int
+
+
+@dataclass(frozen=True)
+class TaxonomyTable:
+    """A table of a source that is a taxonomy, so that reference taxonomies use it.
+
+    Attributes:
+        name: The prefix of its ids.
+        key: The key of the section that names the table.
+        form: The name of the importer of its format.
+        vernaculars: The key of the table with its vernacular names, "" if there is none.
+        priority: Where settings name no order, the lowest number comes first.
+    """
+
+    name: str
+    key: str
+    form: str
+    vernaculars: str = ""
+    priority: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +94,7 @@ class SourcePlugin(Generic[S]):
             can be used.
         bytes_per_pixel: The size of its files, for estimates.
         downloads: The files that ``DownloadSources`` can fetch.
+        taxonomies: Its tables that are taxonomies.
         suggest: Returns settings for undescribed images, given their folder or archive and the paths of some of them;
             None if the source cannot name them.
     """
@@ -98,6 +119,7 @@ class SourcePlugin(Generic[S]):
     is_published: bool = False
     bytes_per_pixel: float = 0.25
     downloads: SourceDownloads | None = None
+    taxonomies: tuple[TaxonomyTable, ...] = ()
     suggest: Callable[[Path, Sequence[str]], Suggestion | None] | None = None
 
     @property
@@ -143,7 +165,9 @@ class SourcePlugin(Generic[S]):
         if getattr(self.section, "section", None) != self.name:
             return f"its section is called {getattr(self.section, 'section', None)!r}, not {self.name!r}"
         keys = set(self.section.settings())
-        named = {*self.tables, *filter(None, [self.required_table, self.collection_key]), "images"}
+        taxonomies = itertools.chain.from_iterable((each.key, each.vernaculars) for each in self.taxonomies)
+        optional = filter(None, [self.required_table, self.collection_key, *taxonomies])
+        named = {*self.tables, *optional, "images"}
         if lacking := sorted(named - keys):
             return f"its section has no {', '.join(lacking)}"
         return self._fault_of_key()

@@ -12,8 +12,6 @@ import tarfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from webdataset.tariterators import base_plus_ext
-
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import committed
 from tol_luigi.core.limits import reading_error
@@ -209,6 +207,9 @@ class ShardReader:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         """Yield the samples."""
+        # webdataset imports more than this package, and many processes read no shard
+        from webdataset.tariterators import base_plus_ext  # noqa: PLC0415
+
         key, members = "", dict[str, bytes]()
         try:
             with self.path.open("rb") as file:

@@ -10,17 +10,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from tol_luigi.core.higher_ranks import HigherRankTable
+from tol_luigi.core.taxon import RANKS
+from tol_luigi.core.vernacular import CommonNames
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.taxon import Taxon
-    from tol_luigi.core.vernacular import CommonNames
 
 __all__ = [
     "IMAGE_ID",
@@ -34,8 +36,10 @@ __all__ = [
     "License",
     "Member",
     "MemberError",
+    "NameRecord",
     "NaturalKey",
     "Reader",
+    "Reference",
     "Source",
     "SourceInfo",
 ]
@@ -118,6 +122,22 @@ class Found:
     reason: str = ""
 
 
+class Reference(NamedTuple):
+    """The taxon of a reference taxonomy that images were found to belong to.
+
+    Attributes:
+        tol_id: The taxon, None if the reference has none of their names.
+        certainty: How it was found: a :class:`~tol_luigi.taxonomy.naming.Certainty`.
+        reason: What decided: a heuristic of the alignment, or an identifier.
+        given: The names that the source gives, highest first.
+    """
+
+    tol_id: int | None
+    certainty: str
+    reason: str
+    given: str
+
+
 class Entry(NamedTuple):
     """One entry of a name lookup.
 
@@ -126,12 +146,32 @@ class Entry(NamedTuple):
         taxon: The taxon of the images with this key.
         common: The common name, or "".
         rules: The naming rules that applied and can be wrong.
+        reference: The taxon of the reference taxonomy, if one is used.
     """
 
     key: str
     taxon: Taxon
     common: str
     rules: frozenset[NameRule] = frozenset()
+    reference: Reference | None = None
+
+
+class NameRecord(NamedTuple):
+    """What a source itself says of the taxon of images, before any naming rule is applied.
+
+    Attributes:
+        key: The name key, as in :class:`Entry`.
+        ranks: The names of the seven ranks as written, highest first, "" if unknown; the species may contain its genus.
+        name: A scientific name of any rank, "" if there is none.
+        identifier: The id of the taxon in a taxonomy, such as ``eol:1109554``, "" if there is none.
+        common: A common name that the source gives to these images, "" if there is none.
+    """
+
+    key: str
+    ranks: tuple[str, ...] = ("",) * len(RANKS)
+    name: str = ""
+    identifier: str = ""
+    common: str = ""
 
 
 class License(NamedTuple):
@@ -262,6 +302,20 @@ class Labeler(abc.ABC):
         Yields:
             One entry per name key, in order of first occurrence; no entry for keys without any rank.
         """
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield what the source itself says of the taxa of images, for naming by a reference taxonomy.
+
+        By default, these are the names of :meth:`entries` without any other table.
+
+        Args:
+            images: Natural key and id of each image, in the order of the ids.
+
+        Yields:
+            One record per name key, in order of first occurrence; no record for keys without any name.
+        """
+        for entry in self.entries(images, HigherRankTable(), CommonNames()):
+            yield NameRecord(entry.key, entry.taxon.rendered, common=entry.common)
 
     has_fields: bool = False
     """Whether the source has a table with further columns; then :meth:`fields` is used for further texts."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.core.name_rules import NameRule, split_rules
+from tol_luigi.core.name_rules import PUBLISHED_RULES, split_rules
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class Tally:
         rows: The number of checked rows.
         counts: Counts by check and, if the check distinguishes them, by detail (rank, source or value).
         kingdoms: Rows by kingdom.
-        rules: Rows by naming rule that applied to them; several rules can apply to a row.
+        rules: Rows by naming rule that applied to them, with a count for each published rule; several rules can apply to a row.
     """
 
     rows: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in CHECKS})
     kingdoms: Counter[str] = field(default_factory=Counter)
-    rules: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(NameRule, 0)))
+    rules: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(PUBLISHED_RULES, 0)))
 
     def totals(self) -> dict[str, int]:
         """Return the total of each check."""

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.files import read_json
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
-from tol_luigi.core.source_names import base_of, setting_of
+from tol_luigi.core.source_names import base_of
 from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import plugin_of
 from tol_luigi.store.image_trace import (
@@ -21,6 +20,7 @@ from tol_luigi.store.image_trace import (
     named,
     placed,
     ranks_by_label,
+    reference_of,
     rejected,
     rows_of,
     split_hint,
@@ -30,51 +30,18 @@ from tol_luigi.store.names import lookup_name
 from tol_luigi.store.predictions import NAMELESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
+    from tol_luigi.core.build_inputs import BuildInputs
     from tol_luigi.core.layout import Layout
     from tol_luigi.core.plugin import SourcePlugin
-    from tol_luigi.core.source import Key
+    from tol_luigi.core.source import Key, Reference
     from tol_luigi.store.image_trace import Named, Placement
 
-__all__ = ["BuildInputs", "Explainer", "is_image_id", "read_places"]
+__all__ = ["Explainer", "is_image_id"]
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WAITING = "waiting"
-
-
-@dataclass(frozen=True)
-class BuildInputs:
-    """The known inputs of a dataset.
-
-    Attributes:
-        sources: The names of the sources, in the order of the catalogs.
-        seed: The value of ``[dataset] seed``.
-        places: The paths of the input files and folders, by their setting, such as ``[eol] images``.
-    """
-
-    sources: Sequence[str]
-    seed: int
-    places: Mapping[str, str]
-
-    def place(self, section: str, key: str) -> str:
-        """Return the path that a setting names, or "" if it is not set or unknown.
-
-        Args:
-            section: The section, or the source that it belongs to.
-            key: The key.
-        """
-        return self.places.get(setting_of(section, key), "")
-
-
-def read_places(layout: Layout) -> dict[str, str] | None:
-    """Return the paths that a dataset was built from, or None if their record is missing or unreadable."""
-    try:
-        places = read_json(layout.inputs)
-    except (OSError, ValueError):
-        return None
-    is_valid = isinstance(places, dict) and all(isinstance(place, str) for place in places.values())
-    return places if is_valid else None
 
 
 def is_image_id(value: object) -> bool:
@@ -260,6 +227,8 @@ class Explainer:
             return []
         lookup = lookup_name(source.name)
         first = f"{self.layout.metadata / lookup}: {source.key.name_column} {naming.key}"
+        if reference := reference_of(self.layout.names, source.name, naming.key):
+            return [first, *self._reference_steps(reference)]
         published = self.inputs.place("published", "names")
         if published and Path(published, lookup).exists():
             return [first, f"{Path(published, lookup)}, copied unchanged"]
@@ -270,3 +239,18 @@ class Explainer:
             keys += [("itis", "chains"), ("resolved", "jsonl")]
         tables = ", ".join(filter(None, itertools.starmap(self.inputs.place, keys))) or source.named_by
         return [first, f"built from {tables}; use --names for the values from each table"]
+
+    def _reference_steps(self, reference: Reference) -> Iterator[str]:
+        """Yield how the reference taxonomy has named an image, down to the records of its sources."""
+        yield f"its source gives {reference.given or 'no name'}"
+        if reference.tol_id is None:
+            yield f"the reference taxonomy has none of these names ({reference.reason}), so they are kept"
+            return
+        how = f"{reference.certainty} ({reference.reason})"
+        yield f"{how}: taxon {reference.tol_id} of {self.layout.taxonomy}"
+        xref = self.layout.taxonomy_table("xref")
+        for row in rows_of(xref, {"tol_id": reference.tol_id}) if xref.exists() else []:
+            witness = f", by {row['witness']}" if row["witness"] else ""
+            name = f"{row['name']} ({row['rank']})" if row["rank"] else row["name"]
+            reason = "" if row["reason"] == "none" else f", {row['reason']}{witness}"
+            yield f"{row['source']}:{row['source_id']} {name}: {row['fate']}{reason}"

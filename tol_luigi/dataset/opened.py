@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from tol_luigi.core.build_inputs import BuildInputs, read_places
 from tol_luigi.core.errors import DamagedError, DatasetError, UnknownImageError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.layout import Layout
@@ -18,7 +19,7 @@ from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.core.templates import member_names
 from tol_luigi.dataset.catalog import Catalog
-from tol_luigi.dataset.explain import BuildInputs, Explainer, is_image_id, read_places
+from tol_luigi.dataset.explain import Explainer, is_image_id
 from tol_luigi.dataset.licenses import LicenseReader
 from tol_luigi.dataset.pipeline import shard_pipeline
 from tol_luigi.dataset.reading import REPAIR, reading

@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from tol_luigi.demonstration import tables
+from tol_luigi.demonstration.contents import PARTITIONS
 from tol_luigi.demonstration.drawings import draw_image
 from tol_luigi.demonstration.taxa import DemoImage, bioscan_images, eol_images, inat21_images
 
@@ -16,26 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-__all__ = ["ESTIMATES", "ESTIMATE_ERROR", "FOLDER", "LISTINGS", "PARTITIONS", "draw", "settings"]
-
-FOLDER = "demonstration"
-"""The folder for the drawn sources, inside the folder of the dataset."""
-
-PARTITIONS: dict[str, tuple[str, ...]] = {
-    "eol": ("image_set_01", "image_set_02"),
-    "bioscan": ("part1", "part2"),
-    "inat21": ("000", "001", "002", "003"),
-}
-"""The partitions of each source, known before the sources are drawn."""
-
-ESTIMATES = {"eol": (56, 2_200_000), "inat21": (40, 1_310_000), "bioscan": (24, 280_000)}
-"""The approximate number of images and bytes of each drawn source."""
-
-ESTIMATE_ERROR = 0.05
-"""The largest relative error of these numbers: the bytes depend on the version of Pillow."""
-
-LISTINGS: dict[str, tuple[str, ...]] = {**PARTITIONS, "bioscan": ("archive",)}
-"""The units of a scan: one per partition, except for the single archive of BIOSCAN."""
+__all__ = ["draw"]
 
 _QUALITY = 85
 _TRUNCATED_SHARE = 0.62
@@ -114,34 +96,3 @@ def draw(folder: Path, progress: Callable[[int, int], None] | None = None) -> No
     cropped = ((f"bioscan/images/cropped_256/{spec.folder}/{spec.file}", encode(spec)) for spec in bioscan)
     _write_zip(folder / "bioscan" / "cropped_256.zip", cropped)
     tables.write(folder / "metadata")
-
-
-def settings(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the settings, by section, with which a build uses the sources in a folder."""
-    metadata = folder / "metadata"
-    return {
-        "eol": {
-            "images": str(folder / "eol"),
-            "taxon_tab": str(metadata / "taxon.tab"),
-            "scraped_page_ids": str(metadata / "scraped_page_ids.csv"),
-            "vernacular_names": str(metadata / "vernacularnames.csv"),
-            "media_manifests": str(metadata / "media_manifest"),
-        },
-        "inat21": {
-            "images": str(folder / "inat21"),
-            "taxa": str(metadata / "taxa.csv"),
-            "vernacular_names": str(metadata / "VernacularNames-english.csv"),
-            "partitions": str(len(PARTITIONS["inat21"])),
-        },
-        "bioscan": {
-            "images": str(folder / "bioscan" / "cropped_256.zip"),
-            "metadata": str(metadata / "BIOSCAN_Insect_Dataset_metadata.jsonld"),
-            "partitions": str(len(PARTITIONS["bioscan"])),
-        },
-        "itis": {"chains": str(metadata / "species_level_taxonomy_chains.csv")},
-        "resolved": {"jsonl": str(metadata / "resolved.jsonl")},
-        "rare_species": {
-            "seen": str(metadata / "seen_in_training.json"),
-            "unseen": str(metadata / "unseen_in_training.json"),
-        },
-    }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
 __all__ = ["duplicates_figures", "duplicates_text", "leak_note"]
 
@@ -25,8 +25,8 @@ def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting
         setting: The value of ``[images] duplicates``: ``flag`` or ``drop``.
     """
     first = duplicates["first"]
-    by_source = pd.crosstab(first, duplicates["source"]).reindex(columns=list(sources), fill_value=0)
-    by_split = pd.crosstab(first, duplicates["split"]).reindex(columns=["val", "train"], fill_value=0)
+    by_source = _counts(duplicates, "source", sources)
+    by_split = _counts(duplicates, "split", ["val", "train"])
     labels = duplicates[["first", "ranks"]].drop_duplicates()["first"].value_counts()
     differing, crossing = labels.index[labels > 1], by_split.index[(by_split > 0).all(axis=1)]
     shared = by_split.loc[crossing]
@@ -44,6 +44,12 @@ def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting
             "first": _first_groups(duplicates[first.isin(crossing)]),
         },
     }
+
+
+def _counts(duplicates: pd.DataFrame, column: str, values: Sequence[str]) -> pd.DataFrame:
+    """Count the images of each group by the values of a column."""
+    counts = duplicates.pivot_table(index="first", columns=column, aggfunc="size", fill_value=0)
+    return counts.reindex(columns=list(values), fill_value=0)
 
 
 def _pairs(by_source: pd.DataFrame, sources: Sequence[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.name_rules import RULE_TEXTS, NameRule
+from tol_luigi.core.name_rules import PUBLISHED_RULES, RULE_TEXTS, NameRule
 from tol_luigi.core.taxa_checks import CHECKS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def taxa_figures(tally: Tally) -> dict[str, Any]:
         "kingdoms": dict(tally.kingdoms.most_common()),
         "checks": {name: {"total": total, "by": dict(tally.counts[name].most_common())}
                    for name, total in tally.totals().items()},
-        "rules": {str(rule): tally.rules[rule] for rule in NameRule},
+        "rules": {str(rule): tally.rules[rule] for rule in NameRule if rule in tally.rules},
     }  # fmt: skip
 
 
@@ -43,11 +43,15 @@ def taxa_text(tally: Tally, too_many: Sequence[str]) -> str:
             continue
         lines.append(f"{total:,} {CHECKS[name]}  [{name}]")
         lines += [f"    {count:,} {value}" for value, count in details.most_common(_SHOWN) if count]
-    touched = [
-        f"{tally.rules[rule]:,} {RULE_TEXTS[rule]}  [{rule}]" for rule in NameRule if tally.rules[rule]
-    ]
-    lines += (
-        ["", "Names from published rules that can be wrong (docs/reproduce.md):", *touched] if touched else []
-    )
+    headings = {
+        True: "Names from published rules that can be wrong (docs/reproduce.md):",
+        False: "Names that the reference taxonomy does not settle (docs/taxonomy.md):",
+    }
+    for is_published, heading in headings.items():
+        rules = (rule for rule in NameRule if (rule in PUBLISHED_RULES) == is_published)
+        touched = [
+            f"{tally.rules[rule]:,} {RULE_TEXTS[rule]}  [{rule}]" for rule in rules if tally.rules[rule]
+        ]
+        lines += ["", heading, *touched] if touched else []
     lines += ["", "Above the limits of [checks]:", *too_many] if too_many else []
     return "\n".join(lines) + "\n"

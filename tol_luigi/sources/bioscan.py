@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources.numbered import NumberedReader
 from tol_luigi.sources.tables import bioscan_rows
@@ -105,6 +105,10 @@ def _folder_fault(folders: list[str]) -> str:
     return "an image in no part folder"
 
 
+_HIGHER = ("Animalia", "Arthropoda", "Insecta")
+"""The highest ranks of all images: BIOSCAN-1M is a collection of insects."""
+
+
 class BioscanLabeler(Labeler):
     """Looks up every image by its file name; all are insects.
 
@@ -122,13 +126,23 @@ class BioscanLabeler(Labeler):
 
         @functools.cache  # a taxon has a hundred images or more
         def named(*ranks: str) -> tuple[Taxon, str, frozenset[NameRule]]:
-            taxon = lookup.fill(Taxon.of("Animalia", "Arthropoda", "Insecta", *ranks))
+            taxon = lookup.fill(Taxon.of(*_HIGHER, *ranks))
             return taxon, common_names.of(taxon), lookup.rules(taxon) | common_names.rules(taxon)
 
+        for image, ranks in self._ranks(images):
+            yield Entry(image, *named(*ranks))
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each image in the table, with its names as written."""
+        for image, ranks in self._ranks(images):
+            yield NameRecord(image, (*_HIGHER, *ranks))
+
+    def _ranks(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the id of each image in the table, and its ranks from the order down."""
         rows = {row.image_file: row[1:] for row in bioscan_rows(self.metadata)} if self.metadata else {}
         for _, filename, image in images:
             if (ranks := rows.get(str(filename))) is not None:
-                yield Entry(str(image), *named(*ranks))
+                yield str(image), ranks
 
     def label(self, key: Key) -> str:
         """Return the file name of an image: the table does not contain parts."""
@@ -150,6 +164,7 @@ BIOSCAN = SourcePlugin(
     labeler=lambda section: BioscanLabeler(section.metadata),
     name_tables=("metadata",),
     required_table="metadata",
+    taxonomies=(TaxonomyTable("bioscan", "metadata", "bioscan-metadata", priority=4),),
     precedence=1,
     is_upgraded=True,
     is_published=True,

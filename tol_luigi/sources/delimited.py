@@ -165,7 +165,11 @@ class Table:
 
     def _text(self) -> IO[str]:
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        return io.TextIOWrapper(open_table(self.path, self.error), encoding=encoding, newline=self.newline)
+        return io.TextIOWrapper(self._bytes(), encoding=encoding, newline=self.newline)
+
+    def _bytes(self) -> IO[bytes]:
+        """Open the table; a table within an archive is opened in another way."""
+        return open_table(self.path, self.error)
 
     def _picker(
         self,
@@ -211,7 +215,7 @@ class Table:
 
     def _undecodable(self) -> TableError:
         """Return the error for another encoding, with its likely name."""
-        with open_table(self.path, self.error) as file:
+        with self._bytes() as file:
             start = file.read(_FIRST_BYTES)
         other = next((name for mark, name in _BYTE_ORDER_MARKS if start.startswith(mark)), "")
         if not other and start.count(b"\0") > len(start) // 4:
@@ -230,7 +234,7 @@ class Table:
 
     def _first_undecodable(self) -> tuple[int, int]:
         """Return the first line that is not UTF-8, and its first wrong byte; the decoder reads ahead."""
-        with open_table(self.path, self.error) as file:
+        with self._bytes() as file:
             for number, line in enumerate(file, 1):
                 try:
                     line.decode()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey, Reader
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey, Reader
 from tol_luigi.sources import archives
 from tol_luigi.sources.tables import (
     eol_vernaculars,
@@ -39,6 +39,9 @@ _NAME = re.compile(r"([0-9]+)_([0-9]+)_eol.*", re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ONE_ID = re.compile(r"[0-9]+_.*", re.DOTALL)
 _ENDING = ".jpg"
+_PREFIX = "eol"
+"""The prefix of the ids of pages in a reference taxonomy."""
+
 _MOST_DIGITS = 19
 _MOST = (1 << 63) - 1
 _LISTED = re.compile(r"([0-9]{1,19})_([0-9]{1,19})_eol")
@@ -220,6 +223,18 @@ class EolLabeler(Labeler):
             f"{self.taxon_tab}: the parents of page {page} lead in a circle" for page in hierarchy.cycles
         ]
 
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each page: its id, its names in the hierarchy, or else its scraped name."""
+        pages = dict.fromkeys(int(page) for _, page, _ in images)
+        scraped = dict(scraped_pages(self.scraped_page_ids)) if self.scraped_page_ids else {}
+        hierarchy = load_hierarchy(self.taxon_tab, None, pages) if self.taxon_tab else None
+        for page in pages:
+            taxon = hierarchy.taxon(page) if hierarchy else None
+            if taxon is not None:
+                yield NameRecord(str(page), taxon.rendered, identifier=f"{_PREFIX}:{page}")
+            elif page in scraped:
+                yield NameRecord(str(page), name=scraped[page], identifier=f"{_PREFIX}:{page}")
+
     def label(self, key: Key) -> str:
         """Return the page of an image."""
         return str(key[1])
@@ -266,6 +281,7 @@ EOL = SourcePlugin(
     common_name_tables=("vernacular_names",),
     license_tables=("media_manifests",),
     required_table="taxon_tab",
+    taxonomies=(TaxonomyTable(_PREFIX, "taxon_tab", "dynamic-hierarchy", "vernacular_names", priority=1),),
     precedence=3,
     is_upgraded=True,
     is_published=True,

@@ -21,6 +21,7 @@ from tol_luigi.core.source import (
     Labeler,
     License,
     Member,
+    NameRecord,
     NaturalKey,
 )
 from tol_luigi.core.taxon import Taxon
@@ -209,6 +210,14 @@ class FolderLabeler(Labeler):
             if not taxon.is_empty:
                 rules = frozenset() if label.common else common_names.rules(taxon)
                 yield Entry(str(image), taxon, label.common or common_names.of(taxon), rules)
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each image whose row has a name, with the names as written."""
+        labels = {label.file: label for label in self.table}
+        for _, file, image in images:
+            label = labels[str(file)]
+            if any(label.ranks) or label.name:
+                yield NameRecord(str(image), label.ranks, label.name, common=label.common)
 
     def split_hints(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[ImageHint]:
         """Yield the split and the group of each image."""

@@ -11,7 +11,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Text, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
 from tol_luigi.sources.collection import CollectionReader
 from tol_luigi.sources.path_names import GROUP, SPLIT, FolderPattern, PathPattern
 
@@ -120,6 +120,12 @@ class ImageFolderLabeler(Labeler):
                 taxon = known[names] = lookup.fill(lookup.taxon_of(names.name, names.ranks))
             if not taxon.is_empty:
                 yield Entry(str(image), taxon, common_names.of(taxon), common_names.rules(taxon))
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each image whose folders fit the pattern."""
+        for _, file, image in images:
+            if names := self.pattern.match(str(file)):
+                yield NameRecord(str(image), names.ranks, names.name)
 
 
 def _suggest(images: Path, files: Sequence[str]) -> Suggestion | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import ArchivedTable, Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NaturalKey
+from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 from tol_luigi.sources.numbered import NumberedReader
@@ -145,9 +145,20 @@ class INat21Labeler(Labeler):
         for _, cls_name, cls_num, _ in images:
             if cls_num not in seen:
                 seen.add(cls_num)
-                *higher, species = str(cls_name).split("_", _RANKS - 1)
-                taxon = Taxon.of(*[*higher, species.replace("_", " ")])  # names of hybrids have more parts
+                taxon = Taxon.of(*_names(str(cls_name)))
                 yield Entry(str(cls_num), taxon, common_names.of(taxon), common_names.rules(taxon))
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each class, with the names in the name of its folder."""
+        classes = {int(cls_num): str(cls_name) for _, cls_name, cls_num, _ in images}
+        for number, cls_name in classes.items():
+            yield NameRecord(str(number), tuple(_names(cls_name)))
+
+
+def _names(cls_name: str) -> list[str]:
+    """Return the seven ranks in the name of a class; the names of hybrids have more parts."""
+    *higher, species = cls_name.split("_", _RANKS - 1)
+    return [*higher, species.replace("_", " ")]
 
 
 def _add_common_names(section: INat21Section, names: CommonNames) -> None:
@@ -172,6 +183,7 @@ INAT21 = SourcePlugin(
     labeler=lambda _: INat21Labeler(),
     add_common_names=_add_common_names,
     common_name_tables=("taxa", "vernacular_names"),
+    taxonomies=(TaxonomyTable("inat", "taxa", "inaturalist", "vernacular_names", priority=3),),
     named_by="the name of its class folder",
     precedence=2,
     is_published=True,

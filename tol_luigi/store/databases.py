@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Models = Sequence[type[peewee.Model]]
 
-__all__ = ["created", "fetch", "fetch_table", "insert_rows", "insert_table", "opened"]
+__all__ = ["created", "fetch", "fetch_table", "insert_rows", "insert_table", "opened", "read_only"]
 
 _WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -64 * 1024}
 """Without a journal, a crash damages only a scratch file, which nobody opens. A negative cache size is in
@@ -35,7 +35,8 @@ _FETCHED = 2_000
 with ten times as many rows, the predicted catalog takes a quarter longer."""
 
 
-def _reading(path: Path) -> str:
+def read_only(path: Path) -> str:
+    """Return the address with which SQLite opens a complete database: read-only, and without locks."""
     return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
 
 
@@ -84,7 +85,7 @@ def opened(
         with serving(path, models) as database:
             yield database
         return
-    with _connected(peewee.SqliteDatabase(_reading(path), uri=True), models, attached) as database:
+    with _connected(peewee.SqliteDatabase(read_only(path), uri=True), models, attached) as database:
         yield database
 
 
@@ -93,7 +94,7 @@ def _connected(
     database: peewee.SqliteDatabase, models: Models, attached: Mapping[str, Path] | None
 ) -> Iterator[peewee.SqliteDatabase]:
     for schema, path in (attached or {}).items():
-        database.attach(_reading(path), schema)
+        database.attach(read_only(path), schema)
     database.connect()
     try:
         with database.bind_ctx(models, bind_refs=False, bind_backrefs=False), database.atomic():

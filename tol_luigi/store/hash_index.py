@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +17,7 @@ from tol_luigi.store.runs import first_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.int64]
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["HashIndex", "RowIndex", "hash_rows"]
 
-_NULLABLE = {pa.int64(): pd.Int64Dtype()}
-"""Types that keep integer columns with nulls from becoming floats, which have other hashes."""
-
 
 def hash_rows(rows: pa.Table) -> Hashes:
     """Return a 64-bit hash for each row of integers and strings; different rows may have the same hash."""
+    import pandas as pd  # noqa: PLC0415 (slow to import, and many processes of a build hash no rows)
+
+    # keeps integer columns with nulls from becoming floats, which have other hashes
+    nullable = {pa.int64(): pd.Int64Dtype()}
     pieces: list[pd.Series[int] | Hashes] = [np.empty(0, np.uint64)]
     for batch in rows.to_batches(BATCH):
-        values = batch.to_pandas(types_mapper=_NULLABLE.get)
+        values = batch.to_pandas(types_mapper=nullable.get)
         pieces.append(pd.util.hash_pandas_object(values, index=False, categorize=False))
     return np.concatenate(pieces, dtype=np.uint64)
 

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
 from tol_luigi.core.keys import image_id
-from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.source import IMAGE_ID, Reference
 from tol_luigi.core.source_names import base_of
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import opened
-from tol_luigi.store.models import Name, Partition, Place, Split, SplitHint, image_model
+from tol_luigi.store.models import Name, Partition, Place, ReferenceName, Split, SplitHint, image_model
 from tol_luigi.store.row_groups import rows_with
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = [
     "named",
     "placed",
     "ranks_by_label",
+    "reference_of",
     "rejected",
     "rows_of",
     "split_hint",
@@ -224,6 +225,22 @@ def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None
         return None
     _, _, *ranks, common, class_index, _ = row
     return Named(name_key, tuple(ranks), common, class_index)
+
+
+def reference_of(names: Path, source: str, name_key: str) -> Reference | None:
+    """Return the taxon of the reference taxonomy that a name key belongs to, None if none is used.
+
+    Args:
+        names: The name lookups.
+        source: The name of the source.
+        name_key: The name key.
+    """
+    with opened(names, [ReferenceName]):
+        if not ReferenceName.table_exists():
+            return None
+        chosen = (ReferenceName.source == source) & (ReferenceName.key == name_key)
+        row = ReferenceName.select().where(chosen).tuples().first()
+    return Reference(*row[2:]) if row else None
 
 
 def rows_of(parquet: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tol_luigi.core.source import IMAGE_ID
 if TYPE_CHECKING:
     from tol_luigi.core.source import Column
 
-__all__ = ["Marker", "Name", "Partition", "Place", "Split", "SplitHint", "image_model"]
+__all__ = ["Marker", "Name", "Partition", "Place", "ReferenceName", "Split", "SplitHint", "image_model"]
 
 
 @functools.cache
@@ -131,5 +131,24 @@ class Name(peewee.Model):
 
     class Meta:
         table_name = "name"
+        primary_key = peewee.CompositeKey("source", "key")
+        without_rowid = True
+
+
+class ReferenceName(peewee.Model):
+    """The taxon of the reference taxonomy that the images of a name key belong to; a table of ``names.sqlite``.
+
+    ``tol_id`` is NULL if the reference has none of their names. Written by ``MakeMetadata`` if ``[names] method = reference``.
+    """
+
+    source = peewee.TextField()
+    key = peewee.TextField()
+    tol_id = peewee.IntegerField(null=True)
+    certainty = peewee.TextField()
+    reason = peewee.TextField()
+    given = peewee.TextField()
+
+    class Meta:
+        table_name = "reference_name"
         primary_key = peewee.CompositeKey("source", "key")
         without_rowid = True

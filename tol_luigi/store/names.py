@@ -17,7 +17,7 @@ from tol_luigi.core.name_rules import joined_rules
 from tol_luigi.core.source import Entry
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.store.databases import created, insert_rows
-from tol_luigi.store.models import Marker, Name
+from tol_luigi.store.models import Marker, Name, ReferenceName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +42,7 @@ def write_names(
     *,
     digest: str,
     progress: Callable[[int], None],
+    is_reference: bool = False,
 ) -> None:
     """Write the lookup of every source as JSON, and all of them as one database.
 
@@ -54,6 +55,8 @@ def write_names(
         lookups: The sources and their entries, each key once.
         digest: The digest of the settings, for the marker.
         progress: Called with the number of entries so far.
+        is_reference: Whether the names are those of a reference taxonomy, which are not normalised again. The database
+            then also contains the taxon of each entry.
 
     Source: the ``*_name_lookup.json`` files of TreeOfLife-10M.
     """
@@ -65,16 +68,22 @@ def write_names(
         read_back = taxon.renormalised() if is_published else taxon
         return read_back.rendered, json.dumps(taxon.rendered), json.dumps(lineages.index(taxon))
 
-    with created(path, [Name, Marker]) as database:
+    further = [ReferenceName] if is_reference else []
+    with created(path, [Name, *further, Marker]) as database:
         for source, entries in lookups:
+            is_published = source.is_published and not is_reference
             with _json_object(path.with_name(lookup_name(source.name))) as write:
                 for batch in batched(entries):
-                    rows = []
-                    for key, taxon, common, rules in batch:
-                        ranks, ranks_json, class_index = forms(taxon, source.is_published)
+                    rows, references = [], []
+                    for key, taxon, common, rules, reference in batch:
+                        ranks, ranks_json, class_index = forms(taxon, is_published)
                         rows.append((source.name, key, *ranks, common, class_index, joined_rules(rules)))
                         write(key, f"[{ranks_json}, {json.dumps(common)}, {class_index}]")
+                        if reference is not None:
+                            references.append((source.name, key, *reference))
                     insert_rows(database, Name, rows)
+                    if is_reference:
+                        insert_rows(database, ReferenceName, references)
                     count += len(rows)
                     progress(count)
         Marker.create(stage="names", digest=digest)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.downloads import catalogue
-from tol_luigi.downloads.estimate import FileEstimate, estimate
-from tol_luigi.downloads.jobs import Order
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
 from tol_luigi.sources import archives
 from tol_luigi.tasks.settings_files import (
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = ["Downloads", "downloads", "use_downloads", "wanted_downloads"]
-
-_ASKING_RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -52,38 +48,6 @@ class Downloads:
     configured: dict[tuple[str, str], Path]
     remotes: list[Remote]
     tables: list[Table]
-
-    def order(self, remotes: list[Remote]) -> Order:
-        """Return the order to fetch some files, with the settings that apply."""
-        settings = self.settings
-        return Order(
-            remotes=remotes,
-            lock=self.lock,
-            config={
-                "files": settings.files,
-                "connections": settings.connections,
-                "retries": settings.retries,
-                "pause": settings.pause_seconds,
-            },
-            http={
-                "connections": settings.host_connections,
-                "stall_seconds": settings.stall_seconds,
-                "token_host": settings.token_host,
-            },
-            token_variable=settings.token_variable,
-        )
-
-    def forecast(self, remotes: list[Remote], *, is_patient: bool = False) -> list[FileEstimate]:
-        """Query the servers for the sizes of files.
-
-        Args:
-            remotes: The files.
-            is_patient: Retry as often as a transfer does, instead of a few times.
-        """
-        config = self.order(remotes).to_config()
-        if not is_patient:
-            config.retries = min(config.retries, _ASKING_RETRIES)
-        return estimate(remotes, self.lock, config)
 
     @property
     def lock(self) -> Path:

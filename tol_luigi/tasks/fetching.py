@@ -19,6 +19,7 @@ from tol_luigi.downloads.estimate import estimate_text, require_answers, require
 from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
+from tol_luigi.tasks.download_orders import forecast, order
 from tol_luigi.tasks.download_settings import Downloads, downloads
 from tol_luigi.tasks.error_lines import failure_text, report_killed
 from tol_luigi.tasks.progress import report_progress, shown_progress
@@ -132,7 +133,7 @@ class AskServers(_DownloadTask):
     def run(self) -> None:
         """Query the servers, print the plan, check the space, and store the answers."""
         plan = self.downloads
-        rows = plan.forecast(plan.remotes)
+        rows = forecast(plan, plan.remotes)
         require_answers(rows)
         sys.stdout.write(estimate_text(rows))
         sys.stdout.flush()
@@ -159,16 +160,16 @@ class FetchSource(_DownloadTask):
     def run(self) -> None:
         """Check the free space, fetch, and write the audit trail."""
         plan, remotes = self.downloads, self.downloads.of(self.source)
-        order, rows = plan.order(remotes), plan.forecast(remotes, is_patient=True)
+        placed, rows = order(plan, remotes), forecast(plan, remotes, is_patient=True)
         require_answers(rows)
         require_space(rows)
         self.audit({"what": "begun", "where": plan.settings.where, "files": len(rows)})
         with self.progress(sum(row.bytes or 0 for row in rows)) as progress:
             if plan.settings.where == "slurm":
-                done = run_slurm(order, self._job(), progress)
+                done = run_slurm(placed, self._job(), progress)
             else:
-                done = run_here(order, progress)
-        urls = {remote.name: row.url for remote, row in zip(order.remotes, rows, strict=True)}
+                done = run_here(placed, progress)
+        urls = {remote.name: row.url for remote, row in zip(placed.remotes, rows, strict=True)}
         for one in done.fetched:
             ran = {"file": one.name, "url": urls[one.name], "bytes": one.size, "came": one.came}
             self.audit({"what": "fetched", **ran, "sha256": one.sha256, "ran_on": done.host, "job": done.job})

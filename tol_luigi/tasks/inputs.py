@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.build_inputs import BuildInputs
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source_names import setting_of
-from tol_luigi.dataset.explain import BuildInputs
 
 if TYPE_CHECKING:
     from tol_luigi.tasks.settings import Settings

@@ -54,7 +54,7 @@ def deferred_interrupts() -> Iterator[None]:
 def apply() -> None:
     """Make Luigi defer interrupts while it starts the process of a task."""
     process: Any = luigi.worker.TaskProcess
-    if not hasattr(process.start, "__wrapped__"):
+    if not hasattr(process.start, "defers_interrupts"):
         process.start = _deferring(process.start)
 
 
@@ -64,4 +64,5 @@ def _deferring(start: Callable[[Any], None]) -> Callable[[Any], None]:
         with deferred_interrupts():
             start(self)
 
+    deferred.defers_interrupts = True  # type: ignore[attr-defined]  # there are other wrappers
     return deferred

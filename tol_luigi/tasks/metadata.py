@@ -6,21 +6,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, write_json
-from tol_luigi.sources import by_precedence, tables
+from tol_luigi.sources import by_precedence
 from tol_luigi.store.models import Name
-from tol_luigi.store.names import lookup_name, published_entries, write_names
+from tol_luigi.store.names import lookup_name, write_names
 from tol_luigi.store.predictions import images_by_id
 from tol_luigi.tasks.mapping import LoadMapping, LoadTask, MakeSplits
+from tol_luigi.tasks.naming_methods import PublishedNames, load_common_names
 from tol_luigi.tasks.stage import StageTask
+from tol_luigi.tasks.taxonomy import BuildReferenceTaxonomy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.core.higher_ranks import HigherRankTable
-    from tol_luigi.core.source import Entry, Source
     from tol_luigi.core.vernacular import CommonNames
     from tol_luigi.tasks.base import DatasetTask
+    from tol_luigi.tasks.naming_methods import NamingMethod
 
 __all__ = ["LoadNames", "MakeMetadata"]
 
@@ -32,9 +32,10 @@ class MakeMetadata(StageTask):
     """Look up the seven ranks and the common name of every image; reuse published lookups, if any."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the mapping, after all writes to it."""
+        """Require the mapping, after all writes to it; and the reference taxonomy, if it names the images."""
         loads: list[DatasetTask] = [self.clone(LoadMapping)] if self.settings.server else []
-        return [self.clone(MakeSplits), *loads]
+        reference = [self.clone(BuildReferenceTaxonomy)] if self.settings.uses_reference else []
+        return [self.clone(MakeSplits), *loads, *reference]
 
     def files(self) -> list[Path]:
         """Return the names as a database and as JSON lookups, the common names, and the problems found."""
@@ -48,9 +49,7 @@ class MakeMetadata(StageTask):
 
     def make(self) -> None:
         """Read the tables, and write a lookup for each source."""
-        self.show_status("reading the tables of names")
-        settings, common_names = self.settings, self._common_names()
-        lookup = tables.load_lookup(settings.itis.chains, settings.resolved.jsonl)
+        settings, common_names = self.settings, load_common_names(self.settings)
         write_json(self.layout.common_names, common_names.entries())
         sources = settings.sources
         order = [
@@ -58,31 +57,28 @@ class MakeMetadata(StageTask):
             for plugin in by_precedence(settings.plugins.values())
             if plugin.name in sources
         ]
+        names = self._method(common_names)
         with self.progress("names") as progress:
             write_names(
                 self.layout.names,
-                ((source, self._entries(source, lookup, common_names)) for source in order),
+                (
+                    (source, names.entries(source, partial(images_by_id, settings.mapping, source)))
+                    for source in order
+                ),
                 digest=settings.digest,
                 progress=progress,
+                is_reference=settings.uses_reference,
             )
-        problems = [*lookup.contradictions, *(line for source in order for line in source.labeler.problems)]
+        problems = [*names.problems, *(line for source in order for line in source.labeler.problems)]
         with committed(self.layout.name_problems) as scratch:
             scratch.write_text("".join(f"{line}\n" for line in problems), encoding="utf-8")
 
-    def _common_names(self) -> CommonNames:
-        settings = self.settings
-        others = [
-            partial(plugin.add_common_names, settings.source_sections[plugin.name])
-            for plugin in by_precedence(settings.plugins.values())
-            if plugin.add_common_names
-        ]
-        return tables.load_common_names(settings.itis.chains, others)
+    def _method(self, common_names: CommonNames) -> NamingMethod:
+        if not self.settings.uses_reference:
+            return PublishedNames(self.settings, common_names)
+        from tol_luigi.tasks.reference_names import ReferenceNames  # noqa: PLC0415 (slow to load, and seldom used)
 
-    def _entries(self, source: Source, lookup: HigherRankTable, common_names: CommonNames) -> Iterator[Entry]:
-        published = self.settings.published.names
-        if published and (path := published / lookup_name(source.name)).exists():
-            return published_entries(path)
-        return source.labeler.entries(images_by_id(self.settings.mapping, source), lookup, common_names)
+        return ReferenceNames(self.layout.taxonomy)
 
 
 class LoadNames(LoadTask):

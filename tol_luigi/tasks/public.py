@@ -18,24 +18,34 @@ from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
+from tol_luigi.tasks.taxonomy import (
+    BuildReferenceTaxonomy,
+    CompareTaxonomies,
+    ImportTaxonomy,
+    NormaliseTaxonomy,
+)
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "BuildReferenceTaxonomy",
     "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
     "CheckTaxa",
+    "CompareTaxonomies",
     "DownloadSources",
     "DrawDemonstration",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",
+    "ImportTaxonomy",
     "LoadMapping",
     "LoadNames",
     "MakeMapping",
     "MakeMetadata",
     "MakeSplits",
+    "NormaliseTaxonomy",
     "PlanShards",
     "PredictCatalog",
     "RelabelShards",

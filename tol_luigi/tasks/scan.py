@@ -14,13 +14,13 @@ import luigi
 
 from tol_luigi import demonstration
 from tol_luigi.core.bad_images import check_bad_count
+from tol_luigi.core.build_inputs import read_places
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
 from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
 from tol_luigi.core.source import Found, Member
 from tol_luigi.core.source_names import setting_of
-from tol_luigi.dataset.explain import read_places
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
 from tol_luigi.store.previous import read_previous
@@ -104,6 +104,8 @@ class DrawDemonstration(DatasetTask):
 
     def run(self) -> None:
         """Draw the sources into a scratch folder, and rename it."""
+        from tol_luigi.demonstration.files import draw  # noqa: PLC0415 (a dozen modules, only for this task)
+
         folder = Path(self.output().path)
         if folder.exists():
             return
@@ -111,7 +113,7 @@ class DrawDemonstration(DatasetTask):
         try:
             with clear_disk_errors(folder), self.progress("images") as progress:
                 scratch.mkdir(parents=True)
-                demonstration.draw(scratch, lambda done, _: progress(done))
+                draw(scratch, lambda done, _: progress(done))
             with contextlib.suppress(FileExistsError):  # another process was faster
                 _rename_folder(scratch, folder)
         finally:

@@ -45,6 +45,7 @@ __all__ = [
     "RareSpeciesSection",
     "ResolvedSection",
     "ShardsSection",
+    "TaxonomySection",
     "TextsSection",
     "sections_with",
 ]
@@ -153,10 +154,53 @@ class NamesSection(Section):
     section: ClassVar[str] = "names"
 
     method: str = setting(
-        Choice("published"),
+        Choice("published", "reference"),
         "published",
-        "the naming rules; the published rules include known errors (docs/reproduce.md)",
+        "the naming rules: the published ones, which include known errors (docs/reproduce.md), or a reference taxonomy (docs/taxonomy.md)",
         determines=True,
+    )
+
+
+@dataclass(frozen=True)
+class TaxonomySection(Section):
+    """The reference taxonomy, for [names] method = reference."""
+
+    section: ClassVar[str] = "taxonomy"
+
+    sources: tuple[str, ...] | None = setting(
+        Lines(),
+        None,
+        "its sources, the first priority first, one per line: <name> = <format> <path>, and <name>/<clade> = <format> <path> for a part of one; if empty, the taxonomies among the tables of the sections above",
+        determines=True,
+        is_recorded=False,
+    )
+    release: Path | None = setting(
+        Place("folder"),
+        None,
+        "a reference taxonomy to use as it is, instead of building one",
+        determines=True,
+        is_recorded=False,
+    )
+    previous: Path | None = setting(
+        Place("folder"),
+        None,
+        "the previous release, whose ids are kept",
+        determines=True,
+        is_recorded=False,
+    )
+    patches: Path | None = setting(
+        Place("file"),
+        None,
+        "statements of curators that correct the result, in YAML",
+        determines=True,
+        is_recorded=False,
+    )
+    refine: str = setting(
+        Choice("strict", "ott"),
+        "strict",
+        "whether a source can move taxa of sources with higher priority into its own groups: never (strict), or as the Open Tree does (ott)",
+        determines=True,
+        is_recorded=False,
     )
 
 
@@ -311,6 +355,7 @@ SECTIONS: tuple[type[Section], ...] = (
     RareSpeciesSection,
     LeakGuardSection,
     NamesSection,
+    TaxonomySection,
     PublishedSection,
     ImagesSection,
     ShardsSection,

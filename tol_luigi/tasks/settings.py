@@ -39,6 +39,7 @@ from tol_luigi.tasks.settings_files import (
     validate_known,
     where_set,
 )
+from tol_luigi.tasks.taxonomy_settings import folder_of_sources, taxonomy_sources, validate_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.source import Source
     from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
     from tol_luigi.tasks.settings_files import Origins
+    from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
 __all__ = ["DATASET_FORMAT", "Settings", "name_setting", "settings"]
 
@@ -68,6 +70,7 @@ class Settings:
         is_demonstration: Whether no source is configured, so that the drawn ones are used.
         previous: The dataset from which images are copied, or None.
         reused: The sources whose listings are copied from it, too, because their images are not named.
+        taxonomy_folder: The folder that paths in ``[taxonomy] sources`` are relative to.
     """
 
     dataset: sections.DatasetSection
@@ -76,6 +79,7 @@ class Settings:
     rare_species: sections.RareSpeciesSection
     leak_guard: sections.LeakGuardSection
     names: sections.NamesSection
+    taxonomy: sections.TaxonomySection
     published: sections.PublishedSection
     images: sections.ImagesSection
     shards: sections.ShardsSection
@@ -91,6 +95,7 @@ class Settings:
     is_demonstration: bool
     previous: PreviousDataset | None
     reused: tuple[str, ...]
+    taxonomy_folder: Path
 
     @functools.cached_property
     def image_spec(self) -> ImageSpec:
@@ -125,6 +130,11 @@ class Settings:
         """Return whether any benchmark is excluded, by a list of its images or by the images themselves."""
         return any([self.rare_species.seen, self.rare_species.unseen, self.leak_guard.images])
 
+    @property
+    def uses_reference(self) -> bool:
+        """Return whether images are named by a reference taxonomy."""
+        return self.names.method == "reference"
+
     @functools.cached_property
     def determining(self) -> dict[str, Any]:
         """Return all settings and inputs that determine a byte of the dataset, as stored in ``dataset.json``.
@@ -145,6 +155,8 @@ class Settings:
                     content[f"{name}.{key}"] = self._fingerprint(setting, value)
         if self.leak_guard.images:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
+        if self.uses_reference:
+            content["taxonomy.sources"] = [self._fingerprint_of(source) for source in taxonomy_sources(self)]
         if self.previous:
             record = self.previous.record
             content |= {key: record[key] for key in (f"{section_of(name)}.images" for name in self.reused)}
@@ -159,6 +171,8 @@ class Settings:
             return key in self.plugins[source].common_name_tables
         if section == "leak_guard" and not self.leak_guard.images:
             return False
+        if section == "taxonomy" and (key == "sources" or not self.uses_reference):
+            return False  # the sources are recorded one by one
         return type(self.section(section)).settings()[key].determines
 
     def _fingerprint(self, setting: Setting, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
@@ -167,6 +181,14 @@ class Settings:
         if self.is_demonstration:
             return "drawn"
         return f"{value.stat().st_size} bytes" if value.is_file() else "given"
+
+    def _fingerprint_of(self, source: TaxonomySource) -> str:
+        size = "given"
+        if self.is_demonstration and not self.taxonomy.sources:
+            size = "drawn"
+        elif source.path.is_file():
+            size = f"{source.path.stat().st_size} bytes"
+        return f"{source.name}/{source.clade} = {source.form} {size}"
 
     @functools.cached_property
     def sources(self) -> dict[str, Source]:
@@ -309,10 +331,12 @@ def settings() -> Settings:
         is_demonstration=is_demonstration,
         previous=previous,
         reused=reused,
+        taxonomy_folder=folder_of_sources(origins),
     )
     try:
         _validate_driver(result, origins)
         validate_templates(result, origins)
+        validate_taxonomy(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
