@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from processes import Crew
+from PIL import Image
+from processes import QUICK, Crew
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -23,7 +26,9 @@ from tol_luigi.core.errors import ClusterError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from processes import Sections
     from selenium import webdriver
+    from selenium.webdriver.remote.webelement import WebElement
 
 PAGE_SECONDS = 30
 
@@ -162,6 +167,65 @@ def test_the_page_shows_causes_of_failures_and_images_done(
 
         (tmp_path / "go").touch()
         assert crew.end_of(foreman) == 30, crew.output()
+
+
+SPECIES = ("Corvus_corax", "Apis_mellifera")
+COPIES = 400
+"""Enough images that a report of progress arrives before the last one is packed."""
+
+
+def photographs(folder: Path) -> Sections:
+    """Draw two collections, one of them with files that are no images; returns the sections of both."""
+    sections: Sections = {"dataset": {"val_percent": 0, "train_small_percent": 0}}
+    for name, size in (("whole", (2400, 1600)), ("broken", None)):
+        first = folder / name / SPECIES[0] / "0.jpg"
+        first.parent.mkdir(parents=True)
+        if size:
+            Image.linear_gradient("L").resize(size).convert("RGB").save(first)
+        else:
+            first.write_bytes(b"no image")
+        for number in range(1, COPIES if size else 4):
+            copy = folder / name / SPECIES[number % 2] / f"{number}.jpg"
+            copy.parent.mkdir(exist_ok=True)
+            copy.hardlink_to(first)
+        sections[f"imagefolder:{name}"] = {"images": folder / name, "partitions": 1}
+    return sections
+
+
+def row_in_state(driver: webdriver.Chrome, page: str, state: str) -> WebElement:
+    """Open a page of tasks, and return the row of the first task in a state."""
+    driver.get("about:blank")
+    driver.get(page)
+    wait_for(driver, "#taskTable tbody", state)
+    rows = driver.find_elements(By.CSS_SELECTOR, "#taskTable tbody tr")
+    return next(row for row in rows if row.text.startswith(f"{state} "))
+
+
+def test_the_page_shows_a_real_build_at_work_and_its_failure(
+    tmp_path: Path, chromium: webdriver.Chrome
+) -> None:
+    patient = {"cluster": {**QUICK, "lost_seconds": 600}}
+    with Crew(tmp_path, {**photographs(tmp_path), **patient}) as crew:
+        crew.start("luigid")
+        crew.start("foreman")
+        workers = [crew.start("worker") for _ in range(2)]
+        address = crew.wait_for(crew.run.read_address)
+        crew.wait_for(
+            lambda: crew.status().failures and [task for task in crew.status().running if task.percentage]
+        )
+        for worker in workers:  # so that the page can be looked at for any time
+            os.killpg(worker.pid, signal.SIGSTOP)
+        page = f"http://tol:{crew.run.read_password()}@{address.host}:{address.port}/static/visualiser/index.html"
+
+        shards = f"{page}#{urlencode({'tab': 'tasks', 'family': 'WriteShards'})}"
+        row_in_state(chromium, shards, "RUNNING").find_element(By.CSS_SELECTOR, ".statusMessage").click()
+        wait_for(chromium, "#statusMessageModal pre", f" of {COPIES} images in ")
+        wait_for(chromium, "#statusMessageModal .progress-bar", "%")
+
+        failed = row_in_state(chromium, shards, "FAILED")
+        assert "source=imagefolder-broken" in failed.text
+        failed.find_element(By.CSS_SELECTOR, ".showError").click()
+        wait_for(chromium, "#errorModal", "4 of 4 images are broken, the first one: ")
 
 
 HOSTILE = "'><img src=x onerror=document.title='run'>"

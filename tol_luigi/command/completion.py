@@ -52,6 +52,7 @@ def completion(given: argparse.Namespace) -> int:
     root = parser()
     completers = {"FILE": shtab.FILE, "FOLDER": shtab.FILE, "SECTION.KEY=VALUE": _settings_completer()}
     for action in _actions(root):
+        _describe_shortly(action)
         if isinstance(action.metavar, str) and action.metavar in completers:
             action.complete = completers[action.metavar]  # type: ignore[attr-defined]  # what shtab reads
     sys.stdout.write(shtab.complete(root, given.shell))
@@ -67,6 +68,13 @@ def _actions(of: argparse.ArgumentParser) -> Iterator[argparse.Action]:
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for below in action.choices.values():
                 yield from _actions(below)
+
+
+def _describe_shortly(action: argparse.Action) -> None:
+    """Describe subcommands as their list does: shtab takes the first line of their descriptions, which ends anywhere."""
+    if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 (no public name)
+        for listed in action._choices_actions:  # noqa: SLF001
+            action.choices[listed.dest].description = listed.help
 
 
 def _settings_completer() -> dict[str, Any]:

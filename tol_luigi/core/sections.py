@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -56,9 +57,14 @@ def setting(
     is_recorded: bool = True,
 ) -> Any:  # noqa: ANN401 (a field of any type)
     """Return a field of a section; see :class:`Setting`."""
-    purpose = "; ".join(filter(None, (description, kind.hint)))
-    info = Setting(kind, default, purpose, determines, is_recorded)
+    info = Setting(kind, default, _described(description, kind.hint), determines, is_recorded)
     return dataclasses.field(default=default, metadata={_SETTING: info})
+
+
+def _described(description: str, hint: str) -> str:
+    """Return a description and the hint of its kind, unless the description contains all words of the hint."""
+    words = set(re.findall(r"\w+", hint)) - {"or"}
+    return description if words <= set(re.findall(r"\w+", description)) else f"{description}; {hint}"
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,9 @@ class PathPattern:
 class FolderPattern(Kind):
     """A pattern of folders."""
 
-    allowed = "folders with {name} (a scientific name), or {kingdom} to {species}, and if wanted {split}, {group}, and {} for anything, such as {split}/{family}/{genus}_{species}"
+    allowed = hint = (
+        "folders with {name} (a scientific name), or {kingdom} to {species}, and if wanted {split}, {group}, and {} for anything, such as {split}/{family}/{genus}_{species}"
+    )
 
     def parse(self, raw: str) -> str:
         """Return the text; raise ValueError if it is not a pattern."""
