@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.importers.assemble import with_columns
 from tol_luigi.taxonomy.importers.sheet import LINE
-from tol_luigi.taxonomy.importers.values import constant, converted
+from tol_luigi.taxonomy.importers.values import constant, converted, is_one_of
 from tol_luigi.taxonomy.ranks import LEVELS, rank_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["SEPARATOR", "known_names", "lowest_ids", "path_taxa", "placed_taxa",
 SEPARATOR = "|"
 """Between the names in the id of a taxon, such as ``Animalia|Chordata|Aves``; nothing is between them if a rank is missing."""
 
+_SLICE = 1 << 17
 _ESCAPES = (("%", "%25"), (",", "%2C"), (SEPARATOR, "%7C"))
 """Characters with a meaning in ids or in lists of ids."""
 
@@ -98,16 +99,24 @@ def placed_taxa(rows: pa.Table, ranks: Sequence[str] = RANK_LABELS) -> pa.Table:
         ranks: The ranks with columns, the highest first.
 
     Returns:
-        The rows with ``parent``; and the taxa above them that have no row, whose ids are their paths.
+        The rows with ``parent`` in place of the ranks; and the taxa above them that have no row, whose ids are their paths.
     """
-    own = converted(rows["rank"], rank_of, pa.string())
-    above = _above(rows, own, ranks)
-    by_path = _ids_by_path(rows, own, above)
-    created = path_taxa(above, rows[LINE])
-    created = created.filter(pc.invert(pc.is_in(created["uid"], value_set=by_path["path"].combine_chunks())))
+    taxa, own_paths, higher = [], [], []
+    for start in range(0, max(rows.num_rows, 1), _SLICE):  # paths are long: never all at a time
+        part = rows.slice(start, _SLICE)
+        own = converted(part["rank"], rank_of, pa.string())
+        above = _above(part, own, ranks)
+        own_paths.append(_own_paths(part, own, above))
+        higher.append(pa.table({**above, LINE: part[LINE]}).group_by(list(ranks)).aggregate([(LINE, "min")]))
+        taxa.append(with_columns(part.drop_columns(list(ranks)), parent=lowest_ids(above)))
+    placed, distinct = pa.concat_tables(taxa), pa.concat_tables(higher)
+    by_path = pa.concat_tables(own_paths).group_by("path").aggregate([("uid", "min")])
+    by_path = by_path.rename_columns(["path", "uid"])
+    created = path_taxa({rank: distinct[rank] for rank in ranks}, distinct[f"{LINE}_min"])
+    created = created.filter(pc.invert(is_one_of(created["uid"], by_path["path"])))
     created = with_columns(created, parent=_renamed(created["parent"], by_path))
-    taxa = with_columns(rows, parent=_renamed(lowest_ids(above), by_path))
-    return pa.concat_tables([taxa, _filled(created, taxa.schema)])
+    placed = with_columns(placed, parent=_renamed(placed["parent"], by_path))
+    return pa.concat_tables([placed, _filled(created, placed.schema)])
 
 
 def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[str, pa.ChunkedArray]:
@@ -122,12 +131,11 @@ def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[s
     return found
 
 
-def _ids_by_path(rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray]) -> pa.Table:
-    """Return the paths of the rows whose ranks have columns, and the id of the first row with each path."""
+def _own_paths(rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+    """Return path and id of the rows whose ranks have columns."""
     names = {rank: pc.if_else(pc.equal(own, rank), rows["name"], name) for rank, name in above.items()}
     is_path = pc.and_(pc.is_in(own, value_set=pa.array(list(above))), pc.not_equal(rows["uid"], ""))
-    paths = pa.table({"path": lowest_ids(names), "uid": rows["uid"]}).filter(is_path)
-    return paths.group_by("path").aggregate([("uid", "min")]).rename_columns(["path", "uid"])
+    return pa.table({"path": lowest_ids(names), "uid": rows["uid"]}).filter(is_path)
 
 
 def _renamed(paths: pa.ChunkedArray, by_path: pa.Table) -> pa.ChunkedArray:
