@@ -101,22 +101,37 @@ def placed_taxa(rows: pa.Table, ranks: Sequence[str] = RANK_LABELS) -> pa.Table:
     Returns:
         The rows with ``parent`` in place of the ranks; and the taxa above them that have no row, whose ids are their paths.
     """
-    taxa, own_paths, higher = [], [], []
-    for start in range(0, max(rows.num_rows, 1), _SLICE):  # paths are long: never all at a time
-        part = rows.slice(start, _SLICE)
-        own = converted(part["rank"], rank_of, pa.string())
-        above = _above(part, own, ranks)
-        own_paths.append(_own_paths(part, own, above))
-        higher.append(pa.table({**above, LINE: part[LINE]}).group_by(list(ranks)).aggregate([(LINE, "min")]))
-        taxa.append(with_columns(part.drop_columns(list(ranks)), parent=lowest_ids(above)))
-    placed, distinct = pa.concat_tables(taxa), pa.concat_tables(higher)
-    by_path = pa.concat_tables(own_paths).group_by("path").aggregate([("uid", "min")])
-    by_path = by_path.rename_columns(["path", "uid"])
+    higher = [
+        pa.table({**above, LINE: part[LINE]}).group_by(list(ranks)).aggregate([(LINE, "min")])
+        for part, _, above in _slices(rows, ranks)
+    ]
+    distinct = pa.concat_tables(higher)
     created = path_taxa({rank: distinct[rank] for rank in ranks}, distinct[f"{LINE}_min"])
+    own = [_own_paths(part, own, above, created["uid"]) for part, own, above in _slices(rows, ranks)]
+    by_path = pa.concat_tables(own).group_by("path").aggregate([("uid", "min")])
+    by_path = by_path.rename_columns(["path", "uid"])
     created = created.filter(pc.invert(is_one_of(created["uid"], by_path["path"])))
     created = with_columns(created, parent=_renamed(created["parent"], by_path))
-    placed = with_columns(placed, parent=_renamed(placed["parent"], by_path))
+    parents = [_renamed(lowest_ids(above), by_path) for _, _, above in _slices(rows, ranks)]
+    placed = with_columns(rows.drop_columns(list(ranks)), parent=_joined(parents))
     return pa.concat_tables([placed, _filled(created, placed.schema)])
+
+
+def _slices(
+    rows: pa.Table, ranks: Sequence[str]
+) -> Iterator[tuple[pa.Table, pa.ChunkedArray, dict[str, pa.ChunkedArray]]]:
+    """Yield parts of rows with their ranks, and the names above each row: the paths of all would need much memory."""
+    for start in range(0, max(rows.num_rows, 1), _SLICE):
+        part = rows.slice(start, _SLICE)
+        own = converted(part["rank"], rank_of, pa.string())
+        yield part, own, _above(part, own, ranks)
+
+
+def _joined(parts: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray:
+    return pa.chunked_array(
+        [chunk for part in parts for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])],
+        pa.string(),
+    )
 
 
 def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[str, pa.ChunkedArray]:
@@ -131,11 +146,14 @@ def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[s
     return found
 
 
-def _own_paths(rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray]) -> pa.Table:
-    """Return path and id of the rows whose ranks have columns."""
-    names = {rank: pc.if_else(pc.equal(own, rank), rows["name"], name) for rank, name in above.items()}
+def _own_paths(
+    rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray], wanted: pa.ChunkedArray
+) -> pa.Table:
+    """Return path and id of the rows that have one of the paths."""
     is_path = pc.and_(pc.is_in(own, value_set=pa.array(list(above))), pc.not_equal(rows["uid"], ""))
-    return pa.table({"path": lowest_ids(names), "uid": rows["uid"]}).filter(is_path)
+    names = {rank: pc.if_else(pc.equal(own, rank), rows["name"], name) for rank, name in above.items()}
+    paths = pa.table({"path": lowest_ids(names), "uid": rows["uid"]})
+    return paths.filter(pc.and_(is_path, is_one_of(paths["path"], wanted)))
 
 
 def _renamed(paths: pa.ChunkedArray, by_path: pa.Table) -> pa.ChunkedArray:
