@@ -533,6 +533,20 @@ def test_a_darwin_core_archive_is_read_as_its_description_states(is_zip: bool, t
     assert records.about["title"] == "Test list"
 
 
+def test_extensions_without_rows_are_empty_files(tmp_path: Path) -> None:
+    extension = part(
+        "extension", "VernacularName", "names.txt", ("", "vernacularName"), ignoreHeaderLines="0"
+    )
+    core = part("core", "Taxon", "t.txt", ("", "scientificName"), ignoreHeaderLines="0")
+    records = import_taxonomy(
+        "darwin-core",
+        written(tmp_path, {"meta.xml": meta(core, extension), "t.txt": "1\tAus\n", "names.txt": ""}),
+        "x",
+    )
+    validate(records)
+    assert (records.taxa.num_rows, records.vernaculars.num_rows) == (1, 0)
+
+
 def test_an_archive_without_links_is_placed_by_the_names_of_higher_ranks(tmp_path: Path) -> None:
     terms = ("", "scientificName", "taxonRank", "kingdom", "genus", "specificEpithet")
     rows = [
