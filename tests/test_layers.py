@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(tol_luigi.__file__).parent
 
 KNOWS_SOURCES = ("sources/", "demonstration/", "taxonomy/importers/")
+"""Folders of modules for one source each, and of modules for one format of taxonomies each, which may be called after a source."""
 
 ALLOWED = {
     "eol_content_id",  # columns of the published licenses.csv

@@ -589,7 +589,9 @@ NAMES_AND_TAXA = {
 
 @pytest.mark.parametrize("files", [USAGES, NAMES_AND_TAXA], ids=["usages", "names"])
 def test_both_forms_of_a_data_package_are_the_same_taxonomy(files: dict[str, str], tmp_path: Path) -> None:
-    records = import_taxonomy(AUTO, written(tmp_path, files), "col")
+    about = {"metadata.yaml": "title: Test list\nversion: 1.5\nlicense: CC0\ncreator: [a]\n"}
+    records = import_taxonomy(AUTO, written(tmp_path, files | about), "col")
+    assert {"title": "Test list", "version": "1.5", "license": "CC0"}.items() <= records.about.items()
     validate(records)
     assert lineage(records, "2") == ["Aus bus", "Plantae"]
     species = taxa(records)["2"]

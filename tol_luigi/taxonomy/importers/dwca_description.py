@@ -28,7 +28,7 @@ ROW_ID = "row id"
 _NAMESPACE = re.compile(r'\sxmlns(:\w+)?="[^"]*"|\s\w+:schemaLocation="[^"]*"')
 _UTF_8 = "UTF-8"
 _MAX_BYTES = 1 << 24
-_ABOUT = {"title": "title", "pubDate": "date", "intellectualRights": "licence"}
+_ABOUT = {"title": "title", "pubDate": "date", "intellectualRights": "license"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def archive_parts(files: Files) -> list[Part]:
 
 
 def archive_about(files: Files) -> dict[str, str]:
-    """Return what an archive says of itself: title, date, licence, as far as its metadata can be read."""
+    """Return what an archive says of itself: title, date, license, as far as its metadata can be read."""
     name = files.find("eml.xml", "metadata.xml")
     if name is None:
         return {}
