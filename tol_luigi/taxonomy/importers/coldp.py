@@ -66,7 +66,7 @@ def _about(files: Files) -> dict[str, str]:
     try:
         with open_text(files, name) as stream:
             found = yaml.safe_load((stream.readall() or b"").decode())
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # a date such as 2024-13-45 is a ValueError
         return {}
     stated = found if isinstance(found, dict) else {}
     return {key: str(stated[key]) for key in _ABOUT if stated.get(key)}
