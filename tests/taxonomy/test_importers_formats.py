@@ -533,6 +533,20 @@ def test_a_darwin_core_archive_is_read_as_its_description_states(is_zip: bool, t
     assert records.about["title"] == "Test list"
 
 
+def test_extensions_without_rows_are_empty_files(tmp_path: Path) -> None:
+    extension = part(
+        "extension", "VernacularName", "names.txt", ("", "vernacularName"), ignoreHeaderLines="0"
+    )
+    core = part("core", "Taxon", "t.txt", ("", "scientificName"), ignoreHeaderLines="0")
+    records = import_taxonomy(
+        "darwin-core",
+        written(tmp_path, {"meta.xml": meta(core, extension), "t.txt": "1\tAus\n", "names.txt": ""}),
+        "x",
+    )
+    validate(records)
+    assert (records.taxa.num_rows, records.vernaculars.num_rows) == (1, 0)
+
+
 def test_an_archive_without_links_is_placed_by_the_names_of_higher_ranks(tmp_path: Path) -> None:
     terms = ("", "scientificName", "taxonRank", "kingdom", "genus", "specificEpithet")
     rows = [
@@ -575,7 +589,9 @@ NAMES_AND_TAXA = {
 
 @pytest.mark.parametrize("files", [USAGES, NAMES_AND_TAXA], ids=["usages", "names"])
 def test_both_forms_of_a_data_package_are_the_same_taxonomy(files: dict[str, str], tmp_path: Path) -> None:
-    records = import_taxonomy(AUTO, written(tmp_path, files), "col")
+    about = {"metadata.yaml": "title: Test list\nversion: 1.5\nlicense: CC0\ncreator: [a]\n"}
+    records = import_taxonomy(AUTO, written(tmp_path, files | about), "col")
+    assert {"title": "Test list", "version": "1.5", "license": "CC0"}.items() <= records.about.items()
     validate(records)
     assert lineage(records, "2") == ["Aus bus", "Plantae"]
     species = taxa(records)["2"]

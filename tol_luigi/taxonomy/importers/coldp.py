@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from tol_luigi.core.errors import SourceError, TolError
 from tol_luigi.taxonomy.flags import Flag
@@ -17,6 +18,7 @@ from tol_luigi.taxonomy.importers.files import Files, files_of
 from tol_luigi.taxonomy.importers.importer import Importer
 from tol_luigi.taxonomy.importers.names import first_filled, synonym_type, without_author
 from tol_luigi.taxonomy.importers.sheet import COMMA, LINE, TABS, Sheet, TableFile, read_sheet
+from tol_luigi.taxonomy.importers.text import open_text
 from tol_luigi.taxonomy.importers.values import code_of, constant, converted, flagged, is_yes
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["COLDP"]
 _NAME = ("scientificname", "authorship", "rank", "code")
 _PARTS = ("uninomial", "genus", "genericname", "specificepithet", "infraspecificepithet")
 _USAGE = ("id", "parentid", "status")
+_ABOUT = ("title", "version", "issued", "license", "doi")
 _SYNONYMS = "synonym|misapplied"
 _ENDINGS = (".tsv", ".tab", ".txt", ".csv")
 
@@ -51,7 +54,22 @@ def _read(path: Path, prefix: str, vernaculars: Path | None = None, /) -> Record
         names=synonyms,
         vernaculars=_vernaculars(named.table) if named else None,
         joined=joined,
+        about=_about(files),
     )
+
+
+def _about(files: Files) -> dict[str, str]:
+    """Return what a package says of itself, as far as its metadata can be read."""
+    name = files.find("metadata.yaml", "metadata.yml")
+    if name is None or files.is_empty(name):
+        return {}
+    try:
+        with open_text(files, name) as stream:
+            found = yaml.safe_load((stream.readall() or b"").decode())
+    except (yaml.YAMLError, ValueError):  # a date such as 2024-13-45 is a ValueError
+        return {}
+    stated = found if isinstance(found, dict) else {}
+    return {key: str(stated[key]) for key in _ABOUT if stated.get(key)}
 
 
 _Usages = tuple[list[Sheet], pa.Table, pa.Table, int]

@@ -28,7 +28,7 @@ ROW_ID = "row id"
 _NAMESPACE = re.compile(r'\sxmlns(:\w+)?="[^"]*"|\s\w+:schemaLocation="[^"]*"')
 _UTF_8 = "UTF-8"
 _MAX_BYTES = 1 << 24
-_ABOUT = {"title": "title", "pubDate": "date", "intellectualRights": "licence"}
+_ABOUT = {"title": "title", "pubDate": "date", "intellectualRights": "license"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Part:
 
     Attributes:
         kind: What its rows are, such as ``Taxon`` or ``VernacularName``.
-        names: Its files.
+        names: Its files; of an extension, those that are not empty.
         dialect: How it is written.
         header_lines: The number of lines before its first row.
         places: The place of each term, and of ``ROW_ID``.
@@ -75,7 +75,7 @@ def archive_parts(files: Files) -> list[Part]:
 
 
 def archive_about(files: Files) -> dict[str, str]:
-    """Return what an archive says of itself: title, date, licence, as far as its metadata can be read."""
+    """Return what an archive says of itself: title, date, license, as far as its metadata can be read."""
     name = files.find("eml.xml", "metadata.xml")
     if name is None:
         return {}
@@ -119,7 +119,8 @@ def _part(files: Files, where: str, folder: str, section: Any) -> Part:  # noqa:
         name = f"{folder}/{location.text.strip()}".lstrip("/")
         if name not in files.names:
             raise SourceError(files.path, f"lacks {name}, which {META} describes", "Fetch the archive again")
-        names.append(name)
+        if section.represents_corefile or not files.is_empty(name):
+            names.append(name)
     places = {
         shorten_term(field["term"]): field["index"] for field in section.fields if field["index"] is not None
     }

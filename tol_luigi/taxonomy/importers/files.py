@@ -67,6 +67,16 @@ class Files:
         """Return the place of a file, for messages."""
         return str(self.path) if self.is_single else f"{self.path}/{name}"
 
+    def is_empty(self, name: str) -> bool:
+        """Return whether a file has no content, as tables without rows and header have."""
+        with self.open(name) as file:
+            return not file.read(1)
+
+    def find_filled(self, base: str) -> str | None:
+        """Return the file with a name, as :meth:`find` does; None if it is empty."""
+        found = self.find(base)
+        return None if found is None or self.is_empty(found) else found
+
     def all(self, pattern: str) -> list[str]:
         """Return the files whose last part of the name matches a pattern with ``*``, in any case, also as ``.gz``."""
         wanted = pattern.lower()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tol_luigi.taxonomy.importers.values import constant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["author_in", "first_filled", "synonym_type", "without_author"]
 
+_SLICE = 1 << 17
 _PLAIN = frozenset({"", "not accepted", "unaccepted", "invalid"})
 
 
@@ -22,24 +30,40 @@ def author_in(full: pa.ChunkedArray, canonical: pa.ChunkedArray) -> pa.ChunkedAr
     """Return what follows the canonical names in full names; "" if a full name does not start with it."""
     length = pc.utf8_length(canonical)
     is_longer = pc.and_(pc.greater(pc.utf8_length(full), length), pc.greater(length, 0))
-    rows = pc.indices_nonzero(is_longer)
-    pairs = zip(full.take(rows).to_pylist(), canonical.take(rows).to_pylist(), strict=True)
-    rests = [text[len(name) :].strip() if text.startswith(f"{name} ") else "" for text, name in pairs]
-    empty = pa.repeat(pa.scalar("", pa.string()), len(full))
-    return pc.replace_with_mask(empty, _combined(is_longer), pa.array(rests, pa.string()))
+
+    def author(text: str, name: str) -> str:
+        return text[len(name) :].strip() if text.startswith(f"{name} ") else ""
+
+    return _mapped(author, full, canonical, is_longer, constant("", len(full), pa.string()))
 
 
 def without_author(full: pa.ChunkedArray, authors: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return full names without the authors that they end with."""
-    has_author = pc.greater(pc.utf8_length(authors), 0)
-    rows = pc.indices_nonzero(has_author)
-    pairs = zip(full.take(rows).to_pylist(), authors.take(rows).to_pylist(), strict=True)
-    names = pa.array([text.removesuffix(f" {author}").rstrip() for text, author in pairs], pa.string())
-    return pc.replace_with_mask(_combined(full), _combined(has_author), names)
+
+    def name(text: str, author: str) -> str:
+        return text.removesuffix(f" {author}").rstrip()
+
+    return _mapped(name, full, authors, pc.not_equal(authors, ""), full)
 
 
-def _combined(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _mapped(
+    function: Callable[[str, str], str],
+    first: pa.ChunkedArray,
+    second: pa.ChunkedArray,
+    mask: pa.ChunkedArray,
+    others: pa.ChunkedArray | pa.Array,
+) -> pa.ChunkedArray:
+    """Return the values of a function of two texts in the rows of a mask, and others elsewhere."""
+    table = pa.table({"first": first, "second": second, "mask": mask, "others": others})
+    chunks = []
+    for start in range(0, table.num_rows, _SLICE):  # Python's texts are large
+        part = table.slice(start, _SLICE).combine_chunks()
+        rows = part.filter(part["mask"])
+        pairs = zip(rows["first"].to_pylist(), rows["second"].to_pylist(), strict=True)
+        values = pa.array([function(*pair) for pair in pairs], pa.string())
+        other, at = (part[name].combine_chunks() for name in ("others", "mask"))
+        chunks.append(pc.replace_with_mask(other, at, values))
+    return pa.chunked_array(chunks, pa.string())
 
 
 def synonym_type(status: str) -> str:

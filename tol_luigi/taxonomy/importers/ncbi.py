@@ -50,22 +50,26 @@ def _read(path: Path, prefix: str, vernaculars: Path | None = None, /) -> Record
     places = {"uid": 0, "parent": 1, "rank": 2, "division": 4}
     nodes = read_columns(TableFile(files, files.main(_NODES), PIPED), places)
     names = read_columns(TableFile(files, files.main(_NAMES), PIPED), {"uid": 0, "name": 1, "class": 3})
-    merged = files.find(_MERGED)
+    merged = files.find_filled(_MERGED)
     forwards = read_columns(TableFile(files, merged, PIPED), {"uid": 0, "replacement": 1}) if merged else None
     is_name = _is_name(names.table, nodes.table)
-    others = names.table.filter(pc.invert(is_name))
+    own, others = names.table.filter(is_name), names.table.filter(pc.invert(is_name))
     uses = converted(others["class"], lambda text: use_of(text).value, pa.string())
-    left_out = others.filter(pc.equal(uses, Use.LEFT_OUT.value))
+    synonyms, english, left_out = (
+        others.filter(pc.equal(uses, use.value)) for use in (Use.SYNONYM, Use.VERNACULAR, Use.LEFT_OUT)
+    )
+    logs = [nodes.without_rows(), names.without_rows()]
+    del names, others  # some hundred megabytes
     return assemble(
         prefix,
-        [nodes, names],
-        taxa=_taxa(nodes.table, names.table.filter(is_name), left_out),
-        names=_synonyms(others.filter(pc.equal(uses, Use.SYNONYM.value))),
-        vernaculars=_vernaculars(others.filter(pc.equal(uses, Use.VERNACULAR.value))),
+        logs,
+        taxa=_taxa(nodes.table, own, left_out.filter(pc.equal(left_out["class"], _AUTHORITY))),
+        names=synonyms.rename_columns({"class": "type"}),
+        vernaculars=_vernaculars(english),
         forwards=forwards.table if forwards else None,
         repairs=[forwards.repairs if forwards else REPAIRS.empty_table()],
         left_out=left_out.num_rows,
-        joined=pc.sum(is_name).as_py() or 0,
+        joined=own.num_rows,
     )
 
 
@@ -78,10 +82,10 @@ def _is_name(names: pa.Table, nodes: pa.Table) -> pa.ChunkedArray:
     return is_first(names["uid"], is_scientific)
 
 
-def _taxa(nodes: pa.Table, names: pa.Table, left_out: pa.Table) -> pa.Table:
+def _taxa(nodes: pa.Table, names: pa.Table, authorities: pa.Table) -> pa.Table:
     uids = nodes["uid"]
     name = pc.fill_null(names["name"].take(pc.index_in(uids, value_set=names["uid"].combine_chunks())), "")
-    authors = _authors(names, left_out.filter(pc.equal(left_out["class"], _AUTHORITY)))
+    authors = _authors(names, authorities)
     places = pc.index_in(uids, value_set=authors["uid"].combine_chunks())
     codes = converted(nodes["division"], lambda text: _CODES.get(text, Code.UNKNOWN).value, pa.string())
     return with_columns(
@@ -100,10 +104,6 @@ def _authors(names: pa.Table, authorities: pa.Table) -> pa.Table:
     canonical = pc.fill_null(names["name"].take(places), "")
     authors = author_in(authorities["name"], canonical)
     return pa.table({"uid": authorities["uid"], "author": authors}).filter(pc.not_equal(authors, ""))
-
-
-def _synonyms(rows: pa.Table) -> pa.Table:
-    return rows.rename_columns({"class": "type"})
 
 
 def _vernaculars(rows: pa.Table) -> pa.Table:

@@ -86,7 +86,7 @@ def _synonym_sheet(files: Files) -> Sheet | None:
 
 def _forward_sheet(files: Files) -> Sheet | None:
     """Return the ids that are replaced; older tables have no header."""
-    name = None if files.is_single else files.find(_FORWARDS)
+    name = None if files.is_single else files.find_filled(_FORWARDS)
     if name is None:
         return None
     file = TableFile(files, name, TABS)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.taxonomy.importers.assemble import with_columns
 from tol_luigi.taxonomy.importers.sheet import LINE
-from tol_luigi.taxonomy.importers.values import constant, converted
+from tol_luigi.taxonomy.importers.values import constant, converted, is_one_of
 from tol_luigi.taxonomy.ranks import LEVELS, rank_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["SEPARATOR", "known_names", "lowest_ids", "path_taxa", "placed_taxa",
 SEPARATOR = "|"
 """Between the names in the id of a taxon, such as ``Animalia|Chordata|Aves``; nothing is between them if a rank is missing."""
 
+_SLICE = 1 << 17
 _ESCAPES = (("%", "%25"), (",", "%2C"), (SEPARATOR, "%7C"))
 """Characters with a meaning in ids or in lists of ids."""
 
@@ -98,16 +99,39 @@ def placed_taxa(rows: pa.Table, ranks: Sequence[str] = RANK_LABELS) -> pa.Table:
         ranks: The ranks with columns, the highest first.
 
     Returns:
-        The rows with ``parent``; and the taxa above them that have no row, whose ids are their paths.
+        The rows with ``parent`` in place of the ranks; and the taxa above them that have no row, whose ids are their paths.
     """
-    own = converted(rows["rank"], rank_of, pa.string())
-    above = _above(rows, own, ranks)
-    by_path = _ids_by_path(rows, own, above)
-    created = path_taxa(above, rows[LINE])
-    created = created.filter(pc.invert(pc.is_in(created["uid"], value_set=by_path["path"].combine_chunks())))
+    higher = [
+        pa.table({**above, LINE: part[LINE]}).group_by(list(ranks)).aggregate([(LINE, "min")])
+        for part, _, above in _slices(rows, ranks)
+    ]
+    distinct = pa.concat_tables(higher)
+    created = path_taxa({rank: distinct[rank] for rank in ranks}, distinct[f"{LINE}_min"])
+    own = [_own_paths(part, own, above, created["uid"]) for part, own, above in _slices(rows, ranks)]
+    by_path = pa.concat_tables(own).group_by("path").aggregate([("uid", "min")])
+    by_path = by_path.rename_columns(["path", "uid"])
+    created = created.filter(pc.invert(is_one_of(created["uid"], by_path["path"])))
     created = with_columns(created, parent=_renamed(created["parent"], by_path))
-    taxa = with_columns(rows, parent=_renamed(lowest_ids(above), by_path))
-    return pa.concat_tables([taxa, _filled(created, taxa.schema)])
+    parents = [_renamed(lowest_ids(above), by_path) for _, _, above in _slices(rows, ranks)]
+    placed = with_columns(rows.drop_columns(list(ranks)), parent=_joined(parents))
+    return pa.concat_tables([placed, _filled(created, placed.schema)])
+
+
+def _slices(
+    rows: pa.Table, ranks: Sequence[str]
+) -> Iterator[tuple[pa.Table, pa.ChunkedArray, dict[str, pa.ChunkedArray]]]:
+    """Yield parts of rows with their ranks, and the names above each row: the paths of all would need much memory."""
+    for start in range(0, max(rows.num_rows, 1), _SLICE):
+        part = rows.slice(start, _SLICE)
+        own = converted(part["rank"], rank_of, pa.string())
+        yield part, own, _above(part, own, ranks)
+
+
+def _joined(parts: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray:
+    return pa.chunked_array(
+        [chunk for part in parts for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])],
+        pa.string(),
+    )
 
 
 def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[str, pa.ChunkedArray]:
@@ -122,12 +146,14 @@ def _above(rows: pa.Table, own: pa.ChunkedArray, ranks: Sequence[str]) -> dict[s
     return found
 
 
-def _ids_by_path(rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray]) -> pa.Table:
-    """Return the paths of the rows whose ranks have columns, and the id of the first row with each path."""
-    names = {rank: pc.if_else(pc.equal(own, rank), rows["name"], name) for rank, name in above.items()}
+def _own_paths(
+    rows: pa.Table, own: pa.ChunkedArray, above: Mapping[str, pa.ChunkedArray], wanted: pa.ChunkedArray
+) -> pa.Table:
+    """Return path and id of the rows that have one of the paths."""
     is_path = pc.and_(pc.is_in(own, value_set=pa.array(list(above))), pc.not_equal(rows["uid"], ""))
-    paths = pa.table({"path": lowest_ids(names), "uid": rows["uid"]}).filter(is_path)
-    return paths.group_by("path").aggregate([("uid", "min")]).rename_columns(["path", "uid"])
+    names = {rank: pc.if_else(pc.equal(own, rank), rows["name"], name) for rank, name in above.items()}
+    paths = pa.table({"path": lowest_ids(names), "uid": rows["uid"]})
+    return paths.filter(pc.and_(is_path, is_one_of(paths["path"], wanted)))
 
 
 def _renamed(paths: pa.ChunkedArray, by_path: pa.Table) -> pa.ChunkedArray:

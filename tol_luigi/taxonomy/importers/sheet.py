@@ -26,7 +26,7 @@ from tol_luigi.taxonomy.importers.text import SHOWN, TextStream, open_text
 from tol_luigi.taxonomy.records import REPAIRS, Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tol_luigi.taxonomy.importers.files import Files
 
@@ -112,6 +112,10 @@ class Sheet:
     repairs: pa.Table
     rows: int
 
+    def without_rows(self) -> Sheet:
+        """Return what is known of the table, without its columns, which need memory."""
+        return replace(self, table=self.table.slice(0, 0).combine_chunks())
+
 
 def read_sheet(
     file: TableFile,
@@ -187,7 +191,6 @@ def _read(file: TableFile, places_of: Callable[[list[str]], Mapping[str, int]], 
         else:
             table, wrong = _read_plain(file, stream, places, len(cells), header_lines)
             recoded = stream.repairs
-    table = _trimmed(table)
     encoding = [(Repair.ENCODING, "", line, before, after) for line, before, after in recoded]
     left_out = [(Repair.ROW_LENGTH, "", line, text, "") for line, text in wrong]
     return Sheet(file.where, table, _repair_rows([*encoding, *left_out]), table.num_rows + len(left_out))
@@ -199,11 +202,11 @@ def _has_quotes(file: TableFile) -> bool:
         return any(b'"' in block for block in iter(functools.partial(stream.read, _SEARCHED), b""))
 
 
-def _trimmed(table: pa.Table) -> pa.Table:
+def _trimmed(columns: Mapping[str, pa.Array], lines: pa.Array) -> pa.RecordBatch:
     """Return texts without blanks at their ends, without the rows that are blank."""
-    columns = {name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names if name != LINE}
-    is_filled = functools.reduce(pc.or_, (pc.not_equal(values, "") for values in columns.values()))
-    return pa.table({**columns, LINE: table[LINE]}).filter(is_filled)
+    trimmed = {column: pc.utf8_trim_whitespace(texts) for column, texts in columns.items()}
+    is_filled = functools.reduce(pc.or_, (pc.not_equal(texts, "") for texts in trimmed.values()))
+    return pa.record_batch({**trimmed, LINE: lines}).filter(is_filled)
 
 
 def _repair_rows(rows: list[tuple[Repair, str, int, str, str]]) -> pa.Table:
@@ -229,31 +232,49 @@ def _read_plain(
     wanted = {column: names[place] for column, place in places.items()}
     for _ in range(header_lines):
         stream.skip_line()
+    batches, row = [], 0
     try:
-        found = pa_csv.read_csv(
-            io.BufferedReader(stream),
-            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=file.dialect.delimiter,
-                quote_char=False,
-                ignore_empty_lines=False,
-                invalid_row_handler=left_out,
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=sorted(set(wanted.values())),
-                column_types=dict.fromkeys(wanted.values(), _TEXT),
-                strings_can_be_null=False,
-            ),
-        )
+        for batch in _batches(stream, names, wanted.values(), file.dialect.delimiter, left_out):
+            # Rows are numbered from 0 without those of another length; their lines are known at the end.
+            rows = pa.array(np.arange(row, row + batch.num_rows))
+            row += batch.num_rows
+            batches.append(_trimmed({column: batch[at] for column, at in wanted.items()}, rows))
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise TableError(file.where, f"cannot be read ({error})", FETCH) from error
-        found = pa.table({column: pa.array([], _TEXT) for column in wanted.values()})
-    last = header_lines + found.num_rows + len(wrong)
+    schema = pa.schema([*((column, _TEXT) for column in places), (LINE, pa.int64())])
+    table = pa.Table.from_batches(batches, schema)
     skipped = [number for number, _ in wrong]
+    last = header_lines + row + len(wrong)
     lines = np.setdiff1d(np.arange(header_lines + 1, last + 1), skipped, assume_unique=True)
-    table = pa.table({column: found[at] for column, at in wanted.items()} | {LINE: pa.array(lines)})
+    at = schema.get_field_index(LINE)
+    table = table.set_column(at, LINE, pa.array(lines[table[LINE].to_numpy()], pa.int64()))
     return table, [(line, text.strip()) for line, text in wrong if text.strip()]
+
+
+def _batches(
+    stream: TextStream,
+    names: list[str],
+    wanted: Iterable[str],
+    delimiter: str,
+    left_out: Callable[[pa_csv.InvalidRow], str],
+) -> pa_csv.CSVStreamingReader:
+    """Return the batches of a table without quotes; each row of another length is passed to ``left_out``."""
+    return pa_csv.open_csv(
+        io.BufferedReader(stream),
+        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=delimiter,
+            quote_char=False,
+            ignore_empty_lines=False,
+            invalid_row_handler=left_out,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=sorted(set(wanted)),
+            column_types=dict.fromkeys(wanted, _TEXT),
+            strings_can_be_null=False,
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -280,11 +301,12 @@ def _read_quoted(
     wrong: _Wrong = []
     rows = itertools.islice(table.cells(), header_lines, None)
     picked = _picked(rows, tuple(places.values()), width, wrong, file.dialect.delimiter)
-    schema = pa.schema([(LINE, pa.int64()), *((column, _TEXT) for column in places)])
+    schema = pa.schema([*((column, _TEXT) for column in places), (LINE, pa.int64())])
     batches = []
     while batch := list(itertools.islice(picked, _BATCH)):
-        columns = [list(column) for column in zip(*batch, strict=True)]
-        batches.append(pa.record_batch(columns, schema=schema))
+        lines, *columns = (list(column) for column in zip(*batch, strict=True))
+        texts = {column: pa.array(values, _TEXT) for column, values in zip(places, columns, strict=True)}
+        batches.append(_trimmed(texts, pa.array(lines, pa.int64())))
     return pa.Table.from_batches(batches, schema), wrong, streams[0].repairs
 
 
