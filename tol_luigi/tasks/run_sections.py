@@ -63,7 +63,7 @@ class ClusterSection(Section):
         "the number of failures in a row after which a node gets no more tasks, if other nodes succeed",
     )
     lost_seconds: int = setting(
-        Whole(1, 86_400), 120, "a worker that is silent for this long is lost, and its task runs elsewhere"
+        Whole(1, 86_400), 90, "a worker that is silent for this long is lost, and its task runs elsewhere"
     )
     ping_seconds: int = setting(Whole(1, 3600), 10, "how often a worker pings luigid")
     poll_seconds: int = setting(Whole(1, 3600), 5, "how often, at most, an idle worker asks for a task")
