@@ -1,0 +1,178 @@
+"""A sample as extractors see it: its members, decoded on first use and shared by all extractors."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import io
+import json
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from PIL import Image, ImageOps
+
+from tol_luigi.core.image_formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["IMAGE_NAMES", "MAX_PIXELS", "MAX_TEXT", "FeatureSample", "SampleError", "Status"]
+
+T = TypeVar("T")
+
+IMAGE_NAMES = ("jpg", "png", "jpeg", "webp", "tif", "tiff", "gif", "bmp", "avif")
+"""The extensions of images, in the order in which they are looked for."""
+
+MAX_PIXELS = 200_000_000
+"""The largest image in pixels; a larger one is not decoded."""
+
+MAX_TEXT = 10_000
+"""The longest text in characters that extractors see; the rest is cut off."""
+
+
+class Status(enum.StrEnum):
+    """What became of a sample in an extractor."""
+
+    OK = "ok"
+    DECODE_ERROR = "decode_error"
+    TRUNCATED = "truncated"
+    MISSING_IMAGE = "missing_image"
+    MISSING_TEXT = "missing_text"
+    MISSING_FIELDS = "missing_fields"
+    EXTRACTOR_ERROR = "extractor_error"
+    DEPENDENCY_ERROR = "dependency_error"
+
+
+class SampleError(Exception):
+    """A sample that an extractor cannot use.
+
+    Args:
+        status: What is wrong.
+        reason: The same in a few words, for the column ``error``.
+    """
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status, self.reason = status, reason
+
+
+class FeatureSample:
+    """A sample of a shard.
+
+    It may be used by several threads; what is decoded must not be changed.
+
+    Args:
+        key: Its key in the shard.
+        members: The content of its files, by extension.
+        row: Its place in the shard, from 0.
+    """
+
+    def __init__(self, key: str, members: Mapping[str, bytes], row: int) -> None:
+        self.key, self.members, self.row = key, members, row
+        self._lock = threading.RLock()
+        self._shared: dict[str, Any] = {}
+
+    def shared(self, name: str, make: Callable[[FeatureSample], T]) -> T:
+        """Return what a function makes of the sample; made once, whichever extractors ask for it.
+
+        Args:
+            name: The name of the function with all its parameters, such as ``bicubic 224``.
+            make: The function.
+
+        Raises:
+            SampleError: The function has raised it, now or before.
+        """
+        with self._lock:
+            if name not in self._shared:
+                try:
+                    self._shared[name] = make(self)
+                except SampleError as error:
+                    self._shared[name] = error
+            found = self._shared[name]
+        if isinstance(found, SampleError):
+            raise found
+        return found  # type: ignore[no-any-return]  # what make has returned
+
+    @property
+    def image_file(self) -> bytes:
+        """The file of the image.
+
+        Raises:
+            SampleError: There is none.
+        """
+        for name in IMAGE_NAMES:
+            if name in self.members:
+                return self.members[name]
+        raise SampleError(Status.MISSING_IMAGE, "no member is an image")
+
+    @property
+    def image(self) -> Image.Image:
+        """The image: its first frame, upright, in RGB, with transparent pixels on white.
+
+        Raises:
+            SampleError: It is missing or damaged, or has more than :data:`MAX_PIXELS`.
+        """
+        return self.shared("image", lambda sample: _decoded(sample.image_file))
+
+    @property
+    def text(self) -> str:
+        """The text of the member ``txt``, without NUL characters, cut off after :data:`MAX_TEXT` characters.
+
+        Raises:
+            SampleError: There is none.
+        """
+        if "txt" not in self.members:
+            raise SampleError(Status.MISSING_TEXT, "there is no member txt")
+        return self.members["txt"].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+
+    @functools.cached_property
+    def _fields(self) -> dict[str, Any] | str:
+        try:
+            content = json.loads(self.members["json"])
+        except KeyError:
+            return "there is no member json"
+        except (ValueError, RecursionError) as error:
+            return f"its json cannot be read ({' '.join(str(error).split())})"
+        return content if isinstance(content, dict) else "its json is not an object"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The content of the member ``json``.
+
+        Raises:
+            SampleError: There is none, or it is not an object.
+        """
+        if isinstance(self._fields, str):
+            raise SampleError(Status.MISSING_FIELDS, self._fields)
+        return self._fields
+
+
+def _decoded(content: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise SampleError(
+                        Status.DECODE_ERROR, f"{image.width} x {image.height} pixels are too many"
+                    )
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                return _in_rgb(image)
+    except SampleError:
+        raise
+    except Exception as error:  # a decoder can raise anything on a hostile file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        status = Status.TRUNCATED if "truncated" in reason else Status.DECODE_ERROR
+        raise SampleError(status, reason.replace(repr(content), "")) from error
+
+
+def _in_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image.copy()  # of an image file, whose file is closed
+    if image.has_transparency_data:
+        layered = Image.new("RGBA", image.size, "white")
+        layered.alpha_composite(image.convert("RGBA"))
+        return layered.convert("RGB")
+    return image.convert("RGB")
