@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.models import Model
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["Columns", "Extractor", "Options", "Vector", "fingerprint", "unit_rows"]
+__all__ = ["Columns", "Extractor", "Options", "Vector", "fingerprints", "unit_rows"]
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 """Values by name of a column or vector; one element, or one row, for each sample of a batch."""
@@ -89,7 +89,7 @@ class Extractor(abc.ABC):
         """
         return {}
 
-    def load(self) -> None:
+    def load(self) -> None:  # noqa: B027 (most extractors have no weights)
         """Load weights; called once, before the first sample."""
 
     @abc.abstractmethod
@@ -116,7 +116,7 @@ class Extractor(abc.ABC):
         return self.name.replace(":", "-")
 
 
-def fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
+def _fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
     """Return the SHA-256 of everything that determines the results of an extractor.
 
     Args:
@@ -132,6 +132,14 @@ def fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
         "depends": {name: before[name] for name in extractor.depends},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprints(extractors: Iterable[Extractor]) -> dict[str, str]:
+    """Return the fingerprint of each extractor by name; each must come after those that it depends on."""
+    found: dict[str, str] = {}
+    for extractor in extractors:
+        found[extractor.name] = _fingerprint(extractor, found)
+    return found
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import functools
+import hashlib
 import io
 import json
+import re
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +17,7 @@ from PIL import Image, ImageOps
 from tol_luigi.core.image_formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["IMAGE_NAMES", "MAX_PIXELS", "MAX_TEXT", "FeatureSample", "SampleError", "Status"]
 
@@ -29,6 +31,9 @@ MAX_PIXELS = 200_000_000
 
 MAX_TEXT = 10_000
 """The longest text in characters that extractors see; the rest is cut off."""
+
+
+_UID = re.compile("[0-9a-f]{32}")
 
 
 class Status(enum.StrEnum):
@@ -68,10 +73,18 @@ class FeatureSample:
         row: Its place in the shard, from 0.
     """
 
-    def __init__(self, key: str, members: Mapping[str, bytes], row: int) -> None:
+    def __init__(self, key: str, members: dict[str, bytes], row: int) -> None:
         self.key, self.members, self.row = key, members, row
+        self.fault = ""
+        """Why the sample cannot be used, or ""."""
         self._lock = threading.RLock()
         self._shared: dict[str, Any] = {}
+
+    def add(self, extension: str, content: bytes) -> None:
+        """Add a file; the sample cannot be used if it has one with this extension."""
+        if extension in self.members:
+            self.fault = f"there are two members {extension}"
+        self.members[extension] = content
 
     def shared(self, name: str, make: Callable[[FeatureSample], T]) -> T:
         """Return what a function makes of the sample; made once, whichever extractors ask for it.
@@ -101,6 +114,7 @@ class FeatureSample:
         Raises:
             SampleError: There is none.
         """
+        self._validate()
         for name in IMAGE_NAMES:
             if name in self.members:
                 return self.members[name]
@@ -122,9 +136,27 @@ class FeatureSample:
         Raises:
             SampleError: There is none.
         """
+        self._validate()
         if "txt" not in self.members:
             raise SampleError(Status.MISSING_TEXT, "there is no member txt")
         return self.members["txt"].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+
+    def _validate(self) -> None:
+        if self.fault:
+            raise SampleError(Status.DECODE_ERROR, self.fault)
+
+    @functools.cached_property
+    def uid(self) -> str:
+        """32 hexadecimal digits that identify the sample.
+
+        These are the field ``uid`` of its json, or else its key if that is a UUID, or else a hash of the key.
+        """
+        fields = self._fields
+        given = fields.get("uid") if isinstance(fields, dict) else None
+        for text in (given, self.key):
+            if isinstance(text, str) and _UID.fullmatch(digits := text.replace("-", "").lower()):
+                return digits
+        return hashlib.blake2b(self.key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     @functools.cached_property
     def _fields(self) -> dict[str, Any] | str:
@@ -153,10 +185,7 @@ def _decoded(content: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise SampleError(
-                        Status.DECODE_ERROR, f"{image.width} x {image.height} pixels are too many"
-                    )
+                _validate_size(image)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
                 return _in_rgb(image)
@@ -166,6 +195,11 @@ def _decoded(content: bytes) -> Image.Image:
         reason = " ".join(str(error).split()) or type(error).__name__
         status = Status.TRUNCATED if "truncated" in reason else Status.DECODE_ERROR
         raise SampleError(status, reason.replace(repr(content), "")) from error
+
+
+def _validate_size(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise SampleError(Status.DECODE_ERROR, f"{image.width} x {image.height} pixels are too many")
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:
