@@ -43,12 +43,14 @@ class ExtractionSpec:
         batch: The number of samples in a batch, unless an extractor has its own.
         threads: The number of threads that prepare samples.
         max_error_percent: The largest percentage of unusable samples of a shard; one is always allowed.
+        text: The extension of the text of a sample.
         rerun: Whether to compute everything again.
     """
 
     batch: int = 32
     threads: int = 1
     max_error_percent: float = 1.0
+    text: str = "txt"
     rerun: bool = False
 
 
@@ -160,7 +162,7 @@ class Extraction:
                 one.remove_parts()
         needed = _needed(self.files, {one.extractor.name for one in stale})
         before = _size_and_time(self.url)
-        samples = TarSamples(self.url)
+        samples = TarSamples(self.url, self.spec.text)
         done = min(one.count_parts() for one in stale)
         for one in needed:
             one.extractor.load()

@@ -44,12 +44,14 @@ class Options:
         models: The models that the user has, by name.
         device: ``cpu``, or ``cuda:`` and the number of a GPU.
         threads: How many threads a model may use.
+        text: The extension of the text of a sample.
         allowed: Words and phrases, in lower case, that are no profanity: common names of taxa.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
     device: str = "cpu"
     threads: int = 1
+    text: str = "txt"
     allowed: frozenset[str] = frozenset()
 
 
@@ -66,6 +68,7 @@ class Extractor(abc.ABC):
         depends: The names of extractors whose results :meth:`run` gets.
         columns: The columns of the table; all may be null.
         vectors: The vectors.
+        reads_text: Whether it reads the text of a sample.
         batch_size: The number of samples in a batch; 0 takes the settings' number.
     """
 
@@ -74,6 +77,7 @@ class Extractor(abc.ABC):
     depends: tuple[str, ...] = ()
     columns: tuple[pa.Field, ...] = ()
     vectors: tuple[Vector, ...] = ()
+    reads_text: bool = False
     batch_size: int = 0
 
     def __init__(self, name: str, options: Options) -> None:
@@ -129,6 +133,7 @@ def _fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
         "identity": extractor.identity(),
         "columns": [[column.name, str(column.type)] for column in extractor.columns],
         "vectors": [list(vector) for vector in extractor.vectors],
+        "text": extractor.options.text if extractor.reads_text else "",
         "depends": {name: before[name] for name in extractor.depends},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

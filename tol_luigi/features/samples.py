@@ -71,10 +71,11 @@ class FeatureSample:
         key: Its key in the shard.
         members: The content of its files, by extension.
         row: Its place in the shard, from 0.
+        text_name: The extension of its text, in lower case.
     """
 
-    def __init__(self, key: str, members: dict[str, bytes], row: int) -> None:
-        self.key, self.members, self.row = key, members, row
+    def __init__(self, key: str, members: dict[str, bytes], row: int, text_name: str = "txt") -> None:
+        self.key, self.members, self.row, self.text_name = key, members, row, text_name
         self.fault = ""
         """Why the sample cannot be used, or ""."""
         self._lock = threading.RLock()
@@ -131,15 +132,15 @@ class FeatureSample:
 
     @property
     def text(self) -> str:
-        """The text of the member ``txt``, without NUL characters, cut off after :data:`MAX_TEXT` characters.
+        """The text, without NUL characters, cut off after :data:`MAX_TEXT` characters.
 
         Raises:
             SampleError: There is none.
         """
         self._validate()
-        if "txt" not in self.members:
-            raise SampleError(Status.MISSING_TEXT, "there is no member txt")
-        return self.members["txt"].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+        if self.text_name not in self.members:
+            raise SampleError(Status.MISSING_TEXT, f"there is no member {self.text_name}")
+        return self.members[self.text_name].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
 
     def _validate(self) -> None:
         if self.fault:

@@ -112,6 +112,6 @@ def views_text(extractors: Sequence[Extractor]) -> str:
             selected += f',\n       {name}."{column.name}" AS "{alias}"'
         selected += f',\n       {name}.status AS "{extractor.folder}_status"'
         joins.append(
-            f"LEFT JOIN read_parquet('features/{extractor.folder}/*/*.parquet') AS {name} ON {name}.key = catalog.id"
+            f"LEFT JOIN read_parquet('features/{extractor.folder}/*/*.parquet') AS {name} ON {name}.key = catalog.treeoflife_id"
         )
     return _HEADER.format(columns=selected, joins="\n".join(joins))

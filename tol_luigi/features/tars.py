@@ -104,13 +104,14 @@ class TarSamples:
 
     Args:
         url: See :func:`open_tar`.
+        text_name: The extension of the text of a sample.
 
     Raises (while iterating):
         ShardError: It cannot be read, is truncated, or is not a tar.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, text_name: str = "txt") -> None:
+        self.url, self.text_name = url, text_name.lower()
         self.sha256, self.size = "", 0
         """SHA-256 and size of the tar, set when the iteration has ended."""
 
@@ -129,7 +130,7 @@ class TarSamples:
                     if sample.members:
                         yield sample
                         row += 1
-                    sample = FeatureSample(key, {}, row)
+                    sample = FeatureSample(key, {}, row, self.text_name)
                 sample.add(extension.lower(), content)
             while hashed.read(1 << 20):
                 pass

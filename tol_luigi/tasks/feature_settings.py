@@ -57,7 +57,7 @@ def extraction_spec(section: FeaturesSection) -> ExtractionSpec:
     """Return how the settings run extractors."""
     from tol_luigi.features.extraction import ExtractionSpec  # noqa: PLC0415 (slow to load, and seldom used)
 
-    return ExtractionSpec(section.batch, section.threads, section.max_error_percent)
+    return ExtractionSpec(section.batch, section.threads, section.max_error_percent, section.text)
 
 
 def feature_set(settings: Settings) -> FeatureSet:
@@ -80,7 +80,12 @@ def _feature_set(section: FeaturesSection, folder: Path) -> FeatureSet:
 
     for path in _files(section, folder):
         load_file(path)
-    options = Options(models=_models(section, folder), device=section.device, threads=section.threads)
+    options = Options(
+        models=_models(section, folder),
+        device=section.device,
+        threads=section.threads,
+        text=section.text,
+    )
     extractors = resolve(names, options)
     return FeatureSet(tuple(extractors), fingerprints(extractors))
 

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tol_luigi.core.samples import IMAGE, MEMBERS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
     AnyText,
@@ -62,6 +63,11 @@ class FeaturesSection(Section):
     )
     models: tuple[str, ...] | None = setting(
         Lines(), None, f"the models that you have, one per line: {MODEL_FORM}"
+    )
+    text: str = setting(
+        Choice(*(name for name in MEMBERS if name != IMAGE)),
+        "sci_com.txt",
+        "the text of a sample that extractors read",
     )
     device: str = setting(
         Formed(r"cpu|cuda:\d+", "cpu, or cuda: and the number of a GPU"),
