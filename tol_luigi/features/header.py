@@ -121,9 +121,7 @@ def _scale(quality: int) -> int:
     return 5000 // quality if quality < 50 else 200 - 2 * quality  # noqa: PLR2004 (libjpeg's numbers)
 
 
-_TABLES = np.stack(
-    [np.clip((_LUMINANCE * _scale(quality) + 50) // 100, 1, 255) for quality in range(1, 101)]
-)
+_TABLES = np.stack([np.clip((_LUMINANCE * _scale(quality) + 50) // 100, 1, 255) for quality in range(1, 101)])
 """The table of luminance that libjpeg writes for each quality from 1."""
 
 
@@ -159,9 +157,7 @@ def capture_time(found: Header) -> datetime | None:
 def coordinates(gps: Mapping[int, Any]) -> tuple[float | None, float | None]:
     """Return latitude and longitude in degrees, south and west negative, to 6 digits; both or neither."""
     latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "NS", 90)
-    longitude = _degrees(
-        gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180
-    )
+    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180)
     return (None, None) if latitude is None or longitude is None else (latitude, longitude)
 
 

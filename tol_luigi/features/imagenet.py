@@ -10,7 +10,7 @@ from PIL import Image
 
 from tol_luigi.features.efficientnet_lite0 import SIDE, build, read_weights
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
-from tol_luigi.features.onnx_models import ONNX, ONNX_RUNTIME, OnnxModel
+from tol_luigi.features.onnx_models import ONNX, OnnxModel, versions
 from tol_luigi.features.packages import Package, sha256_weights
 from tol_luigi.features.registry import register
 
@@ -48,13 +48,13 @@ Plants include vegetables, fruits and seeds. All others, such as objects and dis
 _NAMES = (*GROUPS, "none")
 
 
-def _members() -> NDArray[np.float32]:
+def _members() -> NDArray[np.float64]:
     """Return a matrix of classes and groups: 1 where a class belongs to a group."""
-    members = np.zeros((_CLASSES, len(_NAMES)), np.float32)
+    members = np.zeros((_CLASSES, len(_NAMES)))
     members[:, -1] = 1
     for group, ranges in enumerate(GROUPS.values()):
         for classes in ranges:
-            members[classes.start : classes.stop] = np.eye(len(_NAMES), dtype=np.float32)[group]
+            members[classes.start : classes.stop] = np.eye(len(_NAMES))[group]
     return members
 
 
@@ -64,16 +64,18 @@ def coarse_groups(probabilities: NDArray[np.float32]) -> tuple[list[str], list[f
     Args:
         probabilities: Of each class, (N, 1000).
     """
-    sums = probabilities.astype(np.float64) @ _members().astype(np.float64)
+    sums = probabilities.astype(np.float64) @ _MEMBERS
     best = sums.argmax(axis=1)
     return [_NAMES[group] for group in best], sums[np.arange(len(sums)), best].tolist()
+
+
+_MEMBERS = _members()
 
 
 @register("efficientnet-lite0")
 class EfficientNetLite0(Extractor):
     """A vector of 1280 numbers, and the classes of ImageNet, of EfficientNet-lite0 trained on ImageNet-1k."""
 
-    version = 1
     columns = (
         pa.field("imagenet_top1", pa.int16()),
         pa.field("imagenet_top1_p", pa.float32()),
@@ -84,11 +86,7 @@ class EfficientNetLite0(Extractor):
 
     def identity(self) -> dict[str, Any]:
         """Return the SHA-256 of the weights, and the versions of what computes with them."""
-        return {
-            "weights": sha256_weights(self._path()),
-            "onnx": ONNX.version(self.name),
-            "onnxruntime": ONNX_RUNTIME.version(self.name),
-        }
+        return {"weights": sha256_weights(self._path()), **versions(self.name, ONNX)}
 
     def _path(self) -> Path:
         return _PACKAGE.file("*/models/efficientnet-lite0-*.pth", self.name)

@@ -19,31 +19,48 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.extractor import Options
 
-__all__ = ["ONNX", "ONNX_RUNTIME", "OnnxModel", "fixed_inputs"]
+__all__ = ["ONNX", "OnnxModel", "fixed_inputs", "versions"]
 
-ONNX_RUNTIME = Package("onnxruntime", "features")
+_ONNX_RUNTIME = Package("onnxruntime", "features")
+_ONNX_RUNTIME_GPU = Package("onnxruntime-gpu", "features")
 ONNX = Package("onnx", "features")
 
 GPU_BATCH = 32
-"""The number of images in every call on a GPU; the last batch is filled up with zeros."""
+"""The number of images in each call on a GPU; the last batch is filled up with zeros."""
+
+
+def versions(extractor: str, *packages: Package) -> dict[str, str]:
+    """Return the versions of ONNX Runtime and of other packages by name, for the identity of an extractor.
+
+    Raises:
+        SettingsError: One is not installed.
+    """
+    try:
+        runtime = _ONNX_RUNTIME_GPU.version(extractor)
+    except SettingsError:
+        runtime = _ONNX_RUNTIME.version(extractor)
+    return {"onnxruntime": runtime, **{package.name: package.version(extractor) for package in packages}}
 
 
 class OnnxModel:
     """A model whose first input is a batch of images, one row each.
 
-    A row's results do not depend on the other rows: on a CPU each is computed alone, which is no slower, and on a GPU
-    always :data:`GPU_BATCH` at once, because a library chooses its order of summing by the size of the batch.
+    A row's results do not depend on the other rows: on a CPU each is computed alone, which is no slower, and on a
+    GPU always the same number at once, because a library chooses its order of summing by the size of the batch.
 
     Args:
         model: Its file, or the file's content.
         options: Where it runs, and with how many threads.
         extractor: The name of the extractor that it is for.
+        gpu_batch: The number of images in each call on a GPU; 1 if their shapes differ.
 
     Raises:
         SettingsError: ONNX Runtime is not installed, or does not support the device; or the file is not a model.
     """
 
-    def __init__(self, model: Path | bytes, options: Options, extractor: str) -> None:
+    def __init__(
+        self, model: Path | bytes, options: Options, extractor: str, gpu_batch: int = GPU_BATCH
+    ) -> None:
         runtime = _runtime(extractor)
         providers = _providers(runtime, options.device)
         try:
@@ -59,13 +76,13 @@ class OnnxModel:
         if wanted not in self._session.get_providers():  # it would run on the CPU, many times slower
             raise _no_cuda(options.device, "ONNX Runtime cannot use CUDA here")
         self._input = self._session.get_inputs()[0].name
-        self._batch = 1 if options.device == "cpu" else GPU_BATCH
+        self._batch = 1 if options.device == "cpu" else gpu_batch
 
     def __call__(self, images: Sequence[NDArray[Any]]) -> list[tuple[NDArray[Any], ...]]:
         """Return the outputs of the model for each image.
 
         Args:
-            images: Arrays of what the model expects, without the dimension of the batch; on a GPU of one shape.
+            images: Arrays of what the model expects, without the dimension of the batch.
         """
         found: list[tuple[NDArray[Any], ...]] = []
         for start in range(0, len(images), self._batch):
@@ -80,9 +97,9 @@ class OnnxModel:
 def _runtime(extractor: str) -> ModuleType:
     """Return the module, which is in one of two packages: onnxruntime-gpu takes the place of onnxruntime."""
     try:
-        return Package("onnxruntime-gpu", ONNX_RUNTIME.extra).module("onnxruntime", extractor)
+        return _ONNX_RUNTIME_GPU.module("onnxruntime", extractor)
     except SettingsError:
-        return ONNX_RUNTIME.module("onnxruntime", extractor)
+        return _ONNX_RUNTIME.module("onnxruntime", extractor)
 
 
 def _session_options(runtime: ModuleType, threads: int) -> Any:  # noqa: ANN401 (a class of ONNX Runtime)
@@ -102,7 +119,9 @@ def _providers(runtime: ModuleType, device: str) -> list[Any]:
         return ["CPUExecutionProvider"]
     match = re.fullmatch(r"cuda:([0-9]+)", device)
     if match is None:
-        raise SettingsError("[features] device", f"{device} is unknown", "Set it to cpu, or cuda: and a number")
+        raise SettingsError(
+            "[features] device", f"{device} is unknown", "Set it to cpu, or cuda: and a number"
+        )
     if "CUDAExecutionProvider" not in runtime.get_available_providers():
         raise _no_cuda(device, "the installed ONNX Runtime does not support CUDA")
     # TF32 has 10 bits of mantissa: scores would differ from those of a CPU. The search for the fastest algorithm

