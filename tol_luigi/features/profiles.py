@@ -7,10 +7,27 @@ __all__ = ["BUILT_IN", "PROFILES"]
 BUILT_IN = {
     "hash": "hashes",
     "quality": "quality",
+    "exif": "exif",
+    "pdq": "pdq",
+    "opennsfw": "opennsfw",
+    "centerface": "centerface",
+    "efficientnet-lite0": "imagenet",
+    "textregions": "textregions",
+    "profanity": "profanity",
 }
 """The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "light": ("hash", "quality"),
+    "offline": (
+        "hash",
+        "quality",
+        "exif",
+        "opennsfw",
+        "centerface",
+        "efficientnet-lite0",
+        "textregions",
+        "profanity",
+    ),
 }
 """The extractors of each profile."""
