@@ -24,6 +24,12 @@ E = TypeVar("E", bound=type[Extractor])
 _BUILT_IN = {
     "hash": "hashes",
     "quality": "quality",
+    "clip": "clip",
+    "nsfw-clip-head": "nsfw_head",
+    "scrfd": "scrfd",
+    "copy": "copy_detection",
+    "detoxify": "detoxify",
+    "blip2": "captions",
 }
 """The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
 
