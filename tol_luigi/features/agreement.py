@@ -7,15 +7,17 @@ sums over their species.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tol_luigi.core.taxon import RANK_LABELS as RANKS
 from tol_luigi.features.extractor import unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,8 +35,6 @@ __all__ = [
 
 Lineage = tuple[str, ...]
 """The names of a taxon by rank, from kingdom to species."""
-
-RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 AGREEMENT_COLUMNS = (
     "agree_cos",
@@ -80,8 +80,14 @@ class TextBank:
         if len(self.lineages) != len(self.vectors) or not len(self.lineages):
             raise ValueError(f"there are {len(self.vectors)} vectors for {len(self.lineages)} taxa")
 
+    @functools.cached_property
+    def rows(self) -> dict[Lineage, int]:
+        """The row of each taxon."""
+        return {lineage: row for row, lineage in enumerate(self.lineages)}
+
+    @functools.cached_property
     def groups(self) -> list[tuple[NDArray[np.int64], dict[Lineage, int]]]:
-        """Return for each rank where its groups of taxa begin, and the place of each group by its lineage."""
+        """For each rank the rows where its groups of taxa begin, and the place of each group by its lineage."""
         found = []
         for depth in range(1, len(RANKS) + 1):
             places: dict[Lineage, int] = {}
@@ -133,13 +139,11 @@ def agreement(
     """
     if logit_scale <= 0:
         raise ValueError(f"the logit scale is {logit_scale}, not above 0")
-    rows = {lineage: row for row, lineage in enumerate(bank.lineages)}
-    groups = bank.groups()
     columns: dict[str, list[Any]] = {name: [] for name in AGREEMENT_COLUMNS}
     at_once = max(1, CELLS_AT_ONCE // len(bank.lineages))
     for start in range(0, len(images), at_once):
         part = np.asarray(images[start : start + at_once], np.float32)
-        for values in _agreements(part, labels[start : start + at_once], bank, logit_scale, rows, groups):
+        for values in _agreements(part, labels[start : start + at_once], bank, logit_scale):
             for name in AGREEMENT_COLUMNS:
                 columns[name].append(values.get(name))
     return columns
@@ -154,18 +158,13 @@ def _cosines(images: NDArray[np.float32], bank: TextBank) -> NDArray[np.float32]
 
 
 def _agreements(
-    images: NDArray[np.float32],
-    labels: Sequence[Lineage],
-    bank: TextBank,
-    logit_scale: float,
-    rows: Mapping[Lineage, int],
-    groups: list[tuple[NDArray[np.int64], dict[Lineage, int]]],
+    images: NDArray[np.float32], labels: Sequence[Lineage], bank: TextBank, logit_scale: float
 ) -> Iterator[dict[str, Any]]:
     """Yield the values of each image."""
     cosines = _cosines(images, bank)
     chances = np.exp(logit_scale * (cosines - cosines.max(axis=1, keepdims=True)).astype(np.float64))
     chances /= chances.sum(axis=1, keepdims=True)
-    sums = [np.add.reduceat(chances, starts, axis=1) for starts, _ in groups]
+    sums = [np.add.reduceat(chances, starts, axis=1) for starts, _ in bank.groups]
     for one, label in enumerate(labels):
         if not np.isfinite(images[one]).all():
             yield {}
@@ -175,10 +174,10 @@ def _agreements(
             "agree_top1_taxon": " ".join(filter(None, bank.lineages[best])),
             "agree_top1_p": float(chances[one, best]),
             "agree_lca_rank": _common_rank(label, bank.lineages[best]),
-            "agree_deepest_rank": _deepest_rank([found[one] for found in sums], groups, bank),
-            **_chances_of_label([found[one] for found in sums], groups, label),
+            "agree_deepest_rank": _deepest_rank([found[one] for found in sums], bank),
+            **_chances_of_label([found[one] for found in sums], label, bank),
         }
-        row = rows.get(label)
+        row = bank.rows.get(label)
         if row is not None:
             values |= _place(cosines[one], row)
         yield values
@@ -195,15 +194,11 @@ def _place(cosines: NDArray[np.float32], row: int) -> dict[str, Any]:
     }
 
 
-def _chances_of_label(
-    sums: list[NDArray[np.float64]],
-    groups: list[tuple[NDArray[np.int64], dict[Lineage, int]]],
-    label: Lineage,
-) -> dict[str, float]:
+def _chances_of_label(sums: list[NDArray[np.float64]], label: Lineage, bank: TextBank) -> dict[str, float]:
     """Return the probabilities of the ranks that a label has; a taxon without texts has none."""
     found = {}
     for depth, (rank, name) in enumerate(zip(RANKS, label, strict=True)):
-        place = groups[depth][1].get(label[: depth + 1])
+        place = bank.groups[depth][1].get(label[: depth + 1])
         if name and place is not None:
             found[f"agree_p_{rank}"] = float(sums[depth][place])
     return found
@@ -219,15 +214,11 @@ def _common_rank(label: Lineage, other: Lineage) -> str | None:
     return deepest
 
 
-def _deepest_rank(
-    sums: list[NDArray[np.float64]],
-    groups: list[tuple[NDArray[np.int64], dict[Lineage, int]]],
-    bank: TextBank,
-) -> str | None:
+def _deepest_rank(sums: list[NDArray[np.float64]], bank: TextBank) -> str | None:
     """Return the deepest rank at which a taxon with a name is likely; above it, those that it belongs to are."""
     for depth in reversed(range(len(RANKS))):
         best = int(sums[depth].argmax())
-        name = bank.lineages[groups[depth][0][best]][depth]
+        name = bank.lineages[bank.groups[depth][0][best]][depth]
         if name and sums[depth][best] >= CONFIDENT:
             return RANKS[depth]
     return None

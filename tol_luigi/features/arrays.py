@@ -8,7 +8,7 @@ import numpy as np
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import sha256_file
-from tol_luigi.features.packages import need
+from tol_luigi.features.torch_models import SAFETENSORS, TORCH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,11 +44,12 @@ def check_known(file: Path) -> None:
         raise SettingsError(file, what, "Download it again, or give another file another name")
 
 
-def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Path, extractor: str) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file by name, in its order; a single array has the name ``""``.
 
     Args:
         file: A file of NumPy (``npz``, ``npy``), ``safetensors``, or a file of PyTorch with tensors only.
+        extractor: The name of the extractor that needs it.
 
     Raises:
         SettingsError: It cannot be read, or is not the published one.
@@ -61,8 +62,8 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
         if file.suffix == ".npy":
             return {"": np.load(file, mmap_mode="r", allow_pickle=False)}
         if file.suffix == ".safetensors":
-            return dict(need("safetensors.numpy", "clip").load_file(file))
-        found = need("torch", "clip").load(file, map_location="cpu", weights_only=True)
+            return dict(SAFETENSORS.module("safetensors.numpy", extractor).load_file(file))
+        found = TORCH.module("torch", extractor).load(file, map_location="cpu", weights_only=True)
         named = found if isinstance(found, dict) else {"": found}
         return {str(key): value.float().numpy() for key, value in named.items()}
     except SettingsError:

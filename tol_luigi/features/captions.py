@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tol_luigi.features.descriptions import described, file_hashes
-from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.clip_configs import with_hugging_face
-from tol_luigi.features.packages import versions
+from tol_luigi.features.descriptions import described, file_hashes, versions
+from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.registry import register
-from tol_luigi.features.torch_models import EXTRA, load_pretrained, torch_for, transformers_offline
+from tol_luigi.features.torch_models import (
+    TORCH,
+    TRANSFORMERS,
+    load_pretrained,
+    torch_for,
+    transformers_offline,
+)
 from tol_luigi.features.transforms import Transform
 
 if TYPE_CHECKING:
@@ -50,13 +55,13 @@ class Blip2(Extractor):
             "transform": self._transform.stated,
             "words": self._words,
             "dtype": self._description.text("dtype", default="float32"),
-            "packages": versions(EXTRA, "torch", "transformers"),
+            "packages": versions(self.name, TORCH, TRANSFORMERS),
         }
 
     def load(self) -> None:
         """Load the model and its tokenizer."""
-        transformers, description = transformers_offline(), self._description
-        self._torch = torch_for(self.options)
+        transformers, description = transformers_offline(self.name), self._description
+        self._torch = torch_for(self.options, self.name)
         self._network = load_pretrained(transformers.Blip2ForConditionalGeneration, description, self.options)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             description.folder, local_files_only=True

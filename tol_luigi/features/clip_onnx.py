@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.features.clip_models import ClipModel
-from tol_luigi.features.onnx_models import session
-from tol_luigi.features.packages import versions
+from tol_luigi.features.descriptions import versions
+from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
 from tol_luigi.features.tokens import TextTokenizer
 from tol_luigi.features.transforms import Transform
 
@@ -21,16 +21,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.descriptions import Description
     from tol_luigi.features.extractor import Options
 
-__all__ = ["EXTRA", "OnnxClip", "run_batch"]
-
-EXTRA = "clip-onnx"
-
-_TYPES: dict[str, type] = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
+__all__ = ["OnnxClip"]
 
 
 class OnnxClip(ClipModel):
@@ -59,16 +50,18 @@ class OnnxClip(ClipModel):
 
     def packages(self) -> dict[str, str]:
         """Return the versions of ONNX Runtime and of the tokenizer."""
-        return versions(EXTRA, "onnxruntime") | TextTokenizer.packages(self.description, EXTRA)
+        tokenizer = TextTokenizer.package(self.description)
+        return versions(self.description.extractor, ONNX_RUNTIME, tokenizer)
 
     def load(self) -> None:
         """Load both towers and the tokenizer."""
-        self._tokenizer = TextTokenizer(self.description, self._length, EXTRA)
-        self._image = session(self._image_file, self.options)
-        self._text = session(self._text_file, self.options)
+        self._tokenizer = TextTokenizer(self.description, self._length)
+        extractor = self.description.extractor
+        self._image = OnnxModel(self._image_file, self.options, extractor)
+        self._text = OnnxModel(self._text_file, self.options, extractor)
         for key, found, stated in (
-            ("transform", self._image.get_inputs()[0].shape[2:], [self.transform.side] * 2),
-            ("context_length", self._text.get_inputs()[0].shape[1:], [self._length]),
+            ("transform", self._image.shape[2:], [self.transform.side] * 2),
+            ("context_length", self._text.shape[1:], [self._length]),
         ):
             # A size that may vary has a name, not a number.
             if any(isinstance(one, int) and one != two for one, two in zip(found, stated, strict=False)):
@@ -77,22 +70,17 @@ class OnnxClip(ClipModel):
 
     def image_features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vectors of images."""
-        return run_batch(self._image, pixels)[0]
+        return _vectors(self._image, pixels)
 
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of texts."""
-        return run_batch(self._text, self._tokenizer(texts))[0]
+        return _vectors(self._text, self._tokenizer(texts))
 
 
 def _times(sizes: Sequence[Any]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def run_batch(loaded: Any, batch: NDArray[Any]) -> list[NDArray[np.float32]]:  # noqa: ANN401 (a session)
-    """Return the outputs of a session with one input, one element at a time if its batches have one."""
-    (first,) = loaded.get_inputs()
-    values = batch.astype(_TYPES.get(first.type, np.float32))
-    if first.shape[0] == 1:
-        parts = [loaded.run(None, {first.name: values[i : i + 1]}) for i in range(len(values))]
-        return [np.concatenate(outputs).astype(np.float32) for outputs in zip(*parts, strict=True)]
-    return [output.astype(np.float32) for output in loaded.run(None, {first.name: values})]
+def _vectors(model: OnnxModel, inputs: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the first output of a model for each input."""
+    return np.stack([outputs[0] for outputs in model(list(inputs.astype(model.dtype)))]).astype(np.float32)

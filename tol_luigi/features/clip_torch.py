@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tol_luigi.features.clip_configs import with_hugging_face, with_open_clip
 from tol_luigi.features.clip_models import ClipModel
-from tol_luigi.features.descriptions import DTYPES
+from tol_luigi.features.descriptions import DTYPES, versions
 from tol_luigi.features.open_clip_weights import clip_config, renamed
-from tol_luigi.features.packages import versions
 from tol_luigi.features.tokens import TextTokenizer
 from tol_luigi.features.torch_models import (
-    EXTRA,
+    TORCH,
+    TRANSFORMERS,
     check_weights,
     load_pretrained,
     state_dict,
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from tol_luigi.features.descriptions import Description
@@ -55,7 +54,8 @@ class TorchClip(ClipModel):
 
     def packages(self) -> dict[str, str]:
         """Return the versions of PyTorch, transformers and the tokenizer."""
-        return versions(EXTRA, "torch", "transformers") | TextTokenizer.packages(self.description, EXTRA)
+        tokenizer = TextTokenizer.package(self.description)
+        return versions(self.description.extractor, TORCH, TRANSFORMERS, tokenizer)
 
     def files(self) -> list[Path]:
         """Return the files that are read."""
@@ -64,8 +64,8 @@ class TorchClip(ClipModel):
 
     def load(self) -> None:
         """Load the weights and the tokenizer."""
-        self._tokenizer = TextTokenizer(self.description, self.length, EXTRA)
-        self._torch = torch_for(self.options)
+        self._tokenizer = TextTokenizer(self.description, self.length)
+        self._torch = torch_for(self.options, self.description.extractor)
         self.network = self.build()
         self.logit_scale = math.exp(float(self.network.logit_scale.detach().float()))
         config = self.network.config
@@ -120,7 +120,8 @@ class HuggingFaceClip(TorchClip):
 
     def build(self) -> Any:  # noqa: ANN401 (a model of transformers)
         """Return the network, as ``config.json`` defines it."""
-        transformers, description = transformers_offline(), self.description
+        description = self.description
+        transformers = transformers_offline(description.extractor)
         config = transformers.AutoConfig.from_pretrained(description.folder, local_files_only=True)
         if config.model_type not in FAMILIES:
             what = f"models of the type {config.model_type!r} are not supported"
@@ -150,8 +151,9 @@ class OpenClip(TorchClip):
 
     def build(self) -> Any:  # noqa: ANN401 (a model of transformers)
         """Return a ``CLIPModel`` with the weights of the checkpoint."""
-        transformers = transformers_offline()
-        weights = renamed(state_dict(self._weights))
+        extractor = self.description.extractor
+        transformers = transformers_offline(extractor)
+        weights = renamed(state_dict(self._weights, extractor))
         network = transformers.CLIPModel(transformers.CLIPConfig(**self._config))
         try:
             missing, unknown = network.load_state_dict(weights, strict=False)

@@ -10,16 +10,14 @@ import pyarrow as pa
 
 from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
-from tol_luigi.features.clip_onnx import EXTRA, run_batch
-from tol_luigi.features.descriptions import described, file_hashes, sql_name
+from tol_luigi.features.descriptions import described, file_hashes, sql_name, versions
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
-from tol_luigi.features.onnx_models import session
-from tol_luigi.features.packages import versions
+from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
 from tol_luigi.features.registry import register
 from tol_luigi.features.transforms import Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -65,7 +63,7 @@ def read_references(description: Description, dimensions: int) -> tuple[NDArray[
     Raises:
         SettingsError: A file cannot be read, or they do not fit together.
     """
-    arrays = read_arrays(description.path("references"))
+    arrays = read_arrays(description.path("references"), description.extractor)
     vectors = arrays.get("vectors", arrays.get(""))
     if vectors is None or vectors.ndim != 2 or vectors.shape[1] != dimensions or not len(vectors):  # noqa: PLR2004 (a matrix)
         shapes = {name: value.shape for name, value in arrays.items()}
@@ -84,8 +82,8 @@ def read_references(description: Description, dimensions: int) -> tuple[NDArray[
 class _TorchScript:
     """A program of TorchScript with one input and one output."""
 
-    def __init__(self, file: Path, options: Options) -> None:
-        self._torch, self._device = torch_models.torch_for(options), options.device
+    def __init__(self, file: Path, options: Options, extractor: str) -> None:
+        self._torch, self._device = torch_models.torch_for(options, extractor), options.device
         self._network = self._torch.jit.load(str(file), map_location=options.device).eval()
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,6 +91,11 @@ class _TorchScript:
             output = self._network(self._torch.from_numpy(pixels).to(self._device))
         found: NDArray[np.float32] = output.float().cpu().numpy()
         return found
+
+
+def _first_output(model: OnnxModel) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return a function that computes the first output of a model for each image."""
+    return lambda pixels: np.stack([found[0] for found in model(list(pixels.astype(model.dtype)))])
 
 
 @register("copy")
@@ -120,16 +123,15 @@ class CopyDetection(Extractor):
         """Return the hashes of its files and its transform."""
         keys = [key for key in ("references", "ids") if self._description.has(key)]
         files = [self._file, *map(self._description.path, keys)]
-        packages = versions(EXTRA, "onnxruntime") if self._is_onnx else versions("clip", "torch")
+        packages = versions(self.name, ONNX_RUNTIME if self._is_onnx else torch_models.TORCH)
         return {"files": file_hashes(files), "transform": self._transform.stated, "packages": packages}
 
     def load(self) -> None:
         """Load the model and the references."""
         if self._is_onnx:
-            loaded = session(self._file, self.options)
-            self._network = lambda pixels: run_batch(loaded, pixels)[0]
+            self._network = _first_output(OnnxModel(self._file, self.options, self.name))
         else:
-            self._network = _TorchScript(self._file, self.options)
+            self._network = _TorchScript(self._file, self.options, self.name)
         if self.columns:
             self._references, self._ids = read_references(self._description, self._dimensions)
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.extractor import Options
     from tol_luigi.features.models import Model
+    from tol_luigi.features.packages import Package
 
-__all__ = ["DTYPES", "Description", "described", "file_hashes", "read_json", "sql_name"]
+__all__ = ["DTYPES", "Description", "described", "file_hashes", "read_json", "sql_name", "versions"]
 
 DTYPES = ("float32", "float16", "bfloat16")
 """The number formats in which a model may compute."""
@@ -31,11 +32,14 @@ class Description:
     Args:
         file: The ``model.yml`` of the model, which need not exist.
         values: Its content.
+        extractor: The name of the extractor that needs it.
         others: The names of other files that complete it.
     """
 
-    def __init__(self, file: Path, values: Mapping[str, Any], others: tuple[str, ...] = ()) -> None:
-        self.file, self.values, self.others = file, values, others
+    def __init__(
+        self, file: Path, values: Mapping[str, Any], extractor: str, others: tuple[str, ...] = ()
+    ) -> None:
+        self.file, self.values, self.extractor, self.others = file, values, extractor, others
 
     @property
     def folder(self) -> Path:
@@ -49,7 +53,7 @@ class Description:
             values: More values.
             other: The name of the file that they are from.
         """
-        return Description(self.file, _merged(values, self.values), (*self.others, other))
+        return Description(self.file, _merged(values, self.values), self.extractor, (*self.others, other))
 
     def error(self, key: str, what: str, remedy: str) -> SettingsError:
         """Return an error about a key."""
@@ -176,7 +180,7 @@ def described(name: str, options: Options) -> tuple[Model, Description]:
         where = f"[features] models: {wanted} = {model.path}"
         raise SettingsError(where, "it does not exist", "Set it to the file or folder of the model")
     file = model.path / "model.yml" if model.path.is_dir() else model.path.with_suffix(".yml")
-    return model, Description(file, _read(file))
+    return model, Description(file, _read(file), name)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -233,6 +237,15 @@ def file_hashes(files: Iterable[Path]) -> dict[str, str]:
     except OSError as error:
         what = f"it cannot be read ({error.strerror})"
         raise SettingsError(error.filename, what, "Copy it again") from error
+
+
+def versions(extractor: str, *packages: Package) -> dict[str, str]:
+    """Return the versions of packages by name.
+
+    Raises:
+        SettingsError: One is not installed.
+    """
+    return {package.name: package.version(extractor) for package in packages}
 
 
 @functools.cache

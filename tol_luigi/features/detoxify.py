@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tol_luigi.features.descriptions import described, file_hashes, read_json
+from tol_luigi.features.descriptions import described, file_hashes, read_json, versions
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.packages import versions
 from tol_luigi.features.registry import register
-from tol_luigi.features.torch_models import EXTRA, load_pretrained, torch_for, transformers_offline
+from tol_luigi.features.torch_models import (
+    TORCH,
+    TRANSFORMERS,
+    load_pretrained,
+    torch_for,
+    transformers_offline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,13 +73,13 @@ class Detoxify(Extractor):
             "heads": self._heads,
             "length": self._length,
             "dtype": self._description.text("dtype", default="float32"),
-            "packages": versions(EXTRA, "torch", "transformers"),
+            "packages": versions(self.name, TORCH, TRANSFORMERS),
         }
 
     def load(self) -> None:
         """Load the model and its tokenizer."""
-        transformers, description = transformers_offline(), self._description
-        self._torch = torch_for(self.options)
+        transformers, description = transformers_offline(self.name), self._description
+        self._torch = torch_for(self.options, self.name)
         auto = transformers.AutoModelForSequenceClassification
         self._network = load_pretrained(auto, description, self.options)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(

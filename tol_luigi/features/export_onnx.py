@@ -17,9 +17,9 @@ from tol_luigi.features.clip_models import clip_model
 from tol_luigi.features.clip_onnx import OnnxClip
 from tol_luigi.features.clip_torch import TorchClip
 from tol_luigi.features.descriptions import Description, file_hashes
-from tol_luigi.features.packages import need
-from tol_luigi.features.torch_models import EXTRA, torch_for
+from tol_luigi.features.onnx_models import ONNX
 from tol_luigi.features.tokens import CLIP_BPE
+from tol_luigi.features.torch_models import torch_for
 
 if TYPE_CHECKING:
     from tol_luigi.features.clip_models import ClipModel
@@ -59,7 +59,7 @@ def export_onnx(name: str, options: Options, folder: Path) -> float:
     model = clip_model(name, on_cpu)
     if not isinstance(model, TorchClip):
         raise SettingsError(model.description.folder, "it holds ONNX files already", "Use it as it is")
-    need("onnx", EXTRA)
+    ONNX.module("onnx", name)
     model.description.values = {**model.description.values, "dtype": "float32"}
     model.load()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,9 @@ def export_onnx(name: str, options: Options, folder: Path) -> float:
         scratch.mkdir()
         _write_towers(model, scratch, on_cpu)
         _write_description(model, scratch)
-        description = Description(scratch / "model.yml", yaml.safe_load((scratch / "model.yml").read_bytes()))
+        description = Description(
+            scratch / "model.yml", yaml.safe_load((scratch / "model.yml").read_bytes()), name
+        )
         exported = OnnxClip(description, on_cpu)
         exported.load()
         difference = _difference(model, exported)
@@ -80,7 +82,7 @@ def export_onnx(name: str, options: Options, folder: Path) -> float:
 
 
 def _write_towers(model: TorchClip, folder: Path, options: Options) -> None:
-    torch = torch_for(options)
+    torch = torch_for(options, model.description.extractor)
 
     class Tower(torch.nn.Module):  # type: ignore[misc, name-defined]  # a class of a module without types
         """One tower, whose output is one tensor."""

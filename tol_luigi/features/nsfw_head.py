@@ -48,7 +48,7 @@ class Head(NamedTuple):
         return (1 / (1 + np.exp(-np.clip(values[:, 0], -80, 80)))).astype(np.float32)
 
 
-def read_head(file: Path) -> Head:
+def read_head(file: Path, extractor: str) -> Head:
     """Return a head; layers are recognised by their shapes, and have the order of the numbers in their names.
 
     Source: ``nsfw-image-oai-clip-vit-l-14`` of dataset2metadata, whose normalisation has an epsilon of 0.
@@ -56,7 +56,7 @@ def read_head(file: Path) -> Head:
     Raises:
         SettingsError: The file cannot be read, or has other layers.
     """
-    arrays = {name: np.asarray(value, np.float32) for name, value in read_arrays(file).items()}
+    arrays = {name: np.asarray(value, np.float32) for name, value in read_arrays(file, extractor).items()}
     try:
         (norm,) = (name.removesuffix("running_mean") for name in arrays if name.endswith("running_mean"))
         mean, variance = arrays[f"{norm}running_mean"], arrays[f"{norm}running_var"]
@@ -101,7 +101,7 @@ class NsfwClipHead(Extractor):
 
     def load(self) -> None:
         """Load the layers."""
-        self._head = read_head(self._file)
+        self._head = read_head(self._file, self.name)
 
     def prepare(self, sample: FeatureSample) -> None:
         """Return nothing: what counts is the vector of the CLIP model."""

@@ -12,11 +12,9 @@ import pyarrow as pa
 from PIL import Image
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.clip_onnx import EXTRA, run_batch
-from tol_luigi.features.descriptions import described, file_hashes
+from tol_luigi.features.descriptions import described, file_hashes, versions
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.onnx_models import session
-from tol_luigi.features.packages import versions
+from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
 from tol_luigi.features.registry import register
 
 if TYPE_CHECKING:
@@ -129,13 +127,13 @@ class Scrfd(Extractor):
         return {
             "files": file_hashes([self._file]),
             "stated": stated,
-            "packages": versions(EXTRA, "onnxruntime"),
+            "packages": versions(self.name, ONNX_RUNTIME),
         }
 
     def load(self) -> None:
         """Load the model."""
-        self._session = session(self._file, self.options)
-        expected = [size for size in self._session.get_inputs()[0].shape[2:] if isinstance(size, int)]
+        self._model = OnnxModel(self._file, self.options, self.name)
+        expected = [size for size in self._model.shape[2:] if isinstance(size, int)]
         if any(size != self._side for size in expected):
             what = f"it makes inputs of {self._side}, but the model expects {expected}"
             raise self._description.error("size", what, "Correct it")
@@ -157,7 +155,7 @@ class Scrfd(Extractor):
 
     def _faces(self, one: _Input) -> tuple[list[list[float]], list[float]]:
         pixels = (one.pixels.astype(np.float32) / 255 - self._mean) / self._std
-        outputs = run_batch(self._session, pixels.transpose(2, 0, 1)[np.newaxis].astype(np.float32))
+        outputs = self._model.outputs(pixels.transpose(2, 0, 1)[np.newaxis].astype(self._model.dtype))
         try:
             boxes, scores = decoded_faces(outputs, self._side)
         except ValueError as error:

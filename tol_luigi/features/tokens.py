@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tol_luigi.features.packages import need, versions
+from tol_luigi.features.packages import Package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,11 @@ CLIP_BPE = "clip-bpe"
 """The tokenizer of OpenAI's CLIP, with its 49,408 tokens."""
 
 
+# The extra clip has both, too.
+_BPE = Package("instant-clip-tokenizer", "clip-onnx")
+_TOKENIZERS = Package("tokenizers", "clip-onnx")
+
+
 class TextTokenizer:
     """Returns the tokens of texts; longer texts are cut off, and shorter ones padded.
 
@@ -29,18 +34,18 @@ class TextTokenizer:
         description: ``tokenizer`` is ``clip-bpe`` or the name of a file ``tokenizer.json``; ``pad_token`` is
             the token to pad with, if the files of the tokenizer do not state it.
         length: The number of tokens of each text.
-        extra: The extra of this package that installs tokenizers.
     """
 
-    def __init__(self, description: Description, length: int, extra: str) -> None:
+    def __init__(self, description: Description, length: int) -> None:
         self._length, self._file = length, description.text("tokenizer")
         self.pad_token: str | None = None
         if self._file == CLIP_BPE:
-            self._tokenizer = need("instant_clip_tokenizer", extra).Tokenizer()
+            self._tokenizer = _BPE.module("instant_clip_tokenizer", description.extractor).Tokenizer()
             return
         path = description.path("tokenizer")
+        package = _TOKENIZERS.module("tokenizers", description.extractor)
         try:
-            self._tokenizer = need("tokenizers", extra).Tokenizer.from_file(str(path))
+            self._tokenizer = package.Tokenizer.from_file(str(path))
         except Exception as error:  # the package raises this class
             what = f"the file {path.name} cannot be read ({error})"
             raise description.error("tokenizer", what, "Copy it again") from error
@@ -56,10 +61,9 @@ class TextTokenizer:
         )
 
     @staticmethod
-    def packages(description: Description, extra: str) -> dict[str, str]:
-        """Return the version of the package of a tokenizer."""
-        name = "instant-clip-tokenizer" if description.text("tokenizer") == CLIP_BPE else "tokenizers"
-        return versions(extra, name)
+    def package(description: Description) -> Package:
+        """Return the package of a tokenizer."""
+        return _BPE if description.text("tokenizer") == CLIP_BPE else _TOKENIZERS
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return the tokens of texts, of shape (texts, length)."""

@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.packages import need
+from tol_luigi.features.packages import Package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,18 +16,29 @@ if TYPE_CHECKING:
     from tol_luigi.features.descriptions import Description
     from tol_luigi.features.extractor import Options
 
-__all__ = ["EXTRA", "load_pretrained", "state_dict", "torch_for", "transformers_offline"]
+__all__ = [
+    "SAFETENSORS",
+    "TORCH",
+    "TRANSFORMERS",
+    "check_weights",
+    "load_pretrained",
+    "state_dict",
+    "torch_for",
+    "transformers_offline",
+]
 
-EXTRA = "clip"
+TORCH = Package("torch", "clip")
+TRANSFORMERS = Package("transformers", "clip")
+SAFETENSORS = Package("safetensors", "clip")
 
 
-def torch_for(options: Options) -> Any:  # noqa: ANN401 (a module without types)
+def torch_for(options: Options, extractor: str) -> Any:  # noqa: ANN401 (a module without types)
     """Return the module torch, with the number of threads of the options.
 
     Raises:
         SettingsError: It is not installed, or has no such device.
     """
-    torch = need("torch", EXTRA)
+    torch: Any = TORCH.module("torch", extractor)
     torch.set_num_threads(options.threads)
     try:
         torch.zeros(1, device=options.device)
@@ -40,15 +51,15 @@ def torch_for(options: Options) -> Any:  # noqa: ANN401 (a module without types)
     return torch
 
 
-def transformers_offline() -> Any:  # noqa: ANN401 (a module without types)
+def transformers_offline(extractor: str) -> Any:  # noqa: ANN401 (a module without types)
     """Return the module transformers, which asks no server for files.
 
     Raises:
         SettingsError: It is not installed.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
-    need("torch", EXTRA)
-    transformers = need("transformers", EXTRA)
+    TORCH.module("torch", extractor)
+    transformers: Any = TRANSFORMERS.module("transformers", extractor)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
@@ -66,7 +77,7 @@ def load_pretrained(auto: Any, description: Description, options: Options, **con
     Raises:
         SettingsError: It cannot be loaded, or has not all weights.
     """
-    torch = torch_for(options)
+    torch = torch_for(options, description.extractor)
     dtype = getattr(torch, description.text("dtype", ("float32", "float16", "bfloat16"), "float32"))
     try:
         model, found = auto.from_pretrained(
@@ -96,16 +107,16 @@ def check_weights(where: Path, missing: set[str]) -> None:
         )
 
 
-def state_dict(file: Path) -> Mapping[str, Any]:
+def state_dict(file: Path, extractor: str) -> Mapping[str, Any]:
     """Return the weights of a file by name: safetensors, a checkpoint of PyTorch, or TorchScript.
 
     Raises:
         SettingsError: It cannot be read, or holds more than weights.
     """
-    torch = need("torch", EXTRA)
+    torch: Any = TORCH.module("torch", extractor)
     try:
         if file.suffix == ".safetensors":
-            return dict(need("safetensors.torch", EXTRA).load_file(file))
+            return dict(SAFETENSORS.module("safetensors.torch", extractor).load_file(file))
         if is_torchscript(file):
             return dict(torch.jit.load(str(file), map_location="cpu").state_dict())
         content = torch.load(file, map_location="cpu", weights_only=True)
