@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import warnings
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import toy_clip
-from toy_clip import PREPROCESSOR, SIDE, TAXA, caption, write_json, write_tokenizer
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from toy_taxa import PREPROCESSOR, SIDE, TAXA, caption, write_json
+from toy_tokenizer import write_tokenizer
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.clip_models import clip_model
 from tol_luigi.features.export_onnx import cosine_distance, export_onnx
 from tol_luigi.features.extractor import Options
 from tol_luigi.features.models import Model
+from tol_luigi.features.nsfw_head import read_head
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.samples import FeatureSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+MEAN = [0.5, 0.5, 0.5]
 
 TEXTS = [*map(caption, TAXA), "", "Rubra Rubra Rubra Rubra Rubra Rubra Rubra Rubra Rubra"]
 
@@ -91,8 +99,6 @@ def parity(folder: Path) -> dict[str, float]:
 
 def formats(folder: Path) -> dict[str, Any]:
     """Compare number formats, and a checkpoint that is described completely with one that has its own description."""
-    import torch
-    from safetensors.torch import load_file
 
     some = samples(folder)
     images, _ = vectors(loaded("toy", folder / "hf"), some)
@@ -133,7 +139,6 @@ def formats(folder: Path) -> dict[str, Any]:
 
 def broken(folder: Path) -> dict[str, str]:
     """Return the messages for models with something missing."""
-    from safetensors.torch import load_file, save_file
 
     def copied(name: str, source: str) -> Path:
         return Path(shutil.copytree(folder / source, folder / "broken" / name))
@@ -173,8 +178,6 @@ def broken(folder: Path) -> dict[str, str]:
 
 def siglip(folder: Path) -> dict[str, Any]:
     """Load a SigLIP model with random weights."""
-    import torch
-    import transformers
 
     torch.manual_seed(1)
     path = folder / "siglip"
@@ -207,13 +210,8 @@ def siglip(folder: Path) -> dict[str, Any]:
     }
 
 
-MEAN = [0.5, 0.5, 0.5]
-
-
 def detoxify(folder: Path) -> dict[str, Any]:
     """Classify texts with a classifier with random weights."""
-    import torch
-    import transformers
 
     torch.manual_seed(2)
     path = folder / "detoxify"
@@ -241,8 +239,6 @@ def detoxify(folder: Path) -> dict[str, Any]:
 
 def captions(folder: Path) -> list[str]:
     """Caption images with a BLIP-2 model with random weights."""
-    import torch
-    import transformers
 
     torch.manual_seed(3)
     path = folder / "blip2"
@@ -275,11 +271,6 @@ def captions(folder: Path) -> list[str]:
 
 def heads(folder: Path) -> dict[str, Any]:
     """Compare the classifier of vectors with the same layers in PyTorch, and read it from a file of PyTorch."""
-    from collections import OrderedDict
-
-    import torch
-
-    from tol_luigi.features.nsfw_head import read_head
 
     torch.manual_seed(4)
     parts = [torch.nn.BatchNorm1d(768, eps=0.0)]
@@ -308,9 +299,6 @@ def heads(folder: Path) -> dict[str, Any]:
 
 def other_networks(folder: Path) -> dict[str, Any]:
     """Write small networks with the outputs of copy detectors and of SCRFD."""
-    import warnings
-
-    import torch
 
     class Copies(torch.nn.Module):
         def forward(self, pixels: Any) -> Any:
@@ -349,6 +337,3 @@ def other_networks(folder: Path) -> dict[str, Any]:
     write_json(path / "model.yml", {"weights": "copies.onnx", "dimensions": 12, "transform": transform})
     onnx = run("copy:copies", options(copies=path), some)["copies_img"]
     return {"difference": cosine_distance(script, onnx)}
-
-
-__all__ = ["results", "toy_clip"]

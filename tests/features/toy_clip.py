@@ -1,4 +1,4 @@
-"""Draws twelve taxa, trains a small CLIP model on them, and writes it in all formats, with other small models.
+"""Trains a small CLIP model on drawn taxa, and writes it in all formats, with other small models.
 
 Run with the Python of TOL_TORCH: ``python toy_clip.py FOLDER``. What the tests compare is in ``results.json``.
 """
@@ -6,87 +6,38 @@ Run with the Python of TOL_TORCH: ``python toy_clip.py FOLDER``. What the tests 
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import shutil
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from PIL import Image, ImageDraw
-
-SHAPES = {"Circulata": "ellipse", "Quadrata": "rectangle", "Triangulata": "triangle"}
-COLOURS = {"Rubra": (200, 40, 40), "Caerulea": (40, 60, 200)}
-SIZES = {"magna": 11, "parva": 6}
-
-TAXA = [
-    (shape, "", "", colour, "", "", size) for shape, colour, size in itertools.product(SHAPES, COLOURS, SIZES)
-]
-"""Lineages with missing ranks, and homonyms below several kingdoms."""
-
-SIDE, LENGTH, START, END = 32, 8, "<|startoftext|>", "<|endoftext|>"
-MEAN, STD = [0.5, 0.4, 0.45], [0.25, 0.3, 0.26]
-
-
-def caption(taxon: tuple[str, ...]) -> str:
-    return " ".join(filter(None, taxon))
-
-
-def drawn(taxon: tuple[str, ...], chance: random.Random) -> Image.Image:
-    """Draw an individual, somewhere on a background of some colour."""
-    radius = SIZES[taxon[6]] + chance.uniform(-1, 1)
-    image = Image.new("RGB", (SIDE, SIDE), tuple(chance.randint(150, 255) for _ in range(3)))
-    x, y = (chance.uniform(radius, SIDE - radius) for _ in range(2))
-    fill = tuple(part + chance.randint(-30, 30) for part in COLOURS[taxon[3]])
-    box = (x - radius, y - radius, x + radius, y + radius)
-    draw, shape = ImageDraw.Draw(image), SHAPES[taxon[0]]
-    if shape == "triangle":
-        draw.polygon([(x, y - radius), (x - radius, y + radius), (x + radius, y + radius)], fill=fill)
-    else:
-        getattr(draw, shape)(box, fill=fill)
-    return image
-
-
-def write_tokenizer(folder: Path) -> None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    words = sorted({word for taxon in TAXA for word in caption(taxon).lower().split()})
-    # The last word has the highest number, which is where open_clip takes the vector of a text.
-    vocabulary = {word: number for number, word in enumerate(["<|unknown|>", *words, START, END])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<|unknown|>"))  # noqa: S106 (no password)
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}", special_tokens=[(token, vocabulary[token]) for token in (START, END)]
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    stated = {"pad_token": END, "eos_token": END, "tokenizer_class": "PreTrainedTokenizerFast"}
-    write_json(folder / "tokenizer_config.json", stated)
-
-
-def write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-
-
-PREPROCESSOR = {
-    "do_resize": True,
-    "size": {"shortest_edge": SIDE},
-    "resample": 3,
-    "do_center_crop": True,
-    "crop_size": {"height": SIDE, "width": SIDE},
-    "do_normalize": True,
-    "image_mean": MEAN,
-    "image_std": STD,
-}
+import numpy as np
+import torch
+import torch_checks
+import transformers
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from toy_taxa import (
+    END,
+    LENGTH,
+    MEAN,
+    PREPROCESSOR,
+    SIDE,
+    STD,
+    TAXA,
+    caption,
+    drawn,
+    write_images,
+    write_json,
+)
+from toy_tokenizer import write_tokenizer
 
 
 def trained(folder: Path, steps: int = 260) -> Any:
     """Return a CLIPModel that knows the taxa, trained in a few seconds."""
-    import numpy as np
-    import torch
-    import transformers
 
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -98,7 +49,6 @@ def trained(folder: Path, steps: int = 260) -> Any:
         "projection_dim": 24,
         "hidden_act": "quick_gelu",
     }
-    from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "hf" / "tokenizer.json"))
     tokenizer.enable_padding(length=LENGTH, pad_id=tokenizer.token_to_id(END), pad_token=END)
@@ -132,7 +82,6 @@ def trained(folder: Path, steps: int = 260) -> Any:
 
 def open_clip_names(weights: dict[str, Any]) -> dict[str, Any]:
     """Return the weights of a CLIPModel under open_clip's names."""
-    import torch
 
     found = {
         "positional_embedding": weights["text_model.embeddings.position_embedding.weight"],
@@ -169,7 +118,6 @@ def open_clip_names(weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_open_clip(folder: Path, model: Any) -> None:
-    from safetensors.torch import save_file
 
     write_tokenizer(folder)
     vocabulary = model.config.text_config.vocab_size
@@ -202,30 +150,22 @@ def write_open_clip(folder: Path, model: Any) -> None:
     save_file(weights, folder / "open_clip_model.safetensors")
 
 
-def write_images(folder: Path, each: int = 10) -> None:
-    """Write images that the model has not seen, a PNG each, named by the number of the taxon and of the image."""
-    folder.mkdir()
-    chance = random.Random(99)  # noqa: S311 (drawings)
-    for number, taxon in enumerate(TAXA):
-        for one in range(each):
-            drawn(taxon, chance).save(folder / f"{number:02}-{one}.png")
-
-
-def no_network(*args: object, **options: object) -> NoReturn:
+def no_network(*_args: object, **_options: object) -> NoReturn:
     raise OSError("the network is not to be used")
 
 
 def main(folder: Path) -> None:
     socket.socket.connect = socket.getaddrinfo = no_network  # type: ignore[assignment, method-assign]
-    import torch_checks
 
     write_tokenizer(folder / "hf")
     write_images(folder / "images")
+    began = time.monotonic()
     model = trained(folder)
+    seconds = round(time.monotonic() - began, 2)
     model.save_pretrained(folder / "hf")
     write_json(folder / "hf" / "preprocessor_config.json", PREPROCESSOR)
     write_open_clip(folder / "open_clip", model)
-    write_json(folder / "results.json", torch_checks.results(folder))
+    write_json(folder / "results.json", {"training": seconds, **torch_checks.results(folder)})
     shutil.rmtree(folder / "broken", ignore_errors=True)
 
 
