@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from toys import needs, options, run, sample
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.agreement import agreement, text_bank
+from tol_luigi.features.descriptions import Description
 from tol_luigi.features.extractor import fingerprint
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.samples import FeatureSample, SampleError, Status
+from tol_luigi.features.tokens import TextTokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,9 +230,6 @@ def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
 
 def test_the_tokenizer_of_clip_has_its_numbers() -> None:
     needs("instant_clip_tokenizer")
-    from tol_luigi.features.descriptions import Description
-    from tol_luigi.features.tokens import TextTokenizer
-
     description = Description(None, {"tokenizer": "clip-bpe"}, "clip:x")  # type: ignore[arg-type]
     tokens = TextTokenizer(description, 8)(["a photo of a cat", "", "cat " * 20])
     # The numbers of the words in OpenAI's vocabulary, between those of the start and the end of a text.
@@ -239,8 +239,6 @@ def test_the_tokenizer_of_clip_has_its_numbers() -> None:
 
 
 def test_a_missing_package_is_one_line_with_its_extra(toys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
     def version(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def write_head(file: Path, seed: int = 0) -> dict[str, Any]:
     }
     # Twelve layers: their order is that of numbers, not of letters.
     widths = [4, *[3] * 11, 1]
-    for number, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         made[f"layers.{number}.weight"] = chance.normal(size=(outputs, inputs))
         made[f"layers.{number}.bias"] = chance.normal(size=outputs)
     np.savez(file, **made)
@@ -83,7 +84,7 @@ def test_a_file_with_other_layers_is_rejected(missing: str, message: str, tmp_pa
 def test_a_published_file_that_differs_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_head(tmp_path / "head.npz")
     monkeypatch.setitem(arrays.KNOWN_FILES, "head.npz", "0" * 64)
-    with pytest.raises(SettingsError, match="head.npz: its SHA-256 is .* Download it again"):
+    with pytest.raises(SettingsError, match=r"head.npz: its SHA-256 is .* Download it again"):
         read_head(tmp_path / "head.npz", "x")
     digest = hashlib.sha256((tmp_path / "head.npz").read_bytes()).hexdigest()
     monkeypatch.setitem(arrays.KNOWN_FILES, "head.npz", digest)
@@ -101,7 +102,7 @@ def test_a_head_depends_on_its_clip_model(toys: Path, tmp_path: Path) -> None:
     found = head.run([None], {"clip:toy-b.1": {"toy_b_1_img": vectors}})
     assert found["nsfw_image_score"].shape == (1,)
     with pytest.raises(
-        SettingsError, match="clip: clip:toy-b.1 has vectors of 24, but the weights are for 4"
+        SettingsError, match=r"clip: clip:toy-b.1 has vectors of 24, but the weights are for 4"
     ):
         head.run([None], {"clip:toy-b.1": {"toy_b_1_img": np.ones((1, 24), np.float32)}})
 
@@ -215,7 +216,7 @@ def test_references_are_numbered_without_ids_and_must_fit(tmp_path: Path) -> Non
     description = Description(tmp_path / "model.yml", stated, "copy:isc")
     with pytest.raises(SettingsError, match="ids: there are 2 ids for 3 vectors"):
         read_references(description, 3)
-    with pytest.raises(SettingsError, match="references: its arrays .* are no vectors of 4"):
+    with pytest.raises(SettingsError, match=r"references: its arrays .* are no vectors of 4"):
         read_references(description, 4)
     np.savez(tmp_path / "refs.npz", vectors=np.eye(3))
     assert read_references(description, 3)[1] == ["0", "1", "2"]

@@ -40,6 +40,8 @@ def trained(folder: Path, steps: int = 260) -> Any:
     """Return a CLIPModel that knows the taxa, trained in a few seconds."""
 
     torch.set_num_threads(1)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(7)
     tower = {
         "hidden_size": 48,

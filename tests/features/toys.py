@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
 
 from tol_luigi.features.extractor import Options
 from tol_luigi.features.models import Model
 from tol_luigi.features.samples import FeatureSample
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from tol_luigi.features.extractor import Extractor
 
 SCRIPT = Path(__file__).with_name("toy_clip.py")
