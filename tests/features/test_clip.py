@@ -81,11 +81,11 @@ def test_siglip_has_other_towers_and_no_crop(results: dict[str, Any]) -> None:
         ),
         (
             "one weight of hf",
-            "FOLDER/broken/lost-hf: weights are missing, or have another shape (vision_model.",
+            "FOLDER/broken/lost-hf: weights are missing, unknown or of another shape (vision_model.",
         ),
         (
             "one weight of open_clip",
-            "open_clip_model.safetensors: weights are missing, or have another shape (",
+            "open_clip_model.safetensors: weights are missing, unknown or of another shape (",
         ),
         ("damaged hf", "FOLDER/broken/lost-hf: the model cannot be loaded ("),
         ("damaged open_clip", "open_clip_model.safetensors: its weights cannot be read ("),

@@ -278,8 +278,9 @@ def heads(folder: Path) -> dict[str, Any]:
         parts += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
     names = ["norm", "dense", "relu", "dense1", "relu1", "dense2", "relu2", "dense3", "sigmoid"]
     network = torch.nn.Sequential(OrderedDict(zip(names, [*parts[:-1], torch.nn.Sigmoid()], strict=True)))
-    for _ in range(3):
-        network(torch.randn(32, 768) * 3 + 1)
+    # PyTorch trains no normalisation without an epsilon.
+    network.norm.running_mean.normal_()
+    network.norm.running_var.uniform_(0.5, 2)
     network.eval()
     file = folder / "head.pt"
     torch.save(network.state_dict(), file)

@@ -91,7 +91,7 @@ class TextBank:
         found = []
         for depth in range(1, len(RANKS) + 1):
             places: dict[Lineage, int] = {}
-            starts = []
+            starts: list[int] = []
             for row, lineage in enumerate(self.lineages):
                 prefix = lineage[:depth]
                 if prefix not in places:

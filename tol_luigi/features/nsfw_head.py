@@ -41,11 +41,12 @@ class Head(NamedTuple):
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a number from 0 to 1 for each vector."""
-        values = vectors * self.scale + self.shift
+        values: NDArray[np.float32] = vectors * self.scale + self.shift
         for place, (weights, bias) in enumerate(self.layers):
             values = (np.maximum(values, 0) if place else values) @ weights.T + bias
         # Beyond this, the result is 0 or 1 in single precision, and exp would overflow.
-        return (1 / (1 + np.exp(-np.clip(values[:, 0], -80, 80)))).astype(np.float32)
+        chances: NDArray[np.float32] = (1 / (1 + np.exp(-np.clip(values[:, 0], -80, 80)))).astype(np.float32)
+        return chances
 
 
 def read_head(file: Path, extractor: str) -> Head:
@@ -60,7 +61,7 @@ def read_head(file: Path, extractor: str) -> Head:
     try:
         (norm,) = (name.removesuffix("running_mean") for name in arrays if name.endswith("running_mean"))
         mean, variance = arrays[f"{norm}running_mean"], arrays[f"{norm}running_var"]
-        scale = arrays[f"{norm}weight"] / np.sqrt(variance)
+        scale = (arrays[f"{norm}weight"] / np.sqrt(variance)).astype(np.float32)
         matrices = sorted((name for name, value in arrays.items() if value.ndim == 2), key=_numbered)  # noqa: PLR2004 (a matrix)
         layers = tuple((arrays[name], arrays[f"{name.removesuffix('weight')}bias"]) for name in matrices)
     except (KeyError, ValueError) as error:
@@ -72,7 +73,7 @@ def read_head(file: Path, extractor: str) -> Head:
     if not layers or widths[-1] != 1 or shapes != list(zip(widths[1:], widths[:-1], strict=True)):
         what = f"its layers of the shapes {shapes} do not fit together and end in one number"
         raise SettingsError(file, what, "Copy it again")
-    return Head(scale, arrays[f"{norm}bias"] - mean * scale, layers)
+    return Head(scale, (arrays[f"{norm}bias"] - mean * scale).astype(np.float32), layers)
 
 
 def _numbered(name: str) -> tuple[str | int, ...]:

@@ -28,7 +28,7 @@ GPU_BATCH = 32
 """The number of images in every call on a GPU; the last batch is filled up with zeros."""
 
 
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
     "tensor(int64)": np.dtype(np.int64),
@@ -72,7 +72,8 @@ class OnnxModel:
             raise _no_cuda(options.device, "ONNX Runtime cannot use CUDA here")
         first = self._session.get_inputs()[0]
         self._input = first.name
-        self.shape, self.dtype = first.shape, _TYPES.get(first.type, np.dtype(np.float32))
+        self.shape: list[int | str] = first.shape
+        self.dtype: np.dtype[Any] = _TYPES.get(first.type, np.dtype(np.float32))
         self._batch = 1 if options.device == "cpu" else GPU_BATCH
 
     def outputs(self, batch: NDArray[Any]) -> list[NDArray[Any]]:

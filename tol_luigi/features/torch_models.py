@@ -95,13 +95,13 @@ def load_pretrained(auto: Any, description: Description, options: Options, **con
 
 
 def check_weights(where: Path, missing: set[str]) -> None:
-    """Check that no weights are missing.
+    """Check that no weights are missing, unknown or of another shape.
 
     Raises:
         SettingsError: Some are.
     """
     if missing:
-        what = f"weights are missing, or have another shape ({', '.join(sorted(missing)[:3])})"
+        what = f"weights are missing, unknown or of another shape ({', '.join(sorted(missing)[:3])})"
         raise SettingsError(
             where, f"{what}, {len(missing)} in all", "Copy the model again, or correct model.yml"
         )

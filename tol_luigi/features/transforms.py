@@ -103,9 +103,9 @@ class Transform:
 
     def normalised(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the input of a model, of shape (images, 3, side, side)."""
-        scaled = np.stack(pixels).astype(np.float32) / np.float32(255)
-        scaled = (scaled - np.float32(self.mean)) / np.float32(self.std)
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        scaled = (np.stack(pixels).astype(np.float32) / np.float32(255) - mean) / std
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)
 
 
 def resize_and_crop(
