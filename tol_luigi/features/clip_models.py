@@ -42,6 +42,17 @@ KEYS = (
 )
 """The keys of ``model.yml`` of a CLIP model; ``licence`` and ``source`` are notes."""
 
+_STATED = (
+    "activation",
+    "context_length",
+    "dtype",
+    "logit_scale",
+    "model",
+    "pad_token",
+    "tokenizer",
+)
+"""The keys whose values determine vectors, next to the files and the transform."""
+
 TEXTS_AT_ONCE = 256
 """How many texts are embedded at once."""
 
@@ -73,9 +84,7 @@ class ClipModel(abc.ABC):
             "packages": self.packages(),
             # The rest of model.yml, which completes the files.
             "stated": {
-                key: self.description.values[key]
-                for key in ("activation", "context_length", "dtype", "logit_scale", "model", "pad_token")
-                if key in self.description.values
+                key: self.description.values[key] for key in _STATED if key in self.description.values
             },
         }
 

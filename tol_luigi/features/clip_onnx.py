@@ -41,11 +41,11 @@ class OnnxClip(ClipModel):
         self.logit_scale = description.number("logit_scale", 0.0)
 
     def files(self) -> list[Path]:
-        """Return all files of the folder: large models have more than the two."""
+        """Return all files of the folder but notes: large models have more than the two."""
         return [
             file
             for file in self.description.folder.iterdir()
-            if file.is_file() and not file.name.startswith(".") and file.suffix != ".md"
+            if file.is_file() and not file.name.startswith(".") and file.suffix not in {".md", ".yml"}
         ]
 
     def packages(self) -> dict[str, str]:

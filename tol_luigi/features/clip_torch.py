@@ -59,7 +59,7 @@ class TorchClip(ClipModel):
 
     def files(self) -> list[Path]:
         """Return the files that are read."""
-        patterns = ("*.json", "*.safetensors")
+        patterns = ("*.json", "model*.safetensors")
         return [file for pattern in patterns for file in self.description.folder.glob(pattern)]
 
     def load(self) -> None:

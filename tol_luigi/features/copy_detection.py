@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
-from tol_luigi.features.descriptions import described, file_hashes, sql_name, versions
+from tol_luigi.features.descriptions import described, file_hashes, sql_name, versions, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
 from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
 from tol_luigi.features.registry import register
@@ -104,11 +104,11 @@ class CopyDetection(Extractor):
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(name, options)
-        _, description = described(name, options)
+        model, description = described(name, options)
         description.check_keys(KEYS)
         self._description = description
         self._transform = Transform.of(description)
-        self._file, self._dimensions = description.path("weights"), description.whole("dimensions")
+        self._file, self._dimensions = weights_of(model, description), description.whole("dimensions")
         prefix = sql_name(name.partition(":")[2])
         self._vector, self._max, self._ref = f"{prefix}_img", f"{prefix}_max", f"{prefix}_ref"
         self.vectors = (Vector(self._vector, self._dimensions),)

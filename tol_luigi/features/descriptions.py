@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from tol_luigi.features.models import Model
     from tol_luigi.features.packages import Package
 
-__all__ = ["DTYPES", "Description", "described", "file_hashes", "read_json", "sql_name", "versions"]
+__all__ = [
+    "DTYPES",
+    "Description",
+    "described",
+    "file_hashes",
+    "read_json",
+    "sql_name",
+    "versions",
+    "weights_of",
+]
 
 DTYPES = ("float32", "float16", "bfloat16")
 """The number formats in which a model may compute."""
@@ -181,6 +190,17 @@ def described(name: str, options: Options) -> tuple[Model, Description]:
         raise SettingsError(where, "it does not exist", "Set it to the file or folder of the model")
     file = model.path / "model.yml" if model.path.is_dir() else model.path.with_suffix(".yml")
     return model, Description(file, _read(file), name)
+
+
+def weights_of(model: Model, description: Description) -> Path:
+    """Return the file of weights: that of the key ``weights``, or the model itself if it is a file.
+
+    Raises:
+        SettingsError: It is not stated, or does not exist.
+    """
+    if model.path.is_file() and not description.has("weights"):
+        return model.path
+    return description.path("weights")
 
 
 def _read(file: Path) -> dict[str, Any]:

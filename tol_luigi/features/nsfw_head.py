@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.arrays import read_arrays
-from tol_luigi.features.descriptions import described, file_hashes, sql_name
+from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.registry import register
 
@@ -77,8 +77,9 @@ def read_head(file: Path, extractor: str) -> Head:
 
 
 def _numbered(name: str) -> tuple[str | int, ...]:
-    """Return a name as a key that sorts its numbers by value."""
-    return tuple(int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name)))
+    """Return a name as a key that sorts its numbers by value, and a layer without a number before those with one."""
+    parts = re.split(r"(\d+)", name.removesuffix(".weight"))
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 @register("nsfw-clip-head")
@@ -89,12 +90,12 @@ class NsfwClipHead(Extractor):
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(name, options)
-        _, description = described(name, options)
+        model, description = described(name, options)
         description.check_keys(("clip", "weights", "licence", "source"))
         clip = description.text("clip")
         self.depends = (f"clip:{clip}",)
         self._vector = f"{sql_name(clip)}_img"
-        self._file, self._description = description.path("weights"), description
+        self._file, self._description = weights_of(model, description), description
 
     def identity(self) -> dict[str, Any]:
         """Return the hash of its weights."""

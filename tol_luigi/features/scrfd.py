@@ -12,7 +12,7 @@ import pyarrow as pa
 from PIL import Image
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.descriptions import described, file_hashes, versions
+from tol_luigi.features.descriptions import described, file_hashes, versions, weights_of
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
 from tol_luigi.features.registry import register
@@ -112,7 +112,7 @@ class Scrfd(Extractor):
         super().__init__(name, options)
         model, description = described(name, options)
         description.check_keys(("size", "weights", "scores", "mean", "std", "licence", "source"))
-        self._file = description.path("weights") if model.path.is_dir() else model.path
+        self._file = weights_of(model, description)
         self._side = description.whole("size", 224)
         if self._side % STRIDES[-1]:
             what = f"{self._side} is not a multiple of {STRIDES[-1]}"

@@ -81,7 +81,13 @@ def load_pretrained(auto: Any, description: Description, options: Options, **con
     dtype = getattr(torch, description.text("dtype", ("float32", "float16", "bfloat16"), "float32"))
     try:
         model, found = auto.from_pretrained(
-            description.folder, local_files_only=True, dtype=dtype, output_loading_info=True, **config
+            description.folder,
+            local_files_only=True,
+            # Others are programs, or could hold some; and only these are part of the fingerprint.
+            use_safetensors=True,
+            dtype=dtype,
+            output_loading_info=True,
+            **config,
         )
     except torch.OutOfMemoryError:
         raise
