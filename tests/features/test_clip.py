@@ -81,7 +81,7 @@ def test_siglip_has_other_towers_and_no_crop(results: dict[str, Any]) -> None:
         ),
         (
             "one weight of hf",
-            "FOLDER/broken/lost-hf: weights are missing, unknown or of another shape (vision_model.",
+            "FOLDER/broken/lost-hf: weights are missing, unknown or of another shape (text_model.",
         ),
         (
             "one weight of open_clip",
