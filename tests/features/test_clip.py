@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tol_luigi.features.clip import Clip
 
 
+STRETCHED = {"resize": "stretch", "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1]}
+
+
 @pytest.fixture(scope="module")
 def clip(toys: Path) -> Clip:
     needs("onnxruntime", "tokenizers")
@@ -192,6 +195,11 @@ def test_the_identity_changes_with_all_that_counts(clip: Clip, toys: Path, tmp_p
         ),
         pytest.param(
             {"context_length": 9}, "context_length: it makes inputs of 9, but the model", id="length"
+        ),
+        pytest.param(
+            {"transform": {**STRETCHED, "size": 64}},
+            "transform: it makes inputs of 64 x 64, but the model expects 32 x 32",
+            id="size",
         ),
         pytest.param(
             {"text_file": "t.onnx"}, "text_file: there is no file t.onnx in the folder", id="no file"
