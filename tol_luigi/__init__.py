@@ -36,6 +36,8 @@ __all__ = [
     "Dataset",
     "DownloadSources",
     "DrawDemonstration",
+    "ExtractFeatures",
+    "ExtractShards",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",

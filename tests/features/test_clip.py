@@ -16,7 +16,7 @@ from toys import needs, options, run, sample
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.agreement import agreement, text_bank
 from tol_luigi.features.descriptions import Description
-from tol_luigi.features.extractor import fingerprint
+from tol_luigi.features.extractor import fingerprints
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.samples import FeatureSample, SampleError, Status
 from tol_luigi.features.tokens import TextTokenizer
@@ -174,13 +174,13 @@ def test_swapped_labels_agree_less(clip: Clip, embedded: Any) -> None:
 def test_the_identity_changes_with_all_that_counts(clip: Clip, toys: Path, tmp_path: Path) -> None:
     path = shutil.copytree(toys / "onnx", tmp_path / "model")
     known = options(**{"toy-clip": path})
-    assert fingerprint(resolve([clip.name], known)[0], {}) == fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) == fingerprints([clip])
     (path / "README.md").write_text("A note.", encoding="utf-8")
-    assert fingerprint(resolve([clip.name], known)[0], {}) == fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) == fingerprints([clip])
     stated = yaml.safe_load((path / "model.yml").read_text(encoding="utf-8"))
     stated["transform"]["interpolation"] = "bilinear"
     (path / "model.yml").write_text(yaml.safe_dump(stated), encoding="utf-8")
-    assert fingerprint(resolve([clip.name], known)[0], {}) != fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) != fingerprints([clip])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-__all__ = ["build", "verify"]
+__all__ = ["build", "run", "verify"]
 
 _CODES = {
     LuigiStatusCode.SUCCESS: ExitCode.COMPLETE,
@@ -47,7 +47,7 @@ def build(given: argparse.Namespace) -> int:
     root = BuildCatalog()
     if not root.complete():
         validate_tables(root.settings)
-    code = _run(root, given)
+    code = run(root, given)
     if code == ExitCode.COMPLETE:
         sys.stdout.write(f"\n{root.summary()}")
     return code
@@ -58,13 +58,13 @@ def verify(given: argparse.Namespace) -> int:
     root = VerifyDataset(level=given.level, repair=given.repair)
     if not root.layout.directory.is_dir():
         raise ShardError(root.layout.directory, "there is no dataset", "Build it first: tol build")
-    code = _run(root, given)
+    code = run(root, given)
     if (report := root.output().text_file).exists():
         sys.stdout.write(f"\n{report.read_text(encoding='utf-8')}")
     return code
 
 
-def _run(root: DatasetTask, given: argparse.Namespace) -> int:
+def run(root: DatasetTask, given: argparse.Namespace) -> int:
     """Run a task and what it requires; return the exit code."""
     graph = stages(root)
     log = _log_file(root.layout.logs, str(given.verb))

@@ -105,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
         _add_init,
         _add_build,
         _add_verify,
+        _add_features,
         _add_settings,
         _add_check,
         _add_plan,
@@ -228,6 +229,20 @@ def _add_verify(subcommands: Subcommands) -> None:
     )
     result.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
     _add_run(result, "verify")
+
+
+def _add_features(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "features",
+        "features:features",
+        brief="compute features of the samples: hashes, quality, scores, vectors",
+        text="Compute the features that [features] names, and what is missing of the dataset.\n"
+        "What is up to date is kept: a further extractor computes its own columns only.\n"
+        "exit codes: 0 all features exist, 30 a task has failed, 40 the settings are wrong",
+        example="tol features --set features.profile=light -j 4",
+    )
+    _add_run(result, "features")
 
 
 def _add_settings(subcommands: Subcommands) -> None:

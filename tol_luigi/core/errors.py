@@ -21,6 +21,7 @@
     ├── LimitError            a system limit: memory, open files, processes
     ├── ServerError           a database server that cannot be reached, or rejects a query
     ├── ShardError            a shard that differs from its receipt
+    ├── FeatureError          features that cannot be computed
     ├── LedgerError           images that are accounted for twice, or not at all
     └── ClusterError          a run whose parts cannot find each other
 
@@ -41,6 +42,7 @@ __all__ = [
     "DiskError",
     "DownloadError",
     "ExclusionError",
+    "FeatureError",
     "LedgerError",
     "LimitError",
     "MappingError",
@@ -179,6 +181,12 @@ class ServerError(TolError):
 
 class ShardError(TolError):
     """A shard differs from its receipt, or is not a shard."""
+
+    may_pass = True
+
+
+class FeatureError(TolError):
+    """An extractor fails, or too many samples are unusable."""
 
     may_pass = True
 

@@ -238,6 +238,21 @@ class Layout:
         return self.shards / "README.md"
 
     @property
+    def features(self) -> Path:
+        """The folder of the features: a folder for each family, in it one for each split."""
+        return self.shards / "features"
+
+    @property
+    def features_report(self) -> Path:
+        """The figures on the features; the text report is next to it."""
+        return self.features / "report.json"
+
+    @property
+    def features_views(self) -> Path:
+        """The SQL script for DuckDB that joins catalog and features in one view."""
+        return self.features / "views.sql"
+
+    @property
     def bad_shards(self) -> Path:
         """The shards that failed their check, one path per line."""
         return self.shards / "bad-shards.txt"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.models import Model
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["Columns", "Extractor", "Options", "Vector", "fingerprint", "unit_rows"]
+__all__ = ["Columns", "Extractor", "Options", "Vector", "fingerprints", "unit_rows"]
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 """Values by name of a column or vector; one element, or one row, for each sample of a batch."""
@@ -44,12 +44,14 @@ class Options:
         models: The models that the user has, by name.
         device: ``cpu``, or ``cuda:`` and the number of a GPU.
         threads: How many threads a model may use.
+        text: The extension of the text of a sample.
         allowed: Words and phrases, in lower case, that are no profanity: common names of taxa.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
     device: str = "cpu"
     threads: int = 1
+    text: str = "txt"
     allowed: frozenset[str] = frozenset()
 
 
@@ -66,6 +68,7 @@ class Extractor(abc.ABC):
         depends: The names of extractors whose results :meth:`run` gets.
         columns: The columns of the table; all may be null.
         vectors: The vectors.
+        reads_text: Whether it reads the text of a sample.
         batch_size: The number of samples in a batch; 0 takes the settings' number.
     """
 
@@ -74,6 +77,7 @@ class Extractor(abc.ABC):
     depends: tuple[str, ...] = ()
     columns: tuple[pa.Field, ...] = ()
     vectors: tuple[Vector, ...] = ()
+    reads_text: bool = False
     batch_size: int = 0
 
     def __init__(self, name: str, options: Options) -> None:
@@ -89,7 +93,7 @@ class Extractor(abc.ABC):
         """
         return {}
 
-    def load(self) -> None:
+    def load(self) -> None:  # noqa: B027 (most extractors have no weights)
         """Load weights; called once, before the first sample."""
 
     @abc.abstractmethod
@@ -116,7 +120,7 @@ class Extractor(abc.ABC):
         return self.name.replace(":", "-")
 
 
-def fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
+def _fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
     """Return the SHA-256 of everything that determines the results of an extractor.
 
     Args:
@@ -129,9 +133,18 @@ def fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
         "identity": extractor.identity(),
         "columns": [[column.name, str(column.type)] for column in extractor.columns],
         "vectors": [list(vector) for vector in extractor.vectors],
+        "text": extractor.options.text if extractor.reads_text else "",
         "depends": {name: before[name] for name in extractor.depends},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprints(extractors: Iterable[Extractor]) -> dict[str, str]:
+    """Return the fingerprint of each extractor by name; each must come after those that it depends on."""
+    found: dict[str, str] = {}
+    for extractor in extractors:
+        found[extractor.name] = _fingerprint(extractor, found)
+    return found
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.registry import add_plugins
 from tol_luigi.features.extractor import Extractor
+from tol_luigi.features.profiles import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,26 +18,9 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.extractor import Options
 
-__all__ = ["PROFILES", "load_file", "register", "resolve"]
+__all__ = ["load_file", "register", "resolve"]
 
 E = TypeVar("E", bound=type[Extractor])
-
-_BUILT_IN = {
-    "hash": "hashes",
-    "quality": "quality",
-    "clip": "clip",
-    "nsfw-clip-head": "nsfw_head",
-    "scrfd": "scrfd",
-    "copy": "copy_detection",
-    "detoxify": "detoxify",
-    "blip2": "captions",
-}
-"""The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
-
-PROFILES: dict[str, tuple[str, ...]] = {
-    "light": ("hash", "quality"),
-}
-"""The extractors of each profile."""
 
 _FOUND: dict[str, type[Extractor]] = {}
 
@@ -76,9 +60,9 @@ def load_file(path: Path) -> None:
         SettingsError: It cannot be loaded.
     """
     spec = importlib.util.spec_from_file_location(f"tol_luigi_extractors_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise SettingsError(path, "it is not a Python file", "Name a file that ends in .py")
     try:
-        if spec is None or spec.loader is None:
-            raise ImportError("it is not a Python file")
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except Exception as error:  # whatever the file of the user raises
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -114,11 +98,11 @@ def resolve(names: Iterable[str], options: Options) -> list[Extractor]:
 def _class(name: str) -> type[Extractor]:
     kind = name.partition(":")[0]
     for known in (name, kind):
-        if known not in _FOUND and known in _BUILT_IN:
-            importlib.import_module(f"tol_luigi.features.{_BUILT_IN[known]}")
+        if known not in _FOUND and known in BUILT_IN:
+            importlib.import_module(f"tol_luigi.features.{BUILT_IN[known]}")
         if known in _FOUND:
             return _FOUND[known]
-    valid = ", ".join(sorted({*_BUILT_IN, *_FOUND}))
+    valid = ", ".join(sorted({*BUILT_IN, *_FOUND}))
     raise SettingsError("[features] extractors", f"there is no extractor {name}", f"Valid are {valid}")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import functools
+import hashlib
 import io
 import json
+import re
 import threading
-import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image, ImageOps
@@ -15,20 +16,20 @@ from PIL import Image, ImageOps
 from tol_luigi.core.image_formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-__all__ = ["IMAGE_NAMES", "MAX_PIXELS", "MAX_TEXT", "FeatureSample", "SampleError", "Status"]
+__all__ = ["IMAGE_NAMES", "MAX_TEXT", "FeatureSample", "SampleError", "Status"]
 
 T = TypeVar("T")
 
 IMAGE_NAMES = ("jpg", "png", "jpeg", "webp", "tif", "tiff", "gif", "bmp", "avif")
 """The extensions of images, in the order in which they are looked for."""
 
-MAX_PIXELS = 200_000_000
-"""The largest image in pixels; a larger one is not decoded."""
-
 MAX_TEXT = 10_000
 """The longest text in characters that extractors see; the rest is cut off."""
+
+
+_UID = re.compile("[0-9a-f]{32}")
 
 
 class Status(enum.StrEnum):
@@ -66,12 +67,21 @@ class FeatureSample:
         key: Its key in the shard.
         members: The content of its files, by extension.
         row: Its place in the shard, from 0.
+        text_name: The extension of its text, in lower case.
     """
 
-    def __init__(self, key: str, members: Mapping[str, bytes], row: int) -> None:
-        self.key, self.members, self.row = key, members, row
+    def __init__(self, key: str, members: dict[str, bytes], row: int, text_name: str = "txt") -> None:
+        self.key, self.members, self.row, self.text_name = key, members, row, text_name
+        self.fault = ""
+        """Why the sample cannot be used, or ""."""
         self._lock = threading.RLock()
         self._shared: dict[str, Any] = {}
+
+    def add(self, extension: str, content: bytes) -> None:
+        """Add a file; the sample cannot be used if it has one with this extension."""
+        if extension in self.members:
+            self.fault = f"there are two members {extension}"
+        self.members[extension] = content
 
     def shared(self, name: str, make: Callable[[FeatureSample], T]) -> T:
         """Return what a function makes of the sample; made once, whichever extractors ask for it.
@@ -101,6 +111,7 @@ class FeatureSample:
         Raises:
             SampleError: There is none.
         """
+        self._validate()
         for name in IMAGE_NAMES:
             if name in self.members:
                 return self.members[name]
@@ -111,20 +122,38 @@ class FeatureSample:
         """The image: its first frame, upright, in RGB, with transparent pixels on white.
 
         Raises:
-            SampleError: It is missing or damaged, or has more than :data:`MAX_PIXELS`.
+            SampleError: It is missing or damaged, or so large that Pillow refuses it.
         """
         return self.shared("image", lambda sample: _decoded(sample.image_file))
 
     @property
     def text(self) -> str:
-        """The text of the member ``txt``, without NUL characters, cut off after :data:`MAX_TEXT` characters.
+        """The text, without NUL characters, cut off after :data:`MAX_TEXT` characters.
 
         Raises:
             SampleError: There is none.
         """
-        if "txt" not in self.members:
-            raise SampleError(Status.MISSING_TEXT, "there is no member txt")
-        return self.members["txt"].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+        self._validate()
+        if self.text_name not in self.members:
+            raise SampleError(Status.MISSING_TEXT, f"there is no member {self.text_name}")
+        return self.members[self.text_name].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+
+    def _validate(self) -> None:
+        if self.fault:
+            raise SampleError(Status.DECODE_ERROR, self.fault)
+
+    @functools.cached_property
+    def uid(self) -> str:
+        """32 hexadecimal digits that identify the sample.
+
+        These are the field ``uid`` of its json, or else its key if that is a UUID, or else a hash of the key.
+        """
+        fields = self._fields
+        given = fields.get("uid") if isinstance(fields, dict) else None
+        for text in (given, self.key):
+            if isinstance(text, str) and _UID.fullmatch(digits := text.replace("-", "").lower()):
+                return digits
+        return hashlib.blake2b(self.key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     @functools.cached_property
     def _fields(self) -> dict[str, Any] | str:
@@ -150,29 +179,23 @@ class FeatureSample:
 
 def _decoded(content: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise SampleError(
-                        Status.DECODE_ERROR, f"{image.width} x {image.height} pixels are too many"
-                    )
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return _in_rgb(image)
-    except SampleError:
-        raise
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return _in_rgb(image)
     except Exception as error:  # a decoder can raise anything on a hostile file
         reason = " ".join(str(error).split()) or type(error).__name__
         status = Status.TRUNCATED if "truncated" in reason else Status.DECODE_ERROR
-        raise SampleError(status, reason.replace(repr(content), "")) from error
+        raise SampleError(status, _ADDRESS.sub("", reason)) from error
+
+
+_ADDRESS = re.compile(" <_io.BytesIO object at 0x[0-9a-f]+>")
+"""What Pillow's messages name that differs from run to run."""
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image.copy()  # of an image file, whose file is closed
     if image.has_transparency_data:
         layered = Image.new("RGBA", image.size, "white")
         layered.alpha_composite(image.convert("RGBA"))
-        return layered.convert("RGB")
-    return image.convert("RGB")
+        image = layered
+    return image if image.mode == "RGB" else image.convert("RGB")

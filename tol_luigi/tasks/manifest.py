@@ -10,6 +10,8 @@ from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, in_order
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
+from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.features import ExtractFeatures
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
 from tol_luigi.tasks.stage import StageTask
@@ -26,14 +28,16 @@ class WriteManifest(StageTask):
     """List every file of the dataset with its size, its SHA-256, its task, and the inputs of that task."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, its card, the check of its taxa, the leak report, and the stages of other packages."""
+        """Require the catalog, its card, the check of its taxa, the leak report, and further stages."""
         report = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
+        features = [self.clone(ExtractFeatures)] if feature_set(self.settings).extractors else []
         return [
             self.clone(WriteCatalog),
             self.clone(WriteCard),
             self.clone(CheckTaxa),
             *report,
             *partition_stages(self),
+            *features,
         ]
 
     def files(self) -> list[Path]:

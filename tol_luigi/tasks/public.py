@@ -8,6 +8,7 @@ from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
+from tol_luigi.tasks.features import ExtractFeatures, ExtractShards
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
@@ -36,6 +37,8 @@ __all__ = [
     "CompareTaxonomies",
     "DownloadSources",
     "DrawDemonstration",
+    "ExtractFeatures",
+    "ExtractShards",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",

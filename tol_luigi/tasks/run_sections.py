@@ -7,12 +7,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tol_luigi.core.samples import IMAGE, MEMBERS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
     AnyText,
     Choice,
     Flag,
     Formed,
+    Lines,
     Names,
     Numbers,
     Pairs,
@@ -21,14 +23,64 @@ from tol_luigi.core.setting_kinds import (
     Whole,
 )
 from tol_luigi.downloads import catalogue
+from tol_luigi.features.profiles import PROFILES
 from tol_luigi.slurm import DURATION, MEMORY, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DOWNLOAD_SECTION", "ClusterSection", "DownloadSection", "SlurmSection"]
+__all__ = [
+    "DOWNLOAD_SECTION",
+    "MODEL_FORM",
+    "ClusterSection",
+    "DownloadSection",
+    "FeaturesSection",
+    "SlurmSection",
+]
 
 _LARGEST = 1_000_000_000
+
+MODEL_FORM = "<name> = <path>, such as bioclip = models/bioclip"
+"""The form of a line of ``[features] models``."""
+
+
+@dataclass(frozen=True)
+class FeaturesSection(Section):
+    """Features of the samples: values, scores and vectors that extractors compute from finished shards."""
+
+    section: ClassVar[str] = "features"
+
+    profile: str = setting(
+        Choice("none", *PROFILES),
+        "none",
+        "a set of extractors (docs/features.md); none is for extractors only",
+    )
+    extractors: tuple[str, ...] | None = setting(
+        Lines(), None, "further extractors, one per line; those with a model are <kind>:<model>"
+    )
+    files: tuple[str, ...] | None = setting(
+        Lines(), None, "Python files that register extractors of your own, one per line"
+    )
+    models: tuple[str, ...] | None = setting(
+        Lines(), None, f"the models that you have, one per line: {MODEL_FORM}"
+    )
+    text: str = setting(
+        Choice(*(name for name in MEMBERS if name != IMAGE)),
+        "sci_com.txt",
+        "the text of a sample that extractors read",
+    )
+    device: str = setting(
+        Formed(r"cpu|cuda:\d+", "cpu, or cuda: and the number of a GPU"),
+        "cpu",
+        "where models run: cpu, or a GPU such as cuda:0",
+    )
+    batch: int = setting(Whole(1, 100_000), 32, "the largest number of samples that a model gets at once")
+    threads: int = setting(
+        Whole(1, 1024), 1, "the threads of a task, for decoding images and for models on the processor"
+    )
+    max_error_percent: int = setting(
+        Whole(0, 100), 1, "the largest percentage of unusable samples of a shard; one is always allowed"
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tol_luigi.core.setting_kinds import (
 )
 from tol_luigi.core.source_names import base_of, source_of
 from tol_luigi.sources import SOURCES, plugin_of, with_labels
-from tol_luigi.tasks.run_sections import DOWNLOAD_SECTION, ClusterSection, SlurmSection
+from tol_luigi.tasks.run_sections import DOWNLOAD_SECTION, ClusterSection, FeaturesSection, SlurmSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -361,6 +361,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ShardsSection,
     TextsSection,
     ChecksSection,
+    FeaturesSection,
     ClusterSection,
     SlurmSection,
     DOWNLOAD_SECTION,

@@ -29,6 +29,7 @@ from tol_luigi.tasks.chosen_sources import (
     validate_required_tables,
 )
 from tol_luigi.tasks.download_settings import use_downloads
+from tol_luigi.tasks.feature_settings import feature_folder, validate_features
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.setting_names import with_setting
@@ -48,7 +49,12 @@ if TYPE_CHECKING:
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.sections import Section, Setting, SourceSection
     from tol_luigi.core.source import Source
-    from tol_luigi.tasks.run_sections import ClusterSection, DownloadSection, SlurmSection
+    from tol_luigi.tasks.run_sections import (
+        ClusterSection,
+        DownloadSection,
+        FeaturesSection,
+        SlurmSection,
+    )
     from tol_luigi.tasks.settings_files import Origins
     from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
@@ -71,6 +77,7 @@ class Settings:
         previous: The dataset from which images are copied, or None.
         reused: The sources whose listings are copied from it, too, because their images are not named.
         taxonomy_folder: The folder that paths in ``[taxonomy] sources`` are relative to.
+        feature_folder: The same for paths in ``[features]``.
     """
 
     dataset: sections.DatasetSection
@@ -85,6 +92,7 @@ class Settings:
     shards: sections.ShardsSection
     texts: sections.TextsSection
     checks: sections.ChecksSection
+    features: FeaturesSection
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
@@ -96,6 +104,7 @@ class Settings:
     previous: PreviousDataset | None
     reused: tuple[str, ...]
     taxonomy_folder: Path
+    feature_folder: Path
 
     @functools.cached_property
     def image_spec(self) -> ImageSpec:
@@ -332,11 +341,13 @@ def settings() -> Settings:
         previous=previous,
         reused=reused,
         taxonomy_folder=folder_of_sources(origins),
+        feature_folder=feature_folder(origins),
     )
     try:
         _validate_driver(result, origins)
         validate_templates(result, origins)
         validate_taxonomy(result, origins)
+        validate_features(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:

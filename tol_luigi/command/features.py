@@ -1,0 +1,30 @@
+"""``tol features``: compute the features of a dataset."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tol_luigi.command.build import run
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.features import ExtractFeatures
+from tol_luigi.tasks.settings import settings
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["features"]
+
+
+def features(given: argparse.Namespace) -> int:
+    """Compute the features of the dataset, and build what is missing of it; write the report last."""
+    if not feature_set(settings()).extractors:
+        what = "none, and no extractor is named, so there is nothing to compute"
+        raise SettingsError("[features] profile", what, "Set it, for example: --set features.profile=light")
+    root = ExtractFeatures()
+    code = run(root, given)
+    if code == ExitCode.COMPLETE:
+        sys.stdout.write(f"\n{root.summary()}{root.layout.features_views}\n")
+    return code

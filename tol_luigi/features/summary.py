@@ -1,0 +1,117 @@
+"""What the features of a dataset are like: states, ranges and histograms; and one view that joins them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tol_luigi.features.extractor import Extractor
+
+__all__ = ["features_figures", "views_text"]
+
+_BINS = 20
+_QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+_MOST_VALUES = 20
+"""The most values of a text column that are counted one by one."""
+
+
+def features_figures(folder: Path, extractors: Sequence[Extractor]) -> dict[str, Any]:
+    """Return the figures on the features of a dataset.
+
+    Args:
+        folder: The folder of the families.
+        extractors: The extractors.
+
+    Returns:
+        By name of an extractor: the number of rows, the number of rows in each state, and for each column that is a
+        number, a truth value or a text with few values, what it contains.
+    """
+    return {extractor.name: _family_figures(folder / extractor.folder, extractor) for extractor in extractors}
+
+
+def _family_figures(folder: Path, extractor: Extractor) -> dict[str, Any]:
+    rows = pads.dataset(sorted(map(str, folder.glob("*/*.parquet"))), format="parquet")
+    states: Counter[str] = Counter()
+    for batch in rows.to_batches(columns=["status"]):
+        for count in batch["status"].value_counts().to_pylist():
+            states[count["values"]] += count["counts"]
+    columns = {
+        column.name: figures
+        for column in extractor.columns
+        if (figures := _column_figures(rows, column)) is not None
+    }
+    return {"rows": rows.count_rows(), "states": dict(sorted(states.items())), "columns": columns}
+
+
+def _column_figures(rows: pads.Dataset, column: pa.Field) -> dict[str, Any] | None:
+    values = rows.to_table(columns=[column.name]).column(0).drop_null()
+    if pa.types.is_boolean(column.type):
+        return {"true": pc.sum(values.cast(pa.int64())).as_py() or 0, "known": len(values)}
+    if pa.types.is_floating(column.type) or (pa.types.is_integer(column.type) and column.type != pa.uint64()):
+        return _number_figures(values.cast(pa.float64()).to_numpy())
+    if pa.types.is_string(column.type):
+        counts = values.value_counts().to_pylist()
+        if len(counts) <= _MOST_VALUES:
+            return {"values": {count["values"]: count["counts"] for count in sorted(counts, key=_by_count)}}
+    return None
+
+
+def _by_count(count: dict[str, Any]) -> tuple[int, str]:
+    return -count["counts"], count["values"]
+
+
+def _number_figures(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {"known": 0}
+    counts, edges = np.histogram(values, bins=_BINS)
+    return {
+        "known": len(values),
+        "mean": _rounded(values.mean()),
+        "least": _rounded(values.min()),
+        "greatest": _rounded(values.max()),
+        "quantiles": {str(share): _rounded(np.quantile(values, share)) for share in _QUANTILES},
+        "histogram": {"edges": [_rounded(edge) for edge in edges], "counts": counts.tolist()},
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+_HEADER = """\
+-- The features of the samples, joined with the catalog; one row for each sample, by id.
+-- In the folder of the shards: duckdb -c ".read features/views.sql" -c "SELECT * FROM features LIMIT 5"
+CREATE OR REPLACE VIEW features AS
+SELECT catalog.*{columns}
+FROM read_parquet('catalog.parquet') AS catalog
+{joins};
+"""
+
+
+def views_text(extractors: Sequence[Extractor]) -> str:
+    """Return a script for DuckDB with a view of the catalog and the columns of all extractors.
+
+    A column that two extractors have gets the name of its extractor in front.
+    """
+    counts = Counter(column.name for extractor in extractors for column in extractor.columns)
+    selected, joins = "", []
+    for number, extractor in enumerate(extractors):
+        name = f"f{number}"
+        for column in extractor.columns:
+            alias = column.name if counts[column.name] == 1 else f"{extractor.folder}_{column.name}"
+            selected += f',\n       {name}."{column.name}" AS "{alias}"'
+        selected += f',\n       {name}.status AS "{extractor.folder}_status"'
+        joins.append(
+            f"LEFT JOIN read_parquet('features/{extractor.folder}/*/*.parquet') AS {name} ON {name}.key = catalog.treeoflife_id"
+        )
+    return _HEADER.format(columns=selected, joins="\n".join(joins))

@@ -1,0 +1,139 @@
+"""The settings of features: which extractors run, with which models."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.features.models import Model
+from tol_luigi.features.profiles import PROFILES
+from tol_luigi.tasks.run_sections import MODEL_FORM
+from tol_luigi.tasks.settings_files import absolute_place, where_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tol_luigi.features.extraction import ExtractionSpec
+    from tol_luigi.features.extractor import Extractor
+    from tol_luigi.tasks.run_sections import FeaturesSection
+    from tol_luigi.tasks.settings import Settings
+    from tol_luigi.tasks.settings_files import Origins
+
+__all__ = [
+    "FeatureSet",
+    "extraction_spec",
+    "feature_folder",
+    "feature_set",
+    "validate_features",
+]
+
+_MODEL = re.compile(r"([a-z][a-z0-9_.-]*)\s*=\s*(\S.*)")
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The extractors of a build.
+
+    Attributes:
+        extractors: The extractors, each after those that it depends on.
+        prints: Their fingerprints by name.
+    """
+
+    extractors: tuple[Extractor, ...]
+    prints: dict[str, str]
+
+
+def feature_folder(origins: Origins) -> Path:
+    """Return the folder that paths in ``[features] models`` and ``files`` are relative to."""
+    return absolute_place(Path(), "features", "models", origins)
+
+
+def extraction_spec(section: FeaturesSection) -> ExtractionSpec:
+    """Return how the settings run extractors."""
+    from tol_luigi.features.extraction import ExtractionSpec  # noqa: PLC0415 (slow to load, and seldom used)
+
+    return ExtractionSpec(section.batch, section.threads, section.max_error_percent, section.text)
+
+
+def feature_set(settings: Settings) -> FeatureSet:
+    """Return the extractors of the settings; none if there are none.
+
+    Raises:
+        SettingsError: An extractor, a model, or a package is missing.
+    """
+    return _feature_set(settings.features, settings.feature_folder)
+
+
+@functools.cache
+def _feature_set(section: FeaturesSection, folder: Path) -> FeatureSet:
+    names = _names(section)
+    if not names:
+        return FeatureSet((), {})
+    # Slow to load, and seldom used.
+    from tol_luigi.features.extractor import Options, fingerprints  # noqa: PLC0415
+    from tol_luigi.features.registry import load_file, resolve  # noqa: PLC0415
+
+    for path in _files(section, folder):
+        load_file(path)
+    options = Options(
+        models=_models(section, folder),
+        device=section.device,
+        threads=section.threads,
+        text=section.text,
+    )
+    extractors = resolve(names, options)
+    return FeatureSet(tuple(extractors), fingerprints(extractors))
+
+
+def _names(section: FeaturesSection) -> list[str]:
+    return [*PROFILES.get(section.profile, ()), *(section.extractors or ())]
+
+
+def _files(section: FeaturesSection, folder: Path) -> Iterator[Path]:
+    for line in section.files or ():
+        yield _absolute(line, folder)
+
+
+def _models(section: FeaturesSection, folder: Path) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for line in section.models or ():
+        match = _MODEL.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{line!r} is not of the form {MODEL_FORM}")
+        name, path = match.groups()
+        if name in found:
+            raise ValueError(f"{name} is the name of two models")
+        found[name] = Model(name, _absolute(path, folder))
+    return found
+
+
+def _absolute(text: str, folder: Path) -> Path:
+    return Path(os.path.normpath(folder / Path(text).expanduser()))
+
+
+def validate_features(settings: Settings, origins: Origins) -> None:
+    """Raise an error if features are wanted and cannot be computed.
+
+    Raises:
+        SettingsError: A line has a wrong form; a file, an extractor, a model or a package is missing.
+    """
+    section = settings.features
+    try:
+        models = _models(section, settings.feature_folder)
+    except ValueError as error:
+        where = where_set("features", "models", origins, " / ".join(section.models or ()))
+        raise SettingsError(where, str(error), f"Write one model per line: {MODEL_FORM}") from error
+    for key, paths in (
+        ("models", [model.path for model in models.values()]),
+        ("files", list(_files(section, settings.feature_folder))),
+    ):
+        for path in paths:
+            if not path.exists():
+                where = where_set("features", key, origins, str(path))
+                raise SettingsError(where, "it does not exist", "Set it to an existing path")
+    feature_set(settings)
