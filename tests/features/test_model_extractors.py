@@ -7,15 +7,19 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image, ImageDraw
+from shards import png, write_samples
 from toys import needs, options, run, sample
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features import arrays
 from tol_luigi.features.copy_detection import best_matches, read_references
 from tol_luigi.features.descriptions import Description
+from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
+from tol_luigi.features.extractor import fingerprints
 from tol_luigi.features.nsfw_head import read_head
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.scrfd import decoded_faces, kept_boxes, padded_square
@@ -24,18 +28,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_head(file: Path, seed: int = 0) -> dict[str, Any]:
-    """Write a head for vectors of 4, and return its arrays."""
-    chance = np.random.default_rng(seed)
+def write_head(file: Path, width: int = 4) -> dict[str, Any]:
+    """Write a head for vectors of some length, and return its arrays."""
+    chance = np.random.default_rng(0)
     made: dict[str, Any] = {
-        "norm.weight": chance.normal(size=4),
-        "norm.bias": chance.normal(size=4),
-        "norm.running_mean": chance.normal(size=4),
-        "norm.running_var": chance.uniform(0.5, 2, 4),
+        "norm.weight": chance.normal(size=width),
+        "norm.bias": chance.normal(size=width),
+        "norm.running_mean": chance.normal(size=width),
+        "norm.running_var": chance.uniform(0.5, 2, width),
         "norm.num_batches_tracked": np.array(3),
     }
     # Twelve layers: their order is that of numbers, not of letters.
-    widths = [4, *[3] * 11, 1]
+    widths = [width, *[3] * 11, 1]
     for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         made[f"layers.{number}.weight"] = chance.normal(size=(outputs, inputs))
         made[f"layers.{number}.bias"] = chance.normal(size=outputs)
@@ -105,6 +109,28 @@ def test_a_head_depends_on_its_clip_model(toys: Path, tmp_path: Path) -> None:
         SettingsError, match=r"clip: clip:toy-b.1 has vectors of 24, but the weights are for 4"
     ):
         head.run([None], {"clip:toy-b.1": {"toy_b_1_img": np.ones((1, 24), np.float32)}})
+
+
+def test_a_shard_has_scores_and_vectors_for_what_its_samples_have(toys: Path, tmp_path: Path) -> None:
+    needs("onnxruntime", "tokenizers")
+    write_head(tmp_path / "head.npz", 24)
+    (tmp_path / "head.yml").write_text("clip: toy\n", encoding="utf-8")
+    one = {"png": png(1, 40), "txt": b"Rubra magna"}
+    changed = {"s1": {"png": one["png"]}, "s2": {"txt": one["txt"]}}
+    tar = write_samples(tmp_path / "a.tar", 3, s0=one, **changed)
+    extractors = resolve(["nsfw-clip-head:head"], options(head=tmp_path / "head.npz", toy=toys / "onnx"))
+    files = families(tmp_path / "out", "a", extractors, fingerprints(extractors))
+    Extraction(str(tar), files, ExtractionSpec(batch=4)).run()
+    clip, head = (pq.read_table(each.table).to_pylist() for each in files)
+    assert [row["status"] for row in clip] == ["ok", "ok", "missing_image"]
+    assert [row["status"] for row in head] == ["ok", "ok", "dependency_error"]
+    assert [row["toy_score"] is None for row in clip] == [False, True, True]
+    assert head[0]["nsfw_image_score"] == pytest.approx(head[1]["nsfw_image_score"], abs=1e-6)
+    images, texts = (np.load(files[0].vector(name)).astype(np.float32) for name in ("toy_img", "toy_txt"))
+    assert np.isfinite(images).all(axis=1).tolist() == [True, True, False]
+    assert np.isfinite(texts).all(axis=1).tolist() == [True, False, False]
+    # The score was computed before the vectors were rounded.
+    assert clip[0]["toy_score"] == pytest.approx(images[0] @ texts[0], abs=1e-3)
 
 
 def test_boxes_that_overlap_a_better_one_are_removed() -> None:
