@@ -1,14 +1,16 @@
-"""Samples of photographs, and extractors that need packages of an extra."""
+"""Samples of photographs, extractors that need packages of an extra, and the small models of the tests."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from feature_samples import sample_of
+from toys import torch_python, write_toys
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.extractor import Options
@@ -67,3 +69,17 @@ def _unavailable(reason: str) -> Any:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def toys(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The folder that ``toy_clip.py`` fills."""
+    torch_python()
+    return once("toys", write_toys)
+
+
+@pytest.fixture(scope="session")
+def results(toys: Path) -> dict[str, Any]:
+    """What was checked with PyTorch."""
+    content: dict[str, Any] = json.loads((toys / "results.json").read_text(encoding="utf-8"))
+    return content

@@ -42,6 +42,14 @@ def versions(extractor: str, *packages: Package) -> dict[str, str]:
     return {"onnxruntime": runtime, **{package.name: package.version(extractor) for package in packages}}
 
 
+_TYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(int32)": np.dtype(np.int32),
+}
+
+
 class OnnxModel:
     """A model whose first input is a batch of images, one row each.
 
@@ -56,6 +64,10 @@ class OnnxModel:
 
     Raises:
         SettingsError: ONNX Runtime is not installed, or does not support the device; or the file is not a model.
+
+    Attributes:
+        shape: The shape of its first input, with that of the batch; names stand for any length.
+        dtype: The type of its first input.
     """
 
     def __init__(
@@ -75,8 +87,15 @@ class OnnxModel:
         wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
         if wanted not in self._session.get_providers():  # it would run on the CPU, many times slower
             raise _no_cuda(options.device, "ONNX Runtime cannot use CUDA here")
-        self._input = self._session.get_inputs()[0].name
+        first = self._session.get_inputs()[0]
+        self._input = first.name
+        self.shape: list[int | str] = first.shape
+        self.dtype: np.dtype[Any] = _TYPES.get(first.type, np.dtype(np.float32))
         self._batch = 1 if options.device == "cpu" else gpu_batch
+
+    def outputs(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the outputs for a batch as they are; for models whose outputs are not one row for each image."""
+        return list(self._session.run(None, {self._input: batch}))
 
     def __call__(self, images: Sequence[NDArray[Any]]) -> list[tuple[NDArray[Any], ...]]:
         """Return the outputs of the model for each image.

@@ -14,6 +14,12 @@ BUILT_IN = {
     "efficientnet-lite0": "imagenet",
     "textregions": "textregions",
     "profanity": "profanity",
+    "clip": "clip",
+    "nsfw-clip-head": "nsfw_head",
+    "scrfd": "scrfd",
+    "copy": "copy_detection",
+    "detoxify": "detoxify",
+    "blip2": "captions",
 }
 """The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
 
