@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tol_luigi.command.build import run
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_settings import feature_set
-from tol_luigi.tasks.features import ExtractFeatures
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:

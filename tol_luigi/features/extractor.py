@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.models import Model
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["Columns", "Extractor", "Options", "Vector", "fingerprints", "unit_rows"]
+__all__ = ["Columns", "Extractor", "Family", "Options", "Vector", "fingerprints", "unit_rows"]
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 """Values by name of a column or vector; one element, or one row, for each sample of a batch."""
@@ -53,6 +53,31 @@ class Options:
     threads: int = 1
     text: str = "txt"
     allowed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Family:
+    """Columns and vectors that are stored together, such as the results of an extractor.
+
+    Attributes:
+        name: The name.
+        columns: The columns of the table; all may be null.
+        vectors: The vectors.
+    """
+
+    name: str
+    columns: tuple[pa.Field, ...] = ()
+    vectors: tuple[Vector, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder of its files."""
+        return folder_of(self.name)
+
+
+def folder_of(name: str) -> str:
+    """Return the name of the folder of a family."""
+    return name.replace(":", "-")
 
 
 class Extractor(abc.ABC):
@@ -117,7 +142,7 @@ class Extractor(abc.ABC):
     @property
     def folder(self) -> str:
         """The name of the folder of its files."""
-        return self.name.replace(":", "-")
+        return folder_of(self.name)
 
 
 def _fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tol_luigi.features.extractor import Extractor
+    from tol_luigi.features.extractor import Extractor, Family
 
 __all__ = ["KEY_COLUMNS", "PART_ROWS", "FamilyFiles", "TarIdentity"]
 
@@ -60,11 +60,11 @@ class FamilyFiles:
     Args:
         folder: The folder of all families.
         name: The name of the shard, without its extension; it may begin with a folder.
-        extractor: The extractor.
+        extractor: The extractor, or another family.
         fingerprint: What its results are determined by.
     """
 
-    def __init__(self, folder: Path, name: str, extractor: Extractor, fingerprint: str) -> None:
+    def __init__(self, folder: Path, name: str, extractor: Extractor | Family, fingerprint: str) -> None:
         self.folder, self.name, self.extractor, self.fingerprint = folder, name, extractor, fingerprint
         self._stem = folder / extractor.folder / name
 

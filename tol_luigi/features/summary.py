@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tol_luigi.features.extractor import Extractor
+    from tol_luigi.features.extractor import Extractor, Family
 
 __all__ = ["features_figures", "views_text"]
 
@@ -24,12 +24,12 @@ _MOST_VALUES = 20
 """The most values of a text column that are counted one by one."""
 
 
-def features_figures(folder: Path, extractors: Sequence[Extractor]) -> dict[str, Any]:
+def features_figures(folder: Path, extractors: Sequence[Extractor | Family]) -> dict[str, Any]:
     """Return the figures on the features of a dataset.
 
     Args:
         folder: The folder of the families.
-        extractors: The extractors.
+        extractors: The extractors, and other families.
 
     Returns:
         By name of an extractor: the number of rows, the number of rows in each state, and for each column that is a
@@ -38,7 +38,7 @@ def features_figures(folder: Path, extractors: Sequence[Extractor]) -> dict[str,
     return {extractor.name: _family_figures(folder / extractor.folder, extractor) for extractor in extractors}
 
 
-def _family_figures(folder: Path, extractor: Extractor) -> dict[str, Any]:
+def _family_figures(folder: Path, extractor: Extractor | Family) -> dict[str, Any]:
     rows = pads.dataset(sorted(map(str, folder.glob("*/*.parquet"))), format="parquet")
     states: Counter[str] = Counter()
     for batch in rows.to_batches(columns=["status"]):
@@ -98,7 +98,7 @@ FROM read_parquet('catalog.parquet') AS catalog
 """
 
 
-def views_text(extractors: Sequence[Extractor]) -> str:
+def views_text(extractors: Sequence[Extractor | Family]) -> str:
     """Return a script for DuckDB with a view of the catalog and the columns of all extractors.
 
     A column that two extractors have gets the name of its extractor in front.

@@ -91,7 +91,8 @@ def _feature_set(section: FeaturesSection, folder: Path) -> FeatureSet:
 
 
 def _names(section: FeaturesSection) -> list[str]:
-    return [*PROFILES.get(section.profile, ()), *(section.extractors or ())]
+    agreement = [section.agreement] if section.agreement else []
+    return list(dict.fromkeys([*PROFILES.get(section.profile, ()), *(section.extractors or ()), *agreement]))
 
 
 def _files(section: FeaturesSection, folder: Path) -> Iterator[Path]:

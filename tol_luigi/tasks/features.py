@@ -6,11 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed
-from tol_luigi.report.features import features_text
 from tol_luigi.tasks.feature_settings import extraction_spec, feature_set
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
-from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.stage import StageTask
 
@@ -20,11 +17,12 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.shards import Shard
     from tol_luigi.features.family_files import FamilyFiles
+    from tol_luigi.tasks.settings import Settings
 
-__all__ = ["ExtractFeatures", "ExtractShards"]
+__all__ = ["ExtractShards", "FeatureStage", "feature_shares"]
 
 
-class _FeatureStage(StageTask):
+class FeatureStage(StageTask):
     """A stage that depends on the extractors of the settings."""
 
     def inputs(self) -> dict[str, str]:
@@ -33,7 +31,7 @@ class _FeatureStage(StageTask):
         return {**super().inputs(), "[features]": hashlib.sha256(prints.encode()).hexdigest()}
 
 
-class ExtractShards(PartitionTask, _FeatureStage):
+class ExtractShards(PartitionTask, FeatureStage):
     """Compute the features of the samples of one partition of a split, shard by shard.
 
     Families that were made from the same shard by the same extractor are kept.
@@ -54,13 +52,14 @@ class ExtractShards(PartitionTask, _FeatureStage):
         name = f"{self.split}/{shard.name.removesuffix('.tar')}"
         return families(self.layout.features, name, extractors.extractors, extractors.prints)
 
-    def _all_families(self) -> Iterator[FamilyFiles]:
+    def families(self) -> Iterator[FamilyFiles]:
+        """Yield the families of each shard."""
         for shard in self._written.shards():
             yield from self._families(shard)
 
     def files(self) -> list[Path]:
         """Return the files of all families."""
-        return [path for family in self._all_families() for path in (*family.files, family.receipt_path)]
+        return [path for family in self.families() for path in (*family.files, family.receipt_path)]
 
     def make(self) -> None:
         """Run the extractors over each shard; what was made already is not made again."""
@@ -78,35 +77,9 @@ class ExtractShards(PartitionTask, _FeatureStage):
                 progress(done)
 
 
-class ExtractFeatures(_FeatureStage):
-    """Compute the features of all samples, and summarise them.
+def feature_shares(settings: Settings) -> list[dict[str, str]]:
+    """Return the partitions whose samples have features.
 
-    The samples of train_small are copies of samples of train, so their features are those of train.
+    Those of train_small are copies of samples of train, so their features are those of train.
     """
-
-    def requires(self) -> list[ExtractShards]:
-        """Require the features of all partitions."""
-        shares = [share for share in all_partitions(self.settings) if share["split"] != "train_small"]
-        return [self.clone(ExtractShards, **share) for share in shares]
-
-    @property
-    def _target(self) -> ReportTarget:
-        return ReportTarget(self.layout.features_report)
-
-    def files(self) -> list[Path]:
-        """Return the report as JSON and as text, and the views for DuckDB."""
-        return [*self._target.files, self.layout.features_views]
-
-    def make(self) -> None:
-        """Write the report, and the views that join the families with the catalog."""
-        from tol_luigi.features.summary import features_figures, views_text  # noqa: PLC0415 (as above)
-
-        extractors = feature_set(self.settings).extractors
-        figures = features_figures(self.layout.features, extractors)
-        self._target.write(figures, features_text(figures))
-        with committed(self.layout.features_views) as scratch:
-            scratch.write_text(views_text(extractors), encoding="utf-8")
-
-    def summary(self) -> str:
-        """Return the report as text."""
-        return self._target.text_file.read_text(encoding="utf-8")
+    return [share for share in all_partitions(settings) if share["split"] != "train_small"]

@@ -10,8 +10,8 @@ from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, in_order
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
+from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_settings import feature_set
-from tol_luigi.tasks.features import ExtractFeatures
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
 from tol_luigi.tasks.stage import StageTask

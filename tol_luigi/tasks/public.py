@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tol_luigi.tasks.agreement import EmbedTaxa, ScoreAgreement, ScorePrototypes
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
-from tol_luigi.tasks.features import ExtractFeatures, ExtractShards
+from tol_luigi.tasks.feature_report import ExtractFeatures
+from tol_luigi.tasks.features import ExtractShards
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
@@ -37,6 +39,7 @@ __all__ = [
     "CompareTaxonomies",
     "DownloadSources",
     "DrawDemonstration",
+    "EmbedTaxa",
     "ExtractFeatures",
     "ExtractShards",
     "FindDuplicates",
@@ -54,6 +57,8 @@ __all__ = [
     "RelabelShards",
     "ReportLeaks",
     "ScanPartition",
+    "ScoreAgreement",
+    "ScorePrototypes",
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",

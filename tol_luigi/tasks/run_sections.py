@@ -64,6 +64,11 @@ class FeaturesSection(Section):
     models: tuple[str, ...] | None = setting(
         Lines(), None, f"the models that you have, one per line: {MODEL_FORM}"
     )
+    agreement: str = setting(
+        Formed(r"(clip:.+)?", "an extractor clip:<model>, or empty"),
+        "",
+        "the CLIP model that compares images with the texts of all taxa and with other images of their taxon",
+    )
     text: str = setting(
         Choice(*(name for name in MEMBERS if name != IMAGE)),
         "sci_com.txt",

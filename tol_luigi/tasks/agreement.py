@@ -1,0 +1,196 @@
+"""The stages that compare images with the texts of all taxa, and with other images of their taxon."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.store.row_groups import rows_with
+from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
+from tol_luigi.tasks.partitions import PartitionTask
+from tol_luigi.tasks.predict import PredictCatalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tol_luigi.features.agreement import Lineage
+    from tol_luigi.features.clip import Clip
+    from tol_luigi.features.extractor import Columns, Family
+    from tol_luigi.features.family_files import FamilyFiles
+    from tol_luigi.tasks.base import DatasetTask
+
+__all__ = ["EmbedTaxa", "ScoreAgreement", "ScorePrototypes", "agreement_stages"]
+
+
+class _AgreementStage(FeatureStage):
+    """A stage that reads the vectors of the images of one CLIP model."""
+
+    @property
+    def _clip(self) -> Clip:
+        name = self.settings.features.agreement
+        (found,) = (one for one in feature_set(self.settings).extractors if one.name == name)
+        return cast("Clip", found)
+
+    def _derived(self, family: Family, of: FamilyFiles) -> FamilyFiles:
+        """Return the files of a family for the same shard as those of another one."""
+        from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (seldom used)
+
+        made_from = json.dumps([family.name, sorted(self.inputs().items())])
+        return FamilyFiles(of.folder, of.name, family, hashlib.sha256(made_from.encode()).hexdigest())
+
+    def _image_families(self, share: dict[str, str]) -> list[FamilyFiles]:
+        """Return the files of the vectors of the images, one for each shard of a partition."""
+        families = self.clone(ExtractShards, **share).families()
+        return [one for one in families if one.extractor.name == self._clip.name]
+
+    def _labels(self, share: dict[str, str], keys: list[str]) -> list[Lineage]:
+        """Return the taxa of images."""
+        from tol_luigi.features.taxon_texts import lineages_of  # noqa: PLC0415 (seldom used)
+
+        columns = ["treeoflife_id", *RANK_LABELS]
+        wanted = {"source": [share["source"]], "partition": [share["partition"]]}
+        return lineages_of(rows_with(self.layout.predicted, wanted, columns), keys)
+
+
+class EmbedTaxa(_AgreementStage):
+    """Compute the vectors of the texts of all taxa of the dataset."""
+
+    def requires(self) -> PredictCatalog:
+        """Require the predicted catalog, which has the taxa."""
+        return self.clone(PredictCatalog)
+
+    @property
+    def stem(self) -> Path:
+        """Return the path of both files, without their suffixes."""
+        return self.layout.features / "taxa" / self._clip.folder
+
+    def files(self) -> list[Path]:
+        """Return the vectors, and the lineages of their rows."""
+        return [self.stem.with_suffix(".npy"), self.stem.with_suffix(".parquet")]
+
+    def more(self) -> dict[str, Any]:
+        """Return the model's factor between cosines and logits."""
+        return {"logit_scale": self._clip.model.logit_scale}
+
+    def make(self) -> None:
+        """Embed the texts of each taxon, and average them."""
+        from tol_luigi.features.taxon_texts import catalog_taxa, embed_taxa  # noqa: PLC0415 (seldom used)
+
+        taxa = catalog_taxa(self.layout.predicted)
+        self._clip.load()
+        with self.progress("taxa", len(taxa)) as progress:
+            embed_taxa(taxa, self._clip.model.embed_texts, self.stem, progress)
+
+
+class ScoreAgreement(PartitionTask, _AgreementStage):
+    """Compare the images of one partition of a split with the texts of all taxa."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Require the vectors of images and of taxa, and the catalog with the taxa of the images."""
+        return [self.clone(ExtractShards), self.clone(EmbedTaxa), self.clone(PredictCatalog)]
+
+    @property
+    def _share(self) -> dict[str, str]:
+        return dict(zip(("split", "source", "partition"), self.work_unit, strict=True))
+
+    def _files(self) -> list[tuple[FamilyFiles, FamilyFiles]]:
+        """Return the files with the vectors of images, each with those that are written."""
+        from tol_luigi.features.agreement_columns import agreement_family  # noqa: PLC0415 (seldom used)
+
+        family = agreement_family(self._clip.name)
+        return [(one, self._derived(family, one)) for one in self._image_families(self._share)]
+
+    def files(self) -> list[Path]:
+        """Return the tables and their receipts."""
+        return [path for _, made in self._files() for path in (*made.files, made.receipt_path)]
+
+    def make(self) -> None:
+        """Write the agreement of each image."""
+        from tol_luigi.features.agreement import agreement  # noqa: PLC0415 (seldom used)
+        from tol_luigi.features.agreement_columns import write_scores  # noqa: PLC0415
+        from tol_luigi.features.taxon_texts import read_bank  # noqa: PLC0415
+
+        embedded = self.clone(EmbedTaxa)
+        receipt = embedded.receipt()
+        scale = float(receipt.more["logit_scale"]) if receipt else 0.0
+        bank, vector = read_bank(embedded.stem), self._clip.vectors[0].name
+
+        def compared(images: Any, keys: list[str]) -> Columns:  # noqa: ANN401 (float32)
+            return agreement(images, self._labels(self._share, keys), bank, scale)
+
+        pairs = self._files()
+        with self.progress("shards", len(pairs)) as progress:
+            for number, (images, made) in enumerate(pairs, start=1):
+                write_scores(images, vector, made, compared)
+                progress(number)
+
+
+class ScorePrototypes(_AgreementStage):
+    """Compare each image with the mean of all other images of its taxon."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Require the vectors of all images, and the catalog with their taxa."""
+        shares = feature_shares(self.settings)
+        return [self.clone(PredictCatalog), *(self.clone(ExtractShards, **share) for share in shares)]
+
+    def _files(self) -> list[tuple[dict[str, str], FamilyFiles, FamilyFiles]]:
+        from tol_luigi.features.agreement_columns import prototype_family  # noqa: PLC0415 (seldom used)
+
+        family = prototype_family(self._clip.name)
+        return [
+            (share, images, self._derived(family, images))
+            for share in feature_shares(self.settings)
+            for images in self._image_families(share)
+        ]
+
+    def files(self) -> list[Path]:
+        """Return the tables and their receipts."""
+        return [path for *_, made in self._files() for path in (*made.files, made.receipt_path)]
+
+    def make(self) -> None:
+        """Write the distances of all images."""
+        from tol_luigi.features.agreement import prototype_agreement  # noqa: PLC0415 (seldom used)
+        from tol_luigi.features.agreement_columns import read_keys, write_scores  # noqa: PLC0415
+        from tol_luigi.features.taxon_texts import Stacked  # noqa: PLC0415
+
+        vector, triples = self._clip.vectors[0], self._files()
+        keys = [read_keys(images) for _, images, _ in triples]
+        labels = [
+            label
+            for (share, *_), of_shard in zip(triples, keys, strict=True)
+            for label in self._labels(share, of_shard)
+        ]
+        paths = [images.vector(vector.name) for _, images, _ in triples]
+        rows = Stacked(dict(zip(paths, map(len, keys), strict=True)), vector.dimensions)
+        scores = prototype_agreement(cast("Any", rows), labels)
+        start = 0
+        for (_, images, made), of_shard in zip(triples, keys, strict=True):
+            part = {name: values[start : start + len(of_shard)] for name, values in scores.items()}
+            write_scores(images, vector.name, made, _given(part))
+            start += len(of_shard)
+
+
+class _given:  # noqa: N801 (called like a function)
+    """Returns columns that are known already, part by part."""
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        self.columns, self.start = columns, 0
+
+    def __call__(self, images: Any, keys: list[str]) -> Columns:  # noqa: ANN401 (float32)
+        """Return the next rows."""
+        del images
+        rows = slice(self.start, self.start + len(keys))
+        self.start = rows.stop
+        return {name: values[rows] for name, values in self.columns.items()}
+
+
+def agreement_stages(task: FeatureStage) -> Iterable[DatasetTask]:
+    """Return the stages of agreement, if the settings name a model."""
+    if not task.settings.features.agreement:
+        return []
+    shares = feature_shares(task.settings)
+    return [*(task.clone(ScoreAgreement, **share) for share in shares), task.clone(ScorePrototypes)]

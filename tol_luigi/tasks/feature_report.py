@@ -1,0 +1,56 @@
+"""The stage that ends the extraction of features: a report, and a view that joins them with the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.files import committed
+from tol_luigi.report.features import features_text
+from tol_luigi.tasks.agreement import agreement_stages
+from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
+from tol_luigi.tasks.reports import ReportTarget
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tol_luigi.features.extractor import Extractor, Family
+    from tol_luigi.tasks.base import DatasetTask
+
+__all__ = ["ExtractFeatures"]
+
+
+class ExtractFeatures(FeatureStage):
+    """Compute the features of all samples, and summarise them."""
+
+    def requires(self) -> list[DatasetTask]:
+        """Require the features of all partitions, and the agreement of images with taxa if a model is named."""
+        shards = [self.clone(ExtractShards, **share) for share in feature_shares(self.settings)]
+        return [*shards, *agreement_stages(self)]
+
+    def _families(self) -> list[Extractor | Family]:
+        from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)
+
+        return [*feature_set(self.settings).extractors, *derived_families(self.settings.features.agreement)]
+
+    @property
+    def _target(self) -> ReportTarget:
+        return ReportTarget(self.layout.features_report)
+
+    def files(self) -> list[Path]:
+        """Return the report as JSON and as text, and the views for DuckDB."""
+        return [*self._target.files, self.layout.features_views]
+
+    def make(self) -> None:
+        """Write the report, and the views that join the families with the catalog."""
+        from tol_luigi.features.summary import features_figures, views_text  # noqa: PLC0415 (slow to load)
+
+        families = self._families()
+        figures = features_figures(self.layout.features, families)
+        self._target.write(figures, features_text(figures))
+        with committed(self.layout.features_views) as scratch:
+            scratch.write_text(views_text(families), encoding="utf-8")
+
+    def summary(self) -> str:
+        """Return the report as text."""
+        return self._target.text_file.read_text(encoding="utf-8")
