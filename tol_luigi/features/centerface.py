@@ -51,6 +51,7 @@ class CenterFace(Extractor):
         pa.field("face_scores", pa.list_(pa.float32())),
         pa.field("n_faces", pa.int32()),
     )
+    batch_size = 16  # 5 MB an image
 
     def identity(self) -> dict[str, Any]:
         """Return the SHA-256 of the weights, and the versions of what computes with them."""
@@ -62,7 +63,7 @@ class CenterFace(Extractor):
     def load(self) -> None:
         """Load the model, whose file is made for 32 x 32 pixels."""
         content = fixed_inputs(self._path(), ("N", 3, SIDE, SIDE), self.name)
-        self._model = OnnxModel(content, self.options, self.name)
+        self._model = OnnxModel(content, self.options, self.name, self.batch_size)
 
     def prepare(self, sample: FeatureSample) -> Fitted:
         """Return the image, fitted into a square."""

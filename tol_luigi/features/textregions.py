@@ -61,6 +61,7 @@ class TextRegions(Extractor):
     """How much of an image is text, and in how many lines; the detector PP-OCRv6 of the package rapidocr."""
 
     columns = (pa.field("text_area_frac", pa.float64()), pa.field("n_text_boxes", pa.int32()))
+    batch_size = 16
 
     def identity(self) -> dict[str, Any]:
         """Return the SHA-256 of the weights, and the version of what computes with them."""
