@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.features.extractor import Columns
+    from tol_luigi.features.extractor import Columns, Extractor
     from tol_luigi.features.family_files import FamilyFiles
 
 __all__ = ["agreement_family", "derived_families", "prototype_family", "read_keys", "write_scores"]
@@ -48,16 +48,16 @@ def _field(name: str) -> pa.Field:
     return pa.field(name, kind)
 
 
-def read_keys(images: FamilyFiles) -> list[str]:
+def read_keys(images: FamilyFiles[Extractor]) -> list[str]:
     """Return the keys of the samples of a shard, in their order."""
     keys: list[str] = pq.read_table(images.table, columns=["key"])["key"].to_pylist()
     return keys
 
 
 def write_scores(
-    images: FamilyFiles,
+    images: FamilyFiles[Extractor],
     vector: str,
-    made: FamilyFiles,
+    made: FamilyFiles[Family],
     scored: Callable[[NDArray[np.float32], list[str]], Columns],
 ) -> None:
     """Write columns in the rows of the vectors of images; parts that exist are kept.

@@ -57,7 +57,7 @@ class ExtractionSpec:
 
 def families(
     folder: Path, name: str, extractors: Sequence[Extractor], prints: Mapping[str, str]
-) -> list[FamilyFiles]:
+) -> list[FamilyFiles[Extractor]]:
     """Return the files of each extractor for one shard.
 
     Args:
@@ -112,7 +112,7 @@ class Extraction:
     """
 
     def __init__(
-        self, url: str, files: Sequence[FamilyFiles], spec: ExtractionSpec, sha256: str = ""
+        self, url: str, files: Sequence[FamilyFiles[Extractor]], spec: ExtractionSpec, sha256: str = ""
     ) -> None:
         self.url, self.files, self.spec, self.sha256 = url, files, spec, sha256
 
@@ -125,7 +125,7 @@ class Extraction:
         deque(samples, maxlen=0)
         return samples.sha256
 
-    def stale(self) -> list[FamilyFiles]:
+    def stale(self) -> list[FamilyFiles[Extractor]]:
         """Return the families that have to be computed.
 
         A tar whose SHA-256 is not known counts as unchanged if size and time of modification are; else its
@@ -135,7 +135,7 @@ class Extraction:
             return list(self.files)
         return [one for one in self.files if not self._is_fresh(one)]
 
-    def _is_fresh(self, one: FamilyFiles) -> bool:
+    def _is_fresh(self, one: FamilyFiles[Extractor]) -> bool:
         receipt = one.receipt()
         if receipt is None:
             return False
@@ -145,7 +145,7 @@ class Extraction:
                 return True
         return receipt.inputs["tar"] == self._current_sha256
 
-    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[FamilyFiles]:
+    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[FamilyFiles[Extractor]]:
         """Compute the stale families, and return them.
 
         Args:
@@ -183,8 +183,8 @@ class Extraction:
     def _write_parts(
         self,
         samples: TarSamples,
-        needed: Sequence[FamilyFiles],
-        stale: Sequence[FamilyFiles],
+        needed: Sequence[FamilyFiles[Extractor]],
+        stale: Sequence[FamilyFiles[Extractor]],
         done: int,
         progress: Callable[[int], None],
     ) -> int:
@@ -210,7 +210,7 @@ class Extraction:
         if before != _size_and_time(self.url):
             raise FeatureError(self.url, "it has changed while it was read", "Run the same command again")
 
-    def _validate_errors(self, one: FamilyFiles) -> None:
+    def _validate_errors(self, one: FamilyFiles[Extractor]) -> None:
         """Raise an error if too many samples are unusable; the parts with errors of the extractor are removed."""
         errors: list[tuple[str, str, str]] = []
         first, rows = -1, 0
@@ -246,7 +246,7 @@ def _size_and_time(url: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _needed(files: Sequence[FamilyFiles], names: set[str]) -> list[FamilyFiles]:
+def _needed(files: Sequence[FamilyFiles[Extractor]], names: set[str]) -> list[FamilyFiles[Extractor]]:
     """Return the families with these names and those that they depend on, in order."""
     wanted = set(names)
     for one in reversed(files):

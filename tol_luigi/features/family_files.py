@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.features.extractor import Extractor, Family
+
+F = TypeVar("F", bound="Extractor | Family")
 
 __all__ = ["KEY_COLUMNS", "PART_ROWS", "FamilyFiles", "TarIdentity"]
 
@@ -54,7 +56,7 @@ class TarIdentity:
     modified: int = 0
 
 
-class FamilyFiles:
+class FamilyFiles(Generic[F]):
     """The files of an extractor for one shard.
 
     Args:
@@ -64,7 +66,7 @@ class FamilyFiles:
         fingerprint: What its results are determined by.
     """
 
-    def __init__(self, folder: Path, name: str, extractor: Extractor | Family, fingerprint: str) -> None:
+    def __init__(self, folder: Path, name: str, extractor: F, fingerprint: str) -> None:
         self.folder, self.name, self.extractor, self.fingerprint = folder, name, extractor, fingerprint
         self._stem = folder / extractor.folder / name
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.agreement import Lineage
     from tol_luigi.features.clip import Clip
-    from tol_luigi.features.extractor import Columns, Family
+    from tol_luigi.features.extractor import Columns, Extractor, Family
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.base import DatasetTask
 
@@ -35,14 +35,14 @@ class _AgreementStage(FeatureStage):
         (found,) = (one for one in feature_set(self.settings).extractors if one.name == name)
         return cast("Clip", found)
 
-    def _derived(self, family: Family, of: FamilyFiles) -> FamilyFiles:
+    def _derived(self, family: Family, of: FamilyFiles[Extractor]) -> FamilyFiles[Family]:
         """Return the files of a family for the same shard as those of another one."""
         from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (seldom used)
 
         made_from = json.dumps([family.name, sorted(self.inputs().items())])
         return FamilyFiles(of.folder, of.name, family, hashlib.sha256(made_from.encode()).hexdigest())
 
-    def _image_families(self, share: dict[str, str]) -> list[FamilyFiles]:
+    def _image_families(self, share: dict[str, str]) -> list[FamilyFiles[Extractor]]:
         """Return the files of the vectors of the images, one for each shard of a partition."""
         families = self.clone(ExtractShards, **share).families()
         return [one for one in families if one.extractor.name == self._clip.name]
@@ -97,7 +97,7 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
     def _share(self) -> dict[str, str]:
         return dict(zip(("split", "source", "partition"), self.work_unit, strict=True))
 
-    def _files(self) -> list[tuple[FamilyFiles, FamilyFiles]]:
+    def _files(self) -> list[tuple[FamilyFiles[Extractor], FamilyFiles[Family]]]:
         """Return the files with the vectors of images, each with those that are written."""
         from tol_luigi.features.agreement_columns import agreement_family  # noqa: PLC0415 (seldom used)
 
@@ -137,7 +137,7 @@ class ScorePrototypes(_AgreementStage):
         shares = feature_shares(self.settings)
         return [self.clone(PredictCatalog), *(self.clone(ExtractShards, **share) for share in shares)]
 
-    def _files(self) -> list[tuple[dict[str, str], FamilyFiles, FamilyFiles]]:
+    def _files(self) -> list[tuple[dict[str, str], FamilyFiles[Extractor], FamilyFiles[Family]]]:
         from tol_luigi.features.agreement_columns import prototype_family  # noqa: PLC0415 (seldom used)
 
         family = prototype_family(self._clip.name)

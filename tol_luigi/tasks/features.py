@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.shards import Shard
+    from tol_luigi.features.extractor import Extractor
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.settings import Settings
 
@@ -45,14 +46,14 @@ class ExtractShards(PartitionTask, FeatureStage):
     def _written(self) -> WriteShards:
         return self.clone(WriteShards)
 
-    def _families(self, shard: Shard) -> list[FamilyFiles]:
+    def _families(self, shard: Shard) -> list[FamilyFiles[Extractor]]:
         from tol_luigi.features.extraction import families  # noqa: PLC0415 (slow to load, and seldom used)
 
         extractors = feature_set(self.settings)
         name = f"{self.split}/{shard.name.removesuffix('.tar')}"
         return families(self.layout.features, name, extractors.extractors, extractors.prints)
 
-    def families(self) -> Iterator[FamilyFiles]:
+    def families(self) -> Iterator[FamilyFiles[Extractor]]:
         """Yield the families of each shard."""
         for shard in self._written.shards():
             yield from self._families(shard)
