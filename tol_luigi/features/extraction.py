@@ -165,7 +165,7 @@ class Extraction:
         samples = TarSamples(self.url, self.spec.text)
         done = min(one.count_parts() for one in stale)
         for one in needed:
-            one.extractor.load()
+            one.extractor.load_once()
         rows = self._write_parts(samples, needed, stale, done, progress)
         if not rows:
             raise FeatureError(self.url, "it has no samples", "Remove it from the list, or write it again")

@@ -18,6 +18,7 @@ from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
+from tol_luigi.tasks.tars import ExtractTars
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.taxonomy import (
     BuildReferenceTaxonomy,
@@ -39,6 +40,7 @@ __all__ = [
     "DrawDemonstration",
     "ExtractFeatures",
     "ExtractShards",
+    "ExtractTars",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",
