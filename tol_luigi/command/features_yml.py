@@ -28,7 +28,9 @@ def features_yml(given: argparse.Namespace) -> int:
     models = tuple(_model(text) for text in given.models)
     prepared = prepared_job(given.yml, models)
     run_id = secrets.token_hex(8) if prepared.job.reprocess else ""
-    tasks = [ExtractTars(str(given.yml), name, models, run_id) for name in prepared.groups]
+    tasks = [
+        ExtractTars(yml=str(given.yml), group=name, models=models, run_id=run_id) for name in prepared.groups
+    ]
     waiting = [task for task in tasks if not task.complete()]
     if not waiting:
         sys.stdout.write(

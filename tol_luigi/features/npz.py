@@ -47,6 +47,6 @@ def write_npz(path: Path, arrays: Iterable[Rows], dtype: str, *, deflate: bool) 
             member.compress_type = method
             with archive.open(member, "w", force_zip64=True) as file:
                 header = {"descr": dtype, "fortran_order": False, "shape": array.shape}
-                np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]  # a stream is enough
+                np.lib.format.write_array_header_1_0(file, header)
                 for piece in array.pieces:
                     file.write(np.ascontiguousarray(piece, dtype).tobytes())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.shards import Shard
+    from tol_luigi.features.exports.shards import ShardFeatures
     from tol_luigi.features.family_files import FamilyFiles
 
 __all__ = ["ExtractFeatures", "ExtractShards"]
@@ -54,6 +55,14 @@ class ExtractShards(PartitionTask, _FeatureStage):
         name = f"{self.split}/{shard.name.removesuffix('.tar')}"
         return families(self.layout.features, name, extractors.extractors, extractors.prints)
 
+    def feature_shards(self) -> Iterator[ShardFeatures]:
+        """Yield the shards with the files of their features."""
+        from tol_luigi.features.exports.shards import ShardFeatures  # noqa: PLC0415 (as above)
+
+        for shard in self._written.shards():
+            name = f"{self.split}/{shard.name.removesuffix('.tar')}"
+            yield ShardFeatures(name, self._written.folder / shard.name, self._families(shard))
+
     def _all_families(self) -> Iterator[FamilyFiles]:
         for shard in self._written.shards():
             yield from self._families(shard)
@@ -88,6 +97,11 @@ class ExtractFeatures(_FeatureStage):
         """Require the features of all partitions."""
         shares = [share for share in all_partitions(self.settings) if share["split"] != "train_small"]
         return [self.clone(ExtractShards, **share) for share in shares]
+
+    def shards(self) -> Iterator[ShardFeatures]:
+        """Yield all shards with the files of their features."""
+        for task in self.requires():
+            yield from task.feature_shards()
 
     @property
     def _target(self) -> ReportTarget:

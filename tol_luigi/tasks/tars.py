@@ -100,10 +100,14 @@ class ExtractTars(luigi.Task):
 
     def output(self) -> luigi.Target:
         """Return the files of the group."""
+        return _TwinsTarget(self._twins)
+
+    @property
+    def _twins(self) -> Twins:
         from tol_luigi.features.d2m.twins import Twins  # noqa: PLC0415 (slow to load, and seldom used)
 
         prepared = self._prepared
-        return _TwinsTarget(Twins(prepared.folder, prepared.groups[self.group], prepared.work, self.run_id))
+        return Twins(prepared.folder, prepared.groups[self.group], prepared.work, self.run_id)
 
     def run(self) -> None:
         """Run the extractors over each tar, and write the files."""
@@ -117,7 +121,7 @@ class ExtractTars(luigi.Task):
         for number, tar in enumerate(group.tars):
             self._show(f"tar {number + 1} of {len(group.tars)}")
             Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec).run()
-        rows, dropped = self.output().twins.write(time.monotonic() - start, percent)
+        rows, dropped = self._twins.write(time.monotonic() - start, percent)
         lost = f"; {len(dropped):,} dropped, see {self.group}.errors.csv" if dropped else ""
         seconds = time.monotonic() - start
         sys.stdout.write(

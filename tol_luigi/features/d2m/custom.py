@@ -12,7 +12,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.extractor import Columns, Options
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["CustomFile", "CustomModels", "load_custom"]
+__all__ = ["CustomFile", "CustomModels", "Wanted", "load_custom"]
 
 _FEATURE = "feature "
 
@@ -52,6 +52,20 @@ class CustomFile:
     preprocessors: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Wanted(NamedTuple):
+    """What a job takes from a file.
+
+    Attributes:
+        models: The names of its models to run.
+        columns: The names of the columns that it makes.
+        features: The names of the arrays that it makes.
+    """
+
+    models: tuple[str, ...]
+    columns: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 _DICTIONARIES = {
@@ -97,9 +111,7 @@ class CustomModels(Extractor):
 
     Args:
         file: The file.
-        models: The names of its models to run.
-        columns: The names of the columns that it makes.
-        features: The names of the arrays that it makes.
+        wanted: What to run and to make.
         others: The extractors of dataset2metadata's own models whose results it gets, by the names of these models.
         options: What extractors are made with.
     """
@@ -107,20 +119,18 @@ class CustomModels(Extractor):
     def __init__(
         self,
         file: CustomFile,
-        models: Sequence[str],
-        columns: Sequence[str],
-        features: Sequence[str],
+        wanted: Wanted,
         others: Mapping[str, Extractor],
         options: Options,
     ) -> None:
         super().__init__("custom", options)
-        self.file, self.made, self.features = file, tuple(columns), tuple(features)
+        self.file, self.made, self.features = file, wanted.columns, wanted.features
         self.others = dict(others)
-        self.models = self._ordered(models)
+        self.models = self._ordered(wanted.models)
         self.depends = tuple(one.name for one in others.values())
         self.columns = (
             pa.field("values", pa.string()),
-            *(pa.field(f"{_FEATURE}{name}", pa.list_(pa.float32())) for name in features),
+            *(pa.field(f"{_FEATURE}{name}", pa.list_(pa.float32())) for name in wanted.features),
         )
 
     def _fail(self, what: str, remedy: str = "Correct the file") -> SettingsError:
@@ -274,7 +284,8 @@ def _raw(sample: FeatureSample, name: str) -> Any:  # noqa: ANN401 (an image, a 
 
 
 _SIDE = 224
-_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 
 
 def _clip_pixels(image: Image.Image) -> np.ndarray[Any, Any]:
@@ -284,7 +295,8 @@ def _clip_pixels(image: Image.Image) -> np.ndarray[Any, Any]:
     left, top = round((width - _SIDE) / 2), round((height - _SIDE) / 2)
     resized = image.resize((width, height), Image.Resampling.BICUBIC)
     pixels = np.asarray(resized.crop((left, top, left + _SIDE, top + _SIDE)), np.float32) / 255
-    return ((pixels - np.float32(_MEAN)) / np.float32(_STD)).transpose(2, 0, 1)
+    normalised: np.ndarray[Any, Any] = (pixels - _MEAN) / _STD
+    return normalised.transpose(2, 0, 1)
 
 
 _PREPROCESSORS = {"identity": lambda value: value, "clip-aug": _clip_pixels}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from braceexpand import UnbalancedBracesError, braceexpand
+from braceexpand import braceexpand
 
 from tol_luigi.core.errors import SettingsError
 
@@ -196,7 +196,7 @@ class _Keys:
         else:
             try:
                 tars = [tar for part in self.text("input_tars").split("::") for tar in braceexpand(part)]
-            except (UnbalancedBracesError, ValueError) as error:
+            except ValueError as error:
                 self.fail("input_tars", f"its braces cannot be expanded ({error})", cause=error)
         if not tars:
             self.fail("input_tars", "it names no tar")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.d2m.custom import CustomModels, load_custom
+from tol_luigi.features.d2m.custom import CustomModels, Wanted, load_custom
 from tol_luigi.features.d2m.fields import JsonFields
 from tol_luigi.features.d2m.names import DATACOMP_KEYS, DEPENDENCIES, MODELS, OUTPUTS
 from tol_luigi.features.extractor import Options, fingerprints
 from tol_luigi.features.registry import resolve
+from tol_luigi.features.usable import Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,28 +21,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.extractor import Extractor
     from tol_luigi.features.models import Model
 
-__all__ = ["Output", "Work", "work_of"]
-
-
-@dataclass(frozen=True)
-class Output:
-    """A column of the Parquet file, or an array of the npz file.
-
-    Attributes:
-        name: Its name there.
-        extractor: The name of the extractor that computes it.
-        column: The column or vector of the extractor.
-        key: The key in the object that the column contains as JSON; "" if it is the column itself.
-        is_vector: Whether it is a vector of the extractor.
-        is_required: Whether a sample without a value is dropped.
-    """
-
-    name: str
-    extractor: str
-    column: str
-    key: str = ""
-    is_vector: bool = False
-    is_required: bool = False
+__all__ = ["Work", "work_of"]
 
 
 @dataclass(frozen=True)
@@ -79,12 +59,15 @@ def work_of(job: Job, models: Mapping[str, Model]) -> Work:
     extractors = resolve(dict.fromkeys(names.values()), options)
     if job.fields:
         extractors.append(JsonFields(job.fields))
-    made = [name for name in job.columns if name in custom.columns]
-    arrays = [name for name in job.features if name in custom.features]
-    if custom_models or made or arrays:
+    wanted = Wanted(
+        tuple(custom_models),
+        tuple(name for name in job.columns if name in custom.columns),
+        tuple(name for name in job.features if name in custom.features),
+    )
+    if any(wanted):
         by_name = {one.name: one for one in extractors}
         others = {name: by_name[extractor] for name, extractor in names.items()}
-        extractors.append(CustomModels(custom, custom_models, made, arrays, others, options))
+        extractors.append(CustomModels(custom, wanted, others, options))
     finder = _Finder(job, extractors, custom)
     columns = [finder.column(name) for name in job.columns] + [finder.field(name) for name in job.fields]
     features = [finder.feature(name) for name in job.features]
@@ -102,9 +85,9 @@ def work_of(job: Job, models: Mapping[str, Model]) -> Work:
 def _models(job: Job, custom: CustomFile) -> tuple[list[str], list[str]]:
     """Return the models that are ours and those of the user's file, with the ones that outputs and models need."""
     wanted = list(job.models)
-    for name in (*job.columns, *job.features):
-        if name in OUTPUTS and name not in custom.columns and name not in custom.features:
-            wanted.append(OUTPUTS[name].model)
+    known = {**custom.columns, **custom.features}
+    outputs = (*job.columns, *job.features)
+    wanted += [OUTPUTS[name].model for name in outputs if name in OUTPUTS and name not in known]
     wanted += [need for name in wanted for need in DEPENDENCIES.get(name, ()) if name not in custom.models]
     for name in (name for name in wanted if name in custom.models):
         needs = getattr(custom.models[name], "dependencies", ())

@@ -7,35 +7,30 @@ The record, ``<name>.json``, is written last. It has the numbers that dataset2me
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tol_luigi.core.errors import FeatureError
 from tol_luigi.core.files import sha256_file
 from tol_luigi.features.d2m.fields import TypedValues
 from tol_luigi.features.family_files import FamilyFiles
 from tol_luigi.features.npz import Rows, write_npz
-from tol_luigi.features.samples import Status
+from tol_luigi.features.usable import Dropped, UsableRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from tol_luigi.features.d2m.folders import Folder
     from tol_luigi.features.d2m.jobs import Group
-    from tol_luigi.features.d2m.outputs import Output, Work
+    from tol_luigi.features.d2m.outputs import Work
+    from tol_luigi.features.usable import Output
 
-__all__ = ["Dropped", "Twins", "families_of", "records"]
+__all__ = ["Twins", "families_of", "records"]
 
 _VERSION = 1
 """To be raised with every change of what is written."""
@@ -46,131 +41,10 @@ _MARK = "tol_luigi"
 def families_of(folder: Folder, tar: str, work: Work) -> list[FamilyFiles]:
     """Return the files of each extractor for a tar, wherever it is listed."""
     place = tar if ":" in tar else str(Path(tar).absolute())
-    stem = (
-        re.sub(r"[^\w.-]", "_", tar.split("/")[-1].split(" ")[0], flags=re.ASCII).removesuffix(".tar")[:80]
-        or "tar"
-    )
+    last = tar.rpartition("/")[2].partition(" ")[0]
+    stem = re.sub(r"[^\w.-]", "_", last, flags=re.ASCII).removesuffix(".tar")[:80] or "tar"
     name = f"{stem}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
     return [FamilyFiles(folder.families, name, one, work.prints[one.name]) for one in work.extractors]
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A sample that is in neither file.
-
-    Attributes:
-        tar: Its tar.
-        key: Its key.
-        row: Its place in the tar, from 0.
-        extractor: The extractor that cannot use it.
-        status: What is wrong.
-        error: The same in a few words.
-    """
-
-    tar: str
-    key: str
-    row: int
-    extractor: str
-    status: str
-    error: str
-
-
-class _Tar:
-    """The results of all extractors for a tar.
-
-    Args:
-        tar: The tar.
-        families: The files of each extractor.
-        outputs: The columns and arrays to write.
-    """
-
-    def __init__(self, tar: str, families: Sequence[FamilyFiles], outputs: Sequence[Output]) -> None:
-        self.tar, self._outputs = tar, outputs
-        self._families = {one.extractor.name: one for one in families}
-
-    def _column(self, extractor: str, column: str) -> pa.ChunkedArray:
-        return pq.read_table(self._families[extractor].table, columns=[column], memory_map=True).column(0)
-
-    @functools.cached_property
-    def dropped(self) -> list[Dropped]:
-        """The samples that some extractor cannot use, or that lack a value of an output, in order."""
-        found: dict[int, Dropped] = {}
-        for name, family in self._families.items():
-            table = pq.read_table(family.table, columns=["key", "row", "status", "error"])
-            for one in table.filter(pa.compute.not_equal(table["status"], str(Status.OK))).to_pylist():
-                if _is_cause(one["status"], found.get(one["row"])):
-                    found[one["row"]] = Dropped(
-                        self.tar, one["key"], one["row"], name, one["status"], one["error"]
-                    )
-            keys: pa.ChunkedArray = table["key"]
-            for output in (one for one in self._outputs if one.extractor == name and one.is_required):
-                for row in np.flatnonzero(self._lacking(output)).tolist():
-                    error = f"there is no value of {output.name}"
-                    status = (
-                        Status.MISSING_TEXT
-                        if output.column.endswith(("_txt", "_score"))
-                        else Status.EXTRACTOR_ERROR
-                    )
-                    found.setdefault(row, Dropped(self.tar, keys[row].as_py(), row, name, str(status), error))
-        return [found[row] for row in sorted(found)]
-
-    def _lacking(self, output: Output) -> NDArray[np.bool_]:
-        if output.is_vector:
-            return np.isnan(self._vector(output.extractor, output.column)).any(axis=1)
-        column = self._column(output.extractor, output.column)
-        return np.asarray(column.is_null().to_numpy(), np.bool_)
-
-    def _vector(self, extractor: str, name: str) -> NDArray[np.float16]:
-        found: NDArray[np.float16] = np.load(self._families[extractor].vector(name), mmap_mode="r")
-        return found
-
-    @functools.cached_property
-    def _kept(self) -> NDArray[np.bool_]:
-        """Which rows are in the files."""
-        first = next(iter(self._families.values()))
-        kept = np.ones(pq.read_metadata(first.table).num_rows, np.bool_)
-        kept[[one.row for one in self.dropped]] = False
-        return kept
-
-    @property
-    def count(self) -> int:
-        """How many rows are in the files."""
-        return int(self._kept.sum())
-
-    def validate(self, max_error_percent: float) -> None:
-        """Raise an error if more than a percentage of the samples are dropped, or all; one is always allowed.
-
-        Raises:
-            FeatureError: They are.
-        """
-        allowed = max(1, int(len(self._kept) * max_error_percent / 100))
-        if len(self.dropped) > allowed or not self.count:
-            first = self.dropped[0]
-            what = (
-                f"{len(self.dropped)} of {len(self._kept)} samples have no result; "
-                f"the first is {first.key} ({first.status}: {first.error})"
-            )
-            raise FeatureError(self.tar, what, "Correct the cause, or set warn_and_continue: true")
-
-    def column(self, output: Output) -> pa.Array:
-        """Return the column of an output, as its extractor has it."""
-        column: pa.Array = self._column(output.extractor, output.column).combine_chunks()
-        return column.filter(pa.array(self._kept))
-
-    def values(self, output: Output) -> list[Any]:
-        """Return the values of an output that is a key of JSON."""
-        return [json.loads(text)[output.key] for text in self.column(output).to_pylist()]
-
-    def rows(self, output: Output) -> NDArray[Any]:
-        """Return the rows of an output that is an array."""
-        if output.is_vector:
-            return self._vector(output.extractor, output.column)[self._kept]
-        return np.array(self.column(output).to_pylist(), np.float32)
-
-
-def _is_cause(status: str, known: Dropped | None) -> bool:
-    """Return whether a status says more than what is known."""
-    return known is None or (known.status == Status.DEPENDENCY_ERROR and status != Status.DEPENDENCY_ERROR)
 
 
 class Twins:
@@ -251,7 +125,7 @@ class Twins:
         """
         outputs = (*self.work.columns, *self.work.features)
         states = {tar: _state(tar) for tar in self.group.tars}
-        tars = [_Tar(tar, families_of(self.folder, tar, self.work), outputs) for tar in self.group.tars]
+        tars = [UsableRows(tar, families_of(self.folder, tar, self.work), outputs) for tar in self.group.tars]
         for tar in tars:
             tar.validate(max_error_percent)
         dropped = [one for tar in tars for one in tar.dropped]
@@ -287,7 +161,7 @@ class Twins:
             if (name := self.group.name + ending) not in self.names:
                 self.folder.remove(name)
 
-    def _write_table(self, path: Path, tars: Sequence[_Tar], rows: int) -> None:
+    def _write_table(self, path: Path, tars: Sequence[UsableRows], rows: int) -> None:
         del rows
         typed = {output.name: TypedValues(output.name) for output in self.work.columns if output.key}
         for output in self.work.columns:
@@ -314,10 +188,10 @@ class Twins:
         (extractor,) = (one for one in self.work.extractors if one.name == output.extractor)
         return next(column.type for column in extractor.columns if column.name == output.column)
 
-    def _write_arrays(self, path: Path, tars: Sequence[_Tar], rows: int) -> None:
+    def _write_arrays(self, path: Path, tars: Sequence[UsableRows], rows: int) -> None:
         write_npz(path, self._arrays(tars, rows), "<f4", deflate=True)
 
-    def _arrays(self, tars: Sequence[_Tar], rows: int) -> Iterator[Rows]:
+    def _arrays(self, tars: Sequence[UsableRows], rows: int) -> Iterator[Rows]:
         for output in self.work.features:
             width = next(tar.rows(output).shape[1] for tar in tars if tar.count)
             pieces = (tar.rows(output) for tar in tars if tar.count)
