@@ -1,0 +1,157 @@
+"""Features as stages of a build: made after the shards, kept while nothing changes, and part of the manifest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+Build = Callable[..., Any]
+
+OWN = """
+import pyarrow as pa
+from tol_luigi.features.extractor import Extractor
+from tol_luigi.features.registry import register
+
+@register("redness")
+class Redness(Extractor):
+    columns = (pa.field("redness", pa.float64()), pa.field("words", pa.int64()))
+    reads_text = True
+
+    def prepare(self, sample):
+        return sample.image.resize((1, 1)).getpixel((0, 0)), len(sample.text.split())
+
+    def run(self, batch, before):
+        return {"redness": [pixel[0] / 255 for pixel, _ in batch], "words": [words for _, words in batch]}
+"""
+
+
+def with_features(sections: dict[str, Any], folder: Path, **features: str) -> dict[str, Any]:
+    """Return settings with an extractor of the user's own."""
+    (folder / "own.py").write_text(OWN, encoding="utf-8")
+    return sections | {"features": {"files": "own.py", "extractors": "redness", **features}}
+
+
+@pytest.fixture
+def attempt(
+    bioscan_settings: dict[str, Any], tmp_path: Path, settings_file: Callable[..., Path], build: Build
+) -> Build:
+    """Run a task with an extractor of the user's own, and other settings of features; the dataset is ``out/sample``."""
+
+    def run(task: str = "BuildCatalog", **features: str) -> Any:
+        return build(settings_file(with_features(bioscan_settings, tmp_path, **features)), task=task)
+
+    return run
+
+
+@pytest.fixture
+def built(once: Callable[..., Path], attempt: Build, tmp_path: Path) -> Path:
+    """A dataset with features, in the test's folder."""
+
+    def fill(folder: Path) -> None:
+        finished = attempt()
+        assert finished.returncode == 0, finished.stderr
+        shutil.copytree(tmp_path / "out", folder / "out")
+
+    shutil.copytree(once("feature-build", fill) / "out", tmp_path / "out", dirs_exist_ok=True)
+    return tmp_path / "out" / "sample"
+
+
+def test_a_build_has_features_of_every_sample_and_lists_them_in_the_manifest(
+    built: Path, attempt: Build, digests: Callable[..., dict[str, str]]
+) -> None:
+    folder = built
+    shards = folder / "224x224"
+    catalog = pq.read_table(shards / "catalog.parquet").to_pandas()
+    expected = set(catalog[catalog["split"] != "train_small"]["treeoflife_id"])
+    rows = pads.dataset(sorted(map(str, shards.glob("features/redness/*/*.parquet")))).to_table().to_pylist()
+    assert {row["key"] for row in rows} == expected
+    assert len(rows) == len(expected)
+    assert {row["uid"] for row in rows} == {uid.replace("-", "") for uid in expected}
+    assert all(row["status"] == "ok" and row["words"] > 3 for row in rows)
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+    features = {name for name in digests(folder) if "/features/" in name}
+    assert features <= set(manifest)
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=False)
+    assert checked.returncode == 0
+
+    before = digests(folder)
+    assert attempt().returncode == 0
+    assert digests(folder) == before
+
+
+def test_other_extractors_leave_the_dataset_and_the_features_there_are_as_they_were(
+    built: Path, attempt: Build, digests: Callable[..., dict[str, str]]
+) -> None:
+    folder = built
+    before = digests(folder / "224x224", "**/*.tar") | digests(folder / "224x224", "features/redness/**/*")
+    finished = attempt("ExtractFeatures", extractors="redness\n hash")
+    assert finished.returncode == 0, finished.stderr
+    assert before.items() <= digests(folder / "224x224").items()
+    assert list(folder.glob("224x224/features/hash/train/*.parquet"))
+
+
+def test_a_view_joins_catalog_and_features(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = built
+    monkeypatch.chdir(folder / "224x224")
+    with duckdb.connect() as database:
+        database.execute((folder / "224x224" / "features" / "views.sql").read_text(encoding="utf-8"))
+        rows = database.execute(
+            "SELECT treeoflife_id, redness, redness_status FROM features WHERE split <> 'train_small'"
+        ).fetchall()
+    assert len(rows) == 18
+    assert all(0 <= redness <= 1 and status == "ok" for _, redness, status in rows)
+
+
+def test_a_damaged_file_of_features_is_found_and_made_attempt(built: Path, attempt: Build) -> None:
+    folder = built
+    (table,) = folder.glob("224x224/features/redness/val/*.parquet")
+    content = table.read_bytes()
+    table.write_bytes(content[:-1] + b"x")
+    finished = attempt("VerifyDataset")
+    assert finished.returncode == 30
+    assert table.name in finished.stdout + finished.stderr
+    table.unlink()
+    assert attempt().returncode == 0
+    assert table.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ({"extractors": "redness\n nothing"}, "there is no extractor nothing"),
+        ({"files": "none.py"}, "it does not exist"),
+        ({"models": "clip"}, "is not of the form <name> = <path>"),
+        ({"models": "clip = none"}, "it does not exist"),
+        ({"profile": "heavy"}, "heavy"),
+    ],
+)
+def test_wrong_settings_are_one_line(attempt: Build, features: dict[str, str], said: str) -> None:
+    finished = attempt(**features)
+    assert finished.returncode == 40
+    (message,) = finished.messages
+    assert said in message
+    assert "[features]" in message
+
+
+def test_a_file_of_extractors_that_fails_is_one_line(
+    bioscan_settings: dict[str, Any], tmp_path: Path, settings_file: Callable[..., Path], build: Build
+) -> None:
+    settings = settings_file(with_features(bioscan_settings, tmp_path))
+    (tmp_path / "own.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
+    finished = build(settings)
+    assert finished.returncode == 40
+    assert "own.py" in finished.messages[0]
+    assert "nothing_of_this_name" in finished.messages[0]
