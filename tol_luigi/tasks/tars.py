@@ -89,7 +89,7 @@ class ExtractTars(luigi.Task):
     )
     run_id: str = luigi.Parameter(default="", description="if set, files of other runs are made again")
 
-    @functools.cached_property
+    @property
     def _prepared(self) -> PreparedJob:
         return prepared_job(Path(self.yml), tuple(self.models))
 
