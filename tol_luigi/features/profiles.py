@@ -7,6 +7,12 @@ __all__ = ["BUILT_IN", "PROFILES"]
 BUILT_IN = {
     "hash": "hashes",
     "quality": "quality",
+    "clip": "clip",
+    "nsfw-clip-head": "nsfw_head",
+    "scrfd": "scrfd",
+    "copy": "copy_detection",
+    "detoxify": "detoxify",
+    "blip2": "captions",
 }
 """The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
 

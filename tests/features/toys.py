@@ -1,0 +1,75 @@
+"""What the tests of models share: samples, options with models, and the small models that ``toy_clip.py`` writes."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tol_luigi.features.extractor import Options
+from tol_luigi.features.models import Model
+from tol_luigi.features.samples import FeatureSample
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from tol_luigi.features.extractor import Extractor
+
+SCRIPT = Path(__file__).with_name("toy_clip.py")
+
+
+def needs(*modules: str) -> None:
+    """Skip a test without some modules; where CI is set, it fails without them."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{', '.join(missing)} is missing")
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is missing")
+
+
+def write_toys(folder: Path) -> None:
+    """Train the small models with the Python that TOL_TORCH names."""
+    python = os.environ.get("TOL_TORCH")
+    if not python:
+        reason = "set TOL_TORCH to a Python with PyTorch (docs/testing.md)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    done = subprocess.run(
+        [python, SCRIPT, folder],
+        env={**kept, "HF_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    # No progress bars or warnings: they would be among the messages of a build.
+    assert done.stderr == ""
+
+
+def options(**models: Path) -> Options:
+    return Options(models={name: Model(name, path) for name, path in models.items()})
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def sample(image: Image.Image | None = None, text: str | None = None, row: int = 0) -> FeatureSample:
+    members = {} if image is None else {"png": png(image)}
+    if text is not None:
+        members["txt"] = text.encode()
+    return FeatureSample(f"sample-{row}", members, row)
+
+
+def run(extractor: Extractor, samples: list[FeatureSample], before: Any = None) -> Any:
+    return extractor.run([extractor.prepare(one) for one in samples], before or {})
