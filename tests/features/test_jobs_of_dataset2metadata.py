@@ -521,3 +521,69 @@ def test_the_whole_job_can_be_read_back(tmp_path: Path) -> None:
     assert read.datacomp_keys
     assert read.skips
     assert not read.reprocess
+
+
+REAL = """
+import json, shutil, sys
+from pathlib import Path
+import d2m_jobs, yaml
+import numpy as np
+toys, folder = Path(sys.argv[1]), Path(sys.argv[2])
+models = folder / "models"
+for name in ("nsfw", "copies", "faces"):
+    (models / name).mkdir(parents=True)
+(models / "nsfw" / "model.yml").write_text("clip: oai-clip-vit-l14\\nweights: head.npz\\n")
+norm = {f"norm.{name}": np.ones(24) for name in ("weight", "bias", "running_mean", "running_var")}
+np.savez(models / "nsfw" / "head.npz", **norm, **{"layers.0.weight": np.ones((1, 24)) / 9, "layers.0.bias": np.zeros(1)})
+stated = yaml.safe_load((toys / "copies" / "model.yml").read_text()) | {"references": "references.npy"}
+(models / "copies" / "model.yml").write_text(json.dumps(stated | {"weights": "copies.onnx"}))
+(models / "copies" / "copies.onnx").write_bytes((toys / "copies" / "copies.onnx").read_bytes())
+np.save(models / "copies" / "references.npy", np.eye(12, dtype=np.float32))
+(models / "faces" / "model.yml").write_text("size: 64\\nweights: faces.onnx\\n")
+(models / "faces" / "faces.onnx").write_bytes((toys / "faces.onnx").read_bytes())
+shutil.copytree(toys / "detoxify", models / "texts", ignore=shutil.ignore_patterns("model.yml"))
+places = {
+    "oai-clip-vit-b32": toys / "hf",
+    "oai-clip-vit-l14": toys / "open_clip",
+    "nsfw-detoxify": models / "texts",
+    "nsfw-image-oai-clip-vit-l-14": models / "nsfw",
+    "dedup-isc-ft-v107": models / "copies",
+    "faces-scrfd10g": models / "faces",
+}
+options = [part for name, place in places.items() for part in ("--models", f"{name}={place}")]
+print(d2m_jobs.run(Path("datacomp.yml"), *options))
+"""
+
+
+def test_a_job_for_datacomp_runs_with_small_weights_in_the_formats_of_the_large_ones(
+    toys: Path, tmp_path: Path
+) -> None:
+    python = python_with("torch", "transformers", "onnxruntime")
+    for number in range(2):
+        keys = range(4 * number, 4 * number + 4)
+        write_tar(tmp_path / f"{number}.tar", [(f"s{key}", captioned(key)) for key in keys])
+    (tmp_path / "datacomp.yml").write_text(DATACOMP)
+    folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [python, "-c", REAL, toys, tmp_path],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": folders},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Ran(code=0" in done.stdout, done.stdout + done.stderr
+    [path] = (tmp_path / "out").glob("*.parquet")
+    table = pq.read_table(path)
+    assert table.num_rows == 8
+    with np.load(path.with_suffix(".npz")) as arrays:
+        for size in ("b32", "l14"):
+            scores = (arrays[f"{size}_img"] * arrays[f"{size}_txt"]).sum(axis=1)
+            assert np.allclose(scores, table[f"clip_{size}_similarity_score"].to_pylist(), atol=2e-3)
+        assert arrays["dedup-isc-ft-v107-image"].shape == (8, 12)
+        assert np.allclose(
+            arrays["dedup-isc-ft-v107-image"].max(axis=1), table["dedup"].to_pylist(), atol=1e-3
+        )
+        # The same weights in two formats.
+        assert np.allclose(arrays["b32_img"], arrays["l14_img"], atol=1e-3)
+    assert table.drop_columns(["face_bboxes"]).drop_null().num_rows == 8
