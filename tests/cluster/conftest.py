@@ -62,7 +62,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def sample_sections(shared: Path) -> Sections:
-    """The sources of the sample, and the published mapping."""
+    """The sources of the sample, the published mapping, and features."""
     sample = shared / "sample"
     tables = sample / "metadata"
     return {
@@ -74,6 +74,7 @@ def sample_sections(shared: Path) -> Sections:
         },
         "itis": {"chains": tables / "itis" / "species_level_taxonomy_chains.csv"},
         "published": {"mapping": tables / "mapping.sqlite"},
+        "features": {"extractors": "hash"},
     }
 
 

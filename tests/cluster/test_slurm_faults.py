@@ -214,7 +214,7 @@ def test_task_of_a_dead_worker_runs_again_within_three_minutes(
     def caught() -> RunningTask | None:
         """Stop a worker, and give its task if it has not ended meanwhile."""
         for task in here.status().running:
-            if task.family == "WriteShards":
+            if task.family == "WriteShards" and here.run.log(task.task_id, 1).exists():  # it has begun
                 os.kill(process(task), signal.SIGSTOP)
                 if task.task_id in {each.task_id for each in here.status().running}:
                     return task

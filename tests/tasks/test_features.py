@@ -116,7 +116,7 @@ def test_a_view_joins_catalog_and_features(built: Path, monkeypatch: pytest.Monk
     assert all(0 <= redness <= 1 and status == "ok" for _, redness, status in rows)
 
 
-def test_a_damaged_file_of_features_is_found_and_made_attempt(built: Path, attempt: Build) -> None:
+def test_a_damaged_file_of_features_is_found_and_made_again(built: Path, attempt: Build) -> None:
     folder = built
     (table,) = folder.glob("224x224/features/redness/val/*.parquet")
     content = table.read_bytes()

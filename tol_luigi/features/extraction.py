@@ -7,6 +7,7 @@ on the number of threads, nor on how often the work was interrupted.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -166,7 +167,9 @@ class Extraction:
         done = min(one.count_parts() for one in stale)
         for one in needed:
             one.extractor.load_once()
-        rows = self._write_parts(samples, needed, stale, done, progress)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about odd images
+            rows = self._write_parts(samples, needed, stale, done, progress)
         if not rows:
             raise FeatureError(self.url, "it has no samples", "Remove it from the list, or write it again")
         self._validate(samples, before)
@@ -260,18 +263,23 @@ def _prepared(
     samples: Iterator[FeatureSample], extractors: Sequence[Extractor], spec: ExtractionSpec
 ) -> Iterator[list[tuple[tuple[str, str], Prepared]]]:
     """Yield batches of samples as (uid, key) and what the extractors have prepared of them, in order."""
-    chunks: deque[list[tuple[FeatureSample, Future[Prepared]]]] = deque()
+    chunks = _chunks(samples, spec.batch, PART_ROWS)
+    if spec.threads == 1:
+        for chunk in chunks:
+            yield [((sample.uid, sample.key), _prepare(sample, extractors)) for sample in chunk]
+        return
+    ahead: deque[list[tuple[FeatureSample, Future[Prepared]]]] = deque()
     with ThreadPoolExecutor(spec.threads) as pool:
+        for chunk in chunks:
+            ahead.append([(sample, pool.submit(_prepare, sample, extractors)) for sample in chunk])
+            if len(ahead) > _CHUNKS_AHEAD:
+                yield _finished(ahead.popleft())
+        while ahead:
+            yield _finished(ahead.popleft())
 
-        def finished() -> list[tuple[tuple[str, str], Prepared]]:
-            return [((sample.uid, sample.key), future.result()) for sample, future in chunks.popleft()]
 
-        for chunk in _chunks(samples, spec.batch, PART_ROWS):
-            chunks.append([(sample, pool.submit(_prepare, sample, extractors)) for sample in chunk])
-            if len(chunks) > _CHUNKS_AHEAD:
-                yield finished()
-        while chunks:
-            yield finished()
+def _finished(chunk: list[tuple[FeatureSample, Future[Prepared]]]) -> list[tuple[tuple[str, str], Prepared]]:
+    return [((sample.uid, sample.key), future.result()) for sample, future in chunk]
 
 
 def _prepare(sample: FeatureSample, extractors: Sequence[Extractor]) -> Prepared:

@@ -43,6 +43,7 @@ class ImageTrace:
         shards: Its samples: split, path of the shard, and position, offset and length (bytes) in the shard.
         picture: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
         flags: Unusual properties of the original image.
+        features: The columns of its features, by extractor.
     """
 
     id: str
@@ -68,6 +69,7 @@ class ImageTrace:
     shards: Sequence[Mapping[str, Any]] = ()
     picture: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the text that ``tol why`` writes."""
@@ -114,6 +116,15 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
     if trace.picture.get("sha256"):
         yield "sha256", trace.picture["sha256"]
     yield "flags", ", ".join(trace.flags)
+    for name, columns in trace.features.items():
+        known = {column: value for column, value in columns.items() if value is not None}
+        status = known.pop("status")
+        values = ", ".join(f"{column} {_short(value)}" for column, value in known.items())
+        yield "features", f"{name}: {values if status == 'ok' else f'{status}, {values}'}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _row(label: str, text: str) -> list[str]:

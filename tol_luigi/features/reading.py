@@ -1,0 +1,36 @@
+"""Reading the features of a single sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from tol_luigi.features.family_files import PART_ROWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["sample_features"]
+
+_PLACE = {"uid", "key", "row"}
+
+
+def sample_features(folder: Path, name: str, position: int) -> dict[str, dict[str, Any]]:
+    """Return the columns of one sample, by folder of the extractor; vectors are left out.
+
+    Args:
+        folder: The folder of all families.
+        name: The name of its shard without the extension, such as ``train/shard-000000``.
+        position: Its place in the shard, from 0.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob(f"*/{name}.parquet")):
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            group, row = divmod(position, PART_ROWS)
+            if position >= file.metadata.num_rows:
+                continue
+            (values,) = file.read_row_group(group).slice(row, 1).to_pylist()
+        family = path.relative_to(folder).parts[0]
+        found[family] = {key: value for key, value in values.items() if key not in _PLACE}
+    return found
