@@ -38,6 +38,7 @@ __all__ = [
     "DrawDemonstration",
     "ExtractFeatures",
     "ExtractShards",
+    "ExtractTars",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -511,6 +512,22 @@ def test_the_settings_name_models_too(
         check=False,
     )
     assert "Ran(code=0" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_example_of_the_page_runs_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features-dataset2metadata.md").read_text(encoding="utf-8")
+    [example, *_] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for number, count in enumerate((5, 4)):
+        samples = [(f"s{key}", captioned(key)) for key in range(count)]
+        if number:
+            samples[1][1]["png"] = b"no image"
+        write_tar(tmp_path / f"birds-{number}.tar", samples)
+    (tmp_path / "birds.yml").write_text(example)
+    said = "".join(run(tmp_path / "birds.yml").out for _ in range(2))
+    [shown] = re.findall(r"^\$ tol features --yml birds.yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown = shown.replace("$ tol features --yml birds.yml\n", "")
+    assert re.sub(r"in \d+\.\d s", "", said) == re.sub(r"in \d+\.\d s", "", shown)
 
 
 def test_the_whole_job_can_be_read_back(tmp_path: Path) -> None:

@@ -239,9 +239,9 @@ def _add_features(subcommands: Subcommands) -> None:
         brief="compute features of the samples: hashes, quality, scores, vectors",
         text="Compute the features that [features] names, and what is missing of the dataset.\n"
         "What is up to date is kept: a further extractor computes its own columns only.\n"
-        "Or run a job of dataset2metadata (--yml); or write the features of the dataset in\n"
-        "the layout of another tool (--export).\n"
-        "exit codes: 0 all features exist, 30 a task has failed, 40 the settings are wrong",
+        "Or run a job of dataset2metadata (--yml), or write the features of the dataset\n"
+        "in the layout of another tool (--export).\n"
+        "exit codes: 0 all features exist, 30 a task has failed, 40 wrong settings",
         example="tol features --set features.profile=light -j 4\n"
         "  tol features --yml job.yml --models oai-clip-vit-b32=models/vit-b32\n"
         "  tol features --export datacomp --output metadata",
