@@ -87,6 +87,20 @@ def test_02_a_failure_is_an_exit_code_and_a_line_that_names_shard_and_sample(tmp
     assert len(list((tmp_path / "out").glob("*.npz"))) == 1  # the other group
 
 
+def test_02_an_extractor_that_fails_is_named_with_the_tar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ValueError("no such operator")
+
+    monkeypatch.setattr(Mean, "run", fail)
+    tar = write_samples(tmp_path / "a.tar", 5)
+    done = run(job(tmp_path / "a.yml", input_tars=str(tar), **COLUMNS))
+    assert done.code == 30
+    said = f"{tar}: extractor mean: it fails for every sample of a batch (ValueError: no such operator)"
+    assert said in done.err
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_03_a_batch_of_one_is_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
@@ -316,6 +330,14 @@ def test_09_a_changed_tar_is_read_again(tmp_path: Path) -> None:
     write_samples(tar, 4)
     assert run(file).code == 0
     assert table(tmp_path / "out")["uid"].to_pylist() == uids(0, 1, 2, 3)
+
+
+def test_09_a_tar_that_is_gone_costs_nothing_when_all_is_done(tmp_path: Path) -> None:
+    tar = write_samples(tmp_path / "a.tar", 3)
+    file = job(tmp_path / "a.yml", input_tars=str(tar), **COLUMNS)
+    assert run(file).code == 0
+    tar.unlink()
+    assert "Nothing to do" in run(file).out
 
 
 def test_10_the_number_of_workers_changes_neither_order_nor_a_byte(tmp_path: Path) -> None:

@@ -409,7 +409,11 @@ class Darkness(torch.nn.Module):
 def tensor(image):
     return torch.tensor(list(image.tobytes()), dtype=torch.float32).reshape(*image.size, 3).permute(2, 0, 1) / 255
 
-model_lookup = {"brightness": Brightness, "darkness": Darkness}
+class Clip(Brightness):
+    def forward(self, images, texts):
+        return images.mean(dim=(2, 3)), images.mean(dim=(2, 3)) * 2
+
+model_lookup = {"brightness": Brightness, "darkness": Darkness, "oai-clip-vit-b32": Clip}
 preprocessor_lookup = {"to-tensor": tensor}
 postprocess_parquet_lookup = {
     "brightness-score": lambda cache: cache["brightness"][0],
@@ -427,8 +431,8 @@ def test_14_and_20_models_of_a_file_for_dataset2metadata_run_also_in_a_batch_of_
         models=["mean", "darkness"],
         custom_pypath=str(tmp_path / "custom.py"),
         input_tars=str(write_samples(tmp_path / "a.tar", 5)),
-        postprocess_columns=["darkness-list", "mean", "brightness-score"],
-        postprocess_features=["brightness-channels"],
+        postprocess_columns=["darkness-list", "mean", "brightness-score", "oai-clip-vit-b32-score"],
+        postprocess_features=["brightness-channels", "oai-clip-vit-b32-text"],
     )
     program = "import sys, d2m_jobs, shards; from pathlib import Path; print(d2m_jobs.run(Path(sys.argv[1])))"
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -442,12 +446,15 @@ def test_14_and_20_models_of_a_file_for_dataset2metadata_run_also_in_a_batch_of_
     assert "Ran(code=0" in done.stdout, done.stdout + done.stderr
     [path] = (tmp_path / "out").glob("*.parquet")
     rows = pq.read_table(path)
-    assert rows.column_names == ["darkness-list", "mean", "brightness-score"]
+    assert rows.column_names == ["darkness-list", "mean", "brightness-score", "oai-clip-vit-b32-score"]
     means = np.array(rows["mean"].to_pylist()) / 255
     assert np.allclose(rows["brightness-score"].to_pylist(), means, atol=1e-4)
     assert np.allclose(rows["darkness-list"].to_pylist(), 1 - means[:, None], atol=1e-3)
     with np.load(path.with_suffix(".npz")) as arrays:
         assert arrays["brightness-channels"].shape == (5, 3)
+        assert np.allclose(arrays["oai-clip-vit-b32-text"], 2 * arrays["brightness-channels"])
+        scores = 2 * (arrays["brightness-channels"] ** 2).sum(axis=1)
+    assert np.allclose(rows["oai-clip-vit-b32-score"].to_pylist(), scores)
 
 
 @pytest.mark.parametrize("form", [["--yml", "{}"], ["--yml={}"], ["{}"]])

@@ -37,6 +37,7 @@ def features_yml(given: argparse.Namespace) -> int:
             f"Nothing to do: {counted(len(tasks), 'group')} of tars complete in {prepared.job.output}\n"
         )
         return ExitCode.COMPLETE
+    prepared.folder.clean()
     # A GPU has memory for the models of one task.
     jobs = given.jobs if prepared.job.device == "cpu" else 1
     result = luigi.build(

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from tol_luigi.tasks.error_lines import clear_error, failure_text
+from tol_luigi.core.errors import FeatureError
+from tol_luigi.report.text import counted
+from tol_luigi.tasks.error_lines import clear_error, failure_text, report_killed
 from tol_luigi.tasks.feature_settings import known_models, max_error_percent
 
 if TYPE_CHECKING:
@@ -120,12 +122,17 @@ class ExtractTars(luigi.Task):
         spec = ExtractionSpec(job.batch, job.threads, percent, rerun=bool(self.run_id))
         for number, tar in enumerate(group.tars):
             self._show(f"tar {number + 1} of {len(group.tars)}")
-            Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec).run()
+            try:
+                Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec).run()
+            except FeatureError as error:  # of an extractor, which knows no tar
+                if error.where == tar:
+                    raise
+                raise FeatureError(tar, f"{error.where}: {error.what}", error.remedy) from error
         rows, dropped = self._twins.write(time.monotonic() - start, percent)
         lost = f"; {len(dropped):,} dropped, see {self.group}.errors.csv" if dropped else ""
         seconds = time.monotonic() - start
         sys.stdout.write(
-            f"{self.group}: {rows:,} samples of {len(group.tars):,} tars in {seconds:.1f} s{lost}\n"
+            f"{self.group}: {rows:,} samples of {counted(len(group.tars), 'tar')} in {seconds:.1f} s{lost}\n"
         )
         sys.stdout.flush()
 
@@ -138,3 +145,6 @@ class ExtractTars(luigi.Task):
     def _show(self, message: str) -> None:
         if self.set_status_message is not None:  # set by a worker
             self.set_status_message(message)
+
+
+ExtractTars.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)

@@ -6,7 +6,6 @@ array of the models' results. It may also register extractors of ours.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import sys
@@ -20,11 +19,12 @@ from PIL import Image
 
 from tol_luigi.core.errors import FeatureError, SettingsError
 from tol_luigi.core.files import sha256_file
-from tol_luigi.features.d2m.names import MODELS
+from tol_luigi.features.d2m.names import MODELS, OUTPUTS
 from tol_luigi.features.extractor import Extractor
+from tol_luigi.features.torch_models import TORCH, torch_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.features.extractor import Columns, Options
@@ -101,7 +101,25 @@ def load_custom(path: Path | None) -> CustomFile:
     for key, value in found.items():
         if not isinstance(value, dict):
             raise SettingsError(where, f"{_DICTIONARIES[key]} is not a dictionary", "Correct the file")
+    found = {key: dict(value) for key, value in found.items()}
+    for name, (model, ending, is_vector) in OUTPUTS.items():
+        # The file may have a model of its own in the place of a usual one, whose outputs are then made as usual.
+        if model in found["models"]:
+            found["features" if is_vector else "columns"].setdefault(name, _usual(model, ending))
     return CustomFile(path, **found)
+
+
+def _usual(model: str, ending: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Return the function that makes an output of the results of one of dataset2metadata's models."""
+    places = {"_img": 0, "_txt": 1, "_max": 1}
+
+    def made(results: Mapping[str, Any]) -> Any:  # noqa: ANN401 (torch has no types here)
+        found = results[model]
+        if MODELS[model].kind == "clip" and ending == "_score":
+            return (found[0].float() * found[1].float()).sum(dim=-1)
+        return found[places[ending]] if ending in places else found
+
+    return made
 
 
 class CustomModels(Extractor):
@@ -167,14 +185,12 @@ class CustomModels(Extractor):
             "models": self.models,
             "columns": self.made,
             "features": self.features,
-            "torch": importlib.metadata.version("torch"),
+            "torch": TORCH.version(self.name),
         }
 
     def load(self) -> None:
         """Make the models; each gets the device as dataset2metadata passes it."""
-        import torch  # noqa: PLC0415 (an extra)
-
-        self._torch = torch
+        self._torch = torch_for(self.options, self.name)
         device = self.options.device
         given = device if device == "cpu" else int(device.partition(":")[2] or 0)
         self._networks = {name: self.file.models[name](given).to(device).eval() for name in self.models}

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import os
 import posixpath
-import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tol_luigi.core.errors import DiskError, SettingsError
-from tol_luigi.core.files import committed, remove
+from tol_luigi.core.files import clear_disk_errors, committed, remove, remove_leftovers, scratch_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,9 @@ class Folder(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
 
+    def clean(self) -> None:
+        """Remove what killed processes have left."""
+
 
 class _Local:
     """A local folder."""
@@ -67,6 +70,9 @@ class _Local:
     def remove(self, name: str) -> None:
         remove(self.folder / name)
 
+    def clean(self) -> None:
+        remove_leftovers(self.folder, time.time())
+
 
 class _Remote:
     """A folder behind a URL; files are written here first, and copied when they are complete."""
@@ -75,7 +81,7 @@ class _Remote:
         try:
             import fsspec  # noqa: PLC0415 (only for URLs)
 
-            self.system, self.folder = fsspec.core.url_to_fs(url)
+            _, self.folder = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             what = f"it cannot be opened ({' '.join(str(error).split())})"
             remedy = "Install what it needs with pip install 'tol_luigi[dataset2metadata]', or correct it"
@@ -83,6 +89,13 @@ class _Remote:
         self.url = url.rstrip("/")
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self.families = cache / "tol_luigi" / "features" / hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+    @property
+    def system(self) -> Any:  # noqa: ANN401 (fsspec has no types)
+        """The store. fsspec keeps one for each process, since most cannot be used after a fork."""
+        import fsspec  # noqa: PLC0415 (as above)
+
+        return fsspec.core.url_to_fs(self.url)[0]
 
     def path(self, name: str) -> str:
         return f"{self.url}/{name}"
@@ -106,23 +119,29 @@ class _Remote:
 
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[Path]:
-        self.families.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.families, prefix=".upload-") as scratch:
-            local = Path(scratch, name)
-            yield local
-            with self._clear_errors(name):
-                self.system.makedirs(self.folder, exist_ok=True)
-                self.system.put_file(str(local), self._path(name))
+        local = scratch_path(self.families / name)
+        with clear_disk_errors(local):
+            self.families.mkdir(parents=True, exist_ok=True)
+            try:
+                yield local
+                with self._clear_errors(name):
+                    self.system.makedirs(self.folder, exist_ok=True)
+                    self.system.put_file(str(local), self._path(name))
+            finally:
+                local.unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         with self._clear_errors(name), contextlib.suppress(FileNotFoundError):
             self.system.rm_file(self._path(name))
 
+    def clean(self) -> None:
+        remove_leftovers(self.families, time.time())
+
     @contextlib.contextmanager
     def _clear_errors(self, name: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except Exception as error:  # each store has errors of its own
             what = f"the store refuses it ({' '.join(str(error).split()) or type(error).__name__})"
             raise DiskError(self.path(name), what, "Run the same command again") from error
 

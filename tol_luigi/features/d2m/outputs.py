@@ -85,9 +85,11 @@ def work_of(job: Job, models: Mapping[str, Model]) -> Work:
 def _models(job: Job, custom: CustomFile) -> tuple[list[str], list[str]]:
     """Return the models that are ours and those of the user's file, with the ones that outputs and models need."""
     wanted = list(job.models)
-    known = {**custom.columns, **custom.features}
-    outputs = (*job.columns, *job.features)
-    wanted += [OUTPUTS[name].model for name in outputs if name in OUTPUTS and name not in known]
+    own_functions = {**custom.columns, **custom.features}
+    for name in (*job.columns, *job.features):
+        model = OUTPUTS[name].model if name in OUTPUTS else ""
+        if model and (model in custom.models or name not in own_functions):
+            wanted.append(model)
     wanted += [need for name in wanted for need in DEPENDENCIES.get(name, ()) if name not in custom.models]
     for name in (name for name in wanted if name in custom.models):
         needs = getattr(custom.models[name], "dependencies", ())

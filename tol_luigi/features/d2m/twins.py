@@ -96,7 +96,8 @@ class Twins:
     def is_complete(self) -> bool:
         """Return whether the files are there and are what the job asks for.
 
-        Local tars are compared by size and time; a tar behind a URL or command counts as unchanged.
+        Local tars are compared by size and time; a tar behind a URL or command, or one that is no longer there,
+        counts as unchanged.
         """
         record = self.record()
         if (
@@ -110,7 +111,7 @@ class Twins:
             all(sizes.get(name) == size for name, size in record["files"].items())
             and sorted(record["files"]) == sorted(self.names)
             and list(record["tars"]) == list(self.group.tars)
-            and all(state == _state(tar) for tar, state in record["tars"].items())
+            and all(_state(tar) in ([], state) for tar, state in record["tars"].items())
         )
 
     def write(self, seconds: float, max_error_percent: float) -> tuple[int, list[Dropped]]:

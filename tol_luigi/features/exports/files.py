@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import committed, read_object, remove, write_json
+from tol_luigi.core.files import committed, read_object, remove, remove_leftovers, write_json
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ class ExportFolder:
 
     def __init__(self, folder: Path, layout: str) -> None:
         self.folder, self.layout = folder, layout
+        remove_leftovers(folder, time.time())
         earlier = read_object(folder / _LIST)
         self._earlier: list[str] = earlier.get("files", [])
         self.files: list[str] = []
