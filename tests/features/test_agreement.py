@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tol_luigi.features import agreement as agreements
@@ -108,6 +108,7 @@ NAMES = st.sampled_from(["", "a", "b"])
 LINEAGES = st.lists(st.tuples(*[NAMES] * 7), min_size=1, max_size=30, unique=True)
 
 
+@settings(max_examples=30)
 @given(LINEAGES, st.integers(0, 2**32 - 1))
 def test_chunks_and_order_change_nothing_and_ranks_are_nested(
     lineages: list[tuple[str, ...]], seed: int

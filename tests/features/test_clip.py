@@ -16,7 +16,7 @@ from toys import needs, options, run, sample
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.agreement import agreement, text_bank
 from tol_luigi.features.descriptions import Description
-from tol_luigi.features.extractor import fingerprint
+from tol_luigi.features.extractor import fingerprints
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.samples import FeatureSample, SampleError, Status
 from tol_luigi.features.tokens import TextTokenizer
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.features.clip import Clip
+
+
+STRETCHED = {"resize": "stretch", "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def test_siglip_has_other_towers_and_no_crop(results: dict[str, Any]) -> None:
         ),
         (
             "one weight of hf",
-            "FOLDER/broken/lost-hf: weights are missing, unknown or of another shape (vision_model.",
+            "FOLDER/broken/lost-hf: weights are missing, unknown or of another shape (text_model.",
         ),
         (
             "one weight of open_clip",
@@ -171,13 +174,13 @@ def test_swapped_labels_agree_less(clip: Clip, embedded: Any) -> None:
 def test_the_identity_changes_with_all_that_counts(clip: Clip, toys: Path, tmp_path: Path) -> None:
     path = shutil.copytree(toys / "onnx", tmp_path / "model")
     known = options(**{"toy-clip": path})
-    assert fingerprint(resolve([clip.name], known)[0], {}) == fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) == fingerprints([clip])
     (path / "README.md").write_text("A note.", encoding="utf-8")
-    assert fingerprint(resolve([clip.name], known)[0], {}) == fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) == fingerprints([clip])
     stated = yaml.safe_load((path / "model.yml").read_text(encoding="utf-8"))
     stated["transform"]["interpolation"] = "bilinear"
     (path / "model.yml").write_text(yaml.safe_dump(stated), encoding="utf-8")
-    assert fingerprint(resolve([clip.name], known)[0], {}) != fingerprint(clip, {})
+    assert fingerprints(resolve([clip.name], known)) != fingerprints([clip])
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,11 @@ def test_the_identity_changes_with_all_that_counts(clip: Clip, toys: Path, tmp_p
         ),
         pytest.param(
             {"context_length": 9}, "context_length: it makes inputs of 9, but the model", id="length"
+        ),
+        pytest.param(
+            {"transform": {**STRETCHED, "size": 64}},
+            "transform: it makes inputs of 64 x 64, but the model expects 32 x 32",
+            id="size",
         ),
         pytest.param(
             {"text_file": "t.onnx"}, "text_file: there is no file t.onnx in the folder", id="no file"

@@ -289,7 +289,8 @@ def heads(folder: Path) -> dict[str, Any]:
         expected = network(values)[:, 0].numpy()
     head = read_head(file, "nsfw-clip-head:head")
     arrays = {name: value.numpy() for name, value in network.state_dict().items()}
-    np.savez(folder / "head.npz", vectors=values.numpy(), expected=expected, **arrays)
+    np.savez(folder / "head.npz", **arrays)
+    np.savez(folder / "head_values.npz", vectors=values.numpy(), expected=expected)
     whole = folder / "whole.pt"
     torch.save(network, whole)
     return {

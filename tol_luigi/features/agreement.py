@@ -50,8 +50,8 @@ AGREEMENT_COLUMNS = (
 CONFIDENT = 0.5
 """The probability from which on a taxon counts as recognised."""
 
-CELLS_AT_ONCE = 8_000_000
-"""How many probabilities are in memory at once, in double precision."""
+CELLS_AT_ONCE = 32_000_000
+"""How many probabilities are in memory at once, in double precision: 256 MB, and half as much of cosines."""
 
 ROWS_AT_ONCE = 65_536
 """How many vectors of texts are in memory as float32 at once."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.files import sha256_file
-from tol_luigi.features.torch_models import SAFETENSORS, TORCH
+from tol_luigi.features.torch_models import SAFETENSORS, load_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def read_arrays(file: Path, extractor: str) -> dict[str, NDArray[Any]]:
             return {"": np.load(file, mmap_mode="r", allow_pickle=False)}
         if file.suffix == ".safetensors":
             return dict(SAFETENSORS.module("safetensors.numpy", extractor).load_file(file))
-        found = TORCH.module("torch", extractor).load(file, map_location="cpu", weights_only=True)
+        found = load_tensors(file, extractor)
         named = found if isinstance(found, dict) else {"": found}
         return {str(key): value.float().numpy() for key, value in named.items()}
     except SettingsError:

@@ -36,6 +36,8 @@ class Clip(Extractor):
     A sample without a text has the vector of its image; its score is null, and the vector of its text NaN.
     """
 
+    reads_text = True
+
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(name, options)
         self.model = clip_model(name, options)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.features.clip_models import ClipModel
-from tol_luigi.features.descriptions import versions
-from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
+from tol_luigi.features.onnx_models import OnnxModel, versions
 from tol_luigi.features.tokens import TextTokenizer
 from tol_luigi.features.transforms import Transform
 
@@ -51,7 +50,7 @@ class OnnxClip(ClipModel):
     def packages(self) -> dict[str, str]:
         """Return the versions of ONNX Runtime and of the tokenizer."""
         tokenizer = TextTokenizer.package(self.description)
-        return versions(self.description.extractor, ONNX_RUNTIME, tokenizer)
+        return versions(self.description.extractor, tokenizer)
 
     def load(self) -> None:
         """Load both towers and the tokenizer."""

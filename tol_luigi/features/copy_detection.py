@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
-from tol_luigi.features.descriptions import described, file_hashes, sql_name, versions, weights_of
+from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
-from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
+from tol_luigi.features.onnx_models import OnnxModel, versions
 from tol_luigi.features.registry import register
 from tol_luigi.features.transforms import Transform
 
@@ -123,7 +123,7 @@ class CopyDetection(Extractor):
         """Return the hashes of its files and its transform."""
         keys = [key for key in ("references", "ids") if self._description.has(key)]
         files = [self._file, *map(self._description.path, keys)]
-        packages = versions(self.name, ONNX_RUNTIME if self._is_onnx else torch_models.TORCH)
+        packages = versions(self.name) if self._is_onnx else {"torch": torch_models.TORCH.version(self.name)}
         return {"files": file_hashes(files), "transform": self._transform.stated, "packages": packages}
 
     def load(self) -> None:

@@ -46,6 +46,7 @@ KEYS = ("labels", "context_length", "dtype", "licence", "source")
 class Detoxify(Extractor):
     """The highest probability, from 0 to 1, of any kind of offence."""
 
+    reads_text = True
     columns = (pa.field("nsfw_detoxify_score", pa.float32()),)
 
     def __init__(self, name: str, options: Options) -> None:

@@ -19,13 +19,27 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.extractor import Options
 
-__all__ = ["ONNX", "ONNX_RUNTIME", "OnnxModel", "fixed_inputs"]
+__all__ = ["ONNX", "OnnxModel", "fixed_inputs", "versions"]
 
-ONNX_RUNTIME = Package("onnxruntime", "features")
+_ONNX_RUNTIME = Package("onnxruntime", "features")
+_ONNX_RUNTIME_GPU = Package("onnxruntime-gpu", "features")
 ONNX = Package("onnx", "features")
 
 GPU_BATCH = 32
-"""The number of images in every call on a GPU; the last batch is filled up with zeros."""
+"""The number of images in each call on a GPU; the last batch is filled up with zeros."""
+
+
+def versions(extractor: str, *packages: Package) -> dict[str, str]:
+    """Return the versions of ONNX Runtime and of other packages by name, for the identity of an extractor.
+
+    Raises:
+        SettingsError: One is not installed.
+    """
+    try:
+        runtime = _ONNX_RUNTIME_GPU.version(extractor)
+    except SettingsError:
+        runtime = _ONNX_RUNTIME.version(extractor)
+    return {"onnxruntime": runtime, **{package.name: package.version(extractor) for package in packages}}
 
 
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -39,13 +53,14 @@ _TYPES: dict[str, np.dtype[Any]] = {
 class OnnxModel:
     """A model whose first input is a batch of images, one row each.
 
-    A row's results do not depend on the other rows: on a CPU each is computed alone, which is no slower, and on a GPU
-    always :data:`GPU_BATCH` at once, because a library chooses its order of summing by the size of the batch.
+    A row's results do not depend on the other rows: on a CPU each is computed alone, which is no slower, and on a
+    GPU always the same number at once, because a library chooses its order of summing by the size of the batch.
 
     Args:
         model: Its file, or the file's content.
         options: Where it runs, and with how many threads.
         extractor: The name of the extractor that it is for.
+        gpu_batch: The number of images in each call on a GPU; 1 if their shapes differ.
 
     Raises:
         SettingsError: ONNX Runtime is not installed, or does not support the device; or the file is not a model.
@@ -55,7 +70,9 @@ class OnnxModel:
         dtype: The type of its first input.
     """
 
-    def __init__(self, model: Path | bytes, options: Options, extractor: str) -> None:
+    def __init__(
+        self, model: Path | bytes, options: Options, extractor: str, gpu_batch: int = GPU_BATCH
+    ) -> None:
         runtime = _runtime(extractor)
         providers = _providers(runtime, options.device)
         try:
@@ -74,7 +91,7 @@ class OnnxModel:
         self._input = first.name
         self.shape: list[int | str] = first.shape
         self.dtype: np.dtype[Any] = _TYPES.get(first.type, np.dtype(np.float32))
-        self._batch = 1 if options.device == "cpu" else GPU_BATCH
+        self._batch = 1 if options.device == "cpu" else gpu_batch
 
     def outputs(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the outputs for a batch as they are; for models whose outputs are not one row for each image."""
@@ -84,7 +101,7 @@ class OnnxModel:
         """Return the outputs of the model for each image.
 
         Args:
-            images: Arrays of what the model expects, without the dimension of the batch; on a GPU of one shape.
+            images: Arrays of what the model expects, without the dimension of the batch.
         """
         found: list[tuple[NDArray[Any], ...]] = []
         for start in range(0, len(images), self._batch):
@@ -99,9 +116,9 @@ class OnnxModel:
 def _runtime(extractor: str) -> ModuleType:
     """Return the module, which is in one of two packages: onnxruntime-gpu takes the place of onnxruntime."""
     try:
-        return Package("onnxruntime-gpu", ONNX_RUNTIME.extra).module("onnxruntime", extractor)
+        return _ONNX_RUNTIME_GPU.module("onnxruntime", extractor)
     except SettingsError:
-        return ONNX_RUNTIME.module("onnxruntime", extractor)
+        return _ONNX_RUNTIME.module("onnxruntime", extractor)
 
 
 def _session_options(runtime: ModuleType, threads: int) -> Any:  # noqa: ANN401 (a class of ONNX Runtime)
@@ -157,7 +174,7 @@ def fixed_inputs(path: Path, shape: Sequence[int | str], extractor: str) -> byte
     del model.graph.input[:]
     model.graph.input.extend(images)
     model.ir_version = max(model.ir_version, 4)
-    for length, dimension in zip(shape, images[0].type.tensor_type.shape.dim, strict=True):
+    for length, dimension in zip(shape, model.graph.input[0].type.tensor_type.shape.dim, strict=True):
         if isinstance(length, str):
             dimension.dim_param = length
         else:

@@ -7,6 +7,13 @@ __all__ = ["BUILT_IN", "PROFILES"]
 BUILT_IN = {
     "hash": "hashes",
     "quality": "quality",
+    "exif": "exif",
+    "pdq": "pdq",
+    "opennsfw": "opennsfw",
+    "centerface": "centerface",
+    "efficientnet-lite0": "imagenet",
+    "textregions": "textregions",
+    "profanity": "profanity",
     "clip": "clip",
     "nsfw-clip-head": "nsfw_head",
     "scrfd": "scrfd",
@@ -18,5 +25,15 @@ BUILT_IN = {
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "light": ("hash", "quality"),
+    "offline": (
+        "hash",
+        "quality",
+        "exif",
+        "opennsfw",
+        "centerface",
+        "efficientnet-lite0",
+        "textregions",
+        "profanity",
+    ),
 }
 """The extractors of each profile."""

@@ -12,9 +12,9 @@ import pyarrow as pa
 from PIL import Image
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.descriptions import described, file_hashes, versions, weights_of
+from tol_luigi.features.descriptions import described, file_hashes, weights_of
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.onnx_models import ONNX_RUNTIME, OnnxModel
+from tol_luigi.features.onnx_models import OnnxModel, versions
 from tol_luigi.features.registry import register
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Scrfd(Extractor):
         return {
             "files": file_hashes([self._file]),
             "stated": stated,
-            "packages": versions(self.name, ONNX_RUNTIME),
+            "packages": versions(self.name),
         }
 
     def load(self) -> None:

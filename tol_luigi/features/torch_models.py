@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "TRANSFORMERS",
     "check_weights",
     "load_pretrained",
+    "load_tensors",
     "state_dict",
     "torch_for",
     "transformers_offline",
@@ -125,7 +127,7 @@ def state_dict(file: Path, extractor: str) -> Mapping[str, Any]:
             return dict(SAFETENSORS.module("safetensors.torch", extractor).load_file(file))
         if is_torchscript(file):
             return dict(torch.jit.load(str(file), map_location="cpu").state_dict())
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        content = load_tensors(file, extractor)
     except SettingsError:
         raise
     except Exception as error:  # pickle, zip and PyTorch raise classes of their own
@@ -135,6 +137,20 @@ def state_dict(file: Path, extractor: str) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(file, f"it holds a {type(content).__name__}, no weights by name", "Copy it again")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def load_tensors(file: Path, extractor: str) -> Any:  # noqa: ANN401 (tensors, or a dictionary of them)
+    """Return what a file of PyTorch contains; programs in it are not run.
+
+    Raises:
+        SettingsError: It contains more than tensors.
+    """
+    torch: Any = TORCH.module("torch", extractor)
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        remedy = "Copy it again, or save the state_dict of the model in it"
+        raise SettingsError(file, "it is damaged, or holds more than tensors", remedy) from error
 
 
 def is_torchscript(file: Path) -> bool:
