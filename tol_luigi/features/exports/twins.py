@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["export_d2m", "export_datacomp", "write_subset"]
 
 _SIZES = ("b32", "l14")
-_KINDS = {"copy": "dedup-isc-ft-v107"}
 _BOXES = "face-boxes"
 
 
@@ -59,11 +58,11 @@ def _outputs(extractors: Sequence[Extractor], model: str) -> list[Output]:
 def _stem(extractor: str, model: str) -> str:
     """Return the name of the model of dataset2metadata that an extractor stands for; "" for others."""
     kind, _, own = extractor.partition(":")
+    plain = re.sub("[^a-z0-9]", "", own.lower())
     if kind != "clip":
-        return _KINDS.get(kind, "")
+        return "dedup-isc-ft-v107" if kind == "copy" and "isc" in plain else ""
     if model:
         return "oai-clip-vit-l14" if model in (own, extractor) else ""
-    plain = re.sub("[^a-z0-9]", "", own.lower())
     return next((f"oai-clip-vit-{size}" for size in _SIZES if size in plain), "")
 
 
