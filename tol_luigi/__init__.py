@@ -39,6 +39,7 @@ __all__ = [
     "EmbedTaxa",
     "ExtractFeatures",
     "ExtractShards",
+    "ExtractTars",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -155,3 +156,36 @@ def test_a_file_of_extractors_that_fails_is_one_line(
     assert finished.returncode == 40
     assert "own.py" in finished.messages[0]
     assert "nothing_of_this_name" in finished.messages[0]
+
+
+def test_a_command_exports_what_is_computed(
+    built: Path, bioscan_settings: dict[str, Any], tmp_path: Path, settings_file: Callable[..., Path]
+) -> None:
+    settings = settings_file(with_features(bioscan_settings, tmp_path))
+    command = [sys.executable, "-m", "tol_luigi", "features", "--config", settings, "--export", "datacomp"]
+
+    def export(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    done = export("--output", "datacomp")
+    assert done.returncode == 0, done.stderr
+    rows = pads.dataset(sorted(map(str, (tmp_path / "datacomp").glob("*.parquet")))).to_table()
+    catalog = pq.read_table(built / "224x224" / "catalog.parquet")
+    expected = [row for row in catalog.to_pylist() if row["split"] != "train_small"]
+    assert sorted(rows["uid"].to_pylist()) == sorted(
+        row["treeoflife_id"].replace("-", "") for row in expected
+    )
+    assert rows["redness"].null_count == 0
+    assert all(text.startswith("a photo of ") for text in rows["text"].to_pylist())
+    for arguments, said in (
+        (
+            ["--output", "other", "--set", "features.extractors=hash"],
+            "not all features are computed. Run tol features",
+        ),
+        ([], "--output: it is missing"),
+    ):
+        done = export(*arguments)
+        assert done.returncode == 40
+        assert said in done.stderr

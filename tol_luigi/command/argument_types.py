@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from typing import Any
 
-__all__ = ["nonempty", "positive"]
+__all__ = ["nonempty", "positive", "runs"]
 
 
 def positive(text: str) -> int:
@@ -19,3 +20,28 @@ def nonempty(text: str) -> str:
     if not text:
         raise ArgumentTypeError("empty")
     return text
+
+
+def runs(function: str) -> type[Action]:
+    """Return an action for an option that decides what a subcommand runs.
+
+    Args:
+        function: The function, as ``<module>:<name>``.
+    """
+
+    class Runs(Action):
+        """Stores the value of the option, and the function."""
+
+        def __call__(
+            self,
+            parser: ArgumentParser,
+            namespace: Namespace,
+            values: Any,  # noqa: ANN401 (whatever the type of the option makes)
+            option_string: str | None = None,
+        ) -> None:
+            """Store both."""
+            del parser, option_string
+            setattr(namespace, self.dest, values)
+            namespace.function = function
+
+    return Runs

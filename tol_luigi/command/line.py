@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
-from tol_luigi.command.argument_types import nonempty, positive
+from tol_luigi.command.argument_types import nonempty, positive, runs
 from tol_luigi.command.completion import add_completion
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
@@ -239,8 +239,39 @@ def _add_features(subcommands: Subcommands) -> None:
         brief="compute features of the samples: hashes, quality, scores, vectors",
         text="Compute the features that [features] names, and what is missing of the dataset.\n"
         "What is up to date is kept: a further extractor computes its own columns only.\n"
-        "exit codes: 0 all features exist, 30 a task has failed, 40 the settings are wrong",
-        example="tol features --set features.profile=light -j 4",
+        "Or run a job of dataset2metadata (--yml), or write the features of the dataset\n"
+        "in the layout of another tool (--export).\n"
+        "exit codes: 0 all features exist, 30 a task has failed, 40 wrong settings",
+        example="tol features --set features.profile=light -j 4\n"
+        "  tol features --yml job.yml --models oai-clip-vit-b32=models/vit-b32\n"
+        "  tol features --export datacomp --output metadata",
+    )
+    result.add_argument(
+        "--yml",
+        metavar="FILE",
+        type=Path,
+        action=runs("features_yml:features_yml"),
+        help="a file of settings of dataset2metadata, whose tars are read instead of the dataset",
+    )
+    result.add_argument(
+        "--models",
+        metavar="NAME=PATH",
+        action="append",
+        default=[],
+        help="a model for --yml, by its name there; may be repeated",
+    )
+    result.add_argument(
+        "--export",
+        metavar="FORMAT",
+        choices=("datacomp", "d2m", "clip-retrieval", "emb-explorer"),
+        action=runs("features_export:features_export"),
+        help="write what is computed for datacomp, d2m, clip-retrieval or emb-explorer",
+    )
+    result.add_argument("--output", metavar="FOLDER", type=Path, help="the folder for --export")
+    result.add_argument(
+        "--model",
+        metavar="NAME",
+        help="the model whose vectors --export writes, if several have been computed",
     )
     _add_run(result, "features")
 

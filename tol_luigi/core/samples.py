@@ -10,7 +10,7 @@ from tol_luigi.core.taxon import common_or_name
 if TYPE_CHECKING:
     from tol_luigi.core.taxon import Taxon
 
-__all__ = ["IMAGE", "MEMBERS", "one_line", "texts"]
+__all__ = ["IMAGE", "MEMBERS", "TEXTS", "one_line", "texts"]
 
 IMAGE = "jpg"
 """The extension of the image."""
@@ -29,6 +29,9 @@ MEMBERS = (
     "taxonomic_name.txt",
 )
 """The extensions of a sample's members, in their order in a shard."""
+
+TEXTS = tuple(name for name in MEMBERS if name != IMAGE)
+"""The extensions of its texts."""
 
 
 _BREAKS = re.compile("[\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

@@ -166,7 +166,7 @@ class Extraction:
         samples = TarSamples(self.url, self.spec.text)
         done = min(one.count_parts() for one in stale)
         for one in needed:
-            one.extractor.load()
+            one.extractor.load_once()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about odd images
             rows = self._write_parts(samples, needed, stale, done, progress)

@@ -107,6 +107,7 @@ class Extractor(abc.ABC):
 
     def __init__(self, name: str, options: Options) -> None:
         self.name, self.options = name, options
+        self._is_loaded = False
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the results, apart from name, version and columns, as JSON.
@@ -120,6 +121,12 @@ class Extractor(abc.ABC):
 
     def load(self) -> None:  # noqa: B027 (most extractors have no weights)
         """Load weights; called once, before the first sample."""
+
+    def load_once(self) -> None:
+        """Load weights unless they are loaded: an extractor may run over many shards."""
+        if not self._is_loaded:
+            self.load()
+            self._is_loaded = True
 
     @abc.abstractmethod
     def prepare(self, sample: FeatureSample) -> Any:  # noqa: ANN401 (what run expects)

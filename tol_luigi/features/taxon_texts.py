@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.agreement import Lineage
 
-__all__ = ["TEXTS", "Stacked", "catalog_taxa", "embed_taxa", "lineages_of", "read_bank"]
-
-TEXTS = ("sci.txt", "taxon.txt", "com.txt", "sci_com.txt", "taxon_com.txt")
-"""The texts of a taxon, whose vectors are averaged.
-
-Source: the text types of BioCLIP's zero-shot classification.
-"""
+__all__ = ["Stacked", "catalog_taxa", "embed_taxa", "lineages_of", "read_bank"]
 
 _TAXA_AT_ONCE = 1000
 
@@ -51,6 +45,7 @@ def catalog_taxa(predicted: Path) -> list[tuple[Lineage, str]]:
 
 def embed_taxa(
     taxa: Sequence[tuple[Lineage, str]],
+    names: Sequence[str],
     embed: Callable[[Sequence[str]], NDArray[np.float32]],
     stem: Path,
     progress: Callable[[int], None] = lambda _: None,
@@ -59,15 +54,16 @@ def embed_taxa(
 
     Args:
         taxa: Lineage and common name of each, sorted by lineage.
+        names: The extensions of the texts, whose vectors are averaged. BioCLIP was trained with the ten of a sample.
         embed: Returns the vectors of texts, of length 1.
         stem: The path of both files without their suffixes.
         progress: Called with the number of taxa so far.
     """
     parts, done = [], 0
     for part in batched(taxa, _TAXA_AT_ONCE):
-        written = [text for lineage, common in part for text in _texts(lineage, common)]
+        written = [text for lineage, common in part for text in _texts(lineage, common, names)]
         vectors = embed(written)
-        means = vectors.reshape(len(part), len(TEXTS), vectors.shape[1]).mean(axis=1)
+        means = vectors.reshape(len(part), len(names), vectors.shape[1]).mean(axis=1)
         parts.append(unit_rows(means).astype(np.float16))
         done += len(part)
         progress(done)
@@ -78,9 +74,9 @@ def embed_taxa(
         pq.write_table(pa.table(columns), scratch, compression="zstd", write_page_checksum=True)
 
 
-def _texts(lineage: Lineage, common: str) -> list[str]:
+def _texts(lineage: Lineage, common: str, names: Sequence[str]) -> list[str]:
     written = texts(Taxon.from_rendered(lineage), common)
-    return [written[name] for name in TEXTS]
+    return [written[name] for name in names]
 
 
 def read_bank(stem: Path) -> TextBank:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tol_luigi.core.taxon import RANK_LABELS
@@ -16,6 +15,7 @@ from tol_luigi.tasks.predict import PredictCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tol_luigi.features.agreement import Lineage
     from tol_luigi.features.clip import Clip
@@ -63,6 +63,14 @@ class EmbedTaxa(_AgreementStage):
         """Require the predicted catalog, which has the taxa."""
         return self.clone(PredictCatalog)
 
+    def inputs(self) -> dict[str, str]:
+        """Return the digests of input stages and extractors, and the texts."""
+        return {**super().inputs(), "[features] taxon_texts": " ".join(self._names)}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.settings.features.taxon_texts
+
     @property
     def stem(self) -> Path:
         """Return the path of both files, without their suffixes."""
@@ -83,7 +91,7 @@ class EmbedTaxa(_AgreementStage):
         taxa = catalog_taxa(self.layout.predicted)
         self._clip.load()
         with self.progress("taxa", len(taxa)) as progress:
-            embed_taxa(taxa, self._clip.model.embed_texts, self.stem, progress)
+            embed_taxa(taxa, self._names, self._clip.model.embed_texts, self.stem, progress)
 
 
 class ScoreAgreement(PartitionTask, _AgreementStage):

@@ -12,8 +12,10 @@ from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
 from tol_luigi.tasks.reports import ReportTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.features.exports.shards import ShardFeatures
     from tol_luigi.features.extractor import Extractor, Family
     from tol_luigi.tasks.base import DatasetTask
 
@@ -27,6 +29,11 @@ class ExtractFeatures(FeatureStage):
         """Require the features of all partitions, and the agreement of images with taxa if a model is named."""
         shards = [self.clone(ExtractShards, **share) for share in feature_shares(self.settings)]
         return [*shards, *agreement_stages(self)]
+
+    def shards(self) -> Iterator[ShardFeatures]:
+        """Yield all shards with the files of their features."""
+        for share in feature_shares(self.settings):
+            yield from self.clone(ExtractShards, **share).feature_shards()
 
     def _families(self) -> list[Extractor | Family]:
         from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.models import Model
 from tol_luigi.features.profiles import PROFILES
-from tol_luigi.tasks.run_sections import MODEL_FORM
-from tol_luigi.tasks.settings_files import absolute_place, where_set
+from tol_luigi.tasks.run_sections import MODEL_FORM, FeaturesSection
+from tol_luigi.tasks.settings_files import (
+    absolute_place,
+    find_origins,
+    read_section,
+    validate_known,
+    where_set,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tol_luigi.features.extraction import ExtractionSpec
     from tol_luigi.features.extractor import Extractor
-    from tol_luigi.tasks.run_sections import FeaturesSection
     from tol_luigi.tasks.settings import Settings
     from tol_luigi.tasks.settings_files import Origins
 
@@ -29,6 +35,8 @@ __all__ = [
     "extraction_spec",
     "feature_folder",
     "feature_set",
+    "known_models",
+    "max_error_percent",
     "validate_features",
 ]
 
@@ -111,6 +119,34 @@ def _models(section: FeaturesSection, folder: Path) -> dict[str, Model]:
             raise ValueError(f"{name} is the name of two models")
         found[name] = Model(name, _absolute(path, folder))
     return found
+
+
+def known_models(lines: Iterable[str]) -> dict[str, Model]:
+    """Return the models of the settings, without building a dataset, and further ones that replace them.
+
+    Args:
+        lines: Further models, each as ``<name>=<absolute path>``.
+
+    Raises:
+        SettingsError: A line has a wrong form.
+    """
+    section, origins = _section()
+    further = dataclasses.replace(section, models=tuple(lines))
+    try:
+        return _models(section, feature_folder(origins)) | _models(further, Path.cwd())
+    except ValueError as error:
+        raise SettingsError("[features] models", str(error), f"Write each as {MODEL_FORM}") from error
+
+
+def max_error_percent() -> int:
+    """Return the percentage of unusable samples that the settings allow, without building a dataset."""
+    return _section()[0].max_error_percent
+
+
+def _section() -> tuple[FeaturesSection, Origins]:
+    origins = find_origins()
+    validate_known(origins)
+    return read_section(FeaturesSection, origins), origins
 
 
 def _absolute(text: str, folder: Path) -> Path:

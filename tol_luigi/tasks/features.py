@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.shards import Shard
+    from tol_luigi.features.exports.shards import ShardFeatures
     from tol_luigi.features.extractor import Extractor
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.settings import Settings
@@ -52,6 +53,14 @@ class ExtractShards(PartitionTask, FeatureStage):
         extractors = feature_set(self.settings)
         name = f"{self.split}/{shard.name.removesuffix('.tar')}"
         return families(self.layout.features, name, extractors.extractors, extractors.prints)
+
+    def feature_shards(self) -> Iterator[ShardFeatures]:
+        """Yield the shards with the files of their features."""
+        from tol_luigi.features.exports.shards import ShardFeatures  # noqa: PLC0415 (as above)
+
+        for shard in self._written.shards():
+            name = f"{self.split}/{shard.name.removesuffix('.tar')}"
+            yield ShardFeatures(name, self._written.folder / shard.name, self._families(shard))
 
     def families(self) -> Iterator[FamilyFiles[Extractor]]:
         """Yield the families of each shard."""

@@ -20,6 +20,7 @@ from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
+from tol_luigi.tasks.tars import ExtractTars
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.taxonomy import (
     BuildReferenceTaxonomy,
@@ -42,6 +43,7 @@ __all__ = [
     "EmbedTaxa",
     "ExtractFeatures",
     "ExtractShards",
+    "ExtractTars",
     "FindDuplicates",
     "HashBenchmarks",
     "HashPartition",

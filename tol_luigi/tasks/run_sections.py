@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tol_luigi.core.samples import IMAGE, MEMBERS
+from tol_luigi.core.samples import TEXTS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
     AnyText,
@@ -69,11 +69,12 @@ class FeaturesSection(Section):
         "",
         "the CLIP model that compares images with the texts of all taxa and with other images of their taxon",
     )
-    text: str = setting(
-        Choice(*(name for name in MEMBERS if name != IMAGE)),
-        "sci_com.txt",
-        "the text of a sample that extractors read",
+    taxon_texts: tuple[str, ...] = setting(
+        Names(TEXTS),
+        ("sci.txt", "taxon.txt", "com.txt", "sci_com.txt", "taxon_com.txt"),
+        "the texts of a taxon that agreement averages",
     )
+    text: str = setting(Choice(*TEXTS), "sci_com.txt", "the text of a sample that extractors read")
     device: str = setting(
         Formed(r"cpu|cuda:\d+", "cpu, or cuda: and the number of a GPU"),
         "cpu",
