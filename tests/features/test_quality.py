@@ -197,6 +197,7 @@ def test_an_invalid_time_is_null(loaded: Loaded, time: str) -> None:
     assert values(loaded("exif"), sample)["exif_datetime"] is None
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow; extractions ignore them, too
 def test_hostile_exif_never_stops_an_extractor(loaded: Loaded) -> None:
     good = with_exif(main={ExifTags.Base.Make: "Canon"}, gps=GPS).image_file
     start = good.index(b"Exif\0\0")

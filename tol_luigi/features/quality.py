@@ -194,29 +194,33 @@ def _colourfulness(pixels: NDArray[np.int32]) -> float:
 
 def _is_grey(pixels: NDArray[np.int32]) -> bool:
     """Return whether the channels of 99 % of the pixels are nearly equal."""
-    spread = pixels.max(axis=2) - pixels.min(axis=2)
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     return bool(100 * np.count_nonzero(spread <= GREY_SPREAD) >= 99 * spread.size)
 
 
 def _border(pixels: NDArray[np.int32]) -> float:
     """Return the part of the area in uniform rows and columns along the edges; 1 for a uniform image."""
-    rows = _inner(pixels)
-    columns = _inner(pixels[rows].swapaxes(0, 1))
+    # Channel by channel: numpy reduces long rows several times as fast as pixels of three numbers.
+    channels = np.ascontiguousarray(pixels.transpose(2, 0, 1).astype(np.int16))
+    rows = _inner(channels)
+    columns = _inner(channels[:, rows].swapaxes(1, 2))
     inside = (rows.stop - rows.start) * (columns.stop - columns.start)
     area = pixels.shape[0] * pixels.shape[1]
     return float((area - inside) / area)
 
 
-def _inner(rows: NDArray[np.int32]) -> slice:
+def _inner(channels: NDArray[np.int16]) -> slice:
     """Return the rows without those at both ends that are uniform, and of the colour of the outermost one."""
-    if not rows.size:
+    if not channels.size:
         return slice(0, 0)
-    lowest, highest = rows.min(axis=1), rows.max(axis=1)
+    lowest, highest = channels.min(axis=2), channels.max(axis=2)
 
     def differs(edge: int) -> NDArray[np.bool_]:
         # A row is like the edge if both together are uniform.
-        spread = np.maximum(highest, highest[edge]) - np.minimum(lowest, lowest[edge])
-        return np.asarray((spread > BORDER_SPREAD).any(axis=1))
+        most, least = highest[:, edge, np.newaxis], lowest[:, edge, np.newaxis]
+        spread = np.maximum(highest, most) - np.minimum(lowest, least)
+        return np.asarray((spread > BORDER_SPREAD).any(axis=0))
 
     below, above = np.flatnonzero(differs(0)), np.flatnonzero(differs(-1))
     if not len(below) or not len(above):

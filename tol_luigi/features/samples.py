@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import hashlib
@@ -181,7 +182,8 @@ def _decoded(content: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
+            with contextlib.suppress(Exception):  # damaged Exif says nothing of the orientation
+                ImageOps.exif_transpose(image, in_place=True)
             return _in_rgb(image)
     except Exception as error:  # a decoder can raise anything on a hostile file
         reason = " ".join(str(error).split()) or type(error).__name__
