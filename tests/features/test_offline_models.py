@@ -17,10 +17,11 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.features import packages
 from tol_luigi.features.boxes import suppress
 from tol_luigi.features.efficientnet_lite0 import read_weights
-from tol_luigi.features.extractor import Options, fingerprint
+from tol_luigi.features.extractor import Options, fingerprints
 from tol_luigi.features.imagenet import GROUPS, coarse_groups
 from tol_luigi.features.profanity import without
-from tol_luigi.features.registry import PROFILES, resolve
+from tol_luigi.features.profiles import PROFILES
+from tol_luigi.features.registry import resolve
 from tol_luigi.features.textregions import components
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def test_an_identity_has_the_weights(loaded: Loaded, name: str) -> None:
     identity = extractor.identity()
     assert set(identity) >= {"weights", "onnxruntime"}
     assert len(identity["weights"]) == 64
-    assert len(fingerprint(extractor, {})) == 64
+    assert len(fingerprints([extractor])[extractor.name]) == 64
 
 
 def test_packages_of_weights_are_not_imported(loaded: Loaded) -> None:

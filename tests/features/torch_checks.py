@@ -129,12 +129,41 @@ def formats(folder: Path) -> dict[str, Any]:
     # JSON is YAML, too.
     write_json(bare / "model.yml", stated)
     of_bare, _ = vectors(loaded("bare", bare), some)
+    write_torchscript(bare / "scripted.pt", weights)
+    write_json(bare / "model.yml", {**stated, "weights": "scripted.pt"})
+    of_scripted, _ = vectors(loaded("bare", bare), some)
     of_half, _ = vectors(loaded("half", half), some)
     return {
         "pt": cosine_distance(images, of_bare),
+        "torchscript": cosine_distance(images, of_scripted),
         "bfloat16": cosine_distance(images, of_half),
         "logit_scale": loaded("toy", folder / "hf").logit_scale,
     }
+
+
+class Tree(torch.nn.Module):
+    """A module with parameters of any names."""
+
+    def add(self, name: str, value: torch.Tensor) -> None:
+        first, _, rest = name.partition(".")
+        if not rest:
+            self.register_parameter(first, torch.nn.Parameter(value, requires_grad=False))
+            return
+        if first not in dict(self.named_children()):
+            self.add_module(first, Tree())
+        self.get_submodule(first).add(rest, value)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values
+
+
+def write_torchscript(file: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write weights in half precision as a program of TorchScript, as OpenAI's are."""
+    tree = Tree()
+    for name, value in weights.items():
+        tree.add(name, value.half())
+    tree.register_buffer("input_resolution", torch.tensor(SIDE))
+    torch.jit.trace(tree, torch.rand(1)).save(file)
 
 
 def broken(folder: Path) -> dict[str, str]:

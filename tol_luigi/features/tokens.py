@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,8 @@ class TextTokenizer:
             self._tokenizer = _BPE.module("instant_clip_tokenizer", description.extractor).Tokenizer()
             return
         path = description.path("tokenizer")
+        # It would take all processors, and warn of processes that are started later.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         package = _TOKENIZERS.module("tokenizers", description.extractor)
         try:
             self._tokenizer = package.Tokenizer.from_file(str(path))

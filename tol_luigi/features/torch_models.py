@@ -60,6 +60,7 @@ def transformers_offline(extractor: str) -> Any:  # noqa: ANN401 (a module witho
         SettingsError: It is not installed.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     TORCH.module("torch", extractor)
     transformers: Any = TRANSFORMERS.module("transformers", extractor)
     transformers.utils.logging.set_verbosity_error()
