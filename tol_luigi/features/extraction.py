@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.errors import FeatureError
+from tol_luigi.core.errors import FeatureError, TolError
 from tol_luigi.features.family_files import PART_ROWS, FamilyFiles, TarIdentity
 from tol_luigi.features.samples import SampleError, Status
 from tol_luigi.features.tars import TarSamples
@@ -364,7 +364,7 @@ def _run_halving(
     own = values[extractor.name]
     try:
         columns = _run(extractor, offsets, prepared, first, values)
-    except FeatureError:
+    except TolError:
         raise
     except Exception as error:
         if len(offsets) == 1:
