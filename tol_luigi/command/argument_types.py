@@ -42,6 +42,7 @@ def runs(function: str) -> type[Action]:
             """Store both."""
             del parser, option_string
             setattr(namespace, self.dest, values)
-            namespace.function = function
+            if values is not None:  # a positional argument that is absent
+                namespace.function = function
 
     return Runs

@@ -244,7 +244,16 @@ def _add_features(subcommands: Subcommands) -> None:
         "exit codes: 0 all features exist, 30 a task has failed, 40 wrong settings",
         example="tol features --set features.profile=light -j 4\n"
         "  tol features --yml job.yml --models oai-clip-vit-b32=models/vit-b32\n"
+        "  tol features models\n"
         "  tol features --export datacomp --output metadata",
+    )
+    result.add_argument(
+        "models_only",
+        metavar="models",
+        nargs="?",
+        choices=("models",),
+        action=runs("features_models:features_models"),
+        help="list the extractors and models: what is there, what is missing, and where it is had",
     )
     result.add_argument(
         "--yml",

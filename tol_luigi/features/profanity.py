@@ -32,9 +32,11 @@ _WORD = re.compile(r"\w+")
 class Profanity(Extractor):
     """The score of a caption, 0 to 1, without the phrases that are allowed.
 
+    These are the common name of the taxon of the sample, its member ``common_name.txt``, and those of the options.
     ``profanity_allowlisted`` means that only these phrases made it high.
     """
 
+    reads_text = True
     columns = (pa.field("profanity_score", pa.float32()), pa.field("profanity_allowlisted", pa.bool_()))
 
     def identity(self) -> dict[str, Any]:
@@ -52,21 +54,23 @@ class Profanity(Extractor):
         self._allowed = frozenset(map(_key, self.options.allowed)) - {""}
         self._longest = max((phrase.count(" ") + 1 for phrase in self._allowed), default=0)
 
-    def prepare(self, sample: FeatureSample) -> str:
-        """Return the caption of a sample."""
-        return sample.text
+    def prepare(self, sample: FeatureSample) -> tuple[str, str]:
+        """Return the caption of a sample, and the caption without allowed phrases."""
+        own = _key(sample.members.get("common_name.txt", b"").decode(errors="replace"))
+        allowed = self._allowed | {own} if own else self._allowed
+        return sample.text, without(sample.text, allowed, max(self._longest, own.count(" ") + 1))
 
-    def run(self, batch: list[str], before: Mapping[str, Columns]) -> Columns:
+    def run(self, batch: list[tuple[str, str]], before: Mapping[str, Columns]) -> Columns:
         """Return the scores of a batch."""
         del before
-        texts = [without(text, self._allowed, self._longest) for text in batch]
-        scores = self._scores(texts)
-        changed = [text for text, rest in zip(batch, texts, strict=True) if text != rest]
+        scores = self._scores([rest for _, rest in batch])
+        changed = [text for text, rest in batch if text != rest]
         complete = dict(zip(changed, self._scores(changed), strict=True))
         return {
             "profanity_score": scores,
             "profanity_allowlisted": [
-                score < HIGH <= complete.get(text, score) for text, score in zip(batch, scores, strict=True)
+                score < HIGH <= complete.get(text, score)
+                for (text, _), score in zip(batch, scores, strict=True)
             ],
         }
 

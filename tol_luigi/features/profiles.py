@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BUILT_IN", "PROFILES"]
+__all__ = ["BUILT_IN", "MODEL_KINDS", "PROFILES"]
 
 BUILT_IN = {
     "hash": "hashes",
@@ -23,6 +23,9 @@ BUILT_IN = {
 }
 """The modules of the built-in extractors, by name or kind; each is loaded when it is used."""
 
+MODEL_KINDS = ("clip", "nsfw-clip-head", "scrfd", "copy", "detoxify", "blip2")
+"""The kinds of extractors that need a model of the user: ``<kind>:<model>``."""
+
 PROFILES: dict[str, tuple[str, ...]] = {
     "light": ("hash", "quality"),
     "offline": (
@@ -35,5 +38,15 @@ PROFILES: dict[str, tuple[str, ...]] = {
         "textregions",
         "profanity",
     ),
+    # The models of dataset2metadata, by their names there.
+    "datacomp": (
+        "clip:oai-clip-vit-b32",
+        "clip:oai-clip-vit-l14",
+        "detoxify:nsfw-detoxify",
+        "nsfw-clip-head:nsfw-image-oai-clip-vit-l-14",
+        "copy:dedup-isc-ft-v107",
+        "scrfd:faces-scrfd10g",
+    ),
+    "bioclip": ("hash", "quality", "clip:bioclip"),
 }
 """The extractors of each profile."""
