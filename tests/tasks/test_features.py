@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -189,3 +190,21 @@ def test_a_command_exports_what_is_computed(
         done = export(*arguments)
         assert done.returncode == 40
         assert said in done.stderr
+
+
+def test_models_and_extractors_are_listed_with_what_they_lack(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("weights", encoding="utf-8")
+    settings = tmp_path / "settings.cfg"
+    settings.write_text("[features]\nmodels = mine = own\n", encoding="utf-8")
+    listed = subprocess.run(
+        [sys.executable, "-m", "tol_luigi", "features", "models", "--config", settings],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    states = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines() if line)
+    assert states["hash"] == "ready"
+    assert states["clip:<model>"] == "needs a model"
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert states["mine"] == f"{tmp_path / 'own'}, SHA-256 {digest[:12]}"
+    assert "missing; for clip:oai-clip-vit-b32" in states["oai-clip-vit-b32"]

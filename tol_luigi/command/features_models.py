@@ -11,7 +11,6 @@ from tol_luigi.features.d2m.names import MODELS
 from tol_luigi.features.extractor import Options
 from tol_luigi.features.profiles import BUILT_IN, MODEL_KINDS
 from tol_luigi.features.registry import resolve
-from tol_luigi.report.text import aligned
 from tol_luigi.tasks.feature_settings import known_models
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ def features_models(given: argparse.Namespace) -> int:
     del given
     models = known_models(())
     rows = [("extractor", "state"), *_extractors(), ("", ""), ("model", "state"), *_models(models)]
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in aligned(rows))
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.writelines(f"{name:<{width}}  {state}".rstrip() + "\n" for name, state in rows)
     return ExitCode.COMPLETE
 
 

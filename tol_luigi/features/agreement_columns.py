@@ -38,7 +38,7 @@ def prototype_family(model: str) -> Family:
     return Family(model.replace("clip:", "proto:"), columns)
 
 
-def derived_families(model: str) -> list[Family]:
+def derived_families(model: str | None) -> list[Family]:
     """Return both families; none if there is no model."""
     return [agreement_family(model), prototype_family(model)] if model else []
 

@@ -64,10 +64,10 @@ class FeaturesSection(Section):
     models: tuple[str, ...] | None = setting(
         Lines(), None, f"the models that you have, one per line: {MODEL_FORM}"
     )
-    agreement: str = setting(
-        Formed(r"(clip:.+)?", "an extractor clip:<model>, or empty"),
-        "",
-        "the CLIP model that compares images with the texts of all taxa and with other images of their taxon",
+    agreement: str | None = setting(
+        Formed(r"clip:.+", "clip: and the name of a model"),
+        None,
+        "the extractor whose vectors are compared with the texts of all taxa, and with other images of the taxon",
     )
     taxon_texts: tuple[str, ...] = setting(
         Names(TEXTS),
