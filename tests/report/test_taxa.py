@@ -29,13 +29,13 @@ def test_what_is_not_is_told_with_its_details() -> None:
         "    1,200 order",
         "    34 family",
     ]
-    assert lines[4:] == ["2 rows without a common name  [missing_common]", "    2 eol"]
+    assert lines[4:] == ["rows without a common name: 2  [missing_common]", "    2 eol"]
 
 
 def test_kingdoms_are_told_where_they_are_not_three() -> None:
     lines = taxa_text(tally(kingdoms=2), []).splitlines()
 
-    assert lines[1:4] == ["2 kingdoms (three are usual)  [kingdoms]", "    10 Kingdom 0", "    9 Kingdom 1"]
+    assert lines[1:4] == ["kingdoms; three are usual: 2  [kingdoms]", "    10 Kingdom 0", "    9 Kingdom 1"]
 
 
 def test_long_details_are_cut() -> None:

@@ -169,7 +169,7 @@ def test_a_path_that_leads_elsewhere(tmp_path: Path, file: str) -> None:
 
 
 def test_a_short_line(tmp_path: Path) -> None:
-    assert "line 2 has 3 cells where the header has 8" in str(
+    assert "line 2 has too few cells (3; the header has 8)" in str(
         rejected(table(tmp_path, "a.jpg,Animalia,Chordata"))
     )
 

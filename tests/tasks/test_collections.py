@@ -195,7 +195,7 @@ def changed(section: str, **values: Any) -> Sections:
         ),
         pytest.param(
             changed("fodler:sea", images="pond"),
-            "[fodler:sea]: there is no such section. Did you mean folder:sea.",
+            "[fodler:sea]: there is no such section. Did you mean folder:sea?",
             id="no source",
         ),
         pytest.param(
@@ -207,7 +207,7 @@ def changed(section: str, **values: Any) -> Sections:
         pytest.param(changed(f"folder:{'a' * 41}"), "at most 40 characters", id="a long label"),
         pytest.param(
             changed("folder:pond", label="pond.csv"),
-            "[folder:pond] label: there is no such key. Did you mean labels.",
+            "[folder:pond] label: there is no such key. Did you mean labels?",
             id="no key",
         ),
         pytest.param(

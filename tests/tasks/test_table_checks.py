@@ -59,7 +59,10 @@ WRONG = {
     "no such column": (b"image,species\na.jpg,Apis mellifera\n", "line 1 lacks the column file"),
     "no column of names": (b"file,owner\na.jpg,me\n", "line 1 lacks a column that names"),
     "encoding": (b"file,species\na.jpg,Apis m\xfcller\n", "line 2 is not UTF-8 (byte 0xFC"),
-    "row length": (b"file,species\na.jpg,Apis mellifera,me\n", "line 2 has 3 cells where the header has 2"),
+    "row length": (
+        b"file,species\na.jpg,Apis mellifera,me\n",
+        "line 2 has too many cells (3; the header has 2)",
+    ),
     "quote": (b'file,species\na.jpg,"Apis mellifera\n', "line 2 opens a quote"),
     "JSON lines": (b'{"file": "a.jpg", "species": "Apis mellifera"}\n{\n', "line 2 is not JSON"),
     "Parquet": (b"PAR1 and no more", "is no whole Parquet file"),

@@ -107,7 +107,7 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
         missing = "" if shard["is_there"] else " (the shard is missing)"
         yield (
             "shard",
-            f"{shard['path']}{missing}, sample {shard['position']:,} from 0, at byte {shard['offset']:,}",
+            f"{shard['path']}{missing}, position {shard['position']:,}, byte {shard['offset']:,}",
         )
     if trace.picture.get("width"):
         yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.picture)

@@ -17,6 +17,7 @@ from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard
+from tol_luigi.report.text import counted
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
@@ -307,7 +308,7 @@ class WriteShards(PartitionTask, ReadingStage):
             return read_files(self, self.source, self.partition, members, is_required=is_required)
         because = f", because {damaged[0]} differs from its receipt" if damaged else ""
         where = f"{source.reader.images}: {self.source}/{self.partition}"
-        what = f"{len(places)} of {len(work.members)} images are missing there{because}"
+        what = f"{len(places):,} of {counted(len(work.members), 'image')} missing there{because}"
         section = source.plugin.section.section
         raise SourceError(where, what, f"Set [{section}] images, or repair that dataset (BuildCatalog)")
 
@@ -372,7 +373,7 @@ class CheckShards(PartitionTask, StageTask):
             collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
-            raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
+            raise ShardError(first["shard"], f"{first['what']} ({counted(len(findings), 'finding')})", remedy)
 
     def write_verdict(self, findings: list[dict[str, str]], inputs: dict[str, str]) -> None:
         """Write the verdict on the shards made from these inputs."""
