@@ -214,7 +214,7 @@ class WriteShards(PartitionTask, ReadingStage):
         except DifferentBytesError as error:  # the inputs or the copied shards have changed
             if self.split == "train_small":
                 self._validate_train()
-            elif self.settings.checks.changed_sources == "stop":
+            elif self.is_guarded:
                 where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
                 raise ChangedError(
                     where, f"has changed since it was read, or cannot be read ({error})"
