@@ -263,7 +263,7 @@ def test_the_first_damaged_shard(tmp_path: Path, record: Record) -> None:
         pytest.param(
             4,
             {0: ["a", "b"], 1: ["c"]},
-            {"receipt": "it has 4 samples, but 3 in its shards"},
+            {"receipt": "samples in it: 4, in its shards: 3"},
             id="the receipt contradicts itself",
         ),
     ],
