@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tol_luigi.command import trace
-from tol_luigi.command.line import main, parser
+from tol_luigi.command.line import main
+from tol_luigi.command.parser import parser
 from tol_luigi.tasks.error_lines import BUG
 
 Tol = Callable[..., subprocess.CompletedProcess[str]]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import ArchiveError, ChangedError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
 from tol_luigi.sources import archives
 
 Pack = Callable[..., Path]

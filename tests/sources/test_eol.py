@@ -18,7 +18,7 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.sources.eol import EOL, EolReader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
 
 Pack = Callable[..., Path]
 

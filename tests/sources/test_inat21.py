@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.inat21 import INAT21, INat21Reader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import FileContent, Found
+    from tol_luigi.core.reader import FileContent, Found
 
 Pack = Callable[..., Path]
 

@@ -10,7 +10,7 @@ import pytest
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member, SourceInfo
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
@@ -20,6 +20,8 @@ from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tol_luigi.core.source import SourceInfo
 
 ListImages = Callable[..., ScannedSource]
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]

@@ -15,7 +15,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import ArchiveError, SourceError
-from tol_luigi.core.source import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
 from tol_luigi.sources.disk import entries, is_file, is_folder, read_file, scan_folder
 from tol_luigi.sources.faults import CHECK_PATH, system_error
 from tol_luigi.sources.formats import archive_form, ending_form, strip_ending

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
+from tol_luigi.core.reader import Found, Reader
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey, Reader
+from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.sources import archives
 from tol_luigi.sources.tables import (
     eol_vernaculars,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
-    from tol_luigi.core.source import FileContent, Key, License, Member
+    from tol_luigi.core.reader import FileContent, Member
+    from tol_luigi.core.source import Key, License
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]

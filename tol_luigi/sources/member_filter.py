@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
+from tol_luigi.core.reader import MAX_FILE_BYTES, Found, Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def classify_member(name: str, size: int, offset: int | None = None, danger: str
     Args:
         name: Its path within the archive or folder.
         size: Its size in bytes.
-        offset: Its offset; see :class:`tol_luigi.core.source.Member`.
+        offset: Its offset; see :class:`tol_luigi.core.reader.Member`.
         danger: Why it must not be read, if that is known already.
 
     Returns:

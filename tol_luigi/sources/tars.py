@@ -13,7 +13,7 @@ from isal import igzip
 
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.files import committed
-from tol_luigi.core.source import FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import FileContent, Found, Member, MemberError
 from tol_luigi.sources.links import Links
 from tol_luigi.sources.member_filter import Folders, classify_member
 from tol_luigi.sources.streams import read_exactly

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from isal import isal_zlib
 
 from tol_luigi.core.errors import ChangedError
-from tol_luigi.core.source import Member, MemberError
+from tol_luigi.core.reader import Member, MemberError
 from tol_luigi.sources.links import MAX_PATH, Links
 from tol_luigi.sources.member_filter import Folders, classify_member
 from tol_luigi.sources.streams import read_exactly
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
 
 __all__ = ["InflateError", "read_zipped", "scan_zip"]
 

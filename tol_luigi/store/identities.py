@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.core.source import Column, Found, SourceInfo
+    from tol_luigi.core.reader import Found
+    from tol_luigi.core.source import Column, SourceInfo
 
     Numbers = NDArray[np.int64]
 

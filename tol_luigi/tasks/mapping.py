@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.core.reader import Found
     from tol_luigi.core.receipts import Receipt
-    from tol_luigi.core.source import Found, Source
+    from tol_luigi.core.source import Source
     from tol_luigi.store.server import Server
 
 __all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "all_scans"]

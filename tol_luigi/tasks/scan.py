@@ -18,8 +18,8 @@ from tol_luigi.core.build_inputs import read_places
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
 from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
-from tol_luigi.core.source import Found, Member
 from tol_luigi.core.source_names import setting_of
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import luigi
 
     from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
-    from tol_luigi.core.source import FileContent
+    from tol_luigi.core.reader import FileContent
     from tol_luigi.store.worklists import WorkList
     from tol_luigi.tasks.base import DatasetTask
 
