@@ -146,7 +146,7 @@ def test_a_piece_of_train_small_alone_counts_nothing() -> None:
         ),
         pytest.param(
             {"kingdoms": 0, "species_of_many_words": 0},
-            ["kingdoms: 1 (kingdoms; three are usual), at most 0 allowed"],
+            ["kingdoms: 1 (kingdoms, usually three), at most 0 allowed"],
             id="only what is above",
         ),
     ],

@@ -83,7 +83,7 @@ def test_what_adds_up_is_let_through(world: Any, account: Any, tmp_path: Path) -
             id="one is swapped",
         ),
         pytest.param(
-            lambda rows: rows.clear(), "images not accounted for: 20 ({first}, ", id="all are lacking"
+            lambda rows: rows.clear(), "images not accounted for: 15 ({first}, ", id="all are lacking"
         ),
     ],
 )

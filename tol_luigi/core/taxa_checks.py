@@ -23,7 +23,7 @@ __all__ = ["CHECKS", "Tally", "count_taxa", "excesses"]
 _HIGHER = RANK_LABELS[:5]
 
 CHECKS: dict[str, str] = {
-    "kingdoms": "kingdoms; three are usual",
+    "kingdoms": "kingdoms, usually three",
     "genus_without_higher": "missing ranks from kingdom to family, in rows with a genus",
     "family_without_higher": "missing ranks from kingdom to order, in rows with a family and no genus",
     "order_without_higher": "missing ranks from kingdom to class, in rows with an order, no family and no genus",
