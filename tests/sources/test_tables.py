@@ -262,14 +262,14 @@ def exclusions(path: Path) -> object:
         pytest.param(
             bioscan,
             json.dumps([BIOSCAN] * 2).encode()[:-9],
-            "breaks off after entry 1",
+            "is truncated after entry 1",
             id="bioscan: cut off",
         ),
         pytest.param(
             bioscan, b'[{"image_file": "a.jpg"}]', "entry 1 lacks a text among", id="bioscan: no order"
         ),
         pytest.param(bioscan, b"[1]", "entry 1 lacks a text among", id="bioscan: a number"),
-        pytest.param(bioscan, b'["\xff"]', "breaks off after entry 0", id="bioscan: undecodable"),
+        pytest.param(bioscan, b'["\xff"]', "is truncated after entry 0", id="bioscan: undecodable"),
         pytest.param(resolved, b'{"Apis": {}}\n{"Apis', "line 2 is not JSON", id="resolved: cut off"),
         pytest.param(resolved, b'\n\n{"Ap\xff": {}}', "line 3 is not JSON", id="resolved: undecodable"),
         pytest.param(resolved, b"[]", "line 1 is not a name with resolvers", id="resolved: a list"),

@@ -147,7 +147,7 @@ def test_a_name_that_is_an_id_needs_a_published_mapping(tmp_path: Path, list_ima
     [row] = build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [IDS[1]]}))
 
     assert (row["id"], row["state"]) == (IDS[1], State.NOT_IN_MAPPING)
-    assert row["reason"] == "no published mapping tells what this id is"
+    assert row["reason"] == "no published mapping contains this id"
 
 
 def test_published_ids_are_kept(tmp_path: Path, published: Path, list_images: ListImages) -> None:

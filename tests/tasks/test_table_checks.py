@@ -65,7 +65,7 @@ WRONG = {
     ),
     "quote": (b'file,species\na.jpg,"Apis mellifera\n', "line 2 opens a quote"),
     "JSON lines": (b'{"file": "a.jpg", "species": "Apis mellifera"}\n{\n', "line 2 is not JSON"),
-    "Parquet": (b"PAR1 and no more", "is no whole Parquet file"),
+    "Parquet": (b"PAR1 and no more", "is not a complete Parquet file"),
 }
 
 

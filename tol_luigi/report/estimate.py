@@ -196,7 +196,7 @@ class Cost:
         files: The number of files to write.
         core_seconds: The processor time by stage.
         worker_bytes: The memory of a worker.
-        largest_picture_bytes: The additional memory for the largest image that the settings allow.
+        largest_image_bytes: The additional memory for the largest image that the settings allow.
     """
 
     samples: int
@@ -205,7 +205,7 @@ class Cost:
     files: int
     core_seconds: dict[str, float]
     worker_bytes: int
-    largest_picture_bytes: int
+    largest_image_bytes: int
 
     @property
     def bytes(self) -> int:
@@ -312,7 +312,7 @@ def estimate_cost(
         + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
-        largest_picture_bytes=output.max_memory_mib * 2**20,
+        largest_image_bytes=output.max_memory_mib * 2**20,
     )
 
 

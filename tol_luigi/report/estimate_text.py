@@ -49,7 +49,7 @@ def estimate_text(estimate: BuildEstimate) -> str:
             "memory",
             f"{human_bytes(cost.worker_bytes)} per worker, plus the memory of the open image:",
         ),
-        ("", f"at most {human_bytes(cost.largest_picture_bytes)} ([images] max_memory_mib)"),
+        ("", f"at most {human_bytes(cost.largest_image_bytes)} ([images] max_memory_mib)"),
         ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
         *([("quota", _quota(room))] if _quota(room) else []),
     ]

@@ -41,7 +41,7 @@ class ImageTrace:
         class_index: The class index of its lineage.
         exclusion: The exclusion list that contains it, and the reason.
         shards: Its samples: split, path of the shard, and position, offset and length (bytes) in the shard.
-        picture: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
+        original: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
         flags: Unusual properties of the original image.
     """
 
@@ -66,7 +66,7 @@ class ImageTrace:
     class_index: str = ""
     exclusion: str = ""
     shards: Sequence[Mapping[str, Any]] = ()
-    picture: Mapping[str, Any] = field(default_factory=dict)
+    original: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
 
     def __str__(self) -> str:
@@ -109,10 +109,10 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
             "shard",
             f"{shard['path']}{missing}, position {shard['position']:,}, byte {shard['offset']:,}",
         )
-    if trace.picture.get("width"):
-        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.picture)
-    if trace.picture.get("sha256"):
-        yield "sha256", trace.picture["sha256"]
+    if trace.original.get("width"):
+        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.original)
+    if trace.original.get("sha256"):
+        yield "sha256", trace.original["sha256"]
     yield "flags", ", ".join(trace.flags)
 
 

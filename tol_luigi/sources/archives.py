@@ -146,7 +146,7 @@ def _guarded(path: Path) -> Iterator[None]:
         # A system error does not show that the archive is damaged, so no setting may skip it.
         if cause := system_error(error):
             raise SourceError(path, f"cannot be read: {cause.strerror}", CHECK_PATH) from error
-        raise ArchiveError(path, f"is not whole: {error}", _AGAIN) from error
+        raise ArchiveError(path, f"is incomplete or damaged: {error}", _AGAIN) from error
 
 
 def _read_folder(root: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:

@@ -108,7 +108,7 @@ class EolReader(Reader):
             if self.images / entry.name in used:
                 continue
             for found in archives.scan(self.images, entry.name):
-                yield found if found.state else _bad(found, "an image beside the archives, in none of them")
+                yield found if found.state else _bad(found, "an image next to the archives, in none of them")
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read files of one archive or sub-folder."""
@@ -183,7 +183,7 @@ def _bad(found: Found, reason: str) -> Found:
 
 def _name_fault(stem: str) -> str:
     if re.match(r"[0-9]+_[0-9]+", stem):
-        return "name without _eol behind its two ids"
+        return "name without _eol after its two ids"
     return "name with one id only" if _ONE_ID.fullmatch(stem) else "name without ids"
 
 

@@ -139,7 +139,7 @@ class FolderReader(CollectionReader):
                 yield found.member.name
 
         for file in Matcher((label.file for label in self.labels), names).missing():
-            state, reason = State.MISSING, f"{self.labels.name} lists it, and it is not there"
+            state, reason = State.MISSING, f"{self.labels.name} lists it, but it is missing"
             if above := next(filter(file.startswith, closed), ""):
                 state, reason = State.UNREADABLE, f"{above} {closed[above]}"
             yield Found(

@@ -127,7 +127,7 @@ def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
     file.seek(member.offset or 0)
     signature, flags, method, crc, *lengths = _LOCAL.unpack(read_exactly(file, _LOCAL.size))
     if signature != _LOCAL_SIGNATURE:
-        raise ChangedError(path, f"no longer holds {member.name!r} where it was when it was scanned")
+        raise ChangedError(path, f"no longer contains {member.name!r} where it was when it was scanned")
     if flags & _ENCRYPTED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         what = "encrypted" if flags & _ENCRYPTED else f"packed by method {method}, which is not read"
         raise MemberError(f"{member.name}: {what}")
@@ -137,7 +137,7 @@ def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
         classify_member(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")
     ]
     if (member.stored_as or member.name) not in spellings:
-        raise ChangedError(path, f"holds {spellings[0]!r} where {member.name!r} was when it was scanned")
+        raise ChangedError(path, f"contains {spellings[0]!r} where {member.name!r} was when it was scanned")
     file.seek(lengths[1], os.SEEK_CUR)
     content = read_exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
     sums = {crc}

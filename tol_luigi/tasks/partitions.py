@@ -42,8 +42,13 @@ class SourceTask(DatasetTask):
         super().__init__(*args, **kwargs)
         if self.source not in self.settings.used:
             refuse(_unknown("source", self.source, self.settings.used))
-        if not self.settings.has_partition(self.source, self.partition):
-            refuse(_unknown("partition", self.partition, self.settings.partitions(self.source)))
+        if self.partition not in self.valid_partitions:
+            refuse(_unknown("partition", self.partition, self.valid_partitions))
+
+    @property
+    def valid_partitions(self) -> Sequence[str]:
+        """Return the names that the parameter partition can have."""
+        return self.settings.partitions(self.source)
 
 
 def _unknown(parameter: str, value: str, valid: Sequence[str]) -> SettingsError:

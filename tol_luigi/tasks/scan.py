@@ -33,7 +33,7 @@ from tol_luigi.tasks.stage import AGAIN, CHANGED_MEANWHILE, StageTask
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -142,6 +142,11 @@ class ScanPartition(SourceTask, ReadingStage):
 
     source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
+
+    @property
+    def valid_partitions(self) -> Sequence[str]:
+        """Return the names of the listings: of the partitions, or of the archive that contains all of them."""
+        return self.settings.listings(self.source)
 
     def requires(self) -> DatasetTask:
         """Require the stored settings; the drawn sources, if the demonstration is built."""

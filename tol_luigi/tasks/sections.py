@@ -218,7 +218,7 @@ class PublishedSection(Section):
 
 @dataclass(frozen=True)
 class ImagesSection(Section):
-    """How pictures are made."""
+    """How the images of samples are made."""
 
     section: ClassVar[str] = "images"
 

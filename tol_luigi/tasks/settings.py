@@ -180,14 +180,6 @@ class Settings:
         """Return the listings of a source, which need not be drawn yet."""
         return self._places[source][1]
 
-    def has_partition(self, source: str, name: str) -> bool:
-        """Return whether a source has a partition, or a listing, with this name."""
-        return name in self._partition_names[source]
-
-    @functools.cached_property
-    def _partition_names(self) -> dict[str, frozenset[str]]:
-        return {name: frozenset().union(*places) for name, places in self._places.items()}
-
     def listing_of(self, source: str, partition: str) -> str:
         """Return the listing that contains the files of a partition."""
         listings = self.listings(source)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
+from tol_luigi.core.errors import ChangedError, ShardError, SourceError
 from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import WorkUnit, number
@@ -177,12 +177,9 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _share(self) -> WorkUnit:
         fields = {"split": self.split, "source": self.source, "partition": self.partition}
-        for share in read_json(self.layout.plan):
-            if fields.items() <= share.items():
-                return WorkUnit(**share)
-        valid = ", ".join(self.settings.partitions(self.source))
-        what = "there is no such partition"
-        raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
+        return next(
+            WorkUnit(**share) for share in read_json(self.layout.plan) if fields.items() <= share.items()
+        )
 
     def _try_restore(
         self, share: WorkUnit, work: WorkList | CopyList, digest: str, inputs: dict[str, str]

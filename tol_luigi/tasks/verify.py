@@ -231,7 +231,7 @@ def _compare_ids(ledger: Path, expected: Expected) -> list[dict[str, str]]:
     if listed == expected.ids:
         return []
     missing, more = len(expected.ids - listed), len(listed - expected.ids)
-    what = f"it lacks {missing} images of the predicted catalog, and has {more} that are not in it"
+    what = f"images of the predicted catalog that it lacks: {missing}, images that are not in the predicted catalog: {more}"
     return [{"shard": str(ledger), "what": what}]
 
 
