@@ -171,7 +171,7 @@ def test_too_many_broken_ones(
         entries, _ = packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
         assert sum(entry.samples for entry in entries) == 10 - bad
         return
-    text = rf"^train/eol/a: {bad} of 10 images are broken, the first one: not a picture.*raise \[checks\] max_bad_percent"
+    text = rf"^train/eol/a: {bad} of 10 images are broken, the first one: not an image.*raise \[checks\] max_bad_percent"
     with pytest.raises(TooManyBadError, match=text):
         packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
     assert list(tmp_path.iterdir()) == []

@@ -104,7 +104,9 @@ def test_a_wrong_row_deep_in_a_table_stops_the_task_that_reads_it(
 
     assert ended.code == TASK_FAILED, ended.output
     where = f"[folder] labels = {tmp_path / 'labels.csv'}: line {len(rows) + 2}"
-    assert ended.messages[0].startswith(f"ScanPartition folder all: {where} has 3 cells"), ended.output
+    assert ended.messages[0].startswith(f"ScanPartition folder all: {where} has too many cells (3; "), (
+        ended.output
+    )
 
 
 def test_a_complete_dataset_stays_complete_whatever_its_tables_are(
