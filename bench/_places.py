@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tol_luigi.core.benchmarks import Benchmarks
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.core.packing import Outcome
+    from tol_luigi.core.reader import Member
     from tol_luigi.core.shards import Shard
-    from tol_luigi.core.source import Member
 
 RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
 

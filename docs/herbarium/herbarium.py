@@ -8,19 +8,10 @@ from typing import Any, ClassVar
 
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
+from tol_luigi.core.reader import FileContent, Found, Member, Reader
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source import (
-    Column,
-    Entry,
-    FileContent,
-    Found,
-    Labeler,
-    License,
-    Member,
-    NaturalKey,
-    Reader,
-)
+from tol_luigi.core.source import Column, Entry, Labeler, License, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
 

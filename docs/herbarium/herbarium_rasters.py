@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import FileContent, Found, Member, MemberError
 
 
 class RasterReader(herbarium.HerbariumReader):

@@ -218,8 +218,8 @@ def caused_by_the_system() -> TableError:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (TableError("table.csv", "line 2 has 3 cells where the header has 4", "Fix it"), True),
-        (ArchiveError("a.tar.gz", "is not whole", "Fetch it again"), True),
+        (TableError("table.csv", "line 2 has too few cells (3; the header has 4)", "Fix it"), True),
+        (ArchiveError("a.tar.gz", "is incomplete or damaged", "Fetch it again"), True),
         (SettingsError("[images] width", "not allowed", "Use a number"), True),
         (caused_by_the_system(), False),
         (ChangedError("a.tar", "has changed while it was read"), False),

@@ -93,7 +93,7 @@ def test_task_that_is_killed_for_its_memory_gets_more(
     given = [array["memory"] for array in here.jobs["workers"]]
     assert given[0] == memory
     assert given[-1] in {"600M", "1200M"}
-    assert "1 tasks were killed and are retried with 600M per worker" in here.said()
+    assert "1 task killed, to be retried with 600M per worker" in here.said()
 
 
 def test_workers_that_cannot_have_enough_memory_are_given_up(build: Callable[..., Build]) -> None:

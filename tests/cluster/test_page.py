@@ -124,7 +124,7 @@ class Counting(Stage):
 
 class Damaged(Stage):
     def run(self):
-        raise ArchiveError("/data/image_set_07.tar.gz", "is not whole: it ends too early", "Fetch it again")
+        raise ArchiveError("/data/image_set_07.tar.gz", "is incomplete or damaged: it ends too early", "Fetch it again")
 
 class Root(luigi.WrapperTask):
     def requires(self):
@@ -154,7 +154,7 @@ def test_the_page_shows_causes_of_failures_and_images_done(
         row = chromium.find_element(By.CSS_SELECTOR, "#taskTable tbody tr")
         assert [cell.text for cell in row.find_elements(By.TAG_NAME, "td")][:2] == ["FAILED", "Damaged"]
         row.find_element(By.CSS_SELECTOR, "button.showError").click()
-        cause = "/data/image_set_07.tar.gz: is not whole: it ends too early. Fetch it again."
+        cause = "/data/image_set_07.tar.gz: is incomplete or damaged: it ends too early. Fetch it again."
         wait_for(chromium, "#errorModal", cause)
         chromium.save_screenshot(str(tmp_path / "failed.png"))
 

@@ -164,7 +164,7 @@ def test_a_node_on_which_everything_fails_costs_no_task_and_is_left(tmp_path: Pa
         assert crew.end_of(bad) == 1
         assert crew.end_of(good) == 0
         assert crew.end_of(luigid) == 0
-        assert "3 tasks in a row have failed on node bad, and on no other node" in crew.output()
+        assert "3 failures in a row on node bad, and on no other node" in crew.output()
 
 
 def test_the_only_node_is_never_taken_for_a_bad_one(tmp_path: Path) -> None:

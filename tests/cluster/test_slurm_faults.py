@@ -192,9 +192,9 @@ def test_task_that_always_fails_keeps_no_other_from_its_end(
 
     told = here.tol("status")
     assert "ScanPartition eol image_set_02" in told.stdout, told.stdout
-    assert "is not whole" in told.stdout
+    assert "is incomplete or damaged" in told.stdout
     log = next(word for word in told.stdout.split() if word.endswith(".log"))
-    assert "is not whole" in (here.settings.parent / log).read_text(encoding="utf-8")
+    assert "is incomplete or damaged" in (here.settings.parent / log).read_text(encoding="utf-8")
 
     here.wait_for_nothing_left()
     archive.write_bytes(whole)

@@ -207,7 +207,7 @@ def test_settings_are_shown_as_a_settings_file_that_means_the_same(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("dataset.tga=x", "--set dataset.tga=x: there is no such key. Did you mean dataset.tag."),
+        ("dataset.tga=x", "--set dataset.tga=x: there is no such key. Did you mean dataset.tag?"),
         (
             "dataset.tag",
             "--set dataset.tag: not of the form section.key=value. Give for example dataset.tag=v2.",

@@ -50,8 +50,8 @@ def test_plan_has_a_row_and_a_match_for_each_collection(tol: Tol, settings: Path
     assert [source["name"] for source in plan["stocks"]] == ["folder-lake", "folder-pond"]
     assert done.returncode == 1
     text = json.dumps(plan)
-    assert "1 of 1 images of folder-pond are named by [folder:pond] labels" in text
-    assert f"[folder:lake] labels = {tmp_path / 'lake.csv'}: it names 0 of 1 images of folder-lake" in text
+    assert "[folder:pond] labels names 1 of 1 image of folder-pond" in text
+    assert f"[folder:lake] labels = {tmp_path / 'lake.csv'}: it names 0 of 1 image of folder-lake" in text
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_plan_has_a_row_and_a_match_for_each_collection(tol: Tol, settings: Path
     [
         (
             "folder:pond.lables=x.csv",
-            "--set folder:pond.lables=x.csv: there is no such key. Did you mean folder:pond.labels.",
+            "--set folder:pond.lables=x.csv: there is no such key. Did you mean folder:pond.labels?",
         ),
         (
             "eol:pond.images=pond",

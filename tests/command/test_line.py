@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tol_luigi.command import trace
-from tol_luigi.command.line import main, parser
+from tol_luigi.command.line import main
+from tol_luigi.command.parser import parser
 from tol_luigi.tasks.error_lines import BUG
 
 Tol = Callable[..., subprocess.CompletedProcess[str]]
@@ -85,7 +86,7 @@ def test_wrong_settings_are_told_in_one_line(verb: list[str], tol: Tol, tmp_path
     settings.write_text("[dataset]\ntagg = x\n", encoding="utf-8")
     done = tol(*verb, "--config", settings, cwd=tmp_path)
     assert done.returncode == 40
-    assert done.stderr == f"tol: {settings}: [dataset] tagg: there is no such key. Did you mean tag.\n"
+    assert done.stderr == f"tol: {settings}: [dataset] tagg: there is no such key. Did you mean tag?\n"
     assert done.stdout == ""
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tol_luigi.report.text import counted
+
 Sections = dict[str, dict[str, Any]]
 Collection = Callable[..., Sections]
 
@@ -59,7 +61,7 @@ LIKELY = {
         ["a.jpg", "b.jpg", "c.jpg"],
         ["a.jpg", "B.jpg", "C.jpg"],
         "upper and lower case differ",
-        "it names 1 of 3 images of folder, and 1 of its 3 names have an image",
+        "it names 1 of 3 images of folder; for 1 of 3 names, there is an image",
     ),
 }
 
@@ -103,7 +105,7 @@ def test_labels_without_any_rank_stop_a_build(
     collection: Collection, settings_file: Any, build: Any, tmp_path: Path
 ) -> None:
     settings = settings_file(collection(["a.jpg"], ["a.jpg,,,,,,,,,,"]))
-    assert_stopped(build(settings), tmp_path / "out", "[folder] labels", "it names 0 of 1 images of folder")
+    assert_stopped(build(settings), tmp_path / "out", "[folder] labels", "it names 0 of 1 image of folder")
 
 
 def test_some_labels_for_many_files_and_some_files_for_many_labels_are_enough(
@@ -115,7 +117,7 @@ def test_some_labels_for_many_files_and_some_files_for_many_labels_are_enough(
         planned = json.loads(tol("plan", "--json", "--config", settings, cwd=tmp_path).stdout)
         assert planned["troubles"] == []
         [line] = planned["matches"]
-        assert f" of its {len(labels)} names have an image" in line
+        assert f"; for 1 of {counted(len(labels), 'name')}, there is an image" in line
         for name in names:
             (tmp_path / "pics" / name).unlink(missing_ok=True)
 
@@ -141,7 +143,7 @@ def test_missing_values_are_warned_of_and_are_empty_if_the_settings_list_them(
     sections = collection(["NA.jpg", "nan.jpg", "x.jpg"], rows)
     settings = settings_file(sections)
     warning = (
-        "4 cells of [folder] labels are read as names, but may mark missing values: 'NA' (2), 'nan' (2). If so, set "
+        "4 cells of [folder] labels read as names may mark missing values: 'NA' (2), 'nan' (2). If so, set "
         "[folder] missing_values = na,nan."
     )
     planned = tol("plan", "--json", "--config", settings, cwd=tmp_path)
@@ -232,8 +234,8 @@ def test_tables_that_name_none_of_the_images_stop_a_build_of_any_source(
 def test_a_finished_dataset_tells_what_matched(sample_build: Path, tol: Any) -> None:
     planned = tol("plan", "--json", "--config", sample_build.parents[1] / "settings.cfg", cwd=sample_build)
     lines = json.loads(planned.stdout)["matches"]
-    assert [line.partition(" by ")[0] for line in lines if "[published] mapping" in line] == [
-        "151 of 151 images of eol are named",
-        "18 of 18 images of bioscan are named",
-        "114 of 114 images of inat21 are named",
+    assert [line.partition(";")[0] for line in lines if line.startswith("[published] mapping")] == [
+        "[published] mapping names 151 of 151 images of eol",
+        "[published] mapping names 18 of 18 images of bioscan",
+        "[published] mapping names 114 of 114 images of inat21",
     ]

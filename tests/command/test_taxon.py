@@ -154,7 +154,7 @@ def test_a_list_without_a_single_taxon_ends_with_1(asked: Tol, tmp_path: Path) -
         pytest.param(
             "name,taxon_id\nx,1\n", [], "has the column taxon_id, which is added", id="added column"
         ),
-        pytest.param("name,b\nx\n", [], "line 2 has 1 cells where the header has 2", id="short row"),
+        pytest.param("name,b\nx\n", [], "line 2 has too few cells (1; the header has 2)", id="short row"),
         pytest.param("name\n\xe9", [], "line 2 is not UTF-8", id="encoding"),
         pytest.param(None, [], "there is no such file", id="missing"),
     ],

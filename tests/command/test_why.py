@@ -102,7 +102,7 @@ def test_an_image_is_found_by_its_key_and_by_its_file(
         pytest.param(
             "03cd6b46-1b5a-41c4-919c-ddcb7764d901", "excluded_image", "on the list", id="excluded image"
         ),
-        pytest.param("90000135/99000000", "no_taxon", "no rank is known of it", id="without a taxon"),
+        pytest.param("90000135/99000000", "no_taxon", "no rank is known", id="without a taxon"),
     ],
 )
 def test_of_an_image_left_out_it_tells_why(
@@ -121,7 +121,7 @@ def test_of_a_broken_picture_it_tells_what_is_wrong(
     broken = next(row for row in ledger(sample_build) if row["state"] == "unreadable")
     (life,) = asked(sample_build, broken["id"])
     assert (life["state"], life["reason"], life["member"]) == ("unreadable", broken["reason"], broken["name"])
-    assert life["picture"]["sha256"] == broken["sha256"]
+    assert life["original"]["sha256"] == broken["sha256"]
 
 
 def test_the_names_are_traced_to_their_tables(asked: Ask, sample_build: Path, shared: Path) -> None:

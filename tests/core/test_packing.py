@@ -144,7 +144,7 @@ def test_broken_ones_are_left_out_and_shards_stay_balanced(
 
     assert [entry.samples for entry in entries] == [2, 2, 2, 2]
     assert sorted(itertools.chain(*keys(shards))) == sorted(whole)
-    assert (outcomes[2].state, outcomes[2].reason) == (State.UNREADABLE, "not a picture in any known format")
+    assert (outcomes[2].state, outcomes[2].reason) == (State.UNREADABLE, "not an image in any known format")
     assert (outcomes[7].state, outcomes[7].reason, outcomes[7].sha256) == (
         State.UNREADABLE, "could not be read (Input/output error)", ""
     )  # fmt: skip
@@ -171,7 +171,7 @@ def test_too_many_broken_ones(
         entries, _ = packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
         assert sum(entry.samples for entry in entries) == 10 - bad
         return
-    text = rf"^train/eol/a: {bad} of 10 images are broken, the first one: not a picture.*raise \[checks\] max_bad_percent"
+    text = rf"^train/eol/a: {bad} of 10 images are broken, the first one: not an image.*raise \[checks\] max_bad_percent"
     with pytest.raises(TooManyBadError, match=text):
         packed(mixed, paths(tmp_path, 2), max_bad_percent=percent)
     assert list(tmp_path.iterdir()) == []
@@ -222,7 +222,7 @@ def test_pictures_of_a_benchmark_are_left_out_and_are_not_broken(
     assert sorted(itertools.chain(*keys(shards))) == sorted(list(contents)[4:])
     assert [outcome.state for outcome in outcomes] == [State.EXCLUDED_IMAGE] * 4 + [State.WRITTEN] * 6
     assert outcomes[1].match == Match("rare", "1.png")
-    assert outcomes[1].reason == "on the list rare: same bytes as 1.png"
+    assert outcomes[1].reason == "on the list rare: exact duplicate of 1.png"
 
 
 def test_only_shards_are_left_behind(tmp_path: Path, contents: dict[str, Content]) -> None:

@@ -230,7 +230,7 @@ def test_no_pictures_match_nothing() -> None:
 
 
 def test_a_match_says_list_file_and_how() -> None:
-    assert Match("rare", "rare/a.jpg").reason == "on the list rare: same bytes as rare/a.jpg"
+    assert Match("rare", "rare/a.jpg").reason == "on the list rare: exact duplicate of rare/a.jpg"
     assert Match("rare", "rare/a.jpg", 12).reason == (
-        "on the list rare: looks the same as rare/a.jpg, 12 of 256 bits differ"
+        "on the list rare: near-duplicate of rare/a.jpg, 12 of 256 bits differ"
     )

@@ -203,7 +203,7 @@ def test_of_many_wrong_samples_the_first_are_told(tmp_path: Path, record: Record
     findings = found(tmp_path, shard_of(tmp_path, *map(record, ids)), ids, samples={})
 
     assert [finding.split()[1] for finding in findings[:-1]] == ids[:20]
-    assert findings[-1] == "10 more samples have such problems"
+    assert findings[-1] == "more samples with such problems: 10"
 
 
 @pytest.mark.parametrize(
@@ -251,19 +251,19 @@ def test_the_first_damaged_shard(tmp_path: Path, record: Record) -> None:
         pytest.param(
             3,
             {0: ["a", "b"]},
-            {"shard-000001.tar": "the receipt has 1 samples of it, the ledger 0"},
+            {"shard-000001.tar": "samples of it in the receipt: 1, in the ledger: 0"},
             id="the ledger lacks a shard",
         ),
         pytest.param(
             3,
             {0: ["a", "b"], 1: ["c"], 2: ["d"]},
-            {"shard-000002.tar": "the receipt has 0 samples of it, the ledger 1"},
+            {"shard-000002.tar": "samples of it in the receipt: 0, in the ledger: 1"},
             id="the receipt lacks a shard",
         ),
         pytest.param(
             4,
             {0: ["a", "b"], 1: ["c"]},
-            {"receipt": "it has 4 samples, but 3 in its shards"},
+            {"receipt": "samples in it: 4, in its shards: 3"},
             id="the receipt contradicts itself",
         ),
     ],

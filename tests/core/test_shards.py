@@ -11,7 +11,7 @@ import pytest
 import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from webdataset.tariterators import group_by_keys, tar_file_expander
+from webdataset.tariterators import base_plus_ext, group_by_keys, tar_file_expander
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.samples import MEMBERS
@@ -25,6 +25,7 @@ from tol_luigi.core.shards import (
     shard_name,
     shard_number,
     shards_for,
+    split_member_name,
     write_shard,
 )
 
@@ -46,6 +47,12 @@ def written(folder: Path, samples: dict[str, dict[str, bytes]]) -> Path:
     path = folder / shard_name(0)
     write_shard(path, (sample_record(key, members) for key, members in samples.items()))
     return path
+
+
+@given(st.text("aB.é/\n-", max_size=12))
+def test_names_of_members_are_split_as_webdataset_does(name: str) -> None:
+    key, extension = base_plus_ext(name)
+    assert split_member_name(name) == ((name, "") if key is None else (key, extension))
 
 
 @pytest.fixture(scope="session")

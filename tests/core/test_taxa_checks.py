@@ -141,12 +141,12 @@ def test_a_piece_of_train_small_alone_counts_nothing() -> None:
         pytest.param({"missing_common": 3}, [], id="fewer than allowed"),
         pytest.param(
             {"missing_common": 1},
-            ["missing_common: 2 rows without a common name; at most 1 allowed"],
+            ["missing_common: 2 (rows without a common name), at most 1 allowed"],
             id="one too many",
         ),
         pytest.param(
             {"kingdoms": 0, "species_of_many_words": 0},
-            ["kingdoms: 1 kingdoms (three are usual); at most 0 allowed"],
+            ["kingdoms: 1 (kingdoms, usually three), at most 0 allowed"],
             id="only what is above",
         ),
     ],

@@ -24,7 +24,7 @@ from tol_luigi.sources.inat21 import INat21Reader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tol_luigi.core.source import Reader
+    from tol_luigi.core.reader import Reader
 
 EOL_COUNT, INAT21_COUNT, BIOSCAN_COUNT = 56, 40, 24
 

@@ -12,7 +12,7 @@ import pytest
 from pages import ROOT, fences, walk
 
 import tol_luigi
-from tol_luigi.command.line import parser
+from tol_luigi.command.parser import parser
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -62,7 +62,7 @@ def test_the_report_for_people() -> None:
         "  bioscan and folder: 1",
         "",
         "groups in both val and train: 1",
-        "  1 images of val, 2 of train; labels differ in 1 groups",
+        "  1 image of val, 2 of train; labels differ in 1 group",
         "first groups",
         "  val a1: train a2, a3",
     ]

@@ -58,6 +58,17 @@ def test_pixels_that_ledgers_tell_count_and_not_the_guess() -> None:
     assert replace(EOL, megapixels=3.0).mean_megapixels == 3.0
 
 
+def test_hashing_costs_a_scan_and_the_hashes_of_its_sources_alone() -> None:
+    def seconds(stages: list[str], hashed: set[str]) -> dict[str, float]:
+        left = {"eol": full_estimate(EOL, MAKING)}
+        return estimate_cost([EOL], MAKING, left, stages, hashed).core_seconds
+
+    found = seconds([*STAGES, "HashPartition"], {"eol"})
+    assert found["HashPartition"] == pytest.approx(found["ScanPartition"] + EOL.bytes / 1.7e9)
+    assert seconds([*STAGES, "HashPartition"], {"bioscan"})["HashPartition"] == 0
+    assert "HashPartition" not in seconds(STAGES, set())
+
+
 def test_what_is_written_costs_nothing_more() -> None:
     estimated = estimate_cost([EOL], MAKING, {"eol": RemainingWork(0, 0, 0)}, [])
     assert (estimated.samples, estimated.bytes, estimated.files, estimated.core_seconds) == (0, 0, 0, {})

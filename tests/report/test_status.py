@@ -7,9 +7,9 @@ from tol_luigi.report.status import Cause, Progress, StageStatus, Status, by_cau
 
 def test_failures_that_differ_in_paths_and_numbers_only_are_one_cause() -> None:
     told = [
-        ("WriteShards train eol a", "/data/a.tar.gz: is not whole: at byte 17", "/log/1", True),
+        ("WriteShards train eol a", "/data/a.tar.gz: is incomplete or damaged: at byte 17", "/log/1", True),
         ("CheckTaxa final", "Above the limits of [checks]", "", False),
-        ("WriteShards train eol b", "/data/b.tar.gz: is not whole: at byte 4711", "/log/2", True),
+        ("WriteShards train eol b", "/data/b.tar.gz: is incomplete or damaged: at byte 4711", "/log/2", True),
     ]
     assert by_cause(told) == [
         Cause(told[0][1], ["WriteShards train eol a", "WriteShards train eol b"], "/log/1", is_final=True),
@@ -33,7 +33,7 @@ def test_a_status_is_told_in_a_line_and_at_length() -> None:
         seconds_left=4500.0,
         causes=[
             Cause(
-                "/data/x: is not whole",
+                "/data/x: is incomplete or damaged",
                 [f"WriteShards train eol {n}" for n in range(20)],
                 "/log",
                 is_final=True,

@@ -17,7 +17,7 @@ def tally(kingdoms: int = 3) -> Tally:
 def test_what_is_as_it_should_be_is_not_told() -> None:
     good = Tally(rows=1, kingdoms=Counter(["Animalia", "Plantae", "Fungi"]))
 
-    assert taxa_text(good, []) == "1 rows checked (without train_small, which repeats rows of train)\n"
+    assert taxa_text(good, []) == "1 row checked (without train_small, which repeats rows of train)\n"
 
 
 def test_what_is_not_is_told_with_its_details() -> None:
@@ -25,17 +25,17 @@ def test_what_is_not_is_told_with_its_details() -> None:
 
     assert lines[0].startswith("12,345 rows")
     assert lines[1:4] == [
-        "1,234 missing ranks from kingdom to family, in rows with a genus  [genus_without_higher]",
+        "missing ranks from kingdom to family, in rows with a genus: 1,234  [genus_without_higher]",
         "    1,200 order",
         "    34 family",
     ]
-    assert lines[4:] == ["2 rows without a common name  [missing_common]", "    2 eol"]
+    assert lines[4:] == ["rows without a common name: 2  [missing_common]", "    2 eol"]
 
 
 def test_kingdoms_are_told_where_they_are_not_three() -> None:
     lines = taxa_text(tally(kingdoms=2), []).splitlines()
 
-    assert lines[1:4] == ["2 kingdoms (three are usual)  [kingdoms]", "    10 Kingdom 0", "    9 Kingdom 1"]
+    assert lines[1:4] == ["kingdoms, usually three: 2  [kingdoms]", "    10 Kingdom 0", "    9 Kingdom 1"]
 
 
 def test_long_details_are_cut() -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.errors import ArchiveError, ChangedError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
 from tol_luigi.sources import archives
 
 Pack = Callable[..., Path]
@@ -116,15 +116,15 @@ def test_odd_names_are_names(pack: Pack, form: str, name: str) -> None:
     ("name", "state", "reason"),
     [
         ("._a.jpg", State.NO_IMAGE, "macOS resource fork: '._a.jpg'"),
-        ("b/.DS_Store", State.NO_IMAGE, "hidden, or litter of a desktop: '.DS_Store'"),
-        (".cache/a.jpg", State.NO_IMAGE, "hidden, or litter of a desktop: '.cache'"),
-        ("__MACOSX/a.jpg", State.NO_IMAGE, "hidden, or litter of a desktop: '__MACOSX'"),
-        ("Thumbs.db", State.NO_IMAGE, "hidden, or litter of a desktop: 'Thumbs.db'"),
+        ("b/.DS_Store", State.NO_IMAGE, "hidden, or a file of the desktop system: '.DS_Store'"),
+        (".cache/a.jpg", State.NO_IMAGE, "hidden, or a file of the desktop system: '.cache'"),
+        ("__MACOSX/a.jpg", State.NO_IMAGE, "hidden, or a file of the desktop system: '__MACOSX'"),
+        ("Thumbs.db", State.NO_IMAGE, "hidden, or a file of the desktop system: 'Thumbs.db'"),
         ("README.txt", State.NO_IMAGE, "no image by its ending '.txt'"),
         ("README", State.NO_IMAGE, "no image by its ending ''"),
         ("a.tar.gz.part", State.NO_IMAGE, "no image by its ending '.part'"),
         ("a.jpg.part", State.BAD_NAME, "unfinished download, ending .part"),
-        ("back\\slash.jpg", State.UNSAFE, "name holds a backslash or a NUL"),
+        ("back\\slash.jpg", State.UNSAFE, "name contains a backslash or a NUL"),
     ],
 )
 def test_what_is_no_image_says_why(pack: Pack, form: str, name: str, state: State, reason: str) -> None:
@@ -186,7 +186,7 @@ def test_links_and_nul_names_of_a_zip_are_refused(tmp_path: Path) -> None:
     found = rows(tmp_path / "x.zip")
     assert {name: row.reason for name, row in found.items()} == {
         "link.jpg": "symbolic link to '/etc/passwd', outside the archive",
-        "a\\x00b.jpg": "name holds a backslash or a NUL",
+        "a\\x00b.jpg": "name contains a backslash or a NUL",
     }
 
 
@@ -269,7 +269,7 @@ def test_a_cut_archive_is_not_whole(pack: Pack, form: str, part: float) -> None:
     whole = place.read_bytes()
     place.write_bytes(whole[: int(len(whole) * part)])
 
-    assert "is not whole: " in str(broken(place))
+    assert "is incomplete or damaged: " in str(broken(place))
 
 
 @pytest.mark.parametrize("form", ["tar.gz", "zip"])
@@ -277,7 +277,7 @@ def test_the_last_byte_counts(pack: Pack, form: str) -> None:
     place = pack(form, FILES)
     place.write_bytes(place.read_bytes()[:-1])
 
-    assert "is not whole: " in str(broken(place))
+    assert "is incomplete or damaged: " in str(broken(place))
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz"])
@@ -286,7 +286,7 @@ def test_a_tar_without_its_end_mark_is_not_whole(tmp_path: Path, ending: str) ->
     place = tmp_path / f"y.{ending}"
     place.write_bytes(whole[:1024] if ending == "tar" else gzip.compress(whole[:1024]))
 
-    assert "breaks off or is damaged (empty header)" in str(broken(place))
+    assert "is truncated or damaged (empty header)" in str(broken(place))
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz"])
@@ -297,7 +297,7 @@ def test_a_damaged_header_is_not_the_end(tmp_path: Path, ending: str) -> None:
     place = tmp_path / f"y.{ending}"
     place.write_bytes(whole if ending == "tar" else gzip.compress(whole))
 
-    assert "breaks off or is damaged (bad checksum)" in str(broken(place))
+    assert "is truncated or damaged (bad checksum)" in str(broken(place))
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz"])
@@ -305,7 +305,7 @@ def test_a_second_tar_behind_the_first_is_not_lost_in_silence(tmp_path: Path, en
     whole = tar_of(tmp_path / f"x.{ending}", header("a.jpg")).read_bytes()
     (tmp_path / f"y.{ending}").write_bytes(whole * 2)
 
-    assert "something follows behind its end" in str(broken(tmp_path / f"y.{ending}"))
+    assert "data follow its end" in str(broken(tmp_path / f"y.{ending}"))
 
 
 @pytest.mark.parametrize("size", [-1, -512, 1 << 40])

@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.bioscan import BIOSCAN, BioscanReader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import FileContent, Found
+    from tol_luigi.core.reader import FileContent, Found
 
 Pack = Callable[..., Path]
 
@@ -103,7 +103,7 @@ def test_parts_lie_at_any_depth_of_an_archive(pack: Pack, form: str) -> None:
         ("partX/a.jpg", B, "folder 'partX' is not part and a number without leading zeros"),
         ("other/a.jpg", B, "an image in no part folder"),
         ("a.jpg", B, "an image in no part folder"),
-        ("__MACOSX/part1/._a.jpg", N, "hidden, or litter of a desktop: '__MACOSX'"),
+        ("__MACOSX/part1/._a.jpg", N, "hidden, or a file of the desktop system: '__MACOSX'"),
     ],
 )
 def test_what_fits_no_part_says_why(pack: Pack, form: str, name: str, state: State, reason: str) -> None:
@@ -137,7 +137,7 @@ def test_a_cut_archive(pack: Pack) -> None:
     place = pack("zip", {"part1/a.jpg": b"x" * 9999})
     place.write_bytes(place.read_bytes()[:-9])
 
-    with pytest.raises(ArchiveError, match="is not whole"):
+    with pytest.raises(ArchiveError, match="is incomplete or damaged"):
         list(BioscanReader(place, 3).scan("archive"))
 
 

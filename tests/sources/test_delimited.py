@@ -80,7 +80,9 @@ def test_a_row_of_another_length_is_refused(tmp_path: Path, name: str, change: i
     def spoil(rows: list[list[str]]) -> None:
         rows[3] = rows[3] + ["3"] if change > 0 else rows[3][:-1]
 
-    assert f"line 4 has {width + change} cells where" in refused(tmp_path, name, spoil)
+    assert f"line 4 has too {'many' if change > 0 else 'few'} cells ({width + change}; " in refused(
+        tmp_path, name, spoil
+    )
 
 
 @pytest.mark.parametrize("name", QUOTED)

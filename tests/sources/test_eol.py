@@ -18,7 +18,7 @@ from tol_luigi.sources import SOURCES
 from tol_luigi.sources.eol import EOL, EolReader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
 
 Pack = Callable[..., Path]
 
@@ -80,7 +80,7 @@ def test_the_published_id_is_read_off_the_name(pack: Pack, name: str) -> None:
         ("_eol.jpg", "name without ids"),
         ("٣_٤_eol.jpg", "name without ids"),
         ("1_eol.jpg", "name with one id only"),
-        ("1_2.jpg", "name without _eol behind its two ids"),
+        ("1_2.jpg", "name without _eol after its two ids"),
         ("1_2_eol.jpeg", "ending .jpeg, not .jpg"),
         ("1_2_eol.JPG", "ending .JPG, not .jpg"),
         (f"{UUID}.png", "ending .png, not .jpg"),

@@ -57,7 +57,7 @@ def test_every_file_ends_somewhere(pack: Pack, tmp_path: Path, form: str) -> Non
     assert {row.partition for row in rows.values()} <= set(source.partitions())
     [stray] = source.unlisted()
     assert (stray.member.name, stray.state, stray.key) == ("gone.jpg", State.MISSING, ("mine", "gone.jpg"))
-    assert stray.reason == "labels.csv lists it, and it is not there"
+    assert stray.reason == "labels.csv lists it, but it is missing"
     partition = rows["a.jpg"].partition
     assert list(source.read(partition, [rows["a.jpg"].member])) == [(0, b"x")]
 
@@ -169,7 +169,7 @@ def test_a_path_that_leads_elsewhere(tmp_path: Path, file: str) -> None:
 
 
 def test_a_short_line(tmp_path: Path) -> None:
-    assert "line 2 has 3 cells where the header has 8" in str(
+    assert "line 2 has too few cells (3; the header has 8)" in str(
         rejected(table(tmp_path, "a.jpg,Animalia,Chordata"))
     )
 

@@ -21,7 +21,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import FileContent, Found
+    from tol_luigi.core.reader import FileContent, Found
 
 Pack = Callable[..., Path]
 

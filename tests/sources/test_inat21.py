@@ -13,7 +13,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.sources.inat21 import INAT21, INat21Reader
 
 if TYPE_CHECKING:
-    from tol_luigi.core.source import FileContent, Found
+    from tol_luigi.core.reader import FileContent, Found
 
 Pack = Callable[..., Path]
 
@@ -94,8 +94,8 @@ def test_all_forms_give_the_same_keys_and_bytes(pack: Pack, files: dict[str, byt
         (f"1_{CROW}x/a.jpg", B, f"class number 1 is already 00001_{CROW}"),
         ("a.jpg", B, "an image in no class folder"),
         ("README.md", N, "no image by its ending '.md'"),
-        (f"00001_{CROW}/Thumbs.db", N, "hidden, or litter of a desktop: 'Thumbs.db'"),
-        (".ipynb_checkpoints/a.jpg", N, "hidden, or litter of a desktop: '.ipynb_checkpoints'"),
+        (f"00001_{CROW}/Thumbs.db", N, "hidden, or a file of the desktop system: 'Thumbs.db'"),
+        (".ipynb_checkpoints/a.jpg", N, "hidden, or a file of the desktop system: '.ipynb_checkpoints'"),
     ],
 )
 def test_what_fits_no_class_says_why(pack: Pack, form: str, name: str, state: State, reason: str) -> None:
@@ -134,7 +134,7 @@ def test_a_cut_archive(pack: Pack) -> None:
     place = pack("tar.gz", {f"00001_{CROW}/a.jpg": b"x" * 9999})
     place.write_bytes(place.read_bytes()[:-9])
 
-    with pytest.raises(ArchiveError, match="is not whole"):
+    with pytest.raises(ArchiveError, match="is incomplete or damaged"):
         list(INat21Reader(place, 3).scan("archive"))
 
 

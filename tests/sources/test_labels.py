@@ -134,7 +134,7 @@ def test_records_that_are_no_labels_are_refused(tmp_path: Path, as_file: Any, re
     [
         (b'{"file": "a.jpg", "genus": "x"}\n{"file": \n', "line 2 is not JSON"),
         (b'{"file": "a.jpg", "genus": "x"}\n[1]\n', "line 2 is not a JSON object"),
-        (b"PAR1 and nothing more", "is no whole Parquet file"),
+        (b"PAR1 and nothing more", "is not a complete Parquet file"),
     ],
 )
 def test_damaged_records_are_refused(tmp_path: Path, content: bytes, what: str) -> None:

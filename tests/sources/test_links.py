@@ -23,7 +23,7 @@ from tol_luigi.store.listings import collect_listing, members_at, write_listing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tol_luigi.core.source import FileContent, Found
+    from tol_luigi.core.reader import FileContent, Found
 
 TARS = ("tar", "tar.gz")
 ARCHIVES = (*TARS, "zip")

@@ -216,9 +216,9 @@ HEADER = b"page_id,scientific_name\n1,Apis\n"
             b"page_id,name\n1,Apis\n", "line 1 lacks the column scientific_name", id="missing column"
         ),
         pytest.param(
-            HEADER + b"2,Apis,mellifera\n", "line 3 has 3 cells where the header has 2", id="too wide"
+            HEADER + b"2,Apis,mellifera\n", "line 3 has too many cells (3; the header has 2)", id="too wide"
         ),
-        pytest.param(HEADER + b"\n\n2\n", "line 5 has 1 cells where the header has 2", id="too narrow"),
+        pytest.param(HEADER + b"\n\n2\n", "line 5 has too few cells (1; the header has 2)", id="too narrow"),
         pytest.param(HEADER + b"2,Api\xffs\n", "line 3 is not UTF-8", id="undecodable"),
         pytest.param(
             HEADER + b"2,Apis\n" * 5000 + b"2,Api\xffs\n", "line 5003 is not UTF-8", id="undecodable, later"
@@ -262,14 +262,14 @@ def exclusions(path: Path) -> object:
         pytest.param(
             bioscan,
             json.dumps([BIOSCAN] * 2).encode()[:-9],
-            "breaks off after entry 1",
+            "is truncated after entry 1",
             id="bioscan: cut off",
         ),
         pytest.param(
             bioscan, b'[{"image_file": "a.jpg"}]', "entry 1 lacks a text among", id="bioscan: no order"
         ),
         pytest.param(bioscan, b"[1]", "entry 1 lacks a text among", id="bioscan: a number"),
-        pytest.param(bioscan, b'["\xff"]', "breaks off after entry 0", id="bioscan: undecodable"),
+        pytest.param(bioscan, b'["\xff"]', "is truncated after entry 0", id="bioscan: undecodable"),
         pytest.param(resolved, b'{"Apis": {}}\n{"Apis', "line 2 is not JSON", id="resolved: cut off"),
         pytest.param(resolved, b'\n\n{"Ap\xff": {}}', "line 3 is not JSON", id="resolved: undecodable"),
         pytest.param(resolved, b"[]", "line 1 is not a name with resolvers", id="resolved: a list"),

@@ -8,7 +8,8 @@ import pytest
 
 from tol_luigi.core.exclusions import Exclusions
 from tol_luigi.core.keys import image_id
-from tol_luigi.core.source import Entry, Found, Key, Member, Source, SourceInfo
+from tol_luigi.core.reader import Found, Member
+from tol_luigi.core.source import Entry, Key, Source, SourceInfo
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import BIOSCAN, BioscanSection

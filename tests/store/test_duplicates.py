@@ -155,7 +155,7 @@ def test_all_but_the_first_of_a_group_are_left_out_of_the_work_list(world: Any, 
     for row in rows:
         was = before[row["treeoflife_id"]]
         if row in group and row is not stay:
-            reason = f"the same bytes as {stay['treeoflife_id']}, which stays"
+            reason = f"exact duplicate of {stay['treeoflife_id']}, which is kept"
             was = {**was, "excluded": "duplicate", "exclusion": reason}
         assert row == was
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.identities import Identities, ScannedSource, identify, image_schema
 from tol_luigi.store.listings import collect_listing, write_listing

@@ -40,8 +40,8 @@ def test_no_pictures_make_an_empty_file(tmp_path: Path) -> None:
 
 def test_pictures_of_each_list_are_counted() -> None:
     assert count_listed(PICTURES) == {
-        "rare": {"pictures": 4, "too_plain": 1, "unreadable": ["broken.jpg (not a picture)"]},
-        "newt": {"pictures": 1, "too_plain": 0, "unreadable": ["set.zip/x.jpg (Input/output error)"]},
+        "rare": {"image_files": 4, "too_plain": 1, "unreadable": ["broken.jpg (not a picture)"]},
+        "newt": {"image_files": 1, "too_plain": 0, "unreadable": ["set.zip/x.jpg (Input/output error)"]},
     }
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.listings import collect_listing, count_states, members_at, read_listing, write_listing

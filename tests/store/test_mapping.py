@@ -10,7 +10,7 @@ import pytest
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member, SourceInfo
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
@@ -20,6 +20,8 @@ from tol_luigi.store.mapping import build_mapping, fill_splits, marker
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tol_luigi.core.source import SourceInfo
 
 ListImages = Callable[..., ScannedSource]
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
@@ -145,7 +147,7 @@ def test_a_name_that_is_an_id_needs_a_published_mapping(tmp_path: Path, list_ima
     [row] = build(tmp_path / "mapping.sqlite", list_images(EOL, {"a": [IDS[1]]}))
 
     assert (row["id"], row["state"]) == (IDS[1], State.NOT_IN_MAPPING)
-    assert row["reason"] == "no published mapping tells what this id is"
+    assert row["reason"] == "no published mapping contains this id"
 
 
 def test_published_ids_are_kept(tmp_path: Path, published: Path, list_images: ListImages) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.ledger import ledger_row, write_ledger

@@ -160,7 +160,7 @@ def test_an_image_without_a_taxon_goes_to_the_ledger(world: Any) -> None:
             "partition": "b",
             "name": "1.jpg",
             "state": "no_taxon",
-            "reason": "no rank is known of it",
+            "reason": "no rank is known",
         }
     ]
 

@@ -66,26 +66,24 @@ def test_what_adds_up_is_let_through(world: Any, account: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        pytest.param(
-            lambda rows: rows.pop(0), "1 images are not accounted for: {first}", id="one is lacking"
-        ),
+        pytest.param(lambda rows: rows.pop(0), "images not accounted for: 1 ({first})", id="one is lacking"),
         pytest.param(
             lambda rows: rows.append({**rows[0], "state": "unreadable"}),
-            "1 images are accounted for twice: {first}",
+            "images accounted for twice: 1 ({first})",
             id="one has two ends",
         ),
         pytest.param(
             lambda rows: rows.append({**rows[0], "id": "stranger"}),
-            "1 images are accounted for but not expected: stranger",
+            "images accounted for but not expected: 1 (stranger)",
             id="one is foreign",
         ),
         pytest.param(
             lambda rows: rows[0].update(id="stranger"),
-            "1 images are not accounted for: {first}",
+            "images not accounted for: 1 ({first})",
             id="one is swapped",
         ),
         pytest.param(
-            lambda rows: rows.clear(), "images are not accounted for: {first}, ", id="all are lacking"
+            lambda rows: rows.clear(), "images not accounted for: 15 ({first}, ", id="all are lacking"
         ),
     ],
 )
@@ -113,7 +111,9 @@ def test_an_image_in_another_split_than_foretold_is_found(world: Any, account: A
 def test_a_ledger_left_out_is_found(world: Any, account: Any, tmp_path: Path) -> None:
     ledgers = [ledger for ledger in account() if (ledger.split, ledger.partition) != ("train", "a")]
 
-    with pytest.raises(LedgerError, match=r"^eol/a: the mapping has 20 images of it, the ledger 5\. Delete"):
+    with pytest.raises(
+        LedgerError, match=r"^eol/a: images of it in the mapping: 20, in the ledger: 5\. Delete"
+    ):
         check(world, ledgers, tmp_path)
 
 
@@ -121,7 +121,9 @@ def test_an_image_without_a_name_has_to_be_in_its_ledger(world: Any, account: An
     ledgers = account()
     write_ledger(tmp_path / "names", [])
 
-    with pytest.raises(LedgerError, match=r"^eol/b: the mapping has 3 images of it, the ledger 2\. Delete"):
+    with pytest.raises(
+        LedgerError, match=r"^eol/b: images of it in the mapping: 3, in the ledger: 2\. Delete"
+    ):
         check(world, ledgers, tmp_path)
 
 
@@ -131,7 +133,9 @@ def test_an_image_without_a_name_that_is_accounted_for_twice_is_found(
     ledgers = account()
     write_ledger(tmp_path / "names", [*world.unnamed, *world.unnamed])
 
-    with pytest.raises(LedgerError, match=r"^eol/b: the mapping has 3 images of it, the ledger 4\. Delete"):
+    with pytest.raises(
+        LedgerError, match=r"^eol/b: images of it in the mapping: 3, in the ledger: 4\. Delete"
+    ):
         check(world, ledgers, tmp_path)
 
 

@@ -14,8 +14,8 @@ from tol_luigi.core.errors import ShardError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Content, Sample, pack
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.core.shards import ShardReader
-from tol_luigi.core.source import Found, Key, Member
 from tol_luigi.sources.eol import EOL
 from tol_luigi.store.ledger import ledger_row, write_ledger
 from tol_luigi.store.listings import collect_listing, write_listing
@@ -25,6 +25,8 @@ from tol_luigi.store.worklists import WorkList
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from tol_luigi.core.source import Key
 
 RANKS = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apis", "mellifera")
 

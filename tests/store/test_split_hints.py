@@ -5,7 +5,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.imagefolder import IMAGEFOLDER, ImageFolderLabeler
 from tol_luigi.sources.path_names import PathPattern
 from tol_luigi.store.duplicates import write_digests

@@ -195,7 +195,7 @@ def changed(section: str, **values: Any) -> Sections:
         ),
         pytest.param(
             changed("fodler:sea", images="pond"),
-            "[fodler:sea]: there is no such section. Did you mean folder:sea.",
+            "[fodler:sea]: there is no such section. Did you mean folder:sea?",
             id="no source",
         ),
         pytest.param(
@@ -207,7 +207,7 @@ def changed(section: str, **values: Any) -> Sections:
         pytest.param(changed(f"folder:{'a' * 41}"), "at most 40 characters", id="a long label"),
         pytest.param(
             changed("folder:pond", label="pond.csv"),
-            "[folder:pond] label: there is no such key. Did you mean labels.",
+            "[folder:pond] label: there is no such key. Did you mean labels?",
             id="no key",
         ),
         pytest.param(
@@ -296,9 +296,6 @@ def test_tasks_accept_the_name_of_a_source_and_of_its_section() -> None:
         "folder-pond",
         "folder-pond",
     ]
-    for name in ("pond", "folder-", "folder-P", "eol-x", "fodler-x"):
-        with pytest.raises(ValueError, match="is not a source"):
-            parameter.normalize(name)
 
 
 def test_a_dataset_continues_with_the_same_sections_only(folder: Path, built: Path) -> None:

@@ -161,7 +161,7 @@ def test_of_dropped_duplicates_one_stays_by_the_rule_and_the_others_say_which(
         stays, *others = [row["treeoflife_id"] for row in group]
         assert stays in written
         assert not written & set(others)
-        reason = f"the same bytes as {stays}, which stays"
+        reason = f"exact duplicate of {stays}, which is kept"
         assert {(rows[image]["state"], rows[image]["reason"]) for image in others} == {("duplicate", reason)}
     singles = {row["treeoflife_id"] for row in flagged if row["sha256"] not in groups(flagged)}
     assert singles <= written

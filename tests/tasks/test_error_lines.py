@@ -224,3 +224,34 @@ def test_a_system_without_semaphores_is_one_line(
     (message,) = [line for line in done.stderr.splitlines() if line.startswith("tol_luigi: ")]
     assert "no semaphore can be created in /dev/shm" in message
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        pytest.param(
+            "ScanPartition --source eol --partition part1",
+            "--source eol: there is no such source in these settings. Use one of bioscan.",
+            id="an unused source",
+        ),
+        pytest.param(
+            "WriteShards --split val --source bioscan --partition part9",
+            "--partition part9: there is no such partition in these settings. Use one of part1, ",
+            id="no such partition",
+        ),
+        pytest.param(
+            "HashPartition --source nothing --partition part1",
+            "--source nothing: there is no such source in these settings. Use one of bioscan.",
+            id="no source at all",
+        ),
+    ],
+)
+def test_a_task_of_what_the_settings_do_not_use_is_one_line(
+    *, task: str, message: str, forks: Forks, bioscan_settings: Sections, settings_file: Any
+) -> None:
+    ended = forks.build(settings_file(bioscan_settings), *task.split())
+
+    assert ended.code == REFUSED, ended.output
+    assert "Traceback" not in ended.output
+    [line] = ended.messages
+    assert message in line

@@ -135,12 +135,12 @@ def test_copies_end_as_excluded_with_list_file_and_how(
     assert {row["benchmark_file"] for row in matched} == set(pictures)
     for row in matched:
         if row["differing_bits"] is None:
-            assert row["reason"] == f"on the list rare: same bytes as {row['benchmark_file']}"
+            assert row["reason"] == f"on the list rare: exact duplicate of {row['benchmark_file']}"
         else:
             bits = row["differing_bits"]
             assert 0 <= bits <= 31
             assert row["reason"] == (
-                f"on the list rare: looks the same as {row['benchmark_file']}, {bits} of 256 bits differ"
+                f"on the list rare: near-duplicate of {row['benchmark_file']}, {bits} of 256 bits differ"
             )
     [exact] = [row for row in matched if row["differing_bits"] is None]
     assert (exact["source"], exact["benchmark_file"]) == ("inat21", "rare/exact.jpg")
@@ -161,7 +161,7 @@ def test_nothing_else_is_left_out(
 def test_the_report_adds_up(guarded_build: Path, matched: list[dict[str, Any]]) -> None:
     report = read_json(guarded_build / "224x224" / "leak-report.json")
     rare = report["lists"]["rare"]
-    assert rare["listed"] == {"pictures": 4, "too_plain": 0, "unreadable": []}
+    assert rare["listed"] == {"image_files": 4, "too_plain": 0, "unreadable": []}
     counts = Counter((row["source"], row["differing_bits"] is None) for row in matched)
     for source, figures in rare["matched"].items():
         assert figures == {
@@ -318,9 +318,9 @@ def test_what_is_no_picture_is_passed_over_and_what_is_broken_is_told_of(
     assert finished.returncode == 0, finished.stderr
     report = settings.parent / "out" / "sample" / "224x224" / "leak-report"
     assert read_json(report.with_suffix(".json"))["lists"]["rare"]["listed"] == {
-        "pictures": 5,
+        "image_files": 5,
         "too_plain": 0,
-        "unreadable": ["rare/broken.jpg (not a picture in any known format)"],
+        "unreadable": ["rare/broken.jpg (not an image in any known format)"],
     }
     assert "1 cannot be opened: rare/broken.jpg" in report.with_suffix(".txt").read_text(encoding="utf-8")
 

@@ -190,6 +190,19 @@ def test_the_mapping_is_read_from_the_server(served: Served, bioscan_settings: S
     assert [row.partition(",")[0] for row in rows] == ["val"] * 18
 
 
+def test_splits_and_groups_of_sources_are_copied(
+    served: Served, bioscan_settings: Sections, tmp_path: Path
+) -> None:
+    images = bioscan_settings["bioscan"]["images"] / "part1"
+    first, second, *_ = sorted(path.name for path in images.iterdir())
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"file,genus,fold,camera\n{first},Apis,val,\n{second},Apis,,two\n", encoding="utf-8")
+    folder = {"images": images, "labels": labels, "split_column": "fold", "group_column": "camera"}
+    finished = served.build({"dataset": bioscan_settings["dataset"], "folder": folder}, task="LoadMapping")
+    assert finished.returncode == 0, finished.stderr
+    assert set(served.rows("given, image_group", "split_hint")) == {("val", ""), ("", "two")}
+
+
 def test_a_copy_of_an_earlier_mapping_does_not_count(served: Served, bioscan_settings: Sections) -> None:
     assert served.build(bioscan_settings, task="LoadNames").returncode == 0
     (served.directory / "mapping.sqlite").unlink()

@@ -284,7 +284,7 @@ def test_images_that_the_older_dataset_leaves_out_are_read_from_the_source(
     del relabelled.sections["rare_species"]
     without = relabelled.relabel(sample_build, pictures=False)
     assert without.returncode == 30
-    assert any("images are missing there. Set [eol] images" in message for message in without.messages)
+    assert any("missing there. Set [eol] images" in message for message in without.messages)
 
     finished = relabelled.relabel(sample_build)
     assert finished.returncode == 0, finished.stderr

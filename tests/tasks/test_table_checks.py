@@ -59,10 +59,13 @@ WRONG = {
     "no such column": (b"image,species\na.jpg,Apis mellifera\n", "line 1 lacks the column file"),
     "no column of names": (b"file,owner\na.jpg,me\n", "line 1 lacks a column that names"),
     "encoding": (b"file,species\na.jpg,Apis m\xfcller\n", "line 2 is not UTF-8 (byte 0xFC"),
-    "row length": (b"file,species\na.jpg,Apis mellifera,me\n", "line 2 has 3 cells where the header has 2"),
+    "row length": (
+        b"file,species\na.jpg,Apis mellifera,me\n",
+        "line 2 has too many cells (3; the header has 2)",
+    ),
     "quote": (b'file,species\na.jpg,"Apis mellifera\n', "line 2 opens a quote"),
     "JSON lines": (b'{"file": "a.jpg", "species": "Apis mellifera"}\n{\n', "line 2 is not JSON"),
-    "Parquet": (b"PAR1 and no more", "is no whole Parquet file"),
+    "Parquet": (b"PAR1 and no more", "is not a complete Parquet file"),
 }
 
 
@@ -101,7 +104,9 @@ def test_a_wrong_row_deep_in_a_table_stops_the_task_that_reads_it(
 
     assert ended.code == TASK_FAILED, ended.output
     where = f"[folder] labels = {tmp_path / 'labels.csv'}: line {len(rows) + 2}"
-    assert ended.messages[0].startswith(f"ScanPartition folder all: {where} has 3 cells"), ended.output
+    assert ended.messages[0].startswith(f"ScanPartition folder all: {where} has too many cells (3; "), (
+        ended.output
+    )
 
 
 def test_a_complete_dataset_stays_complete_whatever_its_tables_are(

@@ -16,6 +16,7 @@ from tol_luigi.cluster.client import Scheduler
 from tol_luigi.cluster.run import Run
 from tol_luigi.cluster.submit import Jobs, add_workers, cancel, elements_for
 from tol_luigi.core.errors import ClusterError
+from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.client import RunStatus
@@ -125,7 +126,7 @@ class Pool:
             self._retry_seconds = min(2 * self._retry_seconds, _MAX_RETRY_SECONDS)
         else:
             self._retry_seconds = _POLL_SECONDS
-        _LOG.warning("Workers are missing: %s of %s elements were submitted", accepted, elements)
+        _LOG.warning("Workers are missing: submitted %s of %s", accepted, counted(elements, "element"))
 
     def _is_lost(self, job: slurm.Job) -> bool:
         """Return whether an element ended for another reason than a lack of tasks."""
@@ -167,7 +168,7 @@ class Pool:
         except ClusterError as error:
             _LOG.warning("%s", error)
             return False
-        _LOG.warning("%s tasks were killed and are retried with %s per worker", len(killed), memory)
+        _LOG.warning("%s killed, to be retried with %s per worker", counted(len(killed), "task"), memory)
         return True
 
 

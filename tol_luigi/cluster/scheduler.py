@@ -14,6 +14,7 @@ from luigi.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 from tol_luigi.cluster.page_scheduler import PageScheduler
 from tol_luigi.cluster.state import RunState
 from tol_luigi.cluster.task_reports import Report, failure_fields, task_fields
+from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.run import Run
@@ -128,8 +129,8 @@ class RunScheduler(PageScheduler):
 
     def _leave_reason(self, node: str) -> str:
         if node in self._bad_nodes():
-            failures = self.section.bad_node_failures
-            return f"{failures} tasks in a row have failed on node {node}, and on no other node"
+            failures = counted(self.section.bad_node_failures, "failure")
+            return f"{failures} in a row on node {node}, and on no other node"
         return self.leaving
 
     @property

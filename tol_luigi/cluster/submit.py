@@ -285,5 +285,7 @@ def _summary(run: Run, submitted: Jobs, wanted: int) -> list[str]:
         f"logs     {run.logs / 'slurm'}",
     ]
     if accepted < wanted:
-        lines.append(f"Slurm accepted {accepted} of {wanted} elements; the foreman submits the others later.")
+        lines.append(
+            f"Slurm accepted {accepted} of {counted(wanted, 'element')}; the foreman submits the others later."
+        )
     return [*lines, "Use `tol status` to see the progress, and `tol stop` to stop the build."]

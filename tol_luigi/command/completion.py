@@ -47,7 +47,7 @@ def completion(given: argparse.Namespace) -> int:
     """Write the script for a shell."""
     import shtab  # noqa: PLC0415 (only here; and the parser imports this module)
 
-    from tol_luigi.command.line import parser  # noqa: PLC0415 (as above)
+    from tol_luigi.command.parser import parser  # noqa: PLC0415 (as above)
 
     root = parser()
     completers = {"FILE": shtab.FILE, "FOLDER": shtab.FILE, "SECTION.KEY=VALUE": _settings_completer()}

@@ -31,6 +31,7 @@ from tol_luigi.report.estimate_text import estimate_figures, estimate_text
 from tol_luigi.tasks.download_orders import forecast as forecast_downloads
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.label_columns import templates_of
+from tol_luigi.tasks.scan import HashPartition
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _print_downloads(rows: list[FileEstimate], *, as_json: bool) -> int:
 def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
     graph, stats = stages(), source_stats(settings, seconds)
     to_do = [stage.name for stage in graph if stage.to_do]
+    hashed = {task.source for stage in graph for task in stage.to_do if isinstance(task, HashPartition)}
     names = expect_matches(settings, seconds, is_checked="CheckMatches" not in to_do)
     making = OutputSettings(
         width=settings.images.width,
@@ -112,7 +114,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         dataset=str(settings.directory),
         stages=[StagePlan(stage.name, stage.count, len(stage.complete)) for stage in graph],
         stocks=stats,
-        cost=estimate_cost(stats, making, left, to_do),
+        cost=estimate_cost(stats, making, left, to_do, hashed),
         room=_room(settings.directory),
         notes=[*names.warnings, *_notes(settings)],
         matches=names.lines,

@@ -53,7 +53,7 @@ class Match:
     @property
     def reason(self) -> str:
         """The reason for the ledger."""
-        how = "same bytes as" if self.bits is None else "looks the same as"
+        how = "exact duplicate of" if self.bits is None else "near-duplicate of"
         differing = "" if self.bits is None else f", {self.bits} of {BITS} bits differ"
         return f"on the list {self.benchmark}: {how} {self.name}{differing}"
 

@@ -79,7 +79,8 @@ class TolError(Exception):
 
     def __str__(self) -> str:
         """Return ``where: what. remedy.`` in one line, even with a multi-line message of a library."""
-        lines = f"{self.where}: {self.what}. {self.remedy}.".splitlines()
+        end = "" if self.remedy.endswith("?") else "."
+        lines = f"{self.where}: {self.what}. {self.remedy}{end}".splitlines()
         return " ".join(filter(None, map(str.strip, lines)))
 
 

@@ -307,6 +307,6 @@ def _one_line(error: Exception, data: bytes) -> str:
         text = (
             f"is {known}, which Pillow does not read here; convert it"
             if known
-            else "not a picture in any known format"
+            else "not an image in any known format"
         )
     return text or type(error).__name__

@@ -212,6 +212,11 @@ class Layout:
         """Return the paths of the existing receipts of a split, in order."""
         return sorted((self.shards / "records" / split).glob("*/*.receipt.json"))
 
+    @property
+    def has_shards(self) -> bool:
+        """Whether the shards of any work unit are written."""
+        return any((self.shards / "records").glob("*/*/*.receipt.json"))
+
     def receipt(self, split: str, source: str, partition: str) -> Path:
         """Return the path of the receipt of a work unit, which lists its shards."""
         return self._record(split, source, partition, "receipt.json")

@@ -18,6 +18,7 @@ from tol_luigi.core.files import clear_disk_errors, scratch_path
 from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import State
+from tol_luigi.core.reader import FileContent, MemberError
 from tol_luigi.core.samples import IMAGE, texts
 from tol_luigi.core.shards import (
     DifferentBytesError,
@@ -27,7 +28,6 @@ from tol_luigi.core.shards import (
     sample_record,
     write_shard,
 )
-from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:

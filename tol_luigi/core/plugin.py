@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.reader import Reader
     from tol_luigi.core.remote import SourceDownloads
-    from tol_luigi.core.source import Column, Labeler, License, Reader
+    from tol_luigi.core.source import Column, Labeler, License
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["SourcePlugin", "Suggestion", "TaxonomyTable"]

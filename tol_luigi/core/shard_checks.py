@@ -127,7 +127,7 @@ class _Check:
             yield error.what
             return
         if wrong > _SHOWN:
-            yield f"{wrong - _SHOWN} more samples have such problems"
+            yield f"more samples with such problems: {wrong - _SHOWN}"
         yield from (f"sample {key} appears {count} times" for key, count in keys.items() if count > 1)
         if order != list(ids):
             yield "its samples, or their order, differ from the ledger"
@@ -197,13 +197,13 @@ def check_records(
     findings = [
         {
             "shard": str(folder / name),
-            "what": f"the receipt has {recorded[name]} samples of it, the ledger {ledger[name]}",
+            "what": f"samples of it in the receipt: {recorded[name]}, in the ledger: {ledger[name]}",
         }
         for name in {**recorded, **ledger}
         if recorded[name] != ledger[name]
     ]
     if samples != sum(recorded.values()):
-        what = f"it has {samples} samples, but {sum(recorded.values())} in its shards"
+        what = f"samples in it: {samples}, in its shards: {sum(recorded.values())}"
         findings.append({"shard": str(receipt), "what": what})
     return findings
 

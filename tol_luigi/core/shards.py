@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import tarfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -32,6 +33,7 @@ __all__ = [
     "shard_name",
     "shard_number",
     "shards_for",
+    "split_member_name",
     "write_shard",
 ]
 
@@ -186,6 +188,18 @@ class _Hashed:
         return content
 
 
+_MEMBER_NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)")
+
+
+def split_member_name(name: str) -> tuple[str, str]:
+    """Split the name of a member into key and extension, as webdataset does; the extension is "" if there is none.
+
+    webdataset has the same function, but imports PyTorch where it is installed, which takes longer than a small build.
+    """
+    match = _MEMBER_NAME.fullmatch(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
 class ShardReader:
     """A shard that is read once, with WebDataset's rule: consecutive members with the same key form a sample.
 
@@ -207,15 +221,12 @@ class ShardReader:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         """Yield the samples."""
-        # webdataset imports more than this package, and many processes read no shard
-        from webdataset.tariterators import base_plus_ext  # noqa: PLC0415
-
         key, members = "", dict[str, bytes]()
         try:
             with self.path.open("rb") as file:
                 hashed = _Hashed(file)
                 for name, content in _members(hashed, self.path):
-                    new, extension = base_plus_ext(name)
+                    new, extension = split_member_name(name)
                     if new != key and members:
                         yield key, members
                     if new != key:

@@ -1,6 +1,6 @@
-"""A source of images: how its files are read, its images named, and their licences found.
+"""A source of images: how its images are identified and named, and their licences found.
 
-Everything else about a source, such as its settings, is in :mod:`tol_luigi.core.plugin`.
+How its files are read is in :mod:`tol_luigi.core.reader`. Everything else about a source, such as its settings, is in :mod:`tol_luigi.core.plugin`.
 """
 
 from __future__ import annotations
@@ -16,29 +16,22 @@ from tol_luigi.core.vernacular import CommonNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
-    from tol_luigi.core.ledger import State
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
+    from tol_luigi.core.reader import Reader
     from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.taxon import Taxon
 
 __all__ = [
     "IMAGE_ID",
-    "MAX_FILE_BYTES",
     "Column",
     "Entry",
-    "FileContent",
-    "Found",
     "Key",
     "Labeler",
     "License",
-    "Member",
-    "MemberError",
     "NameRecord",
     "NaturalKey",
-    "Reader",
     "Reference",
     "Source",
     "SourceInfo",
@@ -49,9 +42,6 @@ Key = tuple[int | str, ...]
 
 IMAGE_ID = "evobio10m_id"
 """The column of the image id in the published tables."""
-
-MAX_FILE_BYTES = 1 << 29
-"""A larger file (512 MiB) is not a photograph, and is not read into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,57 +59,6 @@ class Column:
     catalog: str
     type: type[int | str]
     repeats: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One file of a source and its location.
-
-    Attributes:
-        name: Its path within the archive or folder, with ``/`` as the separator.
-        size: Its uncompressed size in bytes.
-        offset: Its offset in an archive, in bytes: for a tar, compressed or not, the start of its data in the
-            uncompressed tar; for a zip, its local header. None in a folder.
-        stored_as: The name in the header before these bytes, if it differs: for a link, the name of its
-            target.
-    """
-
-    name: str
-    size: int
-    offset: int | None = None
-    stored_as: str = ""
-
-
-class MemberError(Exception):
-    """A file can never be used because of its content.
-
-    Temporary problems, such as missing permissions, are an ``OSError``.
-    """
-
-
-FileContent = bytes | MemberError | OSError
-"""The bytes of a file, or the permanent error in its content, or the temporary error in reading it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The result of scanning one file: an image with a natural key, or a reason to skip the file.
-
-    Attributes:
-        member: The file.
-        partition: The partition of the image, one of ``Reader.partitions()``.
-        key: Its natural key, or None if the file name is the published id.
-        id: The published id (lower-case UUID) if the file name is one, else "".
-        state: Why the file is skipped, or None for an image.
-        reason: The reason as text.
-    """
-
-    member: Member
-    partition: str = ""
-    key: Key | None = None
-    id: str = ""
-    state: State | None = None
-    reason: str = ""
 
 
 class Reference(NamedTuple):
@@ -212,68 +151,6 @@ class NaturalKey:
     def spell(self, key: Sequence[int | str]) -> str:
         """Return a key formatted as one text."""
         return self.spelling.format(*key)
-
-
-class Reader(abc.ABC):
-    """A reader of the files of a source, in place."""
-
-    images: Path
-    """The folder or archive."""
-
-    @abc.abstractmethod
-    def partitions(self) -> tuple[str, ...]:
-        """Return the names of the partitions, in order, without opening an archive.
-
-        Each partition has its own shards.
-
-        Raises:
-            SourceError: The path in the settings contains nothing to read.
-        """
-
-    def listings(self) -> tuple[str, ...]:
-        """Return the names of the listings: one per partition, unless one archive contains all partitions."""
-        return self.partitions()
-
-    @abc.abstractmethod
-    def place(self, listing: str) -> Path:
-        """Return the archive of a listing, or the folder to which its file names are relative."""
-
-    @abc.abstractmethod
-    def scan(self, listing: str) -> Iterator[Found]:
-        """Yield the files of one listing, in the order in which they are stored.
-
-        A compressed archive is read to the end of its stream, which verifies its checksum.
-        Folders on disk are sorted by name.
-
-        Raises:
-            ArchiveError: The archive is incomplete.
-        """
-
-    def unlisted_root(self) -> Path:
-        """Return the folder to which the names of unlisted files are relative."""
-        return self.images
-
-    @abc.abstractmethod
-    def unlisted(self) -> Iterator[Found]:
-        """Yield the files that belong to no listing, each with its state and reason."""
-
-    @abc.abstractmethod
-    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
-        """Read files of one partition.
-
-        Args:
-            partition: The partition that all of them belong to.
-            members: The files to read, in the order of the scan.
-
-        Yields:
-            The position of each member in ``members``, exactly once and in ascending order, with its bytes;
-            or with a ``MemberError`` if its content cannot be used, or an ``OSError`` if it cannot be read just now.
-
-        Raises:
-            SourceError: The source cannot be read, for a reason that does not concern a single file.
-            ArchiveError: The archive is incomplete.
-            ChangedError: The source has changed since the scan.
-        """
 
 
 class Labeler(abc.ABC):

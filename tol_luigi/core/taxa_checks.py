@@ -23,7 +23,7 @@ __all__ = ["CHECKS", "Tally", "count_taxa", "excesses"]
 _HIGHER = RANK_LABELS[:5]
 
 CHECKS: dict[str, str] = {
-    "kingdoms": "kingdoms (three are usual)",
+    "kingdoms": "kingdoms, usually three",
     "genus_without_higher": "missing ranks from kingdom to family, in rows with a genus",
     "family_without_higher": "missing ranks from kingdom to order, in rows with a family and no genus",
     "order_without_higher": "missing ranks from kingdom to class, in rows with an order, no family and no genus",
@@ -127,7 +127,7 @@ def excesses(tally: Tally, limits: Mapping[str, int | None]) -> list[str]:
     """Return one line for each check whose count is above its limit; None means no limit."""
     totals = tally.totals()
     return [
-        f"{name}: {totals[name]} {CHECKS[name]}; at most {limit} allowed"
+        f"{name}: {totals[name]} ({CHECKS[name]}), at most {limit} allowed"
         for name, limit in limits.items()
         if limit is not None and totals[name] > limit
     ]

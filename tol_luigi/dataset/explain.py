@@ -132,7 +132,7 @@ class Explainer:
             class_index=naming.class_index if naming else "",
             exclusion=exclusion,
             shards=[self._shard(outcome) for outcome in outcomes if outcome["state"] == State.WRITTEN],
-            picture={key: last.get(key) for key in ("width", "height", "mode", "format", "sha256", "md5")},
+            original={key: last.get(key) for key in ("width", "height", "mode", "format", "sha256", "md5")},
             flags=last.get("flags") or (),
         )
 

@@ -21,7 +21,6 @@ from tol_luigi.core.templates import member_names
 from tol_luigi.dataset.catalog import Catalog
 from tol_luigi.dataset.explain import Explainer, is_image_id
 from tol_luigi.dataset.licenses import LicenseReader
-from tol_luigi.dataset.pipeline import shard_pipeline
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.dataset.sample import Sample
 from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample
@@ -258,6 +257,8 @@ class Dataset:
         >>> image.size, caption.startswith("a photo of ")
         ((224, 224), True)
         """
+        from tol_luigi.dataset.pipeline import shard_pipeline  # noqa: PLC0415 (webdataset imports PyTorch)
+
         samples = self._shard_samples(split)
         if not samples:
             raise DatasetError(self.path, f"split {split} has no samples", "Choose another split")

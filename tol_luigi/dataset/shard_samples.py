@@ -7,7 +7,6 @@ import tarfile
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.ledger import State
@@ -122,6 +121,9 @@ def read_shards(
 
 
 def _samples(path: str, stream: IO[bytes], *, lcase: bool) -> Iterator[dict[str, Any]]:
+    # It imports PyTorch where that is installed, and most commands read no sample.
+    from webdataset.tariterators import group_by_keys, tar_file_expander  # noqa: PLC0415
+
     files = tar_file_expander([{"url": path, "stream": stream}])
     samples: Iterator[dict[str, Any]] = group_by_keys(files, lcase=lcase)
     return samples

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.report.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -78,7 +80,7 @@ def duplicates_text(figures: Mapping[str, Any]) -> str:
     if not figures["groups"]:
         return "There are no exact duplicates.\n"
     shared = figures["in_val_and_train"]
-    lines = [f"{figures['images']:,} images are exact duplicates, in {figures['groups']:,} groups."]
+    lines = [f"{figures['images']:,} images are exact duplicates, in {counted(figures['groups'], 'group')}."]
     if figures["setting"] == "drop":
         lines.append(
             "The dataset contains the first image of each group. The others have the state duplicate."
@@ -92,8 +94,8 @@ def duplicates_text(figures: Mapping[str, Any]) -> str:
         f"groups in both val and train: {shared['groups']:,}",
     ]
     if shared["groups"]:
-        images = f"{shared['images_of_val']:,} images of val, {shared['images_of_train']:,} of train"
-        differing = f"labels differ in {shared['groups_with_different_labels']:,} groups"
+        images = f"{counted(shared['images_of_val'], 'image')} of val, {shared['images_of_train']:,} of train"
+        differing = f"labels differ in {counted(shared['groups_with_different_labels'], 'group')}"
         firsts = (
             f"  val {', '.join(group['val'])}: train {', '.join(group['train'])}" for group in shared["first"]
         )

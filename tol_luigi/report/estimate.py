@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.report.text import human_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "BuildEstimate",
@@ -39,6 +39,9 @@ _COPY_MS = 0.4
 
 _SCANNED_BYTES_PER_SECOND = 450e6
 """Bytes of an archive scanned per second."""
+
+_HASHED_BYTES_PER_SECOND = 1700e6
+"""Bytes hashed per second, in addition to the time to read them."""
 
 _LISTING_MS = 0.03
 """Milliseconds to list a file in a folder on a local disk. Network file systems differ."""
@@ -193,7 +196,7 @@ class Cost:
         files: The number of files to write.
         core_seconds: The processor time by stage.
         worker_bytes: The memory of a worker.
-        largest_picture_bytes: The additional memory for the largest image that the settings allow.
+        largest_image_bytes: The additional memory for the largest image that the settings allow.
     """
 
     samples: int
@@ -202,7 +205,7 @@ class Cost:
     files: int
     core_seconds: dict[str, float]
     worker_bytes: int
-    largest_picture_bytes: int
+    largest_image_bytes: int
 
     @property
     def bytes(self) -> int:
@@ -267,6 +270,7 @@ def estimate_cost(
     output: OutputSettings,
     remaining: Mapping[str, RemainingWork],
     to_do: Sequence[str],
+    hashed: Collection[str] = (),
 ) -> Cost:
     """Estimate the remaining cost.
 
@@ -275,6 +279,7 @@ def estimate_cost(
         output: The settings.
         remaining: The samples still to be written, by source.
         to_do: The stages that are not complete.
+        hashed: The sources whose files are to be hashed before the shards are planned.
     """
     images = sum(work.images for work in remaining.values())
     repeats = sum(work.repeats for work in remaining.values())
@@ -282,14 +287,16 @@ def estimate_cost(
     all_images = sum(source.images for source in stocks)
     seconds = {
         "ScanPartition": sum(map(_scanning_seconds, stocks)),
+        "HashPartition": sum(_hashing_seconds(source) for source in stocks if source.name in hashed),
         "WriteShards and CheckShards": sum(
             remaining[source.name].images * _packing_seconds(source, output) for source in stocks
         )
         + repeats * _COPY_MS / 1000,
         "all other stages": all_images * _TABLES_MS / 1000,
     }
-    if "ScanPartition" not in to_do:
-        del seconds["ScanPartition"]
+    for stage in ("ScanPartition", "HashPartition"):
+        if stage not in to_do:
+            del seconds[stage]
     if not to_do:
         seconds.clear()
     is_predicted = "PredictCatalog" not in to_do
@@ -305,7 +312,7 @@ def estimate_cost(
         + (_OTHER_FILES if to_do else 0),
         core_seconds=seconds,
         worker_bytes=_WORKER_BYTES,
-        largest_picture_bytes=output.max_memory_mib * 2**20,
+        largest_image_bytes=output.max_memory_mib * 2**20,
     )
 
 
@@ -313,6 +320,10 @@ def _scanning_seconds(source: SourceStats) -> float:
     return (
         source.bytes / _SCANNED_BYTES_PER_SECOND if source.is_archive else source.images * _LISTING_MS / 1000
     )
+
+
+def _hashing_seconds(source: SourceStats) -> float:
+    return _scanning_seconds(source) + source.bytes / _HASHED_BYTES_PER_SECOND
 
 
 def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import aligned, human_bytes, human_seconds, wrapped
+from tol_luigi.report.text import aligned, counted, human_bytes, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from tol_luigi.report.estimate import BuildEstimate, DiskSpace, SourceStats
@@ -40,16 +40,16 @@ def estimate_text(estimate: BuildEstimate) -> str:
     rows = [
         (
             "to write",
-            f"{about}{cost.samples:,} samples, {about}{human_bytes(cost.shard_bytes)}{_spread(estimate)}",
+            f"{about}{counted(cost.samples, 'sample')}, {about}{human_bytes(cost.shard_bytes)}{_spread(estimate)}",
         ),
-        ("", f"{human_bytes(cost.table_bytes)} of tables; about {cost.files:,} files in total"),
+        ("", f"{human_bytes(cost.table_bytes)} of tables; about {counted(cost.files, 'file')} in total"),
         ("core time", f"{human_seconds(total)} of one core{hours}"),
         *(("", f"{human_seconds(seconds)} for {stage}") for stage, seconds in cost.core_seconds.items()),
         (
             "memory",
             f"{human_bytes(cost.worker_bytes)} per worker, plus the memory of the open image:",
         ),
-        ("", f"at most {human_bytes(cost.largest_picture_bytes)} ([images] max_memory_mib)"),
+        ("", f"at most {human_bytes(cost.largest_image_bytes)} ([images] max_memory_mib)"),
         ("disk", f"{human_bytes(room.bytes)} free{_files(room.files)} at {room.place}"),
         *([("quota", _quota(room))] if _quota(room) else []),
     ]
@@ -110,12 +110,12 @@ def _stages(estimate: BuildEstimate) -> list[str]:
 
 
 def _files(count: int | None) -> str:
-    return "" if count is None else f", {count:,} files"
+    return "" if count is None else f", {counted(count, 'file')}"
 
 
 def _quota(room: DiskSpace) -> str:
     parts = [
         *([human_bytes(room.quota_bytes)] if room.quota_bytes is not None else []),
-        *([f"{room.quota_files:,} files"] if room.quota_files is not None else []),
+        *([counted(room.quota_files, "file")] if room.quota_files is not None else []),
     ]
     return f"{' and '.join(parts)} left" if parts else ""

@@ -41,7 +41,7 @@ class ImageTrace:
         class_index: The class index of its lineage.
         exclusion: The exclusion list that contains it, and the reason.
         shards: Its samples: split, path of the shard, and position, offset and length (bytes) in the shard.
-        picture: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
+        original: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
         flags: Unusual properties of the original image.
         features: The columns of its features, by extractor.
     """
@@ -67,7 +67,7 @@ class ImageTrace:
     class_index: str = ""
     exclusion: str = ""
     shards: Sequence[Mapping[str, Any]] = ()
-    picture: Mapping[str, Any] = field(default_factory=dict)
+    original: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -109,12 +109,12 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
         missing = "" if shard["is_there"] else " (the shard is missing)"
         yield (
             "shard",
-            f"{shard['path']}{missing}, sample {shard['position']:,} from 0, at byte {shard['offset']:,}",
+            f"{shard['path']}{missing}, position {shard['position']:,}, byte {shard['offset']:,}",
         )
-    if trace.picture.get("width"):
-        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.picture)
-    if trace.picture.get("sha256"):
-        yield "sha256", trace.picture["sha256"]
+    if trace.original.get("width"):
+        yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.original)
+    if trace.original.get("sha256"):
+        yield "sha256", trace.original["sha256"]
     yield "flags", ", ".join(trace.flags)
     for name, columns in trace.features.items():
         known = {column: value for column, value in columns.items() if value is not None}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.report.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -73,8 +75,8 @@ def leak_line(leaks: Mapping[str, Any]) -> str:
     """Return the sums of :func:`leak_figures` in one line."""
     matched = [counts for one in leaks["lists"].values() for counts in one["matched"].values()]
     sums = {how: sum(counts[how] for counts in matched) for how in _LABELS}
-    counted = ", ".join(f"{count:,} {_LABELS[how]}" for how, count in sums.items())
-    return f"excluded images of {len(leaks['lists'])} benchmark lists: {counted}"
+    excluded = ", ".join(f"{count:,} {_LABELS[how]}" for how, count in sums.items())
+    return f"excluded images of {counted(len(leaks['lists']), 'benchmark list')}: {excluded}"
 
 
 def _counts(leaks: Leaks, name: str, source: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.matching import Cause, Match
 from tol_luigi.core.source_names import section_of
+from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +25,19 @@ __all__ = [
 
 def match_line(match: Match) -> str:
     """Return the counts of a match as one sentence."""
-    files = f"{match.matched_files:,} of {match.files:,} images of {match.source} are named"
+    return f"{match.table} names {_files(match)}{_labels(match)}"
+
+
+def _files(match: Match) -> str:
+    return f"{match.matched_files:,} of {counted(match.files, 'image')} of {match.source}"
+
+
+def _labels(match: Match) -> str:
     if match.labels is None:
-        return f"{files} by {match.table}"
-    return f"{files} by {match.table}, {match.matched_labels:,} of its {match.labels:,} names have an image"
+        return ""
+    if not match.labels:
+        return ", because it has no rows"
+    return f"; for {match.matched_labels:,} of {counted(match.labels, 'name')}, there is an image"
 
 
 def mismatch(match: Match) -> str:
@@ -41,13 +51,7 @@ def mismatch(match: Match) -> str:
         if names
     ]
     examples = f" ({'; '.join(shown)})" if shown else ""
-    files = f"it names {match.matched_files:,} of {match.files:,} images of {match.source}"
-    labels = ""
-    if match.labels == 0:
-        labels = ", because it has no rows"
-    elif match.labels is not None:
-        labels = f", and {match.matched_labels:,} of its {match.labels:,} names have an image"
-    return f"{files}{labels}{examples}{_cause_text(match.cause)}"
+    return f"it names {_files(match)}{_labels(match)}{examples}{_cause_text(match.cause)}"
 
 
 def _cause_text(cause: Cause | None) -> str:
@@ -101,7 +105,7 @@ def missing_value_lines(figures: Mapping[str, Any]) -> list[str]:
         counts = spellings.setdefault(row["source"], {})
         counts[row["spelling"]] = counts.get(row["spelling"], 0) + row["cells"]
     return [
-        f"{sum(counts.values()):,} cells of [{section_of(source)}] labels are read as names, but may mark missing "
+        f"{counted(sum(counts.values()), 'cell')} of [{section_of(source)}] labels read as names may mark missing "
         f"values: {', '.join(f'{spelling!r} ({cells:,})' for spelling, cells in counts.items())}. If so, set "
         f"[{section_of(source)}] missing_values = {','.join(dict.fromkeys(map(str.lower, counts)))}."
         for source, counts in spellings.items()
@@ -117,7 +121,7 @@ def match_notes(figures: Mapping[str, Any]) -> list[str]:
 
 def matches_text(figures: Mapping[str, Any]) -> str:
     """Return everything as text."""
-    lines = [f"{figures['images']:,} images are to be written.", ""]
+    lines = [f"{counted(figures['images'], 'image')} to write.", ""]
     for match in matches_of(figures):
         lines.append(match_line(match))
         lines += [f"  image without a name: {name!r}" for name in match.unmatched_files]
@@ -125,6 +129,6 @@ def matches_text(figures: Mapping[str, Any]) -> str:
         lines += [f"  {_cause_text(match.cause).removeprefix('; ')}"] if match.cause else []
     for row in figures["likely_missing_values"]:
         lines.append(
-            f"{row['source']}: {row['cells']:,} cells of column {row['column']} are {row['spelling']!r}"
+            f"{row['source']}: {counted(row['cells'], 'cell')} with {row['spelling']!r} in column {row['column']}"
         )
     return "\n".join(lines) + "\n"

@@ -39,7 +39,9 @@ def split_notes(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _line(source: str, count: Mapping[str, Any], wanted: int) -> str:
-    share = f"val of {source}: {count['val']:,} of {count['images']:,} images, {count['percent']:g} %"
+    share = (
+        f"val of {source}: {count['val']:,} of {counted(count['images'], 'image')}, {count['percent']:g} %"
+    )
     exact = count["val"] == count["images"] * wanted // 100
     setting = f"[dataset] val_percent = {wanted}"
     parts = [f"{share} ({setting})" if exact else f"{share} (as near to {setting} as possible)"]

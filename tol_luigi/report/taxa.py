@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.name_rules import PUBLISHED_RULES, RULE_TEXTS, NameRule
 from tol_luigi.core.taxa_checks import CHECKS
+from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +37,12 @@ def taxa_text(tally: Tally, too_many: Sequence[str]) -> str:
         tally: The counts.
         too_many: The checks that exceed their limits, one per line.
     """
-    lines = [f"{tally.rows:,} rows checked (without train_small, which repeats rows of train)"]
+    lines = [f"{counted(tally.rows, 'row')} checked (without train_small, which repeats rows of train)"]
     for name, total in tally.totals().items():
         details = tally.kingdoms if name == "kingdoms" else tally.counts[name]
         if total == (_USUAL_KINGDOMS if name == "kingdoms" else 0):
             continue
-        lines.append(f"{total:,} {CHECKS[name]}  [{name}]")
+        lines.append(f"{CHECKS[name]}: {total:,}  [{name}]")
         lines += [f"    {count:,} {value}" for value, count in details.most_common(_SHOWN) if count]
     headings = {
         True: "Names from published rules that can be wrong (docs/reproduce.md):",

@@ -15,7 +15,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import ArchiveError, SourceError
-from tol_luigi.core.source import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import MAX_FILE_BYTES, FileContent, Found, Member, MemberError
 from tol_luigi.sources.disk import entries, is_file, is_folder, read_file, scan_folder
 from tol_luigi.sources.faults import CHECK_PATH, system_error
 from tol_luigi.sources.formats import archive_form, ending_form, strip_ending
@@ -146,7 +146,7 @@ def _guarded(path: Path) -> Iterator[None]:
         # A system error does not show that the archive is damaged, so no setting may skip it.
         if cause := system_error(error):
             raise SourceError(path, f"cannot be read: {cause.strerror}", CHECK_PATH) from error
-        raise ArchiveError(path, f"is not whole: {error}", _AGAIN) from error
+        raise ArchiveError(path, f"is incomplete or damaged: {error}", _AGAIN) from error
 
 
 def _read_folder(root: Path, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:

@@ -11,8 +11,8 @@ from tol_luigi.core.errors import ArchiveError, SourceError, UnreadableError
 from tol_luigi.core.images import BrokenImageError, encode
 from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import ALLOW
+from tol_luigi.core.reader import FileContent, MemberError
 from tol_luigi.core.sightings import folders_of
-from tol_luigi.core.source import FileContent, MemberError
 from tol_luigi.sources import archives
 from tol_luigi.sources.member_filter import is_junk
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.images import ImageSpec
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
 
 __all__ = ["fingerprint", "hashed_images", "places"]
 

@@ -13,7 +13,7 @@ from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
+from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources.numbered import NumberedReader
 from tol_luigi.sources.tables import bioscan_rows
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.higher_ranks import HigherRankTable
     from tol_luigi.core.name_rules import NameRule
+    from tol_luigi.core.reader import Found
     from tol_luigi.core.source import Key
     from tol_luigi.core.vernacular import CommonNames
 

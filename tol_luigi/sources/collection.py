@@ -7,14 +7,14 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SourceError
-from tol_luigi.core.source import Reader
+from tol_luigi.core.reader import Reader
 from tol_luigi.sources import archives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.core.source import FileContent, Found, Member
+    from tol_luigi.core.reader import FileContent, Found, Member
 
 __all__ = ["CollectionReader"]
 

@@ -134,7 +134,8 @@ class Table:
     def check_length(self, line: int, row: Sequence[str], expected: int, of_what: str) -> None:
         """Raise an error if a row has too many or too few cells."""
         if len(row) != expected:
-            raise self.error(f"line {line} has {len(row)} cells where {of_what} has {expected}")
+            many = "many" if len(row) > expected else "few"
+            raise self.error(f"line {line} has too {many} cells ({len(row)}; {of_what} has {expected})")
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line on which each row starts, and its cells; skip blank rows.

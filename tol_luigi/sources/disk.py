@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import ChangedError, SourceError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import Found, Member
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.faults import CHECK_PATH, FILE_FAULTS, GONE
 from tol_luigi.sources.member_filter import classify_member, empty_folder, printable
 

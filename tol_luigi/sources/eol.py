@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
+from tol_luigi.core.reader import Found, Reader
 from tol_luigi.core.remote import Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey, Reader
+from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.sources import archives
 from tol_luigi.sources.tables import (
     eol_vernaculars,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
-    from tol_luigi.core.source import FileContent, Key, License, Member
+    from tol_luigi.core.reader import FileContent, Member
+    from tol_luigi.core.source import Key, License
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["EOL", "EolLabeler", "EolReader", "EolSection"]
@@ -106,7 +108,7 @@ class EolReader(Reader):
             if self.images / entry.name in used:
                 continue
             for found in archives.scan(self.images, entry.name):
-                yield found if found.state else _bad(found, "an image beside the archives, in none of them")
+                yield found if found.state else _bad(found, "an image next to the archives, in none of them")
 
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read files of one archive or sub-folder."""
@@ -181,7 +183,7 @@ def _bad(found: Found, reason: str) -> Found:
 
 def _name_fault(stem: str) -> str:
     if re.match(r"[0-9]+_[0-9]+", stem):
-        return "name without _eol behind its two ids"
+        return "name without _eol after its two ids"
     return "name with one id only" if _ONE_ID.fullmatch(stem) else "name without ids"
 
 

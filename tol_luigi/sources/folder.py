@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, Suggestion
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Choice, Encoding, Formed, Place, Text, Whole, Words
-from tol_luigi.core.source import (
-    Column,
-    Entry,
-    Found,
-    Key,
-    Labeler,
-    License,
-    Member,
-    NameRecord,
-    NaturalKey,
-)
+from tol_luigi.core.source import Column, Entry, Key, Labeler, License, NameRecord, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
 from tol_luigi.sources.collection import CollectionReader
@@ -148,7 +139,7 @@ class FolderReader(CollectionReader):
                 yield found.member.name
 
         for file in Matcher((label.file for label in self.labels), names).missing():
-            state, reason = State.MISSING, f"{self.labels.name} lists it, and it is not there"
+            state, reason = State.MISSING, f"{self.labels.name} lists it, but it is missing"
             if above := next(filter(file.startswith, closed), ""):
                 state, reason = State.UNREADABLE, f"{above} {closed[above]}"
             yield Found(

@@ -11,7 +11,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, Suggestion
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Text, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
+from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.sources.collection import CollectionReader
 from tol_luigi.sources.path_names import GROUP, SPLIT, FolderPattern, PathPattern
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.reader import Found
     from tol_luigi.core.split_groups import ImageHint
     from tol_luigi.core.taxon import Taxon
     from tol_luigi.core.vernacular import CommonNames

@@ -12,7 +12,7 @@ from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.remote import ArchivedTable, Base, RemoteFile, SourceDownloads
 from tol_luigi.core.sections import SourceSection, setting
 from tol_luigi.core.setting_kinds import Place, Whole
-from tol_luigi.core.source import Column, Entry, Found, Labeler, NameRecord, NaturalKey
+from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.sources import archives
 from tol_luigi.sources.numbered import NumberedReader
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.reader import Found
     from tol_luigi.core.vernacular import CommonNames
 
 __all__ = ["INAT21", "INat21Labeler", "INat21Reader", "INat21Section"]

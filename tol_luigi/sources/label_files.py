@@ -166,7 +166,7 @@ class _ParquetTable(_RecordTable):
         try:
             return pq.ParquetFile(self.path)
         except (pa.ArrowException, OSError) as error:
-            raise self.error(f"is no whole Parquet file ({' '.join(str(error).split())})") from error
+            raise self.error(f"is not a complete Parquet file ({' '.join(str(error).split())})") from error
 
 
 class _JsonTable(_RecordTable):

@@ -12,7 +12,7 @@ from tol_luigi.sources.member_filter import classify_member, is_inside, printabl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
     from tol_luigi.sources.member_filter import Folders
 
 __all__ = ["MAX_PATH", "Links"]
@@ -56,7 +56,7 @@ class Links:
             name: Its own name.
             target: Its target: the name of a member for a hard link, a path from its own folder for a
                 symbolic link.
-            offset: Its offset in the archive; see :class:`tol_luigi.core.source.Member`.
+            offset: Its offset in the archive; see :class:`tol_luigi.core.reader.Member`.
             is_hard: Whether it is a hard link.
         """
         link = _Link(name, target, is_hard, offset)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import MAX_FILE_BYTES, Found, Member
+from tol_luigi.core.reader import MAX_FILE_BYTES, Found, Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def classify_member(name: str, size: int, offset: int | None = None, danger: str
     Args:
         name: Its path within the archive or folder.
         size: Its size in bytes.
-        offset: Its offset; see :class:`tol_luigi.core.source.Member`.
+        offset: Its offset; see :class:`tol_luigi.core.reader.Member`.
         danger: Why it must not be read, if that is known already.
 
     Returns:
@@ -66,7 +66,7 @@ def _name_danger(name: str, parts: list[str]) -> str:
     if not is_inside(name):
         return "absolute name" if name.startswith("/") else "name leads out of the archive"
     if "\\" in name or "\0" in name:
-        return "name holds a backslash or a NUL"
+        return "name contains a backslash or a NUL"
     return "" if parts else "no name"
 
 
@@ -78,7 +78,9 @@ def _fault(name: str, parts: list[str], size: int) -> tuple[State | None, str]:
         return State.BAD_NAME, "name is not valid UTF-8"
     for part in parts:
         if is_junk(part):
-            what = "macOS resource fork" if part.startswith("._") else "hidden, or litter of a desktop"
+            what = (
+                "macOS resource fork" if part.startswith("._") else "hidden, or a file of the desktop system"
+            )
             return State.NO_IMAGE, f"{what}: {part!r}"
     stem, ending = os.path.splitext(parts[-1])  # noqa: PTH122 (no path object for each of ten million names)
     if ending.lower() in _PART_ENDINGS and stem.lower().endswith(tuple(IMAGE_ENDINGS)):

@@ -291,7 +291,7 @@ def _entries(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, tuple[str
             for number, entry in enumerate(ijson.items(file, "item"), 1):
                 yield number, _texts(path, number, entry, fields)
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise TableError(path, f"breaks off after entry {number} ({error})", FETCH) from error
+            raise TableError(path, f"is truncated after entry {number} ({error})", FETCH) from error
 
 
 def _texts(path: Path, number: int, entry: Any, fields: Sequence[str]) -> tuple[str, ...]:  # noqa: ANN401

@@ -13,7 +13,7 @@ from isal import igzip
 
 from tol_luigi.core.errors import ChangedError
 from tol_luigi.core.files import committed
-from tol_luigi.core.source import FileContent, Found, Member, MemberError
+from tol_luigi.core.reader import FileContent, Found, Member, MemberError
 from tol_luigi.sources.links import Links
 from tol_luigi.sources.member_filter import Folders, classify_member
 from tol_luigi.sources.streams import read_exactly
@@ -47,7 +47,7 @@ class _Header(tarfile.TarInfo):
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the only sign of a proper end
             raise
         except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"the tar breaks off or is damaged ({error})") from error
+            raise tarfile.ReadError(f"the tar is truncated or damaged ({error})") from error
         if header.size < 0 or (header.type in _EXTENDED and header.size > _MAX_EXTENDED_BYTES):
             raise tarfile.ReadError(f"a header claims {header.size} bytes")
         return header
@@ -73,7 +73,7 @@ class _Tar(tarfile.TarFile):
                 read_exactly(self.fileobj, min(left, _CHUNK))
         while rest := self.fileobj.read(_CHUNK):
             if rest.strip(b"\0"):
-                raise tarfile.ReadError("something follows behind its end, perhaps a second tar")
+                raise tarfile.ReadError("data follow its end, perhaps a second tar")
 
 
 @contextlib.contextmanager
@@ -161,7 +161,7 @@ def _end_of_same(header: tarfile.TarInfo, members: Sequence[Member], position: i
 
 
 def _changed(path: Path, member: Member) -> ChangedError:
-    return ChangedError(path, f"does not hold {member.name!r} where it was when it was scanned")
+    return ChangedError(path, f"no longer contains {member.name!r} where it was when it was scanned")
 
 
 def write_index(path: Path, index: Path) -> None:
@@ -193,11 +193,11 @@ def read_tarred(path: Path, file: IO[bytes], member: Member) -> bytes:
     try:
         header = _Header.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
     except tarfile.TarError as error:
-        what = f"no longer holds {member.name!r} where it was when it was scanned ({error})"
+        what = f"no longer contains {member.name!r} where it was when it was scanned ({error})"
         raise ChangedError(path, what) from error
     found = classify_member(header.name, header.size).member
     if header.size != member.size or not _is_name_of(found.name, member.stored_as or member.name):
-        raise ChangedError(path, f"holds {found.name!r} where {member.name!r} was when it was scanned")
+        raise ChangedError(path, f"contains {found.name!r} where {member.name!r} was when it was scanned")
     return read_exactly(file, member.size)
 
 

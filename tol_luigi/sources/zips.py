@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from isal import isal_zlib
 
 from tol_luigi.core.errors import ChangedError
-from tol_luigi.core.source import Member, MemberError
+from tol_luigi.core.reader import Member, MemberError
 from tol_luigi.sources.links import MAX_PATH, Links
 from tol_luigi.sources.member_filter import Folders, classify_member
 from tol_luigi.sources.streams import read_exactly
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.core.source import Found
+    from tol_luigi.core.reader import Found
 
 __all__ = ["InflateError", "read_zipped", "scan_zip"]
 
@@ -127,7 +127,7 @@ def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
     file.seek(member.offset or 0)
     signature, flags, method, crc, *lengths = _LOCAL.unpack(read_exactly(file, _LOCAL.size))
     if signature != _LOCAL_SIGNATURE:
-        raise ChangedError(path, f"no longer holds {member.name!r} where it was when it was scanned")
+        raise ChangedError(path, f"no longer contains {member.name!r} where it was when it was scanned")
     if flags & _ENCRYPTED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         what = "encrypted" if flags & _ENCRYPTED else f"packed by method {method}, which is not read"
         raise MemberError(f"{member.name}: {what}")
@@ -137,7 +137,7 @@ def read_zipped(path: Path, file: IO[bytes], member: Member) -> bytes:
         classify_member(name.decode(code, "replace"), member.size).member.name for code in ("utf-8", "cp437")
     ]
     if (member.stored_as or member.name) not in spellings:
-        raise ChangedError(path, f"holds {spellings[0]!r} where {member.name!r} was when it was scanned")
+        raise ChangedError(path, f"contains {spellings[0]!r} where {member.name!r} was when it was scanned")
     file.seek(lengths[1], os.SEEK_CUR)
     content = read_exactly(file, member.size) if method == zipfile.ZIP_STORED else _inflated(file, member)
     sums = {crc}

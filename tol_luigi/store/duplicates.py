@@ -187,7 +187,7 @@ def _marked(table: pa.Table, found: DuplicateIndex) -> pa.Table:
     if not len(table):
         return table
     first = found.of(table["source"][0].as_py(), table["partition"][0].as_py(), table["treeoflife_id"])
-    reason = pc.binary_join_element_wise("the same bytes as ", first, ", which stays", "")
+    reason = pc.binary_join_element_wise("exact duplicate of ", first, ", which is kept", "")
     values = {
         "excluded": pc.if_else(pc.is_valid(first), str(State.DUPLICATE), table["excluded"]),
         "exclusion": pc.coalesce(reason, table["exclusion"]),

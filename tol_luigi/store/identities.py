@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tol_luigi.core.source import Column, Found, SourceInfo
+    from tol_luigi.core.reader import Found
+    from tol_luigi.core.source import Column, SourceInfo
 
     Numbers = NDArray[np.int64]
 
@@ -131,7 +132,7 @@ class Identities:
         if number != NONE:
             image = self.images[IMAGE_ID][number].as_py()
             return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
-        reason = "no published mapping tells what this id is" if published else "not in the published mapping"
+        reason = "no published mapping contains this id" if published else "not in the published mapping"
         return published, State.NOT_IN_MAPPING, reason
 
     def _row(self, file: dict[str, Any], image: str, state: str, reason: str) -> dict[str, Any]:
@@ -139,7 +140,7 @@ class Identities:
 
     def missing(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the ledger rows of images without a file, in batches and in the order of the ids."""
-        reason = "the published mapping lists it, no source holds it"
+        reason = "the published mapping lists it, but no source contains it"
         for batch in self.images.filter(self.firsts == NONE).to_batches(BATCH):
             yield [
                 ledger_row(image, self.source.name, "", "/".join(map(str, key)), State.MISSING, reason)

@@ -57,7 +57,7 @@ def count_listed(images: Iterable[BenchmarkImage]) -> dict[str, dict[str, int | 
             broken.setdefault(image.benchmark, []).append(f"{image.name} ({image.problem})")
     for name in count:
         listed[name] = {
-            "pictures": count[name],
+            "image_files": count[name],
             "too_plain": plain[name],
             "unreadable": broken.get(name, []),
         }

@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import BATCH, batched
 from tol_luigi.core.files import committed
-from tol_luigi.core.source import Member
+from tol_luigi.core.reader import Member
 from tol_luigi.store.row_groups import Rows, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from tol_luigi.core.source import Column, Found
+    from tol_luigi.core.reader import Found
+    from tol_luigi.core.source import Column
 
 __all__ = [
     "collect_listing",

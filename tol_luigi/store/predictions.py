@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMELESS", "ExclusionPolicy", "images_by_id", "predicted_tables"]
 
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
-NAMELESS = "no rank is known of it"
+NAMELESS = "no rank is known"
 """The reason for the state ``NO_TAXON``."""
 
 _TAXA = 1 << 15

@@ -20,9 +20,9 @@ from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.core.limits import reading_error
 from tol_luigi.core.packing import ReusedImage
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.shards import Shard, record_member, shard_number
-from tol_luigi.core.source import Found, Member
 from tol_luigi.store.row_groups import rows_with
 from tol_luigi.store.worklists import outcome_of
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.packing import Content, Outcome
-    from tol_luigi.core.source import Column, FileContent
+    from tol_luigi.core.reader import FileContent
+    from tol_luigi.core.source import Column
     from tol_luigi.store.row_groups import Wanted
     from tol_luigi.store.worklists import WorkList
 

@@ -90,7 +90,7 @@ def _validate_counts(expected: dict[tuple[str, str], int], counted: Counter[tupl
     """Compare the number of images in the mapping with the number in the ledgers, by partition."""
     for partition, count in expected.items():
         if counted[partition] != count:
-            what = f"the mapping has {count} images of it, the ledger {counted[partition]}"
+            what = f"images of it in the mapping: {count}, in the ledger: {counted[partition]}"
             raise LedgerError("/".join(partition), what, _REMEDY)
 
 
@@ -132,7 +132,7 @@ def _validate_ids(
     for what, ids in problems.items():
         if len(ids):
             first = ", ".join(ids.slice(0, _SHOWN).to_pylist())
-            raise LedgerError(ledger.path, f"{len(ids)} images are {what}: {first}", _REMEDY)
+            raise LedgerError(ledger.path, f"images {what}: {len(ids)} ({first})", _REMEDY)
 
 
 def _samples(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.reader import Member
     from tol_luigi.core.shards import Shard
-    from tol_luigi.core.source import Member
 
 __all__ = [
     "CopyList",

@@ -86,6 +86,11 @@ class DatasetTask(luigi.Task):
         """Return the paths of the dataset."""
         return self.settings.layout
 
+    @property
+    def is_guarded(self) -> bool:
+        """Return whether changed sources stop the build: never before the first shard, since little is lost by then."""
+        return self.settings.checks.changed_sources == "stop" and self.layout.has_shards
+
     @functools.cached_property
     def label(self) -> str:
         """Return a short name of the task, such as ``WriteShards train eol image_set_01``."""

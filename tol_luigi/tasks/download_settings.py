@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.downloads import catalogue
 from tol_luigi.downloads.lockfile import LOCK_NAME, is_fetched, read_lock
+from tol_luigi.report.text import counted
 from tol_luigi.sources import archives
 from tol_luigi.tasks.settings_files import (
     absolute_place,
@@ -149,7 +150,7 @@ def use_downloads(parsed: dict[str, Any], origins: Origins) -> None:
         return
     if missing := found.missing():
         where = where_set("download", "folder", origins, str(found.folder))
-        what = f"{len(missing)} files have not been fetched, such as {missing[0]}"
+        what = f"{counted(len(missing), 'file')} not fetched yet, such as {missing[0]}"
         raise SettingsError(where, what, "Run DownloadSources first, or fetch fewer [download] sources")
     for (section, key), place in found.places.items():
         parsed[section] = replace(parsed[section], **{key: place})

@@ -19,6 +19,7 @@ from tol_luigi.downloads.estimate import estimate_text, require_answers, require
 from tol_luigi.downloads.extract import extract, extract_member
 from tol_luigi.downloads.jobs import SlurmJob, run_here, run_slurm
 from tol_luigi.downloads.lockfile import is_fetched, read_lock
+from tol_luigi.report.text import counted
 from tol_luigi.tasks.download_orders import forecast, order
 from tol_luigi.tasks.download_settings import Downloads, downloads
 from tol_luigi.tasks.error_lines import failure_text, report_killed
@@ -233,7 +234,7 @@ class UnpackSource(_DownloadTask):
 
     def _show_count(self, count: int) -> None:
         if count % 1000 == 0 and self.set_status_message is not None:
-            self.set_status_message(f"{count:,} files unpacked")
+            self.set_status_message(f"{counted(count, 'file')} unpacked")
 
 
 class PlaceSources(_DownloadTask):

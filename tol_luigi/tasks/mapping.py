@@ -19,7 +19,7 @@ from tol_luigi.store.databases import opened
 from tol_luigi.store.identities import ScannedSource
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.mapping import build_mapping, fill_splits, marker
-from tol_luigi.store.models import Partition, Place, Split, image_model
+from tol_luigi.store.models import Partition, Place, Split, SplitHint, image_model
 from tol_luigi.store.previous import previously_unlisted
 from tol_luigi.store.server import fill_schema, loaded
 from tol_luigi.store.split_hints import HintSource, count_splits
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.core.reader import Found
     from tol_luigi.core.receipts import Receipt
-    from tol_luigi.core.source import Found, Source
+    from tol_luigi.core.source import Source
     from tol_luigi.store.server import Server
 
 __all__ = ["LoadMapping", "LoadTask", "MakeMapping", "MakeSplits", "all_scans"]
@@ -308,4 +309,5 @@ class LoadMapping(LoadTask):
     def models(self) -> list[Any]:
         """Return the tables to copy, except the markers: the server has its own."""
         images = [image_model(name, source.columns) for name, source in self.settings.sources.items()]
-        return [*images, Split, Partition, Place]
+        hints = [SplitHint] if hinted_sources(self.settings) else []
+        return [*images, Split, *hints, Partition, Place]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.registry import add_plugins
 from tol_luigi.core.shards import ShardReader
+from tol_luigi.report.text import counted
 from tol_luigi.store.row_groups import write_rows
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.shards import CheckShards, WriteShards
@@ -88,7 +89,7 @@ class PartitionStage(PartitionTask, StageTask):
             progress(count)
             yield row
         if not what and count != len(ids):
-            what = f"there are {count} rows for {len(ids)} samples"
+            what = f"it yields {counted(count, 'row')} for {counted(len(ids), 'sample')}"
         if what:
             raise LedgerError(self.label, what, "Correct the stage: it must yield a row for each sample")
 

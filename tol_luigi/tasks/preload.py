@@ -22,7 +22,6 @@ _MODULES = (
     "pandas",  # pyarrow imports it for the first array that it makes
     "pyarrow.acero",
     "pyarrow.dataset",
-    "webdataset.tariterators",
 )
 
 

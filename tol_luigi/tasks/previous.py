@@ -21,7 +21,7 @@ __all__ = ["IMAGES_SINCE", "PreviousDataset", "previous_at"]
 IMAGES_SINCE = 1
 """The oldest ``format`` with the same images, and the same records in ledgers and listings, as this release.
 
-It is set to ``DATASET_FORMAT`` whenever a release makes other images, or records more about them.
+It is set to the ``format`` of :mod:`~tol_luigi.tasks.fingerprints` whenever a release makes other images, or records more about them.
 """
 
 

@@ -18,8 +18,8 @@ from tol_luigi.core.build_inputs import read_places
 from tol_luigi.core.errors import ArchiveError, ChangedError, SettingsError
 from tol_luigi.core.files import clear_disk_errors, committed, read_object, remove, scratch_path, write_json
 from tol_luigi.core.ledger import State
+from tol_luigi.core.reader import Found, Member
 from tol_luigi.core.sightings import changed_within, file_states, folders_of, read_sightings, write_sightings
-from tol_luigi.core.source import Found, Member
 from tol_luigi.core.source_names import setting_of
 from tol_luigi.store.duplicates import write_digests
 from tol_luigi.store.listings import collect_listing, count_states, images_of, write_listing
@@ -27,12 +27,13 @@ from tol_luigi.store.previous import read_previous
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.inputs import build_inputs
 from tol_luigi.tasks.label_columns import linked_sources
-from tol_luigi.tasks.partitions import SourceParameter
+from tol_luigi.tasks.partitions import SourceParameter, SourceTask
+from tol_luigi.tasks.recorded_settings import can_begin_again
 from tol_luigi.tasks.stage import AGAIN, CHANGED_MEANWHILE, StageTask
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -65,13 +66,15 @@ class StoreSettings(StageTask):
         )
 
     def make(self) -> None:
-        """Write the settings, unless another process has already written others.
+        """Write the settings, unless another process has already written others that the dataset depends on.
 
         Raises:
             SettingsError: Another process has.
         """
         if self.receipt() is None:  # a receipt proves that these are the settings
-            write_json(self.layout.record, self.settings.determining, first_wins=True)
+            now = self.settings.determining
+            is_first = not can_begin_again(self.layout, self._stored(), now)
+            write_json(self.layout.record, now, first_wins=is_first)
             if self._stored() != self.settings.determining:
                 what = "another build of this dataset has started with other settings"
                 raise SettingsError(
@@ -134,11 +137,16 @@ def _rename_folder(scratch: Path, folder: Path) -> None:
         raise
 
 
-class ScanPartition(ReadingStage):
+class ScanPartition(SourceTask, ReadingStage):
     """List the files of one partition; or of the complete archive, if one archive contains all partitions."""
 
     source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
+
+    @property
+    def valid_partitions(self) -> Sequence[str]:
+        """Return the names of the listings: of the partitions, or of the archive that contains all of them."""
+        return self.settings.listings(self.source)
 
     def requires(self) -> DatasetTask:
         """Require the stored settings; the drawn sources, if the demonstration is built."""
@@ -251,7 +259,7 @@ class ScanPartition(ReadingStage):
         )
 
 
-class HashPartition(ReadingStage):
+class HashPartition(SourceTask, ReadingStage):
     """Hash the files of one partition, if duplicates must be known before the shards: to drop them, or for groups."""
 
     source: str = SourceParameter(description="the source's name")
@@ -297,7 +305,7 @@ def rescanned_if_changed(task: DatasetTask, source: str, partition: str) -> Iter
     try:
         yield
     except ChangedError as error:
-        if task.settings.checks.changed_sources == "stop":
+        if task.is_guarded:
             raise
         listing = task.settings.listing_of(source, partition)
         remove(task.layout.stage_receipt("ScanPartition", source, listing))

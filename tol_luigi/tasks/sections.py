@@ -218,7 +218,7 @@ class PublishedSection(Section):
 
 @dataclass(frozen=True)
 class ImagesSection(Section):
-    """How pictures are made."""
+    """How the images of samples are made."""
 
     section: ClassVar[str] = "images"
 
@@ -326,7 +326,7 @@ class ChecksSection(Section):
     changed_sources: str = setting(
         Choice("stop", "rebuild"),
         "stop",
-        "what to do if sources or tables have changed since they were read: stop, or read them again and rebuild everything that depends on them",
+        "what to do if sources or tables have changed since they were read and shards are written: stop, or read them again and rebuild everything that depends on them",
     )
     repair: bool = setting(Flag(), True, "rewrite a shard that fails its check")
     max_kingdoms: int | None = setting(Limit(), None, "kingdoms in a catalog")

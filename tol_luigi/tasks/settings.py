@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError, TolError
-from tol_luigi.core.files import read_json
-from tol_luigi.core.images import ImageSpec, encoder
+from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.layout import Layout
-from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source_names import base_of, label_of, section_of, setting_of, source_of
-from tol_luigi.sources import SOURCES, benchmarks
+from tol_luigi.sources import SOURCES
 from tol_luigi.store.server import Server, schema_name
 from tol_luigi.tasks import sections
 from tol_luigi.tasks.chosen_sources import (
@@ -30,8 +28,10 @@ from tol_luigi.tasks.chosen_sources import (
 )
 from tol_luigi.tasks.download_settings import use_downloads
 from tol_luigi.tasks.feature_settings import feature_folder, validate_features
+from tol_luigi.tasks.fingerprints import determines, determining
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
+from tol_luigi.tasks.recorded_settings import validate_reuse, validate_unchanged
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import (
     find_origins,
@@ -40,14 +40,14 @@ from tol_luigi.tasks.settings_files import (
     validate_known,
     where_set,
 )
-from tol_luigi.tasks.taxonomy_settings import folder_of_sources, taxonomy_sources, validate_taxonomy
+from tol_luigi.tasks.taxonomy_settings import folder_of_sources, validate_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from tol_luigi.core.plugin import SourcePlugin
-    from tol_luigi.core.sections import Section, Setting, SourceSection
+    from tol_luigi.core.sections import Section, SourceSection
     from tol_luigi.core.source import Source
     from tol_luigi.tasks.run_sections import (
         ClusterSection,
@@ -56,12 +56,8 @@ if TYPE_CHECKING:
         SlurmSection,
     )
     from tol_luigi.tasks.settings_files import Origins
-    from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
-__all__ = ["DATASET_FORMAT", "Settings", "name_setting", "settings"]
-
-DATASET_FORMAT = 1
-"""Incremented whenever a release writes other bytes from the same inputs and settings."""
+__all__ = ["Settings", "name_setting", "settings"]
 
 
 @dataclass(frozen=True)
@@ -146,58 +142,8 @@ class Settings:
 
     @functools.cached_property
     def determining(self) -> dict[str, Any]:
-        """Return all settings and inputs that determine a byte of the dataset, as stored in ``dataset.json``.
-
-        Input files count by length, not by path, because a source may be moved. The images of a benchmark
-        count by number and length.
-        """
-        content: dict[str, Any] = {
-            "format": DATASET_FORMAT,
-            "encoder": encoder(self.image_spec),
-            "sources": list(self.used),
-        }
-        for section in self.sections:
-            name = section.section
-            for key, setting in section.settings().items():
-                value = getattr(self.section(name), key)
-                if self._determines(name, key) and (setting.is_recorded or value != setting.default):
-                    content[f"{name}.{key}"] = self._fingerprint(setting, value)
-        if self.leak_guard.images:
-            content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
-        if self.uses_reference:
-            content["taxonomy.sources"] = [self._fingerprint_of(source) for source in taxonomy_sources(self)]
-        if self.previous:
-            record = self.previous.record
-            content |= {key: record[key] for key in (f"{section_of(name)}.images" for name in self.reused)}
-        for name in self.used:
-            content[f"partitions of {name}"] = list(self.partitions(name))
-        return content
-
-    def _determines(self, section: str, key: str) -> bool:
-        """Return whether a key can change a byte; of an unused source, only tables of common names can."""
-        source = source_of(section)
-        if source in self.plugins and source not in self.used:
-            return key in self.plugins[source].common_name_tables
-        if section == "leak_guard" and not self.leak_guard.images:
-            return False
-        if section == "taxonomy" and (key == "sources" or not self.uses_reference):
-            return False  # the sources are recorded one by one
-        return type(self.section(section)).settings()[key].determines
-
-    def _fingerprint(self, setting: Setting, value: Any) -> Any:  # noqa: ANN401 (JSON is any)
-        if not isinstance(setting.kind, Place) or value is None:
-            return list(value) if isinstance(value, tuple) else value  # JSON has no tuples
-        if self.is_demonstration:
-            return "drawn"
-        return f"{value.stat().st_size} bytes" if value.is_file() else "given"
-
-    def _fingerprint_of(self, source: TaxonomySource) -> str:
-        size = "given"
-        if self.is_demonstration and not self.taxonomy.sources:
-            size = "drawn"
-        elif source.path.is_file():
-            size = f"{source.path.stat().st_size} bytes"
-        return f"{source.name}/{source.clade} = {source.form} {size}"
+        """Return all settings and inputs that determine a byte of the dataset, as stored in ``dataset.json``."""
+        return determining(self)
 
     @functools.cached_property
     def sources(self) -> dict[str, Source]:
@@ -227,7 +173,7 @@ class Settings:
         found = {
             setting_of(section, key): getattr(self.section(section), key)
             for section, key in keys
-            if self._determines(section, key)
+            if determines(self, section, key)
         }
         return {name: place for name, place in found.items() if place is not None}
 
@@ -348,8 +294,8 @@ def settings() -> Settings:
         validate_templates(result, origins)
         validate_taxonomy(result, origins)
         validate_features(result, origins)
-        _validate_reuse(result, origins)
-        _validate_unchanged(result, origins)
+        validate_reuse(result, origins)
+        validate_unchanged(result, origins)
     except TolError as error:
         named = result.name_setting(error)
         if named is error:  # an error that is its own cause has no end
@@ -371,23 +317,6 @@ def _validate_driver(result: Settings, origins: Origins) -> None:
         raise SettingsError(where, "the package psycopg is not installed", remedy)
 
 
-def _validate_reuse(result: Settings, origins: Origins) -> None:
-    """Raise an error if reused sources of the previous dataset do not fit the settings."""
-    if result.previous is None:
-        return
-    before, now = result.previous.record, result.determining
-    for name in result.reused:
-        section = section_of(name)
-        keys = [*result.previous.differences(now), "checks.unreadable_archive", f"{section}.partitions"]
-        changes = [_difference(key, before.get(key), now.get(key)) for key in keys]
-        lines = [change for key, change in zip(keys, changes, strict=True) if before.get(key) != now.get(key)]
-        lines += [f"{key} = {now[key]} requires the images themselves" for key in result.needs_originals]
-        if lines:
-            what = f"empty, and {result.previous.layout.directory} cannot replace it: {'; '.join(lines)}"
-            remedy = "Set it to the images, or go back to those settings"
-            raise SettingsError(where_set(section, "images", origins, ""), what, remedy)
-
-
 def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ...]:
     """Point the settings to the drawn sources, which need not be drawn yet; return their names."""
     for name, values in demonstration.settings(directory / demonstration.FOLDER).items():
@@ -395,44 +324,3 @@ def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ..
         changes = {key: known[key].kind.parse(value) for key, value in values.items()}
         parsed[name] = replace(parsed[name], **changes)
     return tuple(name for name in SOURCES if name in demonstration.PARTITIONS)
-
-
-def _validate_unchanged(result: Settings, origins: Origins) -> None:
-    """Raise an error if the dataset was started with other settings."""
-    now = result.determining  # always computed, because this also checks every source
-    started = read_receipt(result.layout.stage_receipt("StoreSettings"))
-    if started and started.settings == result.digest:
-        return  # StoreSettings repairs the record if it is damaged
-    where = f"{result.layout.record}: {where_set('dataset', 'tag', origins, result.dataset.tag)}"
-    try:
-        before = read_json(result.layout.record)
-    except FileNotFoundError:
-        if started is None:
-            return
-        what = "it is missing, and the dataset was started with other settings"
-        raise SettingsError(
-            where, what, "Choose another tag, go back to those settings, or delete the dataset"
-        ) from None
-    except (OSError, ValueError) as error:
-        what = f"it cannot be read ({' '.join(str(error).split())}), so its settings cannot be compared"
-        raise SettingsError(where, what, "Restore it, choose another tag, or delete the dataset") from error
-    if differences := _differences(before, now):
-        what = f"this dataset was started with other settings: {'; '.join(differences)}"
-        raise SettingsError(
-            where, what, "Choose another tag, go back to those settings, or delete the dataset"
-        )
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    keys = [*before, *(key for key in now if key not in before)]
-    return [
-        _difference(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)
-    ]
-
-
-def _difference(key: str, before: Any, now: Any) -> str:  # noqa: ANN401 (JSON is any)
-    if not isinstance(before, list) or not isinstance(now, list):
-        return f"{key} was {before}, is {now}"
-    lost = ", ".join(sorted(set(before) - set(now))) or "none"
-    new = ", ".join(sorted(set(now) - set(before))) or "none"
-    return f"{key}: removed {lost}, added {new}"

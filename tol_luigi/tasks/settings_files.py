@@ -124,7 +124,7 @@ def validate_known(origins: Origins) -> None:
 
 def _nearest(name: str, valid: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}" if near else f"Valid are {', '.join(sorted(valid))}"
+    return f"Did you mean {near[0]}?" if near else f"Valid are {', '.join(sorted(valid))}"
 
 
 def read_section(section: type[S], origins: Origins, *, must_exist: bool = True) -> S:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.errors import ChangedError, SettingsError, ShardError, SourceError
+from tol_luigi.core.errors import ChangedError, ShardError, SourceError
 from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples, pack, recopy, repack
 from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard
+from tol_luigi.report.text import counted
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     import luigi
 
     from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
-    from tol_luigi.core.source import FileContent
+    from tol_luigi.core.reader import FileContent
     from tol_luigi.store.worklists import WorkList
     from tol_luigi.tasks.base import DatasetTask
 
@@ -176,12 +177,9 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _share(self) -> WorkUnit:
         fields = {"split": self.split, "source": self.source, "partition": self.partition}
-        for share in read_json(self.layout.plan):
-            if fields.items() <= share.items():
-                return WorkUnit(**share)
-        valid = ", ".join(self.settings.partitions(self.source))
-        what = "there is no such partition"
-        raise SettingsError(f"--partition {self.partition}", what, f"Valid for {self.source} are {valid}")
+        return next(
+            WorkUnit(**share) for share in read_json(self.layout.plan) if fields.items() <= share.items()
+        )
 
     def _try_restore(
         self, share: WorkUnit, work: WorkList | CopyList, digest: str, inputs: dict[str, str]
@@ -213,7 +211,7 @@ class WriteShards(PartitionTask, ReadingStage):
         except DifferentBytesError as error:  # the inputs or the copied shards have changed
             if self.split == "train_small":
                 self._validate_train()
-            elif self.settings.checks.changed_sources == "stop":
+            elif self.is_guarded:
                 where = f"{self.settings.sources[self.source].reader.images}: {self.source}/{self.partition}"
                 raise ChangedError(
                     where, f"has changed since it was read, or cannot be read ({error})"
@@ -307,7 +305,7 @@ class WriteShards(PartitionTask, ReadingStage):
             return read_files(self, self.source, self.partition, members, is_required=is_required)
         because = f", because {damaged[0]} differs from its receipt" if damaged else ""
         where = f"{source.reader.images}: {self.source}/{self.partition}"
-        what = f"{len(places)} of {len(work.members)} images are missing there{because}"
+        what = f"{len(places):,} of {counted(len(work.members), 'image')} missing there{because}"
         section = source.plugin.section.section
         raise SourceError(where, what, f"Set [{section}] images, or repair that dataset (BuildCatalog)")
 
@@ -372,7 +370,7 @@ class CheckShards(PartitionTask, StageTask):
             collect_bad_shards(self.layout, all_partitions(self.settings))
             first = findings[0]
             remedy = f"See {self.layout.bad_shards}; delete those files, and run the same command again"
-            raise ShardError(first["shard"], f"{first['what']} ({len(findings)} findings)", remedy)
+            raise ShardError(first["shard"], f"{first['what']} ({counted(len(findings), 'finding')})", remedy)
 
     def write_verdict(self, findings: list[dict[str, str]], inputs: dict[str, str]) -> None:
         """Write the verdict on the shards made from these inputs."""

@@ -134,7 +134,7 @@ class StageTask(DatasetTask):
             refuse(error)
         if change is None:
             _unchanged_since[self.task_id] = now
-        elif self.settings.checks.changed_sources == "stop" and read_sightings(self.sightings_path):
+        elif self.is_guarded and read_sightings(self.sightings_path):
             refuse(ChangedError(*change))
         return change is None
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.reader import FileContent, Found, Member
     from tol_luigi.core.receipts import Receipt
-    from tol_luigi.core.source import FileContent, Found, Member
     from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["ReadingStage", "inaccessible_names", "read_files", "scan_files"]

@@ -20,6 +20,7 @@ from tol_luigi.core.receipts import FileRecord, Receipt, record_file
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
+from tol_luigi.report.text import counted
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
 from tol_luigi.store.worklists import read_expected, work_list
@@ -230,7 +231,7 @@ def _compare_ids(ledger: Path, expected: Expected) -> list[dict[str, str]]:
     if listed == expected.ids:
         return []
     missing, more = len(expected.ids - listed), len(listed - expected.ids)
-    what = f"it lacks {missing} images of the predicted catalog, and has {more} that are not in it"
+    what = f"images of the predicted catalog that it lacks: {missing}, images that are not in the predicted catalog: {more}"
     return [{"shard": str(ledger), "what": what}]
 
 
@@ -299,7 +300,7 @@ class VerifyDataset(DatasetTask):
         if result.findings:
             first, count = result.findings[0], len(result.findings)
             remedy = f"See {report.text_file}. {_RESTORE if _OF_SOURCE in first else _REPAIR}"
-            raise ShardError(first["shard"], f"{first['what']} ({count} findings)", remedy)
+            raise ShardError(first["shard"], f"{first['what']} ({counted(count, 'finding')})", remedy)
 
     def _is_of_shard(self, finding: dict[str, str]) -> bool:
         """Return whether a finding is about a shard of the dataset, not another file or a tar of a source."""

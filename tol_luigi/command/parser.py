@@ -1,0 +1,433 @@
+"""The parser of the command line: its subcommands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tol_luigi import __version__
+from tol_luigi.command.argument_types import nonempty, positive, runs
+from tol_luigi.command.completion import add_completion
+
+if TYPE_CHECKING:
+    Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
+
+__all__ = ["parser"]
+
+_DESCRIPTION = """\
+Plan, submit and follow the build of a dataset, and trace what happened to an image.
+
+Settings are read from luigi.cfg in the current folder, then from the file in
+LUIGI_CONFIG_PATH or --config, as luigi does."""
+
+_EXIT_CODES = """\
+exit codes: 0 success, 1 negative answer, 2 wrong usage, 40 wrong settings or another error;
+see the --help of a subcommand for its other exit codes."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of all subcommands."""
+    result = argparse.ArgumentParser(
+        prog="tol",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    result.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
+    _add_config(result, default=None)
+    subcommands = result.add_subparsers(title="subcommands", metavar="COMMAND", required=True)
+    for add in (
+        _add_init,
+        _add_build,
+        _add_verify,
+        _add_features,
+        _add_settings,
+        _add_check,
+        _add_plan,
+        _add_submit,
+        _add_status,
+        _add_retry,
+        _add_stop,
+        _add_why,
+        _add_taxon,
+        _add_parts,
+        add_completion,
+    ):
+        add(subcommands)
+    return result
+
+
+def _add_config(to: argparse.ArgumentParser, default: str | None) -> None:
+    """Add ``--config``, which is accepted before and after the subcommand."""
+    to.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        default=default,
+        help="settings file to read instead of LUIGI_CONFIG_PATH",
+    )
+
+
+def _add_subcommand(
+    subcommands: Subcommands, name: str, function: str, *, brief: str, text: str, example: str
+) -> argparse.ArgumentParser:
+    result = subcommands.add_parser(
+        name,
+        help=brief,
+        description=text,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    result.set_defaults(function=function)
+    _add_config(result, default=argparse.SUPPRESS)  # if absent, it keeps a value given before the subcommand
+    return result
+
+
+def _add_json(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def _add_run(to: argparse.ArgumentParser, verb: str) -> None:
+    """Add what all subcommands take that run tasks."""
+    to.set_defaults(verb=verb)
+    to.add_argument(
+        "-j",
+        "--jobs",
+        type=positive,
+        metavar="N",
+        default=len(os.sched_getaffinity(0)),
+        help="how many tasks to run at a time (default: as many as there are cores)",
+    )
+    _add_overrides(to)
+
+
+def _add_overrides(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting, in place of the one in the settings file; may be repeated",
+    )
+
+
+def _add_init(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "init",
+        "init:init",
+        brief="write a settings file for a folder of images of your own",
+        text="Look at a folder or archive of images. Names are taken from a table in it (CSV,\n"
+        "TSV, Parquet, JSON lines; a column file, and ranks or a column name), or else\n"
+        "from folders that are named after taxa. Ask for the rest on a terminal. Several\n"
+        "folders become collections of one dataset, labelled with their names.\n"
+        "exit codes: 0 written, 40 nothing names the images",
+        example="tol init photos\n  tol init pond lake --tag waters-v1 --yes",
+    )
+    result.add_argument("places", metavar="FOLDER", nargs="+", help="a folder or archive of images")
+    result.add_argument("--tag", help="the name of the dataset (default: asked for, or the folder's name)")
+    result.add_argument("--output", metavar="FILE", help="the settings file (default: <tag>.cfg)")
+    result.add_argument("--yes", action="store_true", help="ask nothing")
+
+
+def _add_build(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "build",
+        "build:build",
+        brief="build the dataset",
+        text="Build the dataset, or what is missing of it. Show a bar for each stage at work,\n"
+        "one line for each finished stage, and the summary last. Everything that tasks\n"
+        "report is in <dataset>/logs. Ctrl-C stops; the same command resumes.\n"
+        "exit codes: 0 the dataset is complete, 30 a task has failed, 130 interrupted",
+        example="tol build --config my.cfg -j 8 --set dataset.tag=v2",
+    )
+    _add_run(result, "build")
+
+
+def _add_verify(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "verify",
+        "build:verify",
+        brief="verify a finished dataset, and repair it",
+        text="Compare every file of the dataset with what it should be.\n"
+        "exit codes: 0 all is well, 30 something is not",
+        example="tol verify --level pixels --repair",
+    )
+    result.add_argument(
+        "--level",
+        choices=("receipt", "members", "pixels", "sources"),
+        default="members",
+        help="receipt: file sizes; members: every byte (default); pixels: decode every image, too; "
+        "sources: compare with the source files, too",
+    )
+    result.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
+    _add_run(result, "verify")
+
+
+def _add_features(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "features",
+        "features:features",
+        brief="compute features of the samples: hashes, quality, scores, vectors",
+        text="Compute the features that [features] names, and what is missing of the dataset.\n"
+        "What is up to date is kept: a further extractor computes its own columns only.\n"
+        "Or run a job of dataset2metadata (--yml), or write the features of the dataset\n"
+        "in the layout of another tool (--export).\n"
+        "exit codes: 0 all features exist, 30 a task has failed, 40 wrong settings",
+        example="tol features --set features.profile=light -j 4\n"
+        "  tol features --yml job.yml --models oai-clip-vit-b32=models/vit-b32\n"
+        "  tol features models\n"
+        "  tol features --export datacomp --output metadata",
+    )
+    result.add_argument(
+        "models_only",
+        metavar="models",
+        nargs="?",
+        choices=("models",),
+        action=runs("features_models:features_models"),
+        help="list the extractors and models: what is there, what is missing, and where it is had",
+    )
+    result.add_argument(
+        "--yml",
+        metavar="FILE",
+        type=Path,
+        action=runs("features_yml:features_yml"),
+        help="a file of settings of dataset2metadata, whose tars are read instead of the dataset",
+    )
+    result.add_argument(
+        "--models",
+        metavar="NAME=PATH",
+        action="append",
+        default=[],
+        help="a model for --yml, by its name there; may be repeated",
+    )
+    result.add_argument(
+        "--export",
+        metavar="FORMAT",
+        choices=("datacomp", "d2m", "clip-retrieval", "emb-explorer"),
+        action=runs("features_export:features_export"),
+        help="write what is computed for datacomp, d2m, clip-retrieval or emb-explorer",
+    )
+    result.add_argument("--output", metavar="FOLDER", type=Path, help="the folder for --export")
+    result.add_argument(
+        "--model",
+        metavar="NAME",
+        help="the model whose vectors --export writes, if several have been computed",
+    )
+    _add_run(result, "features")
+
+
+def _add_settings(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "config",
+        "config:config",
+        brief="the settings in force, and where each comes from",
+        text="Write all settings as a settings file. A comment before a setting that is not a\n"
+        "default names the file that sets it. Checks the settings as a build does.\n"
+        "exit codes: 0 they are right, 40 they are not",
+        example="tol config --changed",
+    )
+    result.add_argument("--changed", action="store_true", help="only what is not a default")
+    _add_overrides(result)
+    _add_json(result)
+
+
+def _add_check(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "check",
+        "check:check",
+        brief="read settings, tables and names of images before a build",
+        text="Read all settings and every table as a build does, and compare names with\n"
+        "images: how many match, which do not, and the likely cause. Writes no file.\n"
+        "exit codes: 0 a build can begin, 40 something has to be corrected",
+        example="tol check --config my.cfg",
+    )
+    _add_overrides(result)
+
+
+def _add_plan(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "plan",
+        "plan:plan",
+        brief="show what would run, and its cost",
+        text="Show what would run, how much it reads and writes, how much processor time it\n"
+        "takes, and whether disk and quota have enough space. Write nothing.\n"
+        "exit codes: 0 the build can run, 1 there is too little space or an error\n"
+        "would stop the build",
+        example="tol plan --config my.cfg",
+    )
+    result.add_argument(
+        "--seconds",
+        type=float,
+        default=20.0,
+        metavar="N",
+        help="how long to read unlisted sources before estimating the rest (default: 20)",
+    )
+    _add_overrides(result)
+    _add_json(result)
+
+
+def _add_submit(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "submit",
+        "cluster:submit",
+        brief="submit the build to Slurm",
+        text="Submit luigid, the foreman and the workers to Slurm with the options in\n"
+        "[slurm] of the settings file.",
+        example="tol submit --dry-run",
+    )
+    result.add_argument("--dry-run", action="store_true", help="print the sbatch commands only")
+
+
+def _add_status(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "status",
+        "status:status",
+        brief="show the progress of the build",
+        text="Show the progress of the build, the running tasks, and the failed tasks with\n"
+        "their causes. Running tasks are shown only while luigid is running; the rest is\n"
+        "read from the files of the dataset.\n"
+        "exit codes: 0 the dataset is complete, 25 it is incomplete, 30 a task has failed",
+        example="tol status --follow",
+    )
+    result.add_argument("--follow", action="store_true", help="repeat until the build ends")
+    result.add_argument(
+        "--every", type=float, default=10.0, metavar="SECONDS", help="interval of --follow (default: 10)"
+    )
+    _add_overrides(result)
+    _add_json(result)
+
+
+def _add_retry(subcommands: Subcommands) -> None:
+    _add_subcommand(
+        subcommands,
+        "retry",
+        "cluster:retry",
+        brief="retry failed tasks",
+        text="Retry every failed task of the run, with its full number of attempts.",
+        example="tol retry",
+    )
+
+
+def _add_stop(subcommands: Subcommands) -> None:
+    _add_subcommand(
+        subcommands,
+        "stop",
+        "cluster:stop",
+        brief="stop the build, to resume it later",
+        text="Stop the run: workers stop after their current tasks, then luigid stops.\n"
+        "Pending Slurm jobs are cancelled. `tol submit` resumes the build.",
+        example="tol stop",
+    )
+
+
+def _add_why(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "why",
+        "trace:trace",
+        brief="trace one image",
+        text="Show where an image comes from, how it got its id and its name, its split, and\n"
+        "its shard or the reason why it is in none.\n"
+        "exit codes: 0 the image is known, 1 it is not, or several images match",
+        example="tol why 0b6c1dc4-6f18-5f2d-8f44-3ff0ad8d3b0b\n  tol why 12784812/51655800",
+    )
+    result.add_argument(
+        "image",
+        metavar="IMAGE",
+        type=nonempty,
+        help="id, path, file name or natural key of the image, such as 12784812/51655800",
+    )
+    result.add_argument(
+        "--names",
+        action="store_true",
+        help="apply the naming rule again, and show the result of each table; reads the tables",
+    )
+    _add_overrides(result)
+    _add_json(result)
+
+
+def _add_taxon(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "taxon",
+        "taxon:taxon",
+        brief="look up taxa, and match lists of names",
+        text="Show taxa of a reference taxonomy: lineage, sources, synonyms, conflicts, and\n"
+        "the reasons for their places. Or match a list of names: write its table with\n"
+        "the taxon, its lineage, status, score and reason for each row. The columns\n"
+        "kingdom to genus, if there are any, decide between taxa of one name.\n"
+        "exit codes: 0 found, 1 a name has no taxon, or several; for a list: none has one",
+        example="tol taxon 'Apis mellifera'\n  tol taxon --file names.csv --output matched.csv",
+    )
+    queries = result.add_mutually_exclusive_group(required=True)
+    queries.add_argument(
+        "names",
+        metavar="NAME|ID",
+        nargs="*",
+        type=nonempty,
+        default=(),
+        help="a scientific or common name, an id, or an id of a source, such as ncbi:7460",
+    )
+    queries.add_argument("--file", metavar="FILE", type=Path, help="a CSV or TSV file with a list of names")
+    result.add_argument(
+        "--column",
+        metavar="COLUMN",
+        help="the column with the names (default: scientificName, name, or ranks)",
+    )
+    result.add_argument(
+        "--output", metavar="FILE", type=Path, help="the table to write (default: standard output)"
+    )
+    result.add_argument(
+        "--taxonomy",
+        metavar="FOLDER",
+        type=Path,
+        help="folder of the reference taxonomy (default: that of the dataset, <root>/<tag>/taxonomy)",
+    )
+    _add_json(result)
+
+
+def _add_parts(subcommands: Subcommands) -> None:
+    """Add the subcommands that the scripts in ``sbatch/`` run."""
+    _add_subcommand(
+        subcommands,
+        "luigid",
+        "cluster:luigid",
+        brief="run the scheduler of the build",
+        text="Run luigid until the build ends. Its address is written to\n<dataset>/run/address.json.",
+        example="tol luigid --config my.cfg",
+    )
+    worker = _add_subcommand(
+        subcommands,
+        "worker",
+        "cluster:worker",
+        brief="run a worker of the build",
+        text="Run the tasks that luigid assigns. SIGTERM returns the task to luigid and stops\n"
+        "the worker; SIGUSR1 stops it after the task.",
+        example="tol worker --idle-seconds 60",
+    )
+    worker.add_argument(
+        "--idle-seconds",
+        type=float,
+        metavar="N",
+        help="stop after N seconds without a task, instead of [cluster] idle_seconds",
+    )
+    _add_subcommand(
+        subcommands,
+        "foreman",
+        "cluster:foreman",
+        brief="schedule the build, and wait for its end",
+        text="Schedule the build with luigid, and wait for its end.\n"
+        "exit codes: 0 the dataset is complete, 25 it is incomplete, 30 a task has failed",
+        example="tol foreman",
+    )
