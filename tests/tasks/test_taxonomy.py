@@ -75,6 +75,20 @@ def test_pages_that_the_published_rules_halve_have_their_complete_lineage(refere
     assert {row["kingdom"] for row in rows} == {"Animalia", "Plantae", "Fungi"}
 
 
+@pytest.mark.parametrize("name", ["predicted-catalog.parquet", "224x224/catalog.parquet"])
+def test_both_catalogs_name_the_taxon_of_each_image_only_with_a_reference(
+    reference_build: Path, own_build: Path, name: str
+) -> None:
+    taxa = pq.read_table(reference_build / "taxonomy" / "taxa.parquet").to_pylist()
+    families = {taxon["tol_id"]: taxon["family"] for taxon in taxa}
+    rows = pq.read_table(reference_build / name, columns=["tol_id", "family", "name_rules"]).to_pylist()
+    assert rows
+    for row in rows:
+        assert row["tol_id"] in families or row["name_rules"] == "unknown_name"
+        assert row["family"] == families.get(row["tol_id"], row["family"]).lower().capitalize()
+    assert "tol_id" not in pq.read_schema(own_build / name).names
+
+
 def test_every_image_with_a_rank_has_all_ranks_above_that_a_source_knows(reference_build: Path) -> None:
     figures = json.loads((reference_build / "taxonomy" / "report.json").read_bytes())
     assert figures["checks"]["names in several kingdoms"]["count"] == 0
