@@ -108,6 +108,19 @@ class TestStatements:
         assert parent_of(result, "19") == "Primates"
         assert parent_of(result, "20") == "Homo"
 
+    def test_names_follow_a_synonym_that_becomes_one_itself(self, union: Union) -> None:
+        wanted = [patch("synonym_of", "Homo", "Hominidae"), patch("synonym_of", "Hominidae", "Primates")]
+
+        result, states = applied(union, *wanted)
+
+        assert states == [APPLIED, APPLIED]
+        added = [row for row in result.synonyms.to_pylist() if row["source"] == "patch"]
+        assert [(row["name"], row["taxon"]) for row in added] == [
+            ("Homo", row_of(union, "18")),
+            ("Hominidae", row_of(union, "18")),
+        ]
+        assert applied(result, *wanted)[1] == [TRUE, TRUE]
+
     def test_a_name_of_nothing_becomes_a_synonym(self, union: Union) -> None:
         wanted = patch("synonym_of", "Homo rhodesiensis", "Homo sapiens")
 

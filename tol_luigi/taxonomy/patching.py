@@ -86,7 +86,9 @@ class _Board:
 
     def changes(self) -> Changes:
         final = {old: self._end(old) for old in self._merged}
-        return Changes(self._parents, self._flags, self._ranks, final, self._added)
+        named = dict.fromkeys((self._end(row), name) for row, name in self._added)
+        added = [(row, name) for row, name in named if name != self._name(row)]
+        return Changes(self._parents, self._flags, self._ranks, final, added)
 
     def rank_of(self, row: int) -> str:
         return self._ranks[row] if row in self._ranks else str(self._union_ranks[row].as_py())
