@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,10 @@ def test_the_release_is_part_of_the_dataset(reference_build: Path) -> None:
     figures = json.loads((reference_build / "taxonomy" / "report.json").read_bytes())
     xref = pq.read_table(reference_build / "taxonomy" / "xref.parquet")
     assert sum(sum(fates.values()) for fates in figures["fates"].values()) == len(xref)
+    imported = (reference_build / "taxonomy" / "sources" / "imported").glob("*/taxa.parquet")
+    assert Counter(xref["source"].to_pylist()) == {
+        path.parent.name: pq.read_metadata(path).num_rows for path in imported
+    }
 
 
 def test_pages_that_the_published_rules_halve_have_their_complete_lineage(reference_build: Path) -> None:

@@ -79,6 +79,10 @@ class Union:
         self._conflicts.append(conflict_table(source, self._forest, replace(merged, clashes=clashes)))
         self.__dict__.pop("_finished", None)
 
+    def leave_out(self, records: Records) -> None:
+        """Record the fate of the records of a part of a source that is not used."""
+        self._provenance.leave_out(records, Forest.of(records, self._names))
+
     def align(self, records: Records) -> Alignment:
         """Return what records are in the union, without adding them; rows are in order of the identifiers."""
         return self._align(Forest.of(records, self._names))
