@@ -127,6 +127,14 @@ def test_relabelling_makes_the_dataset_that_is_built_from_scratch(
     assert report["all"]["genus"] > 0
     assert report["labels"]["kingdom"]["filled"] > 0
     assert any(example["now"].startswith("Animalia Chordata Aves") for example in report["examples"])
+    faults = report["published_faults"]
+    assert {"nothing_above", "several_paths", "common_cleaned"} <= set(faults)
+    assert all(0 < fault["images"] <= report["all"]["compared"] for fault in faults.values())
+    text = (sample.directory / "relabel-report.txt").read_text(encoding="utf-8")
+    assert (
+        "without ranks above the highest known one, such as a genus that is in no table  [nothing_above]"
+        in text
+    )
 
 
 def test_why_explains_a_name_down_to_the_records_of_sources(reference_build: Path) -> None:
