@@ -128,7 +128,7 @@ def test_relabelling_makes_the_dataset_that_is_built_from_scratch(
     assert report["labels"]["kingdom"]["filled"] > 0
     assert any(example["now"].startswith("Animalia Chordata Aves") for example in report["examples"])
     faults = report["published_faults"]
-    assert {"nothing_above", "several_paths", "common_cleaned"} <= set(faults)
+    assert {"nothing_above", "genus_spelling", "other_rank"} <= set(faults)
     assert all(0 < fault["images"] <= report["all"]["compared"] for fault in faults.values())
     text = (sample.directory / "relabel-report.txt").read_text(encoding="utf-8")
     assert (
@@ -177,6 +177,26 @@ def test_sources_that_cannot_be_used_are_one_line(sample: Sample, lines: str, me
     (line,) = finished.messages
     assert "[taxonomy] sources" in line
     assert message in line
+
+
+def test_published_names_beside_a_reference_are_one_line(sample: Sample, tmp_path: Path) -> None:
+    sample.sections["published"] = {"names": tmp_path}
+    finished = sample.run("StoreSettings")
+    assert finished.returncode == 40
+    (line,) = finished.messages
+    assert "[published] names" in line
+    assert "[names] method = reference, so these names would not be used. Leave it empty" in line
+
+
+def test_the_demonstration_is_named_by_a_reference(tmp_path: Path, settings_file: Any, build: Any) -> None:
+    settings = settings_file(named_by_reference({"dataset": {"root": tmp_path, "tag": "drawn"}}))
+    finished = build(settings, task="PredictCatalog")
+    assert finished.returncode == 0, finished.stderr
+    rows = pq.read_table(tmp_path / "drawn" / "predicted-catalog.parquet").to_pylist()
+    assert {row["source"] for row in rows} == {"eol", "bioscan", "inat21"}
+    named = [row for row in rows if row["tol_id"] is not None]
+    assert len(named) > len(rows) / 2
+    assert all(row["kingdom"] and row["phylum"] for row in named if row["species"])
 
 
 def test_a_clade_that_a_source_lacks_is_one_line(sample: Sample) -> None:

@@ -39,7 +39,7 @@ from tol_luigi.tasks.settings_files import (
     validate_known,
     where_set,
 )
-from tol_luigi.tasks.taxonomy_settings import folder_of_sources, taxonomy_sources, validate_taxonomy
+from tol_luigi.tasks.taxonomy_settings import folder_of_sources, parsed_sources, validate_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -136,6 +136,11 @@ class Settings:
         return self.names.method == "reference"
 
     @functools.cached_property
+    def taxonomies(self) -> tuple[TaxonomySource, ...]:
+        """Return the sources of the reference taxonomy in order of priority."""
+        return parsed_sources(self)
+
+    @functools.cached_property
     def determining(self) -> dict[str, Any]:
         """Return all settings and inputs that determine a byte of the dataset, as stored in ``dataset.json``.
 
@@ -156,7 +161,7 @@ class Settings:
         if self.leak_guard.images:
             content["leak_guard.images"] = benchmarks.fingerprint(self.leak_guard.images)
         if self.uses_reference:
-            content["taxonomy.sources"] = [self._fingerprint_of(source) for source in taxonomy_sources(self)]
+            content["taxonomy.sources"] = [self._fingerprint_of(source) for source in self.taxonomies]
         if self.previous:
             record = self.previous.record
             content |= {key: record[key] for key in (f"{section_of(name)}.images" for name in self.reused)}
