@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.taxonomy.clades import only_clades, without_clades
 from tol_luigi.taxonomy.finish import finished
+from tol_luigi.taxonomy.kept_apart import pairs_apart
 from tol_luigi.taxonomy.kingdoms import KINGDOMS
 from tol_luigi.taxonomy.patching import apply_patches
 from tol_luigi.taxonomy.reasons import Refine
@@ -63,7 +64,7 @@ def build_reference(
         SettingsError: A clade does not exist in its source, or the result has no taxon.
     """
     groups = separation()
-    union = Union.start(groups, refine=refine)
+    union = Union.start(groups, refine=refine, apart=pairs_apart(patches))
     used = []
     for part, records in _restricted(sources, parts):
         show(f"adding {len(records.taxa):,} taxa of {part.prefix}")

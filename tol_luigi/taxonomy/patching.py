@@ -159,7 +159,8 @@ class _Board:
         self._flags[row] |= np.uint32(Flag.HIDDEN)
 
     def divide(self, row: int, _: Patch) -> None:
-        raise _CannotApplyError(f"they are one taxon, {self._name(row)}; a union cannot be divided")
+        what = f"they are one taxon, {self._name(row)}"
+        raise _CannotApplyError(f"{what}; only records that are both named by their source are kept apart")
 
     def _move(self, row: int, parent: int) -> None:
         if row in self._path(parent):

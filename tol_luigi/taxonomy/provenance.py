@@ -110,6 +110,14 @@ class Provenance:
                 found |= pc.is_in(source.uid, value_set=fates.uid).to_numpy(zero_copy_only=False)
         return found
 
+    def taxon_of(self, identifier: str) -> int:
+        """Return the taxon of a record, ``NONE`` if it has none."""
+        prefix, _, uid = identifier.partition(":")
+        for fates in self._fates:
+            if fates.prefix == prefix and (place := pc.index(fates.uid, uid).as_py()) >= 0:
+                return int(fates.taxon[place])
+        return NONE
+
     def dropped_before(self, source: Forest) -> Alignment:
         """Return the outcomes of the records that were dropped when they were added before."""
         found = Alignment.nothing(len(source))

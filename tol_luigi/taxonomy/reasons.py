@@ -56,6 +56,8 @@ class Reason(enum.StrEnum):
     ANY_SOURCE_ID = "any source id"
     AMBIGUOUS_TIP = "ambiguous tip"
     AMBIGUOUS_INTERNAL = "ambiguous internal"
+    NOT_SAME = "not the same"
+    """A curator states that it is not the same as the taxon that it was aligned with."""
     NOT_USED = "not used"
     """The settings use only other parts of its source."""
     REPEATED_RECORD = "repeated identifier"
