@@ -172,8 +172,12 @@ def columns_told() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("catalog", "schema"),
     [
-        pytest.param("predicted", catalogs.predicted_schema(SOURCES, SOURCES), id="predicted-catalog"),
-        pytest.param("final", catalogs.catalog_schema(SOURCES, SOURCES), id="catalog"),
+        pytest.param(
+            "predicted",
+            catalogs.predicted_schema(SOURCES, SOURCES, is_reference=True),
+            id="predicted-catalog",
+        ),
+        pytest.param("final", catalogs.catalog_schema(SOURCES, SOURCES, is_reference=True), id="catalog"),
     ],
 )
 def test_the_files_are_told_of_column_by_column(catalog: str, schema: pa.Schema) -> None:

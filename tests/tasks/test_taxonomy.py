@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,10 @@ def test_the_release_is_part_of_the_dataset(reference_build: Path) -> None:
     figures = json.loads((reference_build / "taxonomy" / "report.json").read_bytes())
     xref = pq.read_table(reference_build / "taxonomy" / "xref.parquet")
     assert sum(sum(fates.values()) for fates in figures["fates"].values()) == len(xref)
+    imported = (reference_build / "taxonomy" / "sources" / "imported").glob("*/taxa.parquet")
+    assert Counter(xref["source"].to_pylist()) == {
+        path.parent.name: pq.read_metadata(path).num_rows for path in imported
+    }
 
 
 def test_pages_that_the_published_rules_halve_have_their_complete_lineage(reference_build: Path) -> None:
@@ -73,6 +78,20 @@ def test_pages_that_the_published_rules_halve_have_their_complete_lineage(refere
     hybrids = {row["family"] for row in rows if row["species"] == "× ananassa"}  # noqa: RUF001
     assert hybrids == {"Rosaceae"}
     assert {row["kingdom"] for row in rows} == {"Animalia", "Plantae", "Fungi"}
+
+
+@pytest.mark.parametrize("name", ["predicted-catalog.parquet", "224x224/catalog.parquet"])
+def test_both_catalogs_name_the_taxon_of_each_image_only_with_a_reference(
+    reference_build: Path, own_build: Path, name: str
+) -> None:
+    taxa = pq.read_table(reference_build / "taxonomy" / "taxa.parquet").to_pylist()
+    families = {taxon["tol_id"]: taxon["family"] for taxon in taxa}
+    rows = pq.read_table(reference_build / name, columns=["tol_id", "family", "name_rules"]).to_pylist()
+    assert rows
+    for row in rows:
+        assert row["tol_id"] in families or row["name_rules"] == "unknown_name"
+        assert row["family"] == families.get(row["tol_id"], row["family"]).lower().capitalize()
+    assert "tol_id" not in pq.read_schema(own_build / name).names
 
 
 def test_every_image_with_a_rank_has_all_ranks_above_that_a_source_knows(reference_build: Path) -> None:
@@ -108,6 +127,14 @@ def test_relabelling_makes_the_dataset_that_is_built_from_scratch(
     assert report["all"]["genus"] > 0
     assert report["labels"]["kingdom"]["filled"] > 0
     assert any(example["now"].startswith("Animalia Chordata Aves") for example in report["examples"])
+    faults = report["published_faults"]
+    assert {"nothing_above", "genus_spelling", "other_rank"} <= set(faults)
+    assert all(0 < fault["images"] <= report["all"]["compared"] for fault in faults.values())
+    text = (sample.directory / "relabel-report.txt").read_text(encoding="utf-8")
+    assert (
+        "without ranks above the highest known one, such as a genus that is in no table  [nothing_above]"
+        in text
+    )
 
 
 def test_why_explains_a_name_down_to_the_records_of_sources(reference_build: Path) -> None:
@@ -150,6 +177,26 @@ def test_sources_that_cannot_be_used_are_one_line(sample: Sample, lines: str, me
     (line,) = finished.messages
     assert "[taxonomy] sources" in line
     assert message in line
+
+
+def test_published_names_beside_a_reference_are_one_line(sample: Sample, tmp_path: Path) -> None:
+    sample.sections["published"] = {"names": tmp_path}
+    finished = sample.run("StoreSettings")
+    assert finished.returncode == 40
+    (line,) = finished.messages
+    assert "[published] names" in line
+    assert "[names] method = reference, so these names would not be used. Leave it empty" in line
+
+
+def test_the_demonstration_is_named_by_a_reference(tmp_path: Path, settings_file: Any, build: Any) -> None:
+    settings = settings_file(named_by_reference({"dataset": {"root": tmp_path, "tag": "drawn"}}))
+    finished = build(settings, task="PredictCatalog")
+    assert finished.returncode == 0, finished.stderr
+    rows = pq.read_table(tmp_path / "drawn" / "predicted-catalog.parquet").to_pylist()
+    assert {row["source"] for row in rows} == {"eol", "bioscan", "inat21"}
+    named = [row for row in rows if row["tol_id"] is not None]
+    assert len(named) > len(rows) / 2
+    assert all(row["kingdom"] and row["phylum"] for row in named if row["species"])
 
 
 def test_a_clade_that_a_source_lacks_is_one_line(sample: Sample) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 from mini_life import mini_life, taxa_of
 from open_tree_files import read_open_tree
 
+from tol_luigi.taxonomy.build import Part, build_reference
 from tol_luigi.taxonomy.flags import Flag
 from tol_luigi.taxonomy.normalisation import Normalisation, normalise
 from tol_luigi.taxonomy.records import FORWARDS, NAMES, Records, Repair
+from tol_luigi.taxonomy.separation import separation
+from tol_luigi.taxonomy.union import Union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -233,7 +237,7 @@ class TestTree:
         result = normalise(source("1||Aus|genus\n2|1|Aus cus|species\n2|1|Aus bus|species"))
 
         assert by_uid(result)["2"]["name"] == "Aus bus"
-        assert repairs(result, Repair.REPEATED_ID) == {"2": ("Aus cus", "Aus bus")}
+        assert repairs(result, Repair.REPEATED_RECORD) == {"2": ("Aus cus", "Aus bus")}
 
     def test_inherited_flags_that_nothing_explains_become_own_ones(self) -> None:
         flags = {
@@ -407,10 +411,70 @@ def test_every_row_is_accounted_for_and_the_result_is_a_forest(
     gone = [
         row["uid"]
         for row in result.repairs.to_pylist()
-        if row["repair"] in {Repair.REPEATED_SIBLING, Repair.REPEATED_ID}
+        if row["repair"] in {Repair.REPEATED_SIBLING, Repair.REPEATED_RECORD}
     ]
     assert set(records.taxa["uid"].to_pylist()) <= set(parents) | set(gone)
     assert {row["uid"] for row in result.names.to_pylist()} <= set(parents)
+
+
+@settings(max_examples=100)
+@given(sources(), OPTIONS)
+def test_every_record_of_the_importer_has_one_fate_in_a_union(
+    records: Records, options: Normalisation
+) -> None:
+    union = Union.start(separation())
+    union.add(normalise(records, options))
+
+    assert Counter(union.xref["source_id"].to_pylist()) == Counter(records.taxa["uid"].to_pylist())
+
+
+def test_removed_records_have_the_taxon_of_the_record_that_they_were_folded_into() -> None:
+    union = Union.start(separation())
+    records = source("1||Ausidae|family\n2|1|Aus|genus\n3|1|Aus|genus\n3|1|Bus|genus")
+    union.add(normalise(records, ALL))
+
+    rows = {(row["source_id"], row["name"]): row for row in union.xref.to_pylist()}
+    assert {key: (row["fate"], row["reason"], row["witness"]) for key, row in rows.items()} == {
+        ("1", "Ausidae"): ("new", "none", ""),
+        ("2", "Aus"): ("new", "none", ""),
+        ("3", "Aus"): ("folded", "repeated sibling", "Aus"),
+        ("3", "Bus"): ("folded", "repeated identifier", "Aus"),
+    }
+    assert len({row["taxon"] for row in rows.values()}) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taxa"),
+    [
+        ("Salvia flava var. flava|variety", "Salvia flava flava|", 1),
+        ("Salvia flava flava|", "Salvia flava var. flava|variety", 1),
+        ("Salvia flava var. flava|", "Salvia flava flava|variety", 1),
+        ("Salvia flava subsp. flava|", "Salvia flava flava|subspecies", 1),
+        ("Salvia flava f. flava|form", "Salvia flava forma flava|", 1),
+        ("Salvia flava var. flava|variety", "Salvia flava subsp. flava|subspecies", 2),
+        ("Salvia flava var. flava|", "Salvia flava subsp. flava|", 2),
+        ("Salvia flava var. flava|", "Salvia flava flava|subspecies", 2),
+        ("Salvia flava var. flava|", "Salvia flava rubra|", 2),
+    ],
+)
+def test_markers_of_ranks_do_not_make_two_taxa_of_one(first: str, second: str, taxa: int) -> None:
+    union = Union.start(separation())
+    for prefix, name in (("one", first), ("two", second)):
+        tree = f"1||Lamiaceae|family\n2|1|Salvia|genus\n3|2|Salvia flava|species\n4|3|{name}"
+        union.add(normalise(replace(source(tree), prefix=prefix), ALL))
+
+    rows = {row["taxon"] for row in union.xref.to_pylist() if row["source_id"] == "4"}
+    assert len(rows) == taxa
+
+
+def test_parts_of_a_source_that_are_not_used_have_a_fate() -> None:
+    records = source("1||life|\n2|1|Ausidae|family\n3|1|Fungi|kingdom\n4|3|Aus|genus\n5|3|Aus|genus")
+    tables, figures = build_reference({"test": normalise(records, ALL)}, [Part("test", "Ausidae")])
+
+    fates = {row["source_id"]: (row["fate"], row["reason"], row["tol_id"]) for row in tables.xref.to_pylist()}
+    assert fates.pop("2")[0] == "new"
+    assert set(fates.values()) == {("excluded", "not used", None), ("folded", "repeated sibling", None)}
+    assert sum(figures["fates"]["test"].values()) == len(records.taxa)
 
 
 @pytest.mark.parametrize("name", ["separation", "ncbi_aster", "gbif_aster"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from mini_life import mini_life
 
 from tol_luigi.core.errors import TableError
+from tol_luigi.taxonomy.build import Part, build_reference
 from tol_luigi.taxonomy.flags import Flag
 from tol_luigi.taxonomy.normalisation import Normalisation, normalise
 from tol_luigi.taxonomy.patches import Patch, Statement, TaxonRef, read_patches
@@ -108,6 +110,19 @@ class TestStatements:
         assert parent_of(result, "19") == "Primates"
         assert parent_of(result, "20") == "Homo"
 
+    def test_names_follow_a_synonym_that_becomes_one_itself(self, union: Union) -> None:
+        wanted = [patch("synonym_of", "Homo", "Hominidae"), patch("synonym_of", "Hominidae", "Primates")]
+
+        result, states = applied(union, *wanted)
+
+        assert states == [APPLIED, APPLIED]
+        added = [row for row in result.synonyms.to_pylist() if row["source"] == "patch"]
+        assert [(row["name"], row["taxon"]) for row in added] == [
+            ("Homo", row_of(union, "17")),
+            ("Hominidae", row_of(union, "17")),
+        ]
+        assert applied(result, *wanted)[1] == [TRUE, TRUE]
+
     def test_a_name_of_nothing_becomes_a_synonym(self, union: Union) -> None:
         wanted = patch("synonym_of", "Homo rhodesiensis", "Homo sapiens")
 
@@ -173,6 +188,21 @@ class TestStatements:
         assert applied(union, patch("not_same", snail, fig))[1] == [TRUE]
         ((state, reason),) = applied(union, patch("not_same", snail, snail))[1]
         assert (state, reason.partition(",")[0]) == (PatchState.NOT_APPLIED, "they are one taxon")
+
+    @pytest.mark.parametrize("prefixes", [("mini", "other"), ("other", "mini")])
+    def test_records_that_are_not_the_same_are_kept_apart(self, prefixes: tuple[str, str]) -> None:
+        one, other = (TaxonRef(source=f"{prefix}:20") for prefix in prefixes)
+        apart = patch("not_same", one, other)
+        mini = normalise(mini_life(), Normalisation(fold_siblings=True))
+        sources = {"mini": mini, "other": replace(mini, prefix="other")}
+        parts = [Part(prefix) for prefix in sources]
+
+        for patches in ([], [apart]):
+            tables, figures = build_reference(sources, parts, patches=patches)
+            rows = [row for row in tables.xref.to_pylist() if row["source_id"] == "20"]
+            assert len({row["tol_id"] for row in rows}) == 1 + len(patches)
+            assert [row["state"] for row in figures["patches"]] == [PatchState.TRUE] * len(patches)
+        assert [row["reason"] for row in rows if row["source"] == "other"] == ["not the same"]
 
     def test_a_later_patch_that_contradicts_one_is_reported(self, union: Union) -> None:
         _, states = applied(

@@ -13,8 +13,10 @@ import pytest
 from drawn_sources import KINGDOMS, Row, source, united
 
 from tol_luigi.core.errors import DamagedError, DatasetError
-from tol_luigi.taxonomy.finish import finished
+from tol_luigi.taxonomy.finish import finished, records_of
 from tol_luigi.taxonomy.flags import Flag
+from tol_luigi.taxonomy.forest import Forest
+from tol_luigi.taxonomy.name_table import NameTable
 from tol_luigi.taxonomy.newick import read_newick
 from tol_luigi.taxonomy.newick_file import newick_texts
 from tol_luigi.taxonomy.products import CONFLICTS, ReferenceTables
@@ -41,6 +43,26 @@ def tables() -> ReferenceTables:
     second = finished(united(LATER), kingdoms=KINGDOMS, previous=first, about={"title": "small"})
     clash = {field.name: field.name for field in CONFLICTS} | {"source": "a", "depth": 2, "visible": True}
     return dataclasses.replace(second, conflicts=pa.Table.from_pylist([clash], CONFLICTS))
+
+
+def test_a_release_is_a_forest_with_all_its_names(tables: ReferenceTables) -> None:
+    names = NameTable()
+    forest, same = Forest.of_tables(tables, names), Forest.of(records_of(tables), names)
+
+    assert forest.uid.to_pylist() == sorted(map(str, tables.taxa["tol_id"].to_pylist()), key=int)
+    assert forest.uid.equals(same.uid)
+    assert forest.sources.equals(same.sources)
+    assert forest.tree.parent.tolist() == same.tree.parent.tolist()
+    for column in ("name", "authorship", "rank", "code", "flags"):
+        assert getattr(forest, column).tolist() == getattr(same, column).tolist(), column
+    for column in ("row", "name", "authorship", "kind"):
+        assert getattr(forest.synonyms, column).tolist() == getattr(same.synonyms, column).tolist(), column
+    texts = names.texts(forest.name).to_pylist()
+    synonyms = zip(forest.synonyms.row.tolist(), names.texts(forest.synonyms.name).to_pylist(), strict=True)
+    assert {("Aus", "Ausus"), ("Aus", 'O"us')} <= {(texts[row], name) for row, name in synonyms}
+    above = forest.tree.parent[texts.index("Aus d'orbignyi")]
+    assert texts[above] == "Aus"
+    assert forest.flags[texts.index("Aus d'orbignyi")] & Flag.EXTINCT
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["moves_figures", "moves_text", "relabelling_figures", "relabelling_text"]
+__all__ = ["faults_text", "moves_figures", "moves_text", "relabelling_figures", "relabelling_text"]
 
 _KINDS = ("filled", "changed", "emptied")
 _EXAMPLES = 20
@@ -80,3 +80,19 @@ def moves_text(figures: Mapping[str, Any]) -> str:
             f"        now {example['now'] or 'no name'}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def faults_text(faults: Mapping[str, Mapping[str, Any]], texts: Mapping[Any, str]) -> str:
+    """Return the faults of the published names as text, "" if there is none.
+
+    Args:
+        faults: The images and examples of each fault.
+        texts: What follows the number of images of each fault.
+    """
+    lines = ["", "Images by the faults of their published names:"] if faults else []
+    for fault, figures in faults.items():
+        lines.append(f"    {figures['images']:,} {texts[fault]}  [{fault}]")
+        for example in figures["examples"]:
+            lines.append(f"        {example['images']:,} {example['before']}")
+            lines += [f"            now {example['now'] or 'no name'}"] if "now" in example else []
+    return "".join(f"{line}\n" for line in lines)

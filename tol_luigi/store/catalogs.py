@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASS_INDEX",
     "NAME_RULES",
+    "TOL_ID",
     "catalog_schema",
     "count_by_source",
     "count_by_split",
@@ -45,6 +46,9 @@ CLASS_INDEX = "class_index"
 
 NAME_RULES = "name_rules"
 """The column of the naming rules that applied: see :class:`~tol_luigi.core.name_rules.NameRule`."""
+
+TOL_ID = "tol_id"
+"""The column of the taxon of the reference taxonomy, which only datasets named by one have."""
 
 ROW_GROUP = 122_880
 """The most rows per row group, which is the number that DuckDB processes at a time."""
@@ -83,13 +87,25 @@ def _public(known: Mapping[str, SourceInfo], used: Collection[str]) -> list[pa.F
     ]
 
 
-def predicted_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
-    """Return the columns of the predicted catalog: the CSV columns, then the columns for later stages."""
+def _naming(*, is_reference: bool) -> list[pa.Field]:
+    return [pa.field(NAME_RULES, _REPEATED), *([pa.field(TOL_ID, pa.int64())] if is_reference else [])]
+
+
+def predicted_schema(
+    known: Mapping[str, SourceInfo], used: Collection[str], *, is_reference: bool = False
+) -> pa.Schema:
+    """Return the columns of the predicted catalog: the CSV columns, then the columns for later stages.
+
+    Args:
+        known: All sources by name.
+        used: The names of the sources of the dataset.
+        is_reference: Whether a reference taxonomy names the images.
+    """
     return pa.schema(
         [
             *_public(known, used),
             pa.field(CLASS_INDEX, _REPEATED),
-            pa.field(NAME_RULES, _REPEATED),
+            *_naming(is_reference=is_reference),
             pa.field("source", _REPEATED),
             pa.field("partition", _REPEATED),
             pa.field("position", pa.int64()),
@@ -100,12 +116,17 @@ def predicted_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> 
     )
 
 
-def catalog_schema(known: Mapping[str, SourceInfo], used: Collection[str]) -> pa.Schema:
-    """Return the columns of the final catalog: the CSV columns, then the metadata of each image."""
+def catalog_schema(
+    known: Mapping[str, SourceInfo], used: Collection[str], *, is_reference: bool = False
+) -> pa.Schema:
+    """Return the columns of the final catalog: the CSV columns, then the metadata of each image.
+
+    The arguments are those of :func:`predicted_schema`.
+    """
     return pa.schema(
         [
             *_public(known, used),
-            pa.field(NAME_RULES, _REPEATED),
+            *_naming(is_reference=is_reference),
             pa.field("source", _REPEATED),
             pa.field("partition", _REPEATED),
             pa.field("shard", pa.int32()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.source import Column
 
 __all__ = ["LABELS", "Labelled", "Moves", "count_changes"]
 
 LABELS = (*RANK_LABELS, "common")
 """The columns that determine a sample's texts."""
+
+Observe = Callable[[tuple[str, ...], tuple[str, ...], "list[NameRule]", int, tuple[str, str]], None]
 
 _WHEN = ("before", "after")
 """The suffixes of columns of the previous and of the new dataset."""
@@ -55,11 +59,14 @@ class Moves:
         kinds: Images by rank and by what happened to it: ``filled``, ``emptied`` or ``changed``.
         rules: Relabelled images by ``before`` or ``now`` and a naming rule that applied then.
         examples: Images by their taxonomic and common name before and now.
+        observe: Called with the labels of all compared images, relabelled or not: those before, those now, the naming rules
+            that applied before, the number of images, and both labels as texts.
     """
 
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: Counter[tuple[str, str]] = field(default_factory=Counter)
+    observe: Observe | None = None
 
     def add(self, both: pd.DataFrame) -> None:
         """Add the relabelled images of a table with the labels of both datasets."""
@@ -67,6 +74,9 @@ class Moves:
         for key, count in both.groupby(columns, sort=False).size().items():
             row = cast("tuple[str, ...]", key)
             before, now = row[: len(columns) // 2], row[len(columns) // 2 :]
+            shown = _named(before), _named(now)
+            if self.observe:
+                self.observe(before[:-1], now[:-1], split_rules(before[-1]), count, shown)
             if before[:-1] == now[:-1]:
                 continue
             for label, old, new in zip(LABELS, before, now, strict=False):
@@ -75,7 +85,7 @@ class Moves:
                     self.kinds[label, kind] += count
             for when, rules in (("before", before[-1]), ("now", now[-1])):
                 self.rules.update({(when, rule): count for rule in split_rules(rules)})
-            self.examples[_named(before), _named(now)] += count
+            self.examples[shown] += count
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -15,17 +15,18 @@ from tol_luigi.core.exclusions import KEPT, Verdict
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
-from tol_luigi.store.catalogs import CLASS_INDEX, NAME_RULES
+from tol_luigi.store.catalogs import CLASS_INDEX, NAME_RULES, TOL_ID
 from tol_luigi.store.databases import fetch, fetch_table, opened
 from tol_luigi.store.identities import image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import members_at
-from tol_luigi.store.models import Name, Partition, Place, Split, image_model
+from tol_luigi.store.models import Name, Partition, Place, ReferenceName, Split, image_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import peewee
     from numpy.typing import NDArray
 
     from tol_luigi.core.exclusions import Exclusions
@@ -217,7 +218,8 @@ class _Names:
 
     Attributes:
         keys: The name keys.
-        labels: The rendered ranks, the common name or its replacement, the class index and the rules.
+        labels: The rendered ranks, the common name or its replacement, the class index and the rules; the taxon of
+            the reference taxonomy, if it names the images.
         verdicts: The numbers of the verdicts on the taxa.
     """
 
@@ -240,7 +242,7 @@ def _names(path: Path, source: Source, policy: ExclusionPolicy) -> _Names:
     keys: list[str] = []
     verdicts: list[int] = []
     pieces = [pa.table({name: pa.array([], pa.string()) for name in columns})]
-    with opened(path, [Name]) as database:
+    with opened(path, [Name, ReferenceName]) as database:
         for rows in fetch(database, query.order_by(Name.key).tuples()):
             labels = []
             for key, *ranks, common, class_index, rules in rows:
@@ -252,9 +254,20 @@ def _names(path: Path, source: Source, policy: ExclusionPolicy) -> _Names:
             if labels:
                 arrays = [pa.array(values, pa.string()) for values in zip(*labels, strict=True)]
                 pieces.append(pa.table(arrays, names=columns))
-    return _Names(
-        pa.array(keys, pa.string()), pa.concat_tables(pieces).combine_chunks(), np.array(verdicts, np.int64)
+        taxa = _reference_taxa(database, source) if ReferenceName.table_exists() else None
+    found, table = pa.array(keys, pa.string()), pa.concat_tables(pieces).combine_chunks()
+    if taxa is not None:
+        rows = pc.index_in(found, value_set=taxa["key"])
+        table = table.append_column(TOL_ID, taxa[TOL_ID].take(rows))
+    return _Names(found, table, np.array(verdicts, np.int64))
+
+
+def _reference_taxa(database: peewee.Database, source: Source) -> pa.Table:
+    """Return the taxon of each name key of a source that belongs to one."""
+    query = ReferenceName.select(ReferenceName.key, ReferenceName.tol_id).where(
+        ReferenceName.source == source.name, ReferenceName.tol_id.is_null(is_null=False)
     )
+    return fetch_table(database, query.tuples(), pa.schema([("key", pa.string()), (TOL_ID, pa.int64())]))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class WriteCatalog(StageTask):
             tables = final_tables(
                 settings.mapping, layout.predicted, layout.names_ledger, self._ledgers(), duplicates
             )
-            schema = catalog_schema(settings.plugins, settings.used)
+            schema = catalog_schema(settings.plugins, settings.used, is_reference=settings.uses_reference)
             pieces = in_row_groups(tables)
             write_catalog(layout.catalog_csv, layout.catalog, schema, pieces, progress, by_id=True)
         write_licenses(layout.licenses, layout.catalog, settings.sources)

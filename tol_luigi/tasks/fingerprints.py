@@ -8,7 +8,6 @@ from tol_luigi.core.images import encoder
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source_names import section_of, source_of
 from tol_luigi.sources import benchmarks
-from tol_luigi.tasks.taxonomy_settings import taxonomy_sources
 
 if TYPE_CHECKING:
     from tol_luigi.core.sections import Setting
@@ -42,7 +41,7 @@ def determining(settings: Settings) -> dict[str, Any]:
         content["leak_guard.images"] = benchmarks.fingerprint(settings.leak_guard.images)
     if settings.uses_reference:
         content["taxonomy.sources"] = [
-            _fingerprint_of_taxonomy(settings, source) for source in taxonomy_sources(settings)
+            _fingerprint_of_taxonomy(settings, source) for source in settings.taxonomies
         ]
     if settings.previous:
         record = settings.previous.record

@@ -53,7 +53,7 @@ class PredictCatalog(StageTask):
         """Join mapping, names and listings, partition by partition."""
         layout, settings = self.layout, self.settings
         policy = ExclusionPolicy(self._exclusions())
-        schema = predicted_schema(settings.plugins, settings.used)
+        schema = predicted_schema(settings.plugins, settings.used, is_reference=settings.uses_reference)
         unnamed: list[dict[str, Any]] = []
         with self.progress("images") as progress:
             joined = predicted_tables(

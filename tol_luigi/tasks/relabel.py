@@ -6,14 +6,24 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.receipts import read_receipt
-from tol_luigi.report.relabelling import moves_figures, moves_text, relabelling_figures, relabelling_text
+from tol_luigi.report.relabelling import (
+    faults_text,
+    moves_figures,
+    moves_text,
+    relabelling_figures,
+    relabelling_text,
+)
+from tol_luigi.store.catalogs import TOL_ID
 from tol_luigi.store.changes import Labelled, Moves, count_changes
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.taxonomy.published_faults import FAULT_TEXTS, PublishedFaults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,14 +64,25 @@ class RelabelShards(DatasetTask):
 
     def run(self) -> None:
         """Compare the datasets source by source, and write the report."""
-        moves = Moves()
+        faults = PublishedFaults() if self._gains_reference else None
+        moves = Moves(observe=faults.add if faults else None)
         changes = {source: self._changes(source, moves) for source in self.settings.used}
         figures = {**relabelling_figures(changes), **moves_figures(moves.kinds, moves.rules, moves.examples)}
         text = relabelling_text(self.previous.layout.directory, self.layout.directory, changes)
         text += moves_text(figures)
+        if faults:
+            faults.add_unnamed(pq.read_metadata(self.previous.layout.names_ledger).num_rows)
+            figures["published_faults"] = faults.figures()
+            text += faults_text(figures["published_faults"], FAULT_TEXTS)
         self.output().write({"about": self._about, **figures}, text)
         sys.stdout.write(text)
         sys.stdout.flush()
+
+    @property
+    def _gains_reference(self) -> bool:
+        """Return whether the names were published ones before, and are those of a reference taxonomy now."""
+        schema = pq.read_schema(self.previous.layout.predicted)
+        return self.settings.uses_reference and TOL_ID not in schema.names
 
     def _changes(self, source: str, moves: Moves) -> Counter[str]:
         """Compare partition by partition if both datasets have the same partitions."""

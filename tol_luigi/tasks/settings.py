@@ -40,7 +40,7 @@ from tol_luigi.tasks.settings_files import (
     validate_known,
     where_set,
 )
-from tol_luigi.tasks.taxonomy_settings import folder_of_sources, validate_taxonomy
+from tol_luigi.tasks.taxonomy_settings import folder_of_sources, parsed_sources, validate_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         SlurmSection,
     )
     from tol_luigi.tasks.settings_files import Origins
+    from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
 __all__ = ["Settings", "name_setting", "settings"]
 
@@ -139,6 +140,11 @@ class Settings:
     def uses_reference(self) -> bool:
         """Return whether images are named by a reference taxonomy."""
         return self.names.method == "reference"
+
+    @functools.cached_property
+    def taxonomies(self) -> tuple[TaxonomySource, ...]:
+        """Return the sources of the reference taxonomy in order of priority."""
+        return parsed_sources(self)
 
     @functools.cached_property
     def determining(self) -> dict[str, Any]:

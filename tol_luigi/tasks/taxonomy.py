@@ -15,7 +15,6 @@ from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.scan import DrawDemonstration, StoreSettings
 from tol_luigi.tasks.stage import StageTask
-from tol_luigi.tasks.taxonomy_settings import taxonomy_sources
 from tol_luigi.taxonomy.records_files import record_files
 from tol_luigi.taxonomy.release import RELEASE_FILES
 
@@ -44,7 +43,7 @@ class _TaxonomySourceTask(StageTask):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        known = {one.name: one for one in taxonomy_sources(self.settings)}
+        known = {one.name: one for one in self.settings.taxonomies}
         if self.source not in known:
             what = "the settings name no such source of the reference taxonomy"
             remedy = f"Use {', '.join(known)}" if known else "Name it in [taxonomy] sources"
@@ -105,7 +104,7 @@ class BuildReferenceTaxonomy(StageTask):
         """Require the normalised sources."""
         if self.settings.taxonomy.release:
             return [self.clone(StoreSettings)]
-        names = dict.fromkeys(source.name for source in taxonomy_sources(self.settings))
+        names = dict.fromkeys(source.name for source in self.settings.taxonomies)
         return [self.clone(NormaliseTaxonomy, source=name) for name in names]
 
     def files(self) -> list[Path]:
@@ -128,7 +127,7 @@ class BuildReferenceTaxonomy(StageTask):
         return ReportTarget(self.layout.taxonomy_report)
 
     def _settings_digest(self) -> str:
-        sources = [(source.name, source.clade) for source in taxonomy_sources(self.settings)]
+        sources = [(source.name, source.clade) for source in self.settings.taxonomies]
         return hashlib.sha256(json.dumps([sources, self.settings.taxonomy.refine]).encode()).hexdigest()
 
     def make(self) -> None:
@@ -138,12 +137,12 @@ class BuildReferenceTaxonomy(StageTask):
         else:
             sources = {
                 source.name: self.layout.taxonomy_records("normalised", source.name)
-                for source in taxonomy_sources(self.settings)
+                for source in self.settings.taxonomies
             }
             figures, text = steps().build_release(
                 self.settings.taxonomy,
                 sources,
-                taxonomy_sources(self.settings),
+                self.settings.taxonomies,
                 self.layout.taxonomy,
                 self.show_status,
             )

@@ -23,7 +23,7 @@ __all__ = [
     "default_sources",
     "folder_of_sources",
     "parse_source",
-    "taxonomy_sources",
+    "parsed_sources",
     "validate_taxonomy",
 ]
 
@@ -68,8 +68,12 @@ def parse_source(line: str) -> TaxonomySource:
     return TaxonomySource(name, clade or "", form, Path(path).expanduser())
 
 
-def taxonomy_sources(settings: Settings) -> tuple[TaxonomySource, ...]:
-    """Return the sources of the reference taxonomy in order of priority, with absolute paths."""
+def parsed_sources(settings: Settings) -> tuple[TaxonomySource, ...]:
+    """Return the sources of the reference taxonomy in order of priority, with absolute paths; see ``Settings.taxonomies``.
+
+    Raises:
+        ValueError: A line has another form, or names an unknown format.
+    """
     lines = settings.taxonomy.sources
     if not lines:
         return default_sources(settings)
@@ -112,15 +116,18 @@ def validate_taxonomy(settings: Settings, origins: Origins) -> None:
     lines = settings.taxonomy.sources or ()
     where = where_set("taxonomy", "sources", origins, " / ".join(lines))
     try:
-        sources = taxonomy_sources(settings)
+        sources = settings.taxonomies
     except ValueError as error:
         raise SettingsError(where, str(error), f"Write one source per line: {_FORM}") from error
     if lines:
         _validate_files(sources, where)
     if settings.taxonomy.patches:
         _validate_patches(settings.taxonomy.patches, origins)
-    uses = settings.names.method == "reference"
-    if uses and not sources and settings.taxonomy.release is None:
+    if settings.uses_reference and settings.published.names:
+        where = where_set("published", "names", origins, str(settings.published.names))
+        what = "[names] method = reference, so these names would not be used"
+        raise SettingsError(where, what, "Leave it empty, or set [names] method = published")
+    if settings.uses_reference and not sources and settings.taxonomy.release is None:
         what = "empty, and none of the tables in the settings is a taxonomy"
         remedy = f"Name a source, one per line: {_FORM}; or set [taxonomy] release"
         raise SettingsError(where_set("taxonomy", "sources", origins, ""), what, remedy)

@@ -99,12 +99,15 @@ def _steps(
     sides: Sides, ids: _Ids, heuristics: Heuristics, overlap: Overlap | None = None
 ) -> tuple[Step, ...]:
     """Return the heuristics in their order."""
+    is_extended = heuristics is Heuristics.EXTENDED
+    vetoes: tuple[Step, ...] = ((Reason.RANK, sides.infraspecific_rank),)
     own: tuple[Step, ...] = ((Reason.AUTHORSHIP, sides.authorship), (Reason.CODE, sides.code))
     return (
         (Reason.SEPARATION, sides.separation),
         (Reason.RANK, sides.rank),
+        *(vetoes if is_extended else ()),
         (Reason.LINEAGE, sides.lineage),
-        *(own if heuristics is Heuristics.EXTENDED else ()),
+        *(own if is_extended else ()),
         *(((Reason.OVERLAP, overlap),) if overlap else ()),
         (Reason.PROXIMITY, sides.proximity),
         (Reason.NAME, sides.primary_name),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.taxonomy.clades import only_clades, without_clades
 from tol_luigi.taxonomy.finish import finished
+from tol_luigi.taxonomy.kept_apart import pairs_apart
 from tol_luigi.taxonomy.kingdoms import KINGDOMS
 from tol_luigi.taxonomy.patching import apply_patches
 from tol_luigi.taxonomy.reasons import Refine
@@ -63,12 +64,14 @@ def build_reference(
         SettingsError: A clade does not exist in its source, or the result has no taxon.
     """
     groups = separation()
-    union = Union.start(groups, refine=refine)
+    union = Union.start(groups, refine=refine, apart=pairs_apart(patches))
     used = []
     for part, records in _restricted(sources, parts):
         show(f"adding {len(records.taxa):,} taxa of {part.prefix}")
         union.add(records)
         used.append(records)
+    for records in _unused(sources, parts):
+        union.leave_out(records)
     patched: UnionLike = union
     outcomes: list[dict[str, Any]] = []
     if patches:
@@ -86,11 +89,23 @@ def build_reference(
     return tables, {**figures, "patches": outcomes}
 
 
+def _clades(prefix: str, parts: Sequence[Part]) -> list[str]:
+    return [part.clade for part in parts if part.prefix == prefix and part.clade]
+
+
+def _unused(sources: Mapping[str, Records], parts: Sequence[Part]) -> Iterator[Records]:
+    """Yield what remains of each source only parts of which are used."""
+    complete = {part.prefix for part in parts if not part.clade}
+    for prefix in dict.fromkeys(part.prefix for part in parts):
+        if prefix not in complete:
+            yield without_clades(sources[prefix], _clades(prefix, parts))
+
+
 def _restricted(sources: Mapping[str, Records], parts: Sequence[Part]) -> Iterator[tuple[Part, Records]]:
     """Yield the parts with their taxa."""
     for part in parts:
         records = sources[part.prefix]
-        others = [other.clade for other in parts if other.prefix == part.prefix and other.clade]
+        others = _clades(part.prefix, parts)
         if part.clade:
             records = only_clades(records, [part.clade])
         elif others:

@@ -13,6 +13,7 @@ from tol_luigi.core.errors import SourceError
 from tol_luigi.taxonomy.divisions import most_rootward
 from tol_luigi.taxonomy.forest import Forest
 from tol_luigi.taxonomy.name_table import NameTable
+from tol_luigi.taxonomy.removed_records import kept_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,8 +67,8 @@ def _inside(records: Records, clades: Iterable[str]) -> tuple[pa.Array, NDArray[
 def _restricted(records: Records, clade: pa.Array, *, others: bool) -> Records:
     """Return the parts of the tables that are on the taxa of a clade, or on all others."""
 
-    def chosen(table: pa.Table, key: str) -> pa.Table:
-        inside = pc.is_in(table[key], value_set=clade)
+    def chosen(table: pa.Table, keys: str | pa.Array) -> pa.Table:
+        inside = pc.is_in(table[keys] if isinstance(keys, str) else keys, value_set=clade)
         return table.filter(pc.invert(inside) if others else inside)
 
     taxa = chosen(records.taxa, "uid")
@@ -79,5 +80,5 @@ def _restricted(records: Records, clade: pa.Array, *, others: bool) -> Records:
         names=chosen(records.names, "uid"),
         vernaculars=chosen(records.vernaculars, "uid"),
         forwards=chosen(records.forwards, "replacement"),
-        repairs=chosen(records.repairs, "uid"),
+        repairs=chosen(records.repairs, kept_ids(records.repairs)),
     )

@@ -165,7 +165,9 @@ def _distinct(taxa: pa.Table, log: RepairLog, *, in_order: bool) -> pa.Table:
         kept = taxa.filter(pa.array(is_first))
         places = pa.array(UidIndex(kept["uid"].combine_chunks()).find(others["uid"].combine_chunks()))
         after = kept["name"].combine_chunks().take(places)
-        log.add(Repair.REPEATED_ID, others["uid"].combine_chunks(), others["name"].combine_chunks(), after)
+        log.add(
+            Repair.REPEATED_RECORD, others["uid"].combine_chunks(), others["name"].combine_chunks(), after
+        )
         taxa, uids = kept, kept["uid"].combine_chunks()
     if in_order:
         order = natural_order(uids)

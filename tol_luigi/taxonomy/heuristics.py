@@ -78,6 +78,12 @@ class Sides:
         high = (other >= LEVELS["genus"]) & (own <= LEVELS["family"]) & (own > 0)
         return np.where(low | high, IMPOSSIBLE, 0).astype(np.int8), None
 
+    def infraspecific_rank(self, rows: Column, taxa: Column) -> Answer:
+        """Reject a variety for a subspecies, and the like: they may have the same epithets."""
+        own, other = self.source.forest.rank[rows], self.target.forest.rank[taxa]
+        is_below = (own > LEVELS["species"]) & (other > LEVELS["species"])
+        return np.where(is_below & (own != other), IMPOSSIBLE, 0).astype(np.int8), None
+
     def lineage(self, rows: Column, taxa: Column) -> Answer:
         """Accept taxa whose informative ancestor is that of the record, or above it, or below it."""
         own = self.source.informative(rows, self._known_above_records)

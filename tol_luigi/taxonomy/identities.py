@@ -74,7 +74,8 @@ def keys_of_taxa(xref: pa.Table, owner: str, taxa: pa.Array, names: pa.Array, or
     kept = xref.filter(xref[owner].is_valid())
     keys = _chunk(pc.binary_join_element_wise(kept["source"], kept["source_id"], ":"))
     owners = _chunk(pc.index_in(kept[owner], value_set=taxa)).to_numpy().astype(np.int64)
-    is_origin = pc.not_equal(kept["fate"], str(Fate.ALIGNED)).to_numpy()
+    others = pa.array([str(fate) for fate in (Fate.ALIGNED, Fate.FOLDED)])
+    is_origin = pc.invert(pc.is_in(kept["fate"], value_set=others)).to_numpy()
     order = np.argsort(~is_origin, kind="stable")
     has_origin = np.zeros(len(taxa), np.bool_)
     has_origin[owners[is_origin]] = True

@@ -51,6 +51,10 @@ FAMILY_ENDINGS = "(?:aceae|idae|inae|oideae|viridae)$"
 _SPECIES_RANKS = pa.array([rank for rank, level in LEVELS.items() if level >= LEVELS["species"]])
 
 _VARIANT = "spelling variant"
+
+_MARKERS = {"subsp": "subspecies", "var": "variety", "f": "form"}
+_MARKED = r"^([A-Z][a-z-]+ [a-z-]+) (subsp|var|f)\. ([a-z-]+)$"
+"""A name with the marker of a rank below the species."""
 """The type of synonyms that the Open Tree gives old spellings."""
 
 
@@ -156,6 +160,31 @@ def strip_marks(draft: Draft, *, ligatures: bool) -> None:
         _log_changes(draft, Repair.DIACRITICS, draft.synonyms, names)
         draft.synonyms = draft.synonyms.set_column(1, NAMES.field("name"), names)
     draft.add_synonyms(old_uids, old_names, _VARIANT)
+
+
+def settle_markers(draft: Draft) -> None:
+    """Give taxa with a marker in their name ("Salvia flava var. flava") the name without it as a synonym, and its rank if they have none.
+
+    Other sources write the same name without the marker, as zoologists always do.
+    """
+    is_marked = pc.match_substring_regex(draft.names, _MARKED)
+    uids, names = draft.uids.filter(is_marked), draft.names.filter(is_marked)
+    found = pc.replace_substring_regex(names, _MARKED, r"\2")
+    ranks = pa.array([*_MARKERS.values()], pa.string()).take(pc.index_in(found, pa.array([*_MARKERS])))
+    lacks_rank = pc.equal(draft.ranks.filter(is_marked), "")
+    draft.log.add(
+        Repair.MARKED_RANK, uids.filter(lacks_rank), names.filter(lacks_rank), ranks.filter(lacks_rank)
+    )
+    own = pc.if_else(lacks_rank, ranks, draft.ranks.filter(is_marked))
+    draft.replace("ranks", _mask(is_marked), own)
+    short = pc.replace_substring_regex(names, _MARKED, r"\1 \3")
+    known = draft.synonyms
+    keys, others = (
+        pc.binary_join_element_wise(one, name, "\x1f")
+        for one, name in ((uids, short), (known["uid"].combine_chunks(), known["name"].combine_chunks()))
+    )
+    is_new = pc.invert(pc.is_in(keys, value_set=others))
+    draft.add_synonyms(uids.filter(is_new), short.filter(is_new), _VARIANT)
 
 
 def name_subgenera(draft: Draft, *, all_of_them: bool) -> None:

@@ -58,6 +58,8 @@ def normalise(records: Records, options: Normalisation = Normalisation()) -> Rec
     endings = name_repairs.OTT_ENDINGS if options.ott else name_repairs.FAMILY_ENDINGS
     name_repairs.drop_wrong_ranks(draft, genera=endings)
     name_repairs.strip_marks(draft, ligatures=not options.ott)
+    if not options.ott:
+        name_repairs.settle_markers(draft)
     is_nameless = np.zeros(len(draft), bool) if options.ott else name_repairs.is_nameless(draft)
     tree_repairs.own_flags(draft)
     tree_repairs.raise_children(draft, is_nameless)

@@ -86,7 +86,9 @@ class _Board:
 
     def changes(self) -> Changes:
         final = {old: self._end(old) for old in self._merged}
-        return Changes(self._parents, self._flags, self._ranks, final, self._added)
+        named = dict.fromkeys((self._end(row), name) for row, name in self._added)
+        added = [(row, name) for row, name in named if name != self._name(row)]
+        return Changes(self._parents, self._flags, self._ranks, final, added)
 
     def rank_of(self, row: int) -> str:
         return self._ranks[row] if row in self._ranks else str(self._union_ranks[row].as_py())
@@ -157,7 +159,8 @@ class _Board:
         self._flags[row] |= np.uint32(Flag.HIDDEN)
 
     def divide(self, row: int, _: Patch) -> None:
-        raise _CannotApplyError(f"they are one taxon, {self._name(row)}; a union cannot be divided")
+        what = f"they are one taxon, {self._name(row)}"
+        raise _CannotApplyError(f"{what}; only records that are both named by their source are kept apart")
 
     def _move(self, row: int, parent: int) -> None:
         if row in self._path(parent):

@@ -44,6 +44,8 @@ class Fate(enum.StrEnum):
     """It is probably one with a taxon of a higher priority, but it is uncertain which."""
     EXCLUDED = "excluded"
     """It was left out on purpose: a container, or a part of the source that is not used."""
+    FOLDED = "folded"
+    """Another record of its source is the same taxon: one with the same identifier, or a sibling with the same name and rank."""
 
 
 _text = pa.string()

@@ -15,6 +15,8 @@ from tol_luigi.taxonomy.forest import RANKS, Synonyms
 from tol_luigi.taxonomy.merge import FATES
 from tol_luigi.taxonomy.products import Fate
 from tol_luigi.taxonomy.reasons import REASONS, Reason
+from tol_luigi.taxonomy.records import Repair
+from tol_luigi.taxonomy.removed_records import KEPT, removed_records
 from tol_luigi.taxonomy.source_ids import Identifiers, SourceIds, identifiers, split_curies
 from tol_luigi.taxonomy.tree import NONE
 
@@ -44,7 +46,9 @@ VERNACULARS = _with_rows(products.VERNACULARS)
 
 SYNONYMS = _with_rows(products.NAMES)
 
-_NOT_COMPARED = (Reason.NONE, Reason.INFORMAL, Reason.CONTAINER)
+_FOLDED = {Repair.REPEATED_RECORD: Reason.REPEATED_RECORD, Repair.REPEATED_SIBLING: Reason.REPEATED_SIBLING}
+
+_NOT_COMPARED = (Reason.NONE, Reason.INFORMAL, Reason.CONTAINER, Reason.NOT_USED, *_FOLDED.values())
 """Reasons of records that had no candidates, and so have no score."""
 
 _FORWARDS = pa.schema([(name, pa.string()) for name in ("source", "source_id", "replacement")])
@@ -106,6 +110,14 @@ class Provenance:
                 found |= pc.is_in(source.uid, value_set=fates.uid).to_numpy(zero_copy_only=False)
         return found
 
+    def taxon_of(self, identifier: str) -> int:
+        """Return the taxon of a record, ``NONE`` if it has none."""
+        prefix, _, uid = identifier.partition(":")
+        for fates in self._fates:
+            if fates.prefix == prefix and (place := pc.index(fates.uid, uid).as_py()) >= 0:
+                return int(fates.taxon[place])
+        return NONE
+
     def dropped_before(self, source: Forest) -> Alignment:
         """Return the outcomes of the records that were dropped when they were added before."""
         found = Alignment.nothing(len(source))
@@ -130,12 +142,48 @@ class Provenance:
         """
         image, again = outcome.merged.image, outcome.again
         self._add_identifiers(source, image, len(union) - len(outcome.merged.origin), again)
-        self._fates.append(_fates(source, outcome, np.flatnonzero(~again).astype(np.int32)))
+        merged, new = outcome.merged, np.flatnonzero(~again).astype(np.int32)
+        self._fates.append(_fates(source, merged.image, merged.fate, outcome.alignment, new))
+        self._add_removed(records, source, image, again)
         self._add_vernaculars(records, source, image, again)
         forwards = records.forwards.rename_columns(["source_id", "replacement"])
         forwards = forwards.sort_by([("source_id", "ascending"), ("replacement", "ascending")])
         self._forwards.append(forwards.add_column(0, "source", _repeated(source.prefix, len(forwards))))
         return self._add_synonyms(source, union, image)
+
+    def leave_out(self, records: Records, source: Forest) -> None:
+        """Add a part of a source that is not used."""
+        count = len(source)
+        image, again = np.full(count, NONE, dtype=np.int32), np.zeros(count, dtype=bool)
+        found = Alignment.nothing(count)
+        found.reason[:] = NUMBERS[Reason.NOT_USED]
+        fate = np.full(count, FATES.index(Fate.EXCLUDED), dtype=np.int8)
+        self._fates.append(_fates(source, image, fate, found, np.arange(count, dtype=np.int32)))
+        self._add_removed(records, source, image, again)
+
+    def _add_removed(self, records: Records, source: Forest, image: Column, again: NDArray[np.bool_]) -> None:
+        """Add the records that the normalisation has folded into others."""
+        removed = removed_records(records.repairs)
+        rows = pc.index_in(removed[KEPT], value_set=source.uid).fill_null(NONE).to_numpy()
+        chosen = np.flatnonzero((rows >= 0) & ~np.append(again, True)[rows])
+        if not len(chosen):
+            return
+        removed, rows = removed.take(pa.array(chosen)), rows[chosen]
+        found = Alignment.nothing(len(rows))
+        reasons = [NUMBERS[_FOLDED[Repair(repair)]] for repair in removed["repair"].to_pylist()]
+        found.reason[:] = reasons
+        found.witness[:] = source.name[rows]
+        self._fates.append(
+            _Fates(
+                source.prefix,
+                removed["uid"].combine_chunks(),
+                self._names.intern(removed["before"]),
+                source.rank[rows],
+                image[rows],
+                np.full(len(rows), FATES.index(Fate.FOLDED), dtype=np.int8),
+                found,
+            )
+        )
 
     def _add_identifiers(self, source: Forest, image: Column, old: int, again: NDArray[np.bool_]) -> None:
         usable = (image >= 0) & ~again
@@ -252,15 +300,14 @@ def _repeated(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text), count)
 
 
-def _fates(source: Forest, outcome: Outcome, rows: Column) -> _Fates:
+def _fates(source: Forest, image: Column, fate: NDArray[np.int8], found: Alignment, rows: Column) -> _Fates:
     """Return the fates of some records."""
-    merged, found = outcome.merged, outcome.alignment
     return _Fates(
         source.prefix,
         source.uid.take(pa.array(rows)),
         source.name[rows],
         source.rank[rows],
-        merged.image[rows],
-        merged.fate[rows],
+        image[rows],
+        fate[rows],
         Alignment(found.target[rows], found.score[rows], found.reason[rows], found.witness[rows]),
     )

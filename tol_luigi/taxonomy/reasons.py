@@ -56,6 +56,14 @@ class Reason(enum.StrEnum):
     ANY_SOURCE_ID = "any source id"
     AMBIGUOUS_TIP = "ambiguous tip"
     AMBIGUOUS_INTERNAL = "ambiguous internal"
+    NOT_SAME = "not the same"
+    """A curator states that it is not the same as the taxon that it was aligned with."""
+    NOT_USED = "not used"
+    """The settings use only other parts of its source."""
+    REPEATED_RECORD = "repeated identifier"
+    """Another record of its source has the same identifier."""
+    REPEATED_SIBLING = "repeated sibling"
+    """A sibling in its source has the same name and rank."""
 
 
 AMBIGUOUS = (Reason.AMBIGUOUS_TIP, Reason.AMBIGUOUS_INTERNAL)

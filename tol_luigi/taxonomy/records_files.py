@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from tol_luigi.core.files import committed, read_json, write_json
+from tol_luigi.core.files import read_json, write_json
+from tol_luigi.taxonomy.parquet_files import write_parquet
 from tol_luigi.taxonomy.records import FORWARDS, NAMES, REPAIRS, TAXA, VERNACULARS, Records
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pyarrow as pa
 
 __all__ = ["read_records", "record_files", "write_records"]
 
@@ -39,9 +38,7 @@ def write_records(folder: Path, records: Records) -> None:
         records: The tables, with the schemas of :mod:`~tol_luigi.taxonomy.records`.
     """
     for name, schema in _SCHEMAS.items():
-        table: pa.Table = getattr(records, name)
-        with committed(folder / f"{name}.parquet") as scratch:
-            pq.write_table(table.cast(schema), scratch, compression="zstd", write_page_checksum=True)
+        write_parquet(folder / f"{name}.parquet", getattr(records, name), schema)
     write_json(folder / _ABOUT, {"prefix": records.prefix, "about": dict(records.about)})
 
 

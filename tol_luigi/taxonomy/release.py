@@ -8,17 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import DatasetError
-from tol_luigi.core.files import committed, read_json, remove, write_json
+from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.taxonomy import products
 from tol_luigi.taxonomy.lookup_store import write_lookup
 from tol_luigi.taxonomy.newick_file import write_newick_file
 from tol_luigi.taxonomy.ott_files import TEXT_FILES, write_text_files
+from tol_luigi.taxonomy.parquet_files import write_parquet
 from tol_luigi.taxonomy.products import ReferenceTables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RELEASE_FILES", "read_reference", "write_parquet", "write_release"]
+__all__ = ["RELEASE_FILES", "read_reference", "write_release"]
 
 FORMAT = 1
 """The version of the tables, which ``about.json`` contains."""
@@ -34,7 +35,6 @@ _SCHEMAS = {
 }
 _ABOUT = "about.json"
 _NEWICK, _LOOKUP = "taxonomy.nwk", "lookup.sqlite"
-_ROWS_PER_GROUP = 1 << 18
 
 RELEASE_FILES = (*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _LOOKUP, _ABOUT)
 """The names of the files of a release."""
@@ -57,15 +57,6 @@ def write_release(folder: Path, tables: ReferenceTables) -> None:
     write_lookup(folder / _LOOKUP, tables)
     rows = {name: len(getattr(tables, name)) for name in _SCHEMAS}
     write_json(folder / _ABOUT, {"format": FORMAT, "rows": rows, "about": dict(tables.about)})
-
-
-def write_parquet(path: Path, table: pa.Table, schema: pa.Schema) -> None:
-    """Write a table atomically to a Parquet file, whose bytes do not depend on how the table is chunked."""
-    whole = table.cast(schema).combine_chunks()
-    with committed(path) as scratch:
-        pq.write_table(
-            whole, scratch, compression="zstd", row_group_size=_ROWS_PER_GROUP, write_page_checksum=True
-        )
 
 
 def read_reference(folder: Path) -> ReferenceTables:

@@ -100,6 +100,8 @@ _PARTICLES = frozenset(
 
 _MARKERS = {" subsp. ": "subspecies", " var. ": "variety", " f. ": "form", " subgenus ": "subgenus"}
 
+_SPELT_OUT = {"subspecies": "subsp.", "varietas": "var.", "forma": "f."}
+
 _SIGN = re.compile(r"\s+[xX\u00d7]\s+")
 
 _FORMULA = re.compile(r"\S\s+[x\u00d7]\s+[A-Z][a-z]")
@@ -194,7 +196,11 @@ def _parse_others(texts: pa.Array, rounds: int) -> dict[str, pa.Array]:
 def _cleaned(texts: pa.Array) -> pa.Array:
     is_suspicious = pc.match_substring_regex(texts, SUSPICIOUS)
     tidy = [clean(text) for text in texts.filter(is_suspicious).to_pylist()]
-    return pc.replace_with_mask(texts, is_suspicious, pa.array(tidy, pa.string()))
+    texts = pc.replace_with_mask(texts, is_suspicious, pa.array(tidy, pa.string()))
+    for word, marker in _SPELT_OUT.items():
+        pattern = f"^([A-Z][a-z-]+ [a-z-]+) {word} ([a-z-]+)"
+        texts = pc.replace_substring_regex(texts, pattern, rf"\1 {marker} \2")
+    return texts
 
 
 def _kinds_by_pattern(texts: pa.Array) -> pa.Array:

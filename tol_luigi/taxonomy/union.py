@@ -15,6 +15,7 @@ from tol_luigi.taxonomy.conflicts import conflict_table
 from tol_luigi.taxonomy.flag_inference import infer_flags
 from tol_luigi.taxonomy.flags import INCERTAE_SEDIS, Flag
 from tol_luigi.taxonomy.forest import CODES, RANKS, Forest
+from tol_luigi.taxonomy.kept_apart import keep_apart
 from tol_luigi.taxonomy.merge import Merged, merge
 from tol_luigi.taxonomy.name_table import NameTable
 from tol_luigi.taxonomy.provenance import SYNONYMS, VERNACULARS, XREF, Outcome, Provenance
@@ -40,8 +41,14 @@ class Union:
     The first rows are the taxa of the separation list.
     """
 
-    def __init__(self, separation: Records, refine: Refine, heuristics: Heuristics) -> None:
-        self._refine, self._heuristics = refine, heuristics
+    def __init__(
+        self,
+        separation: Records,
+        refine: Refine,
+        heuristics: Heuristics,
+        apart: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._refine, self._heuristics, self._apart = refine, heuristics, apart
         self._names = NameTable()
         self._separation = Forest.of(separation, self._names)
         self._forest = self._separation
@@ -56,9 +63,17 @@ class Union:
         *,
         refine: Refine = Refine.STRICT,
         heuristics: Heuristics = Heuristics.EXTENDED,
+        apart: Sequence[tuple[str, str]] = (),
     ) -> Union:
-        """Return a union that contains the taxa of a separation list only."""
-        return cls(separation, refine, heuristics)
+        """Return a union that contains the taxa of a separation list only.
+
+        Args:
+            separation: The separation list.
+            refine: When a source may come between taxa of a source with a higher priority.
+            heuristics: Which heuristics an alignment uses.
+            apart: The identifiers of records that are not the same taxon.
+        """
+        return cls(separation, refine, heuristics, apart)
 
     def add(self, records: Records) -> None:
         """Align a source with the union, merge it, and record the fate of each of its records.
@@ -71,6 +86,7 @@ class Union:
         source = Forest.of(records, self._names)
         again = self._provenance.added_before(source)
         alignment = self._align(source)
+        keep_apart(source, alignment, self._apart, self._provenance.taxon_of)
         merged = merge(source, self._forest, alignment, self._refine)
         union = _grown(self._forest, source, merged)
         synonyms = self._provenance.add(records, source, union, Outcome(alignment, merged, again))
@@ -78,6 +94,10 @@ class Union:
         clashes = [clash for clash in merged.clashes if not again[clash.record]]
         self._conflicts.append(conflict_table(source, self._forest, replace(merged, clashes=clashes)))
         self.__dict__.pop("_finished", None)
+
+    def leave_out(self, records: Records) -> None:
+        """Record the fate of the records of a part of a source that is not used."""
+        self._provenance.leave_out(records, Forest.of(records, self._names))
 
     def align(self, records: Records) -> Alignment:
         """Return what records are in the union, without adding them; rows are in order of the identifiers."""
