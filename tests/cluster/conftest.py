@@ -74,7 +74,7 @@ def sample_sections(shared: Path) -> Sections:
         },
         "itis": {"chains": tables / "itis" / "species_level_taxonomy_chains.csv"},
         "published": {"mapping": tables / "mapping.sqlite"},
-        "features": {"extractors": "hash"},
+        "features": {"profile": "light"},
     }
 
 

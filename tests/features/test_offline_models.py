@@ -20,7 +20,7 @@ from tol_luigi.features.efficientnet_lite0 import read_weights
 from tol_luigi.features.extractor import Options, fingerprints
 from tol_luigi.features.imagenet import GROUPS, coarse_groups
 from tol_luigi.features.profanity import without
-from tol_luigi.features.profiles import PROFILES
+from tol_luigi.features.profiles import BUILT_IN, MODEL_KINDS, PROFILES
 from tol_luigi.features.registry import resolve
 from tol_luigi.features.textregions import components
 
@@ -62,7 +62,9 @@ def test_a_missing_package_is_one_line(name: str, monkeypatch: pytest.MonkeyPatc
 
 def test_every_extractor_of_a_profile_exists() -> None:
     for names in PROFILES.values():
-        assert {extractor.name for extractor in resolve(names, Options())} == set(names)
+        own = [name for name in names if ":" not in name]
+        assert {extractor.name for extractor in resolve(own, Options())} == set(own)
+        assert {name.partition(":")[0] for name in names if ":" in name} <= set(MODEL_KINDS) <= set(BUILT_IN)
 
 
 def test_the_astronaut_has_one_face(loaded: Loaded, photograph: Photograph) -> None:
