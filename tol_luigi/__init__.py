@@ -27,7 +27,9 @@ __version__ = version("tol_luigi")
 
 __all__ = [
     "BuildCatalog",
+    "BuildIndex",
     "BuildReferenceTaxonomy",
+    "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
@@ -39,6 +41,7 @@ __all__ = [
     "ExtractFeatures",
     "ExtractShards",
     "FindDuplicates",
+    "FindNearDuplicates",
     "HashBenchmarks",
     "HashPartition",
     "ImportTaxonomy",
@@ -53,12 +56,14 @@ __all__ = [
     "RelabelShards",
     "ReportLeaks",
     "ScanPartition",
+    "SelectSamples",
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",
+    "WriteSelection",
     "WriteShards",
     "settings_from",
 ]

@@ -106,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
         _add_build,
         _add_verify,
         _add_features,
+        _add_select,
+        _add_search,
         _add_settings,
         _add_check,
         _add_plan,
@@ -243,6 +245,53 @@ def _add_features(subcommands: Subcommands) -> None:
         example="tol features --set features.profile=light -j 4",
     )
     _add_run(result, "features")
+
+
+def _add_select(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "select",
+        "select:select",
+        brief="copy chosen samples to shards of their own",
+        text="Choose samples with the rules of [filter] and the limits of [select], and copy\n"
+        "them, as they are encoded, to <dataset>/<size>/<name>. The other shards are not\n"
+        "changed.\n"
+        "exit codes: 0 the selection exists, 30 a task has failed, 40 the settings are wrong",
+        example="tol select --set select.name=balanced --set select.most_per_species=100 --dry-run",
+    )
+    result.add_argument("--dry-run", action="store_true", help="count only: by rule, and what is selected")
+    _add_json(result)
+    _add_run(result, "select")
+
+
+def _add_search(subcommands: Subcommands) -> None:
+    result = _add_subcommand(
+        subcommands,
+        "search",
+        "search:search",
+        brief="find samples by image, id, taxon or text",
+        text="Find the samples with the nearest vectors in the index of [features] index, and\n"
+        "print score (cosine), id, shard and taxon.\n"
+        "exit codes: 0 found, 1 nothing is found",
+        example="tol search --image my.jpg\n  tol search --taxon Bombus -n 20 --json",
+    )
+    queries = result.add_mutually_exclusive_group(required=True)
+    queries.add_argument("--image", metavar="FILE", type=Path, help="samples that look like this image")
+    queries.add_argument("--id", metavar="ID", type=nonempty, help="samples that look like this one")
+    queries.add_argument(
+        "--taxon",
+        metavar="NAME",
+        type=nonempty,
+        help="samples near the mean of a taxon: a rank, genus and species, or a common name",
+    )
+    queries.add_argument(
+        "--text", metavar="TEXT", type=nonempty, help="samples near a text, if the model has a side for texts"
+    )
+    result.add_argument(
+        "-n", "--count", type=positive, metavar="N", default=10, help="how many (default: 10)"
+    )
+    _add_overrides(result)
+    _add_json(result)
 
 
 def _add_settings(subcommands: Subcommands) -> None:

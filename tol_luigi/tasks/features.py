@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tol_luigi.core.shards import Shard
     from tol_luigi.features.family_files import FamilyFiles
 
-__all__ = ["ExtractFeatures", "ExtractShards"]
+__all__ = ["ExtractFeatures", "ExtractShards", "FeatureStage"]
 
 
-class _FeatureStage(StageTask):
+class FeatureStage(StageTask):
     """A stage that depends on the extractors of the settings."""
 
     def inputs(self) -> dict[str, str]:
@@ -33,7 +33,7 @@ class _FeatureStage(StageTask):
         return {**super().inputs(), "[features]": hashlib.sha256(prints.encode()).hexdigest()}
 
 
-class ExtractShards(PartitionTask, _FeatureStage):
+class ExtractShards(PartitionTask, FeatureStage):
     """Compute the features of the samples of one partition of a split, shard by shard.
 
     Families that were made from the same shard by the same extractor are kept.
@@ -54,9 +54,14 @@ class ExtractShards(PartitionTask, _FeatureStage):
         name = f"{self.split}/{shard.name.removesuffix('.tar')}"
         return families(self.layout.features, name, extractors.extractors, extractors.prints)
 
-    def _all_families(self) -> Iterator[FamilyFiles]:
+    def families_by_shard(self) -> Iterator[tuple[Shard, dict[str, FamilyFiles]]]:
+        """Yield each shard with the families of its samples, by the names of the extractors."""
         for shard in self._written.shards():
-            yield from self._families(shard)
+            yield shard, {family.extractor.name: family for family in self._families(shard)}
+
+    def _all_families(self) -> Iterator[FamilyFiles]:
+        for _, families in self.families_by_shard():
+            yield from families.values()
 
     def files(self) -> list[Path]:
         """Return the files of all families."""
@@ -78,7 +83,7 @@ class ExtractShards(PartitionTask, _FeatureStage):
                 progress(done)
 
 
-class ExtractFeatures(_FeatureStage):
+class ExtractFeatures(FeatureStage):
     """Compute the features of all samples, and summarise them.
 
     The samples of train_small are copies of samples of train, so their features are those of train.
@@ -88,6 +93,12 @@ class ExtractFeatures(_FeatureStage):
         """Require the features of all partitions."""
         shares = [share for share in all_partitions(self.settings) if share["split"] != "train_small"]
         return [self.clone(ExtractShards, **share) for share in shares]
+
+    def families(self) -> Iterator[tuple[str, Shard, dict[str, FamilyFiles]]]:
+        """Yield the split of each shard, the shard, and the families of its samples, in the order of the catalog."""
+        for task in self.requires():
+            for shard, families in task.families_by_shard():
+                yield task.split, shard, families
 
     @property
     def _target(self) -> ReportTarget:

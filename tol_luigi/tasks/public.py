@@ -14,9 +14,11 @@ from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
+from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
+from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, WriteSelection
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.taxonomy import (
@@ -25,11 +27,14 @@ from tol_luigi.tasks.taxonomy import (
     ImportTaxonomy,
     NormaliseTaxonomy,
 )
+from tol_luigi.tasks.vector_index import BuildIndex
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "BuildIndex",
     "BuildReferenceTaxonomy",
+    "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
@@ -40,6 +45,7 @@ __all__ = [
     "ExtractFeatures",
     "ExtractShards",
     "FindDuplicates",
+    "FindNearDuplicates",
     "HashBenchmarks",
     "HashPartition",
     "ImportTaxonomy",
@@ -54,11 +60,13 @@ __all__ = [
     "RelabelShards",
     "ReportLeaks",
     "ScanPartition",
+    "SelectSamples",
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",
+    "WriteSelection",
     "WriteShards",
 ]

@@ -32,6 +32,7 @@ from tol_luigi.tasks.download_settings import use_downloads
 from tol_luigi.tasks.feature_settings import feature_folder, validate_features
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
+from tol_luigi.tasks.selection_settings import validate_selection
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import (
     find_origins,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
         ClusterSection,
         DownloadSection,
         FeaturesSection,
+        FilterSection,
+        SelectSection,
         SlurmSection,
     )
     from tol_luigi.tasks.settings_files import Origins
@@ -93,6 +96,8 @@ class Settings:
     texts: sections.TextsSection
     checks: sections.ChecksSection
     features: FeaturesSection
+    filter: FilterSection
+    select: SelectSection
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
@@ -348,6 +353,7 @@ def settings() -> Settings:
         validate_templates(result, origins)
         validate_taxonomy(result, origins)
         validate_features(result, origins)
+        validate_selection(result, origins)
         _validate_reuse(result, origins)
         _validate_unchanged(result, origins)
     except TolError as error:
