@@ -58,7 +58,11 @@ def _query(
         return query, f"like sample {given.id}" if query is not None else f"{given.id} is not in the index"
     if given.taxon is not None:
         query, count = index.vector_of_taxon(given.taxon)
-        return query, f"like the mean of {counted(count, 'image')} of {given.taxon}"
+        images = counted(count, "image")
+        return (
+            query,
+            f"like the mean of {images} of {given.taxon}" if count else f"no image is of {given.taxon}",
+        )
     if given.text is not None:
         return text_vector(extractor, given.text), f"like the text {given.text}"
     content = _encoded(given.image)

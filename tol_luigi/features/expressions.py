@@ -29,6 +29,12 @@ _REFUSED = {
 }
 """The parts of SQL that an expression cannot have."""
 
+_TYPES = {
+    "BOOLEAN": ("BOOLEAN", "BOOLEAN"),
+    "DOUBLE": (r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN", "a number"),
+}
+"""By type, a pattern of the types of DuckDB that become one, and its name in messages."""
+
 
 def connect() -> Any:  # noqa: ANN401 (DuckDB is optional)
     """Return a new connection to DuckDB.
@@ -69,7 +75,7 @@ def validate_expression(where: str, expression: str, columns: pa.Schema, kind: s
         where: The setting in messages.
         expression: The expression, in SQL.
         columns: The columns.
-        kind: The type that its value must have: ``BOOLEAN`` or ``DOUBLE``.
+        kind: The type of its value: ``BOOLEAN`` or ``DOUBLE``, which is any number.
 
     Raises:
         SettingsError: It cannot.
@@ -84,9 +90,13 @@ def validate_expression(where: str, expression: str, columns: pa.Schema, kind: s
     try:
         connection.execute("CREATE TABLE samples AS SELECT * FROM empty")
         # A condition can contain neither aggregates nor what changes the number of rows.
-        connection.execute(f"SELECT 1 FROM samples WHERE CAST((\n{expression}\n) AS {kind}) IS NOT NULL")  # noqa: S608 (validated)
+        connection.execute(f"SELECT 1 FROM samples WHERE (\n{expression}\n) IS NOT NULL")  # noqa: S608 (validated)
+        described = connection.execute(f"DESCRIBE SELECT (\n{expression}\n) FROM samples").fetchone()  # noqa: S608
     except duckdb.Error as error:
         raise SettingsError(shown, _first_line(error), "Correct the expression") from error
+    if not re.fullmatch(_TYPES[kind][0], found := described[1]):
+        what = f"its value is {found}, not {_TYPES[kind][1]}"
+        raise SettingsError(shown, what, "Correct the expression")
 
 
 def _parsed(where: str, expression: str, connection: Any) -> Any:  # noqa: ANN401 (JSON is any)
@@ -151,4 +161,4 @@ def _validate_functions(where: str, nodes: Sequence[dict[str, Any]], connection:
 def _first_line(error: Exception) -> str:
     """Return the reason of an error of DuckDB, without its kind and its excerpt of the query."""
     line = str(error).partition("\n")[0]
-    return line.partition(": ")[2] or line
+    return (line.partition(": ")[2] or line).rstrip("!.")

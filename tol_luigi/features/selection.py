@@ -165,8 +165,9 @@ def _selection_sql(spec: SelectionSpec, samples: str) -> str:
     """Return a query of the states of all samples, in the order of the shards."""
     whens = "".join(f" WHEN {_is_true(rule)} THEN {_text(name)}" for name, rule in spec.rules.items())
     rule = f"CASE{whens} END" if whens else "NULL"
-    # A number that is not one would come first.
-    score = f"nullif(CAST((\n{spec.order_by}\n) AS DOUBLE), 'nan'::DOUBLE)" if spec.order_by else "NULL"
+    number = f"CAST((\n{spec.order_by}\n) AS DOUBLE)" if spec.order_by else "NULL"
+    # What is not a number would be the highest.
+    score = f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END" if spec.order_by else number
     taxon = ", ".join(f'"{rank}"' for rank in RANK_LABELS)
     many = f"WHEN place > {spec.most_per_taxon} THEN '{SURPLUS}'" if spec.most_per_taxon else ""
     return f"""
