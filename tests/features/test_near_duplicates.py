@@ -85,7 +85,7 @@ def test_a_dataset_without_near_duplicates_has_an_empty_table(tmp_path: Path) ->
 
 def test_sharpness_and_entropy_are_used_if_quality_is_computed(tmp_path: Path) -> None:
     write_catalog(tmp_path / "catalog.parquet", COUNT, width=[100] * COUNT)
-    looks = {0: 1 << 40, 1: 1 << 40, 2: 1 << 50, 3: 1 << 50}
+    looks = {0: 0xFFFF, 1: 0xFFFF, 2: 0xFF0000, 3: 0xFF0000}
     table = write_family(tmp_path / "hash.parquet", columns(looks, {}, set()))
     blur = {"blur_lapvar": [float(one) for one in range(COUNT)]}
     quality = write_family(

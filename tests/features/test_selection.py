@@ -76,7 +76,7 @@ def selected(spec: SelectionSpec, tables: Tables, output: Path, threads: int = 1
     return rows
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     most=st.integers(0, 12),
     least=st.integers(0, 12),

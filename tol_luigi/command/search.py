@@ -91,7 +91,9 @@ def _name(hit: Hit) -> str:
     lowest = next((rank for rank in reversed(ranks) if rank), "no name")
     scientific = " ".join(ranks[-2:]) if all(ranks[-2:]) else lowest
     common = hit.row["common"] or ""
-    return f"{scientific} ({common})" if common and common.lower() != scientific.lower() else scientific
+    # Without a common name, the catalog has the scientific or taxonomic name instead.
+    instead = {scientific.lower(), " ".join(filter(None, ranks)).lower(), ""}
+    return scientific if common.lower() in instead else f"{scientific} ({common})"
 
 
 def _shard(hit: Hit) -> str:

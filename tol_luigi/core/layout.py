@@ -270,6 +270,10 @@ class Layout:
         """Return the folder of the tables of a selection; its shards are those of a split with its name."""
         return self.shards / "selections" / name
 
+    def selections(self) -> list[str]:
+        """Return the names of the selections with a catalog, in order."""
+        return sorted(path.parent.name for path in (self.shards / "selections").glob("*/catalog.parquet"))
+
     @property
     def bad_shards(self) -> Path:
         """The shards that failed their check, one path per line."""
