@@ -256,8 +256,8 @@ def _add_select(subcommands: Subcommands) -> None:
         text="Choose samples with the rules of [filter] and the limits of [select], and copy\n"
         "them, as they are encoded, to <dataset>/<size>/<name>. The other shards are not\n"
         "changed.\n"
-        "exit codes: 0 the selection exists, 30 a task has failed, 40 the settings are wrong",
-        example="tol select --set select.name=balanced --set select.most_per_species=100 --dry-run",
+        "exit codes: 0 the selection exists, 30 a task has failed, 40 wrong settings",
+        example="tol select --dry-run\n  tol select --set select.name=balanced -j 4",
     )
     result.add_argument("--dry-run", action="store_true", help="count only: by rule, and what is selected")
     _add_json(result)
