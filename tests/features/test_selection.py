@@ -124,7 +124,13 @@ def test_a_seed_decides_between_equal_samples_and_the_first_rule_counts(
     assert len(chosen) > 4
     spec = SelectionSpec("train", {"all": "true", "bees": "genus = 'Apis'"})
     assert {row["state"] for row in selected(spec, tables, tmp_path / "s.parquet")} == {"filtered:all"}
-    assert count_matches(spec, tables) == {"all": 54, "bees": 24}
+    assert count_matches(spec, tables, tmp_path) == {"all": 54, "bees": 24}
+
+
+@pytest.mark.parametrize("rule", ["sharp < 1.0", "sharp >= 0.0", "NOT sharp < 0.5", "isnan(sharp)"])
+def test_no_rule_drops_what_is_not_a_number(tables: Tables, tmp_path: Path, rule: str) -> None:
+    rows = selected(SelectionSpec("train", {"rule": rule}), tables, tmp_path / "s.parquet")
+    assert rows[0]["state"] == "selected"
 
 
 def test_the_report_has_the_sums(tables: Tables, tmp_path: Path) -> None:

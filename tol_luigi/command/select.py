@@ -58,4 +58,5 @@ def _counted() -> tuple[dict[str, Any], dict[str, int]]:
         table = Path(folder) / "selection.parquet"
         counts = select_samples(spec, tables, table, threads)
         taxa = chosen_taxa(table, tables.catalog)
-    return selection_figures(spec, counts, taxa), count_matches(spec, tables, threads)
+        matches = count_matches(spec, tables, Path(folder), threads)
+    return selection_figures(spec, counts, taxa), matches

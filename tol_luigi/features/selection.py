@@ -132,7 +132,7 @@ def _samples_sql(tables: Tables, split: str) -> str:
     catalog = pq.read_schema(tables.catalog)
     columns = [f'c."{name}"' for name in catalog.names]
     columns += [
-        f'f{number}."{column.name}" AS "{alias}"'
+        f'{_known(number, column)} AS "{alias}"'
         for number, alias, column in _aliases(tables.extractors, catalog.names)
     ]
     joins = [
@@ -145,6 +145,12 @@ def _samples_sql(tables: Tables, split: str) -> str:
         joins.append(f"LEFT JOIN read_parquet({_place(tables.near_duplicates)}) n ON n.id = c.treeoflife_id")
     rows = f"(SELECT * FROM read_parquet({_place(tables.catalog)}) WHERE split = {_text(split)}) c"  # noqa: S608
     return " ".join(["SELECT", ", ".join(columns), "FROM", rows, *joins])
+
+
+def _known(number: int, column: pa.Field) -> str:
+    """Return a column in SQL; what is not a number is null."""
+    name = f'f{number}."{column.name}"'
+    return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END" if pa.types.is_floating(column.type) else name
 
 
 def _text(value: object) -> str:
@@ -226,6 +232,8 @@ def _batches(query: str, folder: Path, threads: int) -> Iterator[pa.RecordBatch]
     """Yield the result of a query; what does not fit into memory is spooled to a folder."""
     duckdb, connection = importlib.import_module("duckdb"), connect()
     try:
+        # The statistics of Parquet ignore what is not a number, so what they seem to imply may be wrong.
+        connection.execute("SET disabled_optimizers = 'statistics_propagation'")
         connection.execute(f"SET threads = {threads}")
         connection.execute(f"SET temp_directory = {_text(folder / '.duckdb')}")
         relation = connection.sql(query)
@@ -239,15 +247,22 @@ def _batches(query: str, folder: Path, threads: int) -> Iterator[pa.RecordBatch]
         connection.close()
 
 
-def count_matches(spec: SelectionSpec, tables: Tables, threads: int = 1) -> dict[str, int]:
-    """Return for each rule how many samples it is true for, whether or not a rule before it is true, too."""
+def count_matches(spec: SelectionSpec, tables: Tables, folder: Path, threads: int = 1) -> dict[str, int]:
+    """Return for each rule how many samples it is true for, whether or not a rule before it is true, too.
+
+    Args:
+        spec: The rules.
+        tables: What is read.
+        folder: The folder to which is spooled what does not fit into memory.
+        threads: The threads of DuckDB.
+    """
     if not spec.rules:
         return {}
     sums = ", ".join(
         f'count(*) FILTER (WHERE {_is_true(rule)}) AS "{name}"' for name, rule in spec.rules.items()
     )
     query = f"WITH samples AS ({_samples_sql(tables, spec.split)}) SELECT {sums} FROM samples"  # noqa: S608
-    (batch,) = _batches(query, tables.catalog.parent, threads)
+    (batch,) = _batches(query, folder, threads)
     return {name: batch[name][0].as_py() for name in spec.rules}
 
 

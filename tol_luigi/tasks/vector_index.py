@@ -50,7 +50,7 @@ class BuildIndex(StageTask):
 
     def files(self) -> list[Path]:
         """Return the parts of the index, and the ids of the vectors."""
-        return sorted(path for path in self.folder.iterdir() if path.suffix in {".parquet", ".usearch"})
+        return sorted([*self.folder.glob("*.parquet"), *self.folder.glob("*.usearch")])
 
     def make(self) -> None:
         """Add the vectors shard by shard; remove what a larger index has left."""
