@@ -27,7 +27,9 @@ __version__ = version("tol_luigi")
 
 __all__ = [
     "BuildCatalog",
+    "BuildIndex",
     "BuildReferenceTaxonomy",
+    "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
@@ -41,6 +43,7 @@ __all__ = [
     "ExtractShards",
     "ExtractTars",
     "FindDuplicates",
+    "FindNearDuplicates",
     "HashBenchmarks",
     "HashPartition",
     "ImportTaxonomy",
@@ -57,12 +60,14 @@ __all__ = [
     "ScanPartition",
     "ScoreAgreement",
     "ScorePrototypes",
+    "SelectSamples",
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",
+    "WriteSelection",
     "WriteShards",
     "settings_from",
 ]

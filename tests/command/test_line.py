@@ -26,7 +26,20 @@ VERBS: dict[str, Any] = next(
 
 
 def test_there_are_verbs_to_look_at() -> None:
-    people = {"init", "check", "config", "build", "verify", "plan", "status", "taxon", "why", "features"}
+    people = {
+        "init",
+        "check",
+        "config",
+        "build",
+        "verify",
+        "plan",
+        "status",
+        "taxon",
+        "why",
+        "features",
+        "select",
+        "search",
+    }
     assert people | {"submit", "retry", "stop", "luigid", "worker", "foreman", "completion"} == set(VERBS)
 
 

@@ -43,6 +43,8 @@ PATHS = {
     "catalog": "224x200/catalog.parquet",
     "leak_report": "224x200/leak-report.json",
     "licenses": "224x200/licenses.csv",
+    "near_duplicates": "224x200/features/near-duplicates.parquet",
+    "near_duplicates_report": "224x200/features/near-duplicates-report.json",
     "duplicates": "224x200/duplicates.parquet",
     "duplicates_report": "224x200/duplicates-report.json",
 }

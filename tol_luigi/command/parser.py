@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
-from tol_luigi.command.argument_types import nonempty, positive, runs
+from tol_luigi.command.argument_types import nonempty
 from tol_luigi.command.completion import add_completion
+from tol_luigi.command.feature_verbs import add_features, add_search, add_select
+from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
 
 if TYPE_CHECKING:
-    Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
+    from tol_luigi.command.parser_parts import Subcommands
 
 __all__ = ["parser"]
 
@@ -36,13 +37,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
-    _add_config(result, default=None)
+    add_config(result, default=None)
     subcommands = result.add_subparsers(title="subcommands", metavar="COMMAND", required=True)
     for add in (
         _add_init,
         _add_build,
         _add_verify,
-        _add_features,
+        add_features,
+        add_select,
+        add_search,
         _add_settings,
         _add_check,
         _add_plan,
@@ -59,62 +62,8 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def _add_config(to: argparse.ArgumentParser, default: str | None) -> None:
-    """Add ``--config``, which is accepted before and after the subcommand."""
-    to.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        default=default,
-        help="settings file to read instead of LUIGI_CONFIG_PATH",
-    )
-
-
-def _add_subcommand(
-    subcommands: Subcommands, name: str, function: str, *, brief: str, text: str, example: str
-) -> argparse.ArgumentParser:
-    result = subcommands.add_parser(
-        name,
-        help=brief,
-        description=text,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    result.set_defaults(function=function)
-    _add_config(result, default=argparse.SUPPRESS)  # if absent, it keeps a value given before the subcommand
-    return result
-
-
-def _add_json(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
-def _add_run(to: argparse.ArgumentParser, verb: str) -> None:
-    """Add what all subcommands take that run tasks."""
-    to.set_defaults(verb=verb)
-    to.add_argument(
-        "-j",
-        "--jobs",
-        type=positive,
-        metavar="N",
-        default=len(os.sched_getaffinity(0)),
-        help="how many tasks to run at a time (default: as many as there are cores)",
-    )
-    _add_overrides(to)
-
-
-def _add_overrides(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--set",
-        metavar="SECTION.KEY=VALUE",
-        action="append",
-        default=[],
-        help="a setting, in place of the one in the settings file; may be repeated",
-    )
-
-
 def _add_init(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "init",
         "init:init",
@@ -133,7 +82,7 @@ def _add_init(subcommands: Subcommands) -> None:
 
 
 def _add_build(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "build",
         "build:build",
@@ -144,11 +93,11 @@ def _add_build(subcommands: Subcommands) -> None:
         "exit codes: 0 the dataset is complete, 30 a task has failed, 130 interrupted",
         example="tol build --config my.cfg -j 8 --set dataset.tag=v2",
     )
-    _add_run(result, "build")
+    add_run(result, "build")
 
 
 def _add_verify(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "verify",
         "build:verify",
@@ -165,65 +114,11 @@ def _add_verify(subcommands: Subcommands) -> None:
         "sources: compare with the source files, too",
     )
     result.add_argument("--repair", action="store_true", help="remove damaged files and build them again")
-    _add_run(result, "verify")
-
-
-def _add_features(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
-        subcommands,
-        "features",
-        "features:features",
-        brief="compute features of the samples: hashes, quality, scores, vectors",
-        text="Compute the features that [features] names, and what is missing of the dataset.\n"
-        "What is up to date is kept: a further extractor computes its own columns only.\n"
-        "Or run a job of dataset2metadata (--yml), or write the features of the dataset\n"
-        "in the layout of another tool (--export).\n"
-        "exit codes: 0 all features exist, 30 a task has failed, 40 wrong settings",
-        example="tol features --set features.profile=light -j 4\n"
-        "  tol features --yml job.yml --models oai-clip-vit-b32=models/vit-b32\n"
-        "  tol features models\n"
-        "  tol features --export datacomp --output metadata",
-    )
-    result.add_argument(
-        "models_only",
-        metavar="models",
-        nargs="?",
-        choices=("models",),
-        action=runs("features_models:features_models"),
-        help="list the extractors and models: what is there, what is missing, and where it is had",
-    )
-    result.add_argument(
-        "--yml",
-        metavar="FILE",
-        type=Path,
-        action=runs("features_yml:features_yml"),
-        help="a file of settings of dataset2metadata, whose tars are read instead of the dataset",
-    )
-    result.add_argument(
-        "--models",
-        metavar="NAME=PATH",
-        action="append",
-        default=[],
-        help="a model for --yml, by its name there; may be repeated",
-    )
-    result.add_argument(
-        "--export",
-        metavar="FORMAT",
-        choices=("datacomp", "d2m", "clip-retrieval", "emb-explorer"),
-        action=runs("features_export:features_export"),
-        help="write what is computed for datacomp, d2m, clip-retrieval or emb-explorer",
-    )
-    result.add_argument("--output", metavar="FOLDER", type=Path, help="the folder for --export")
-    result.add_argument(
-        "--model",
-        metavar="NAME",
-        help="the model whose vectors --export writes, if several have been computed",
-    )
-    _add_run(result, "features")
+    add_run(result, "verify")
 
 
 def _add_settings(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "config",
         "config:config",
@@ -234,12 +129,12 @@ def _add_settings(subcommands: Subcommands) -> None:
         example="tol config --changed",
     )
     result.add_argument("--changed", action="store_true", help="only what is not a default")
-    _add_overrides(result)
-    _add_json(result)
+    add_overrides(result)
+    add_json(result)
 
 
 def _add_check(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "check",
         "check:check",
@@ -249,11 +144,11 @@ def _add_check(subcommands: Subcommands) -> None:
         "exit codes: 0 a build can begin, 40 something has to be corrected",
         example="tol check --config my.cfg",
     )
-    _add_overrides(result)
+    add_overrides(result)
 
 
 def _add_plan(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "plan",
         "plan:plan",
@@ -271,12 +166,12 @@ def _add_plan(subcommands: Subcommands) -> None:
         metavar="N",
         help="how long to read unlisted sources before estimating the rest (default: 20)",
     )
-    _add_overrides(result)
-    _add_json(result)
+    add_overrides(result)
+    add_json(result)
 
 
 def _add_submit(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "submit",
         "cluster:submit",
@@ -289,7 +184,7 @@ def _add_submit(subcommands: Subcommands) -> None:
 
 
 def _add_status(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "status",
         "status:status",
@@ -304,12 +199,12 @@ def _add_status(subcommands: Subcommands) -> None:
     result.add_argument(
         "--every", type=float, default=10.0, metavar="SECONDS", help="interval of --follow (default: 10)"
     )
-    _add_overrides(result)
-    _add_json(result)
+    add_overrides(result)
+    add_json(result)
 
 
 def _add_retry(subcommands: Subcommands) -> None:
-    _add_subcommand(
+    add_subcommand(
         subcommands,
         "retry",
         "cluster:retry",
@@ -320,7 +215,7 @@ def _add_retry(subcommands: Subcommands) -> None:
 
 
 def _add_stop(subcommands: Subcommands) -> None:
-    _add_subcommand(
+    add_subcommand(
         subcommands,
         "stop",
         "cluster:stop",
@@ -332,7 +227,7 @@ def _add_stop(subcommands: Subcommands) -> None:
 
 
 def _add_why(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "why",
         "trace:trace",
@@ -353,12 +248,12 @@ def _add_why(subcommands: Subcommands) -> None:
         action="store_true",
         help="apply the naming rule again, and show the result of each table; reads the tables",
     )
-    _add_overrides(result)
-    _add_json(result)
+    add_overrides(result)
+    add_json(result)
 
 
 def _add_taxon(subcommands: Subcommands) -> None:
-    result = _add_subcommand(
+    result = add_subcommand(
         subcommands,
         "taxon",
         "taxon:taxon",
@@ -394,12 +289,12 @@ def _add_taxon(subcommands: Subcommands) -> None:
         type=Path,
         help="folder of the reference taxonomy (default: that of the dataset, <root>/<tag>/taxonomy)",
     )
-    _add_json(result)
+    add_json(result)
 
 
 def _add_parts(subcommands: Subcommands) -> None:
     """Add the subcommands that the scripts in ``sbatch/`` run."""
-    _add_subcommand(
+    add_subcommand(
         subcommands,
         "luigid",
         "cluster:luigid",
@@ -407,7 +302,7 @@ def _add_parts(subcommands: Subcommands) -> None:
         text="Run luigid until the build ends. Its address is written to\n<dataset>/run/address.json.",
         example="tol luigid --config my.cfg",
     )
-    worker = _add_subcommand(
+    worker = add_subcommand(
         subcommands,
         "worker",
         "cluster:worker",
@@ -422,7 +317,7 @@ def _add_parts(subcommands: Subcommands) -> None:
         metavar="N",
         help="stop after N seconds without a task, instead of [cluster] idle_seconds",
     )
-    _add_subcommand(
+    add_subcommand(
         subcommands,
         "foreman",
         "cluster:foreman",

@@ -257,6 +257,28 @@ class Layout:
         """The SQL script for DuckDB that joins catalog and features in one view."""
         return self.features / "views.sql"
 
+    def vector_index(self, extractor: str, vector: str) -> Path:
+        """Return the folder of the index of a vector, by the folder of its extractor and its name."""
+        return self.features / "index" / extractor / vector
+
+    @property
+    def near_duplicates(self) -> Path:
+        """The clusters of images that look alike."""
+        return self.features / "near-duplicates.parquet"
+
+    @property
+    def near_duplicates_report(self) -> Path:
+        """The figures on near-duplicates; the text report is next to it."""
+        return self.features / "near-duplicates-report.json"
+
+    def selection(self, name: str) -> Path:
+        """Return the folder of the tables of a selection; its shards are those of a split with its name."""
+        return self.shards / "selections" / name
+
+    def selections(self) -> list[str]:
+        """Return the names of the selections with a catalog, in order."""
+        return sorted(path.parent.name for path in (self.shards / "selections").glob("*/catalog.parquet"))
+
     @property
     def bad_shards(self) -> Path:
         """The shards that failed their check, one path per line."""

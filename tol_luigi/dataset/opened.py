@@ -207,8 +207,13 @@ class Dataset:
                         members = read_sample(shard, *place, image, self._members)
                         yield Sample(image, split, source, partition, members, self, row)
 
+    @property
+    def selections(self) -> list[str]:
+        """The names of the selections (``docs/select.md``)."""
+        return self._layout.selections()
+
     def shards(self, split: str) -> list[Path]:
-        """Return the paths of the shards of a split, in order.
+        """Return the paths of the shards of a split or selection, in order.
 
         >>> [path.name for path in dataset.shards("val")]
         ['shard-000000.tar', 'shard-000001.tar', 'shard-000002.tar']
@@ -216,9 +221,9 @@ class Dataset:
         return [Path(path) for path in self._shard_samples(split)]
 
     def _shard_samples(self, split: str) -> dict[str, int]:
-        """Return the number of samples per shard of a split, by path, in order."""
+        """Return the number of samples per shard of a split or selection, by path, in order."""
         found: dict[str, int] = {}
-        for path in self._layout.receipts(_checked(split)):
+        for path in self._layout.receipts(split if split in self.selections else _checked(split)):
             receipt = read_receipt(path)
             if receipt is None:
                 raise DamagedError(path, "it is damaged", REPAIR)
@@ -240,7 +245,7 @@ class Dataset:
         Each shard is read by one worker of one node.
 
         Args:
-            split: ``train``, ``val`` or ``train_small``.
+            split: ``train``, ``val``, ``train_small``, or the name of a selection.
             shuffle: The size of the shuffle buffer, in samples; the shards are shuffled as well. 0 keeps the
                 order.
             decode: The image format for webdataset, such as ``pil``, ``rgb8`` or ``torchrgb``, or None to

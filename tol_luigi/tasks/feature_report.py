@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tol_luigi.core.shards import Shard
     from tol_luigi.features.exports.shards import ShardFeatures
     from tol_luigi.features.extractor import Extractor, Family
+    from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["ExtractFeatures"]
@@ -34,6 +36,12 @@ class ExtractFeatures(FeatureStage):
         """Yield all shards with the files of their features."""
         for share in feature_shares(self.settings):
             yield from self.clone(ExtractShards, **share).feature_shards()
+
+    def families(self) -> Iterator[tuple[str, Shard, dict[str, FamilyFiles[Extractor]]]]:
+        """Yield the split of each shard, the shard, and the families of its samples, in the order of the catalog."""
+        for share in feature_shares(self.settings):
+            for shard, families in self.clone(ExtractShards, **share).families_by_shard():
+                yield share["split"], shard, families
 
     def _families(self) -> list[Extractor | Family]:
         from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)

@@ -62,10 +62,15 @@ class ExtractShards(PartitionTask, FeatureStage):
             name = f"{self.split}/{shard.name.removesuffix('.tar')}"
             yield ShardFeatures(name, self._written.folder / shard.name, self._families(shard))
 
+    def families_by_shard(self) -> Iterator[tuple[Shard, dict[str, FamilyFiles[Extractor]]]]:
+        """Yield each shard with the families of its samples, by the names of the extractors."""
+        for shard in self._written.shards():
+            yield shard, {family.extractor.name: family for family in self._families(shard)}
+
     def families(self) -> Iterator[FamilyFiles[Extractor]]:
         """Yield the families of each shard."""
-        for shard in self._written.shards():
-            yield from self._families(shard)
+        for _, families in self.families_by_shard():
+            yield from families.values()
 
     def files(self) -> list[Path]:
         """Return the files of all families."""

@@ -16,9 +16,11 @@ from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
+from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
+from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, WriteSelection
 from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
 from tol_luigi.tasks.tars import ExtractTars
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
@@ -28,11 +30,14 @@ from tol_luigi.tasks.taxonomy import (
     ImportTaxonomy,
     NormaliseTaxonomy,
 )
+from tol_luigi.tasks.vector_index import BuildIndex
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "BuildIndex",
     "BuildReferenceTaxonomy",
+    "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",
     "CheckShards",
@@ -45,6 +50,7 @@ __all__ = [
     "ExtractShards",
     "ExtractTars",
     "FindDuplicates",
+    "FindNearDuplicates",
     "HashBenchmarks",
     "HashPartition",
     "ImportTaxonomy",
@@ -61,11 +67,13 @@ __all__ = [
     "ScanPartition",
     "ScoreAgreement",
     "ScorePrototypes",
+    "SelectSamples",
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",
+    "WriteSelection",
     "WriteShards",
 ]

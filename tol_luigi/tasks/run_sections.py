@@ -23,6 +23,7 @@ from tol_luigi.core.setting_kinds import (
     Whole,
 )
 from tol_luigi.downloads import catalogue
+from tol_luigi.features.expressions import RULE_FORM
 from tol_luigi.features.profiles import PROFILES
 from tol_luigi.slurm import DURATION, MEMORY, Request
 
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DOWNLOAD_SECTION",
     "MODEL_FORM",
+    "VECTOR_FORM",
     "ClusterSection",
     "DownloadSection",
     "FeaturesSection",
+    "FilterSection",
+    "SelectSection",
     "SlurmSection",
 ]
 
@@ -42,6 +46,9 @@ _LARGEST = 1_000_000_000
 
 MODEL_FORM = "<name> = <path>, such as bioclip = models/bioclip"
 """The form of a line of ``[features] models``."""
+
+VECTOR_FORM = "<extractor>/<vector>, such as clip:bioclip/bioclip_img"
+"""The form of ``[features] index``."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,52 @@ class FeaturesSection(Section):
     max_error_percent: int = setting(
         Whole(0, 100), 1, "the largest percentage of unusable samples of a shard; one is always allowed"
     )
+    index: str | None = setting(
+        Formed(r"[^/\s]+/[^/\s]+", VECTOR_FORM),
+        None,
+        f"the vector to index for tol search (docs/select.md): {VECTOR_FORM}",
+    )
+    near_duplicate_bits: int = setting(
+        Whole(-1, 16),
+        4,
+        "the largest number of differing bits, of 64, for near-duplicates, if hash is among the extractors; "
+        "-1 looks for none",
+    )
+
+
+@dataclass(frozen=True)
+class FilterSection(Section):
+    """Rules that drop samples from the selection; the shards of the dataset are not changed."""
+
+    section: ClassVar[str] = "filter"
+
+    rules: tuple[str, ...] | None = setting(
+        Lines(), None, f"samples for which a rule is true are dropped; one rule per line: {RULE_FORM}"
+    )
+
+
+@dataclass(frozen=True)
+class SelectSection(Section):
+    """A selection of samples, copied to shards of their own."""
+
+    section: ClassVar[str] = "select"
+
+    name: str | None = setting(
+        Formed(r"[a-z][a-z0-9_-]*", "lower-case letters, digits, - and _"),
+        None,
+        "the name of the selection, which is that of the folder of its shards; empty makes none",
+    )
+    split: str = setting(Choice("train", "val"), "train", "the split that the samples come from")
+    most_per_species: int = setting(Whole(0, _LARGEST), 0, "the most samples of each species; 0 is no limit")
+    least_per_species: int = setting(
+        Whole(0, _LARGEST), 0, "the fewest samples of a species, else none of it is selected"
+    )
+    order_by: str | None = setting(
+        Formed(),
+        None,
+        "a number as SQL expression; the samples of a species with the highest ones are selected; empty draws them",
+    )
+    seed: int = setting(Whole(0, _LARGEST), 17, "the seed for drawing among samples with equal numbers")
 
 
 @dataclass(frozen=True)

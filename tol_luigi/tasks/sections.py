@@ -25,7 +25,14 @@ from tol_luigi.core.setting_kinds import (
 )
 from tol_luigi.core.source_names import base_of, source_of
 from tol_luigi.sources import SOURCES, plugin_of, with_labels
-from tol_luigi.tasks.run_sections import DOWNLOAD_SECTION, ClusterSection, FeaturesSection, SlurmSection
+from tol_luigi.tasks.run_sections import (
+    DOWNLOAD_SECTION,
+    ClusterSection,
+    FeaturesSection,
+    FilterSection,
+    SelectSection,
+    SlurmSection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -362,6 +369,8 @@ SECTIONS: tuple[type[Section], ...] = (
     TextsSection,
     ChecksSection,
     FeaturesSection,
+    FilterSection,
+    SelectSection,
     ClusterSection,
     SlurmSection,
     DOWNLOAD_SECTION,

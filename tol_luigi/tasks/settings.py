@@ -32,6 +32,7 @@ from tol_luigi.tasks.fingerprints import determines, determining
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.recorded_settings import validate_reuse, validate_unchanged
+from tol_luigi.tasks.selection_settings import validate_selection
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import (
     find_origins,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
         ClusterSection,
         DownloadSection,
         FeaturesSection,
+        FilterSection,
+        SelectSection,
         SlurmSection,
     )
     from tol_luigi.tasks.settings_files import Origins
@@ -90,6 +93,8 @@ class Settings:
     texts: sections.TextsSection
     checks: sections.ChecksSection
     features: FeaturesSection
+    filter: FilterSection
+    select: SelectSection
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
@@ -300,6 +305,7 @@ def settings() -> Settings:
         validate_templates(result, origins)
         validate_taxonomy(result, origins)
         validate_features(result, origins)
+        validate_selection(result, origins)
         validate_reuse(result, origins)
         validate_unchanged(result, origins)
     except TolError as error:

@@ -1,0 +1,62 @@
+"""``tol select``: choose samples by their features, and copy them to shards of their own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.command.build import run
+from tol_luigi.core.errors import DatasetError, SettingsError
+from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.report.selection import selection_text
+from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, selection_tables
+from tol_luigi.tasks.selection_settings import selection_spec
+from tol_luigi.tasks.settings import settings
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["select"]
+
+
+def select(given: argparse.Namespace) -> int:
+    """Write the selection, and build what is missing of the dataset; or only count."""
+    if settings().select.name is None:
+        what = "it is empty, so nothing is selected"
+        raise SettingsError("[select] name", what, "Set it, for example: --set select.name=selected")
+    if given.dry_run:
+        figures, matches = _counted()
+        if given.json:
+            sys.stdout.write(json.dumps({**figures, "true": matches}) + "\n")
+        else:
+            sys.stdout.write(selection_text(figures, matches))
+        return ExitCode.COMPLETE
+    if given.json:
+        raise SettingsError("--json", "is for --dry-run only", "The report is in the folder of the selection")
+    root = CatalogSelection()
+    code = run(root, given)
+    if code == ExitCode.COMPLETE:
+        sys.stdout.write(f"\n{root.clone(SelectSamples).summary()}{root.layout.shard(root.name, 0).parent}\n")
+    return code
+
+
+def _counted() -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the figures of a selection that is not written, and for each rule how many samples it is true for."""
+    from tol_luigi.features.selection import count_matches, select_samples, selection_figures  # noqa: PLC0415 (slow to load)
+    from tol_luigi.store.selections import chosen_taxa  # noqa: PLC0415 (as above)
+
+    task, spec = SelectSamples(), selection_spec(settings())
+    for before in task.requires():
+        if not before.complete():
+            what = f"{before.task_family} is not complete, so there is nothing to count"
+            raise DatasetError(task.layout.directory, what, "Run tol build or tol features first")
+    tables, threads = selection_tables(task), settings().features.threads
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "selection.parquet"
+        counts = select_samples(spec, tables, table, threads)
+        taxa = chosen_taxa(table, tables.catalog)
+        matches = count_matches(spec, tables, Path(folder), threads)
+    return selection_figures(spec, counts, taxa), matches

@@ -1,0 +1,285 @@
+"""The choice of samples by their features: rules that drop some, and at most so many of each taxon."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tol_luigi.core.errors import DatasetError
+from tol_luigi.core.files import committed
+from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.features.expressions import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tol_luigi.features.extractor import Extractor
+
+__all__ = [
+    "FILTERED",
+    "SELECTED",
+    "SELECTION",
+    "SelectionSpec",
+    "Tables",
+    "count_matches",
+    "sample_columns",
+    "select_samples",
+    "selection_figures",
+]
+
+SELECTED, FILTERED, TOO_FEW, SURPLUS = "selected", "filtered:", "too_few", "surplus"
+"""The states of samples: chosen; dropped by the rule whose name follows; of a taxon with too few samples; more than the
+most of their taxon."""
+
+SELECTION = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("partition", pa.string()),
+        pa.field("shard", pa.int32()),
+        pa.field("position", pa.int32()),
+        pa.field("state", pa.string()),
+        pa.field("score", pa.float64()),
+    ]
+)
+"""The columns of a selection, which has a row for each sample of the split, in the order of the shards."""
+
+_ROWS = 122_880
+_NEAR = {"near_cluster": ("cluster", pa.int64()), "near_keep": ("keep", pa.bool_())}
+"""The columns of the near-duplicates, by the names that expressions call them."""
+
+
+@dataclass(frozen=True)
+class SelectionSpec:
+    """Which samples are chosen.
+
+    Attributes:
+        split: The split that they come from.
+        rules: The expressions of the rules by name; a sample is dropped by the first one that is true.
+        most_per_taxon: The most samples of a taxon, 0 for no limit.
+        least_per_taxon: The fewest samples of a taxon, else none of it is chosen.
+        order_by: The expression of a number; the samples of a taxon with the highest ones are chosen.
+        seed: Decides between samples with equal numbers.
+    """
+
+    split: str
+    rules: Mapping[str, str] = field(default_factory=dict)
+    most_per_taxon: int = 0
+    least_per_taxon: int = 0
+    order_by: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables that a selection reads.
+
+    Attributes:
+        catalog: The catalog.
+        extractors: The extractors.
+        families: For each extractor, the tables of the shards of the split.
+        near_duplicates: The table of near-duplicates, None if they are not looked for.
+    """
+
+    catalog: Path
+    extractors: Sequence[Extractor]
+    families: Sequence[Sequence[Path]]
+    near_duplicates: Path | None
+
+
+def _aliases(extractors: Sequence[Extractor], catalog: Sequence[str]) -> Iterator[tuple[int, str, pa.Field]]:
+    """Yield the number of an extractor, the name of a column in expressions, and the column.
+
+    A column whose name the catalog or another extractor has, too, gets the name of its extractor in front.
+    """
+    names = [column.name for extractor in extractors for column in extractor.columns]
+    counts = Counter([*names, *catalog])
+    for number, extractor in enumerate(extractors):
+        prefix = extractor.folder.replace("-", "_")
+        for column in extractor.columns:
+            alias = column.name if counts[column.name] == 1 else f"{prefix}_{column.name}"
+            yield number, alias, column
+        yield number, f"{prefix}_status", pa.field("status", pa.string())
+
+
+def sample_columns(catalog: pa.Schema, extractors: Sequence[Extractor], *, near: bool) -> pa.Schema:
+    """Return the columns that expressions can use: those of catalog, extractors and near-duplicates.
+
+    Args:
+        catalog: The columns of the catalog.
+        extractors: The extractors.
+        near: Whether near-duplicates are looked for.
+    """
+    plain = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in catalog
+    ]
+    own = [pa.field(alias, column.type) for _, alias, column in _aliases(extractors, catalog.names)]
+    return pa.schema(
+        [*plain, *own, *(pa.field(name, kind) for name, (_, kind) in _NEAR.items() if near)],
+    )
+
+
+def _samples_sql(tables: Tables, split: str) -> str:
+    """Return a query of all columns of the samples of a split."""
+    catalog = pq.read_schema(tables.catalog)
+    columns = [f'c."{name}"' for name in catalog.names]
+    columns += [
+        f'{_known(number, column)} AS "{alias}"'
+        for number, alias, column in _aliases(tables.extractors, catalog.names)
+    ]
+    joins = [
+        f"LEFT JOIN read_parquet([{', '.join(map(_place, files))}]) f{number} ON f{number}.key = c.treeoflife_id"
+        for number, files in enumerate(tables.families)
+    ]
+    if tables.near_duplicates is not None:
+        # A sample without near-duplicates is the one to keep.
+        columns += ["n.cluster AS near_cluster", "coalesce(n.keep, true) AS near_keep"]
+        joins.append(f"LEFT JOIN read_parquet({_place(tables.near_duplicates)}) n ON n.id = c.treeoflife_id")
+    rows = f"(SELECT * FROM read_parquet({_place(tables.catalog)}) WHERE split = {_text(split)}) c"  # noqa: S608
+    return " ".join(["SELECT", ", ".join(columns), "FROM", rows, *joins])
+
+
+def _known(number: int, column: pa.Field) -> str:
+    """Return a column in SQL; what is not a number is null."""
+    name = f'f{number}."{column.name}"'
+    return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END" if pa.types.is_floating(column.type) else name
+
+
+def _text(value: object) -> str:
+    """Return a text in SQL."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _place(path: Path) -> str:
+    """Return a path in SQL; brackets and stars in it are no patterns."""
+    return _text(glob.escape(str(path)))
+
+
+def _is_true(expression: str) -> str:
+    return f"coalesce(CAST((\n{expression}\n) AS BOOLEAN), false)"
+
+
+def _selection_sql(spec: SelectionSpec, samples: str) -> str:
+    """Return a query of the states of all samples, in the order of the shards."""
+    whens = "".join(f" WHEN {_is_true(rule)} THEN {_text(name)}" for name, rule in spec.rules.items())
+    rule = f"CASE{whens} END" if whens else "NULL"
+    number = f"CAST((\n{spec.order_by}\n) AS DOUBLE)" if spec.order_by else "NULL"
+    # What is not a number would be the highest.
+    score = f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END" if spec.order_by else number
+    taxon = ", ".join(f'"{rank}"' for rank in RANK_LABELS)
+    many = f"WHEN place > {spec.most_per_taxon} THEN '{SURPLUS}'" if spec.most_per_taxon else ""
+    return f"""
+WITH samples AS ({samples}),
+ruled AS (
+    SELECT treeoflife_id AS id, source, partition, shard, position, {taxon},
+           {rule} AS rule, CAST({score} AS DOUBLE) AS score,
+           md5('{spec.seed} ' || treeoflife_id) AS drawn
+    FROM samples),
+ranked AS (
+    SELECT *, count(*) OVER same AS available,
+           row_number() OVER (same ORDER BY score DESC NULLS LAST, drawn, id) AS place
+    FROM ruled
+    WINDOW same AS (PARTITION BY rule IS NULL, {taxon}))
+SELECT id, source, partition, shard, position,
+       CASE WHEN rule IS NOT NULL THEN '{FILTERED}' || rule
+            WHEN available < {spec.least_per_taxon} THEN '{TOO_FEW}' {many}
+            ELSE '{SELECTED}' END AS state,
+       score
+FROM ranked ORDER BY shard, position"""  # noqa: S608 (expressions are validated)
+
+
+def select_samples(spec: SelectionSpec, tables: Tables, output: Path, threads: int = 1) -> dict[str, int]:
+    """Write the state of each sample of a split.
+
+    Args:
+        spec: Which samples are chosen; its expressions must be valid.
+        tables: What is read.
+        output: The file.
+        threads: The threads of DuckDB. The result does not depend on it.
+
+    Returns:
+        The number of samples in each state.
+
+    Raises:
+        DatasetError: An expression fails for a sample.
+    """
+    counts: Counter[str] = Counter()
+    query = _selection_sql(spec, _samples_sql(tables, spec.split))
+    with (
+        committed(output) as scratch,
+        pq.ParquetWriter(scratch, SELECTION, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for batch in _batches(query, output.parent, threads):
+            rows = pa.Table.from_batches([batch]).cast(SELECTION)
+            writer.write_table(rows)
+            for count in rows["state"].value_counts().to_pylist():
+                counts[count["values"]] += count["counts"]
+    return {
+        state: counts[state]
+        for state in (SELECTED, *(f"{FILTERED}{name}" for name in spec.rules), TOO_FEW, SURPLUS)
+    }
+
+
+def _batches(query: str, folder: Path, threads: int) -> Iterator[pa.RecordBatch]:
+    """Yield the result of a query; what does not fit into memory is spooled to a folder."""
+    duckdb, connection = importlib.import_module("duckdb"), connect()
+    try:
+        # The statistics of Parquet ignore what is not a number, so what they seem to imply may be wrong.
+        connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+        connection.execute(f"SET threads = {threads}")
+        connection.execute(f"SET temp_directory = {_text(folder / '.duckdb')}")
+        relation = connection.sql(query)
+        # fetch_arrow_reader until DuckDB 1.4
+        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+        yield from read(_ROWS)
+    except duckdb.Error as error:
+        what = f"an expression fails for a sample ({str(error).partition(chr(10))[0]})"
+        raise DatasetError("[filter] rules or [select] order_by", what, "Correct the expression") from error
+    finally:
+        connection.close()
+
+
+def count_matches(spec: SelectionSpec, tables: Tables, folder: Path, threads: int = 1) -> dict[str, int]:
+    """Return for each rule how many samples it is true for, whether or not a rule before it is true, too.
+
+    Args:
+        spec: The rules.
+        tables: What is read.
+        folder: The folder to which is spooled what does not fit into memory.
+        threads: The threads of DuckDB.
+    """
+    if not spec.rules:
+        return {}
+    sums = ", ".join(
+        f'count(*) FILTER (WHERE {_is_true(rule)}) AS "{name}"' for name, rule in spec.rules.items()
+    )
+    query = f"WITH samples AS ({_samples_sql(tables, spec.split)}) SELECT {sums} FROM samples"  # noqa: S608
+    (batch,) = _batches(query, folder, threads)
+    return {name: batch[name][0].as_py() for name in spec.rules}
+
+
+def selection_figures(spec: SelectionSpec, counts: Mapping[str, int], taxa: int) -> dict[str, Any]:
+    """Return the figures on a selection.
+
+    Args:
+        spec: Which samples were chosen.
+        counts: The result of :func:`select_samples`.
+        taxa: The number of taxa with chosen samples.
+    """
+    return {
+        "split": spec.split,
+        "samples": sum(counts.values()),
+        "selected": counts[SELECTED],
+        "taxa": taxa,
+        "filtered": {name: counts[f"{FILTERED}{name}"] for name in spec.rules},
+        "too_few": counts[TOO_FEW],
+        "surplus": counts[SURPLUS],
+    }

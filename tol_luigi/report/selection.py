@@ -1,0 +1,40 @@
+"""The report on a selection as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tol_luigi.report.text import aligned, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["selection_text"]
+
+
+def selection_text(figures: Mapping[str, Any], matches: Mapping[str, int] | None = None) -> str:
+    """Return the figures on a selection as text.
+
+    Args:
+        figures: The figures.
+        matches: For each rule, how many samples it is true for; None if that was not counted.
+    """
+    lines = [f"{counted(figures['samples'], 'sample')} of {figures['split']}"]
+    rows = [
+        [f"  dropped by {name}", f"{count:,}", _true_for(matches, name)]
+        for name, count in figures["filtered"].items()
+    ]
+    rows += [
+        ["  species has too few", f"{figures['too_few']:,}", ""],
+        ["  species has more than the most", f"{figures['surplus']:,}", ""],
+        ["  selected", f"{figures['selected']:,}", _of_taxa(figures)],
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in [*lines, *aligned(rows)])
+
+
+def _true_for(matches: Mapping[str, int] | None, name: str) -> str:
+    return "" if matches is None else f"true for {matches[name]:,}"
+
+
+def _of_taxa(figures: Mapping[str, Any]) -> str:
+    return f"of {figures['taxa']:,} taxa" if figures["taxa"] != 1 else "of 1 taxon"
