@@ -20,7 +20,7 @@ from tol_luigi.taxonomy.name_table import NameTable
 from tol_luigi.taxonomy.newick import read_newick
 from tol_luigi.taxonomy.newick_file import newick_texts
 from tol_luigi.taxonomy.products import CONFLICTS, ReferenceTables
-from tol_luigi.taxonomy.release import RELEASE_FILES, read_reference, write_release
+from tol_luigi.taxonomy.release import PREVIOUS_COLUMNS, RELEASE_FILES, read_reference, write_release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,21 @@ def test_a_release_is_a_forest_with_all_its_names(tables: ReferenceTables) -> No
     above = forest.tree.parent[texts.index("Aus d'orbignyi")]
     assert texts[above] == "Aus"
     assert forest.flags[texts.index("Aus d'orbignyi")] & Flag.EXTINCT
+
+
+def test_a_previous_release_keeps_its_ids_if_only_some_columns_are_read(
+    tables: ReferenceTables, tmp_path: Path
+) -> None:
+    write_release(tmp_path, tables)
+    previous = read_reference(tmp_path, PREVIOUS_COLUMNS)
+    assert set(PREVIOUS_COLUMNS["taxa"]) == set(previous.taxa.column_names)
+
+    ours, theirs = (
+        finished(united(EARLIER), kingdoms=KINGDOMS, previous=each) for each in (previous, tables)
+    )
+
+    for field in dataclasses.fields(ReferenceTables):
+        assert getattr(ours, field.name) == getattr(theirs, field.name), field.name
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tol_luigi.taxonomy.normalisation import Normalisation, normalise
 from tol_luigi.taxonomy.patches import read_patches
 from tol_luigi.taxonomy.reasons import Refine
 from tol_luigi.taxonomy.records_files import read_records, write_records
-from tol_luigi.taxonomy.release import RELEASE_FILES, read_reference, write_release
+from tol_luigi.taxonomy.release import PREVIOUS_COLUMNS, RELEASE_FILES, read_reference, write_release
 from tol_luigi.taxonomy.report_text import build_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def build_release(
         [Part(part.name, part.clade) for part in parts],
         refine=Refine(section.refine),
         patches=read_patches(section.patches) if section.patches else (),
-        previous=read_reference(section.previous) if section.previous else None,
+        previous=read_reference(section.previous, PREVIOUS_COLUMNS) if section.previous else None,
         show=show,
     )
     show("writing the tables")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.taxonomy.clades import only_clades, without_clades
 from tol_luigi.taxonomy.finish import finished
@@ -84,6 +86,8 @@ def build_reference(
         "refine": str(refine),
     }
     tables = finished(patched, kingdoms=KINGDOMS, sources=used, previous=previous, about=about)
+    del union, patched, used, previous  # which are as large as the result
+    pa.default_memory_pool().release_unused()
     show("counting")
     figures = build_figures(tables, list(sources.values()), groups, KINGDOMS)
     return tables, {**figures, "patches": outcomes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,9 +18,10 @@ from tol_luigi.taxonomy.parquet_files import write_parquet
 from tol_luigi.taxonomy.products import ReferenceTables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["RELEASE_FILES", "read_reference", "write_release"]
+__all__ = ["PREVIOUS_COLUMNS", "RELEASE_FILES", "read_reference", "write_release"]
 
 FORMAT = 1
 """The version of the tables, which ``about.json`` contains."""
@@ -38,6 +40,14 @@ _NEWICK, _LOOKUP = "taxonomy.nwk", "lookup.sqlite"
 
 RELEASE_FILES = (*(f"{name}.parquet" for name in _SCHEMAS), *TEXT_FILES, _NEWICK, _LOOKUP, _ABOUT)
 """The names of the files of a release."""
+
+PREVIOUS_COLUMNS = {
+    "taxa": ("tol_id", "parent", "name", "authorship", "rank", "code", "flags", "sources", "kingdom"),
+    "xref": ("source", "source_id", "tol_id", "fate"),
+    "vernaculars": ("tol_id",),
+    "conflicts": ("source",),
+}
+"""What a build needs of the previous release, which is less than half of it."""
 
 _REMEDY = "Name the folder of a complete reference taxonomy, or build it again"
 
@@ -59,14 +69,27 @@ def write_release(folder: Path, tables: ReferenceTables) -> None:
     write_json(folder / _ABOUT, {"format": FORMAT, "rows": rows, "about": dict(tables.about)})
 
 
-def read_reference(folder: Path) -> ReferenceTables:
+def read_reference(
+    folder: Path, columns: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> ReferenceTables:
     """Return the tables of a release.
+
+    Args:
+        folder: The folder of the release.
+        columns: The only columns to read of some tables, such as ``PREVIOUS_COLUMNS``.
 
     Raises:
         DatasetError: The folder is no complete release, or a file of it has other content.
     """
     about = _about(folder)
-    tables = {name: _table(folder / f"{name}.parquet", schema) for name, schema in _SCHEMAS.items()}
+    schemas = {
+        name: pa.schema([schema.field(column) for column in columns.get(name, schema.names)])
+        for name, schema in _SCHEMAS.items()
+    }
+    tables = {
+        name: _table(folder / f"{name}.parquet", schema, is_part=name in columns)
+        for name, schema in schemas.items()
+    }
     for name, table in tables.items():
         if len(table) != about["rows"].get(name):
             what = f"has {len(table):,} rows, but {_ABOUT} says {about['rows'].get(name)}"
@@ -94,9 +117,10 @@ def _about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _table(path: Path, schema: pa.Schema) -> pa.Table:
+def _table(path: Path, schema: pa.Schema, *, is_part: bool) -> pa.Table:
     try:
-        table = pq.read_table(path, memory_map=False, page_checksum_verification=True)
+        wanted = schema.names if is_part else None
+        table = pq.read_table(path, columns=wanted, memory_map=False, page_checksum_verification=True)
         return table.cast(schema)
     except FileNotFoundError as error:
         raise DatasetError(path, "the file is missing", _REMEDY) from error
