@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from drawn_samples import SHARD, image_id, write_catalog
 from PIL import Image
+from toys import needs
 
 from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.features.extractor import Extractor, Options, Vector
@@ -81,7 +82,7 @@ def _table(own: range, status: list[str]) -> Any:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
     """An index of three parts."""
-    pytest.importorskip("usearch")
+    needs("usearch")
     folder = tmp_path_factory.mktemp("index")
     build_index(
         write_shards(folder), folder / "catalog.parquet", folder / "index", DIMENSIONS, part_rows=PART
