@@ -92,7 +92,7 @@ def test_the_laws_of_a_selection(  # noqa: PLR0917 (drawn by name)
     rows = selected(spec, tables, tmp_path / "selection.parquet")
     assert selected(spec, tables, tmp_path / "again.parquet", threads=3) == rows
     catalog = {row["treeoflife_id"]: row for row in pq.read_table(tables.catalog).to_pylist()}
-    sharp = dict(enumerate(pq.read_table(tables.families[0][0])["sharp"].to_pylist()))
+    sharp = dict(enumerate(pq.read_table(tables.paths[0][0])["sharp"].to_pylist()))
     train = [row for row in catalog.values() if row["split"] == "train"]
     assert [row["id"] for row in rows] == [row["treeoflife_id"] for row in train]
     by_species: dict[str, list[dict[str, Any]]] = {}

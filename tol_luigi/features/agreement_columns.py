@@ -38,9 +38,9 @@ def prototype_family(model: str) -> Family:
     return Family(model.replace("clip:", "proto:"), columns)
 
 
-def derived_families(model: str | None) -> list[Family]:
-    """Return both families; none if there is no model."""
-    return [agreement_family(model), prototype_family(model)] if model else []
+def derived_families(model: str) -> list[Family]:
+    """Return both families of the extractor ``clip:<model>``."""
+    return [agreement_family(model), prototype_family(model)]
 
 
 def _field(name: str) -> pa.Field:

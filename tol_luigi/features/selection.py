@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 from tol_luigi.core.errors import DatasetError
 from tol_luigi.core.files import committed
 from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.features.column_names import joined_columns
 from tol_luigi.features.expressions import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tol_luigi.features.extractor import Extractor
+    from tol_luigi.features.extractor import Extractor, Family
 
 __all__ = [
     "FILTERED",
@@ -83,45 +84,30 @@ class Tables:
 
     Attributes:
         catalog: The catalog.
-        extractors: The extractors.
-        families: For each extractor, the tables of the shards of the split.
+        families: The families of features.
+        paths: For each family, the tables of the shards of the split.
         near_duplicates: The table of near-duplicates, None if they are not looked for.
     """
 
     catalog: Path
-    extractors: Sequence[Extractor]
-    families: Sequence[Sequence[Path]]
+    families: Sequence[Extractor | Family]
+    paths: Sequence[Sequence[Path]]
     near_duplicates: Path | None
 
 
-def _aliases(extractors: Sequence[Extractor], catalog: Sequence[str]) -> Iterator[tuple[int, str, pa.Field]]:
-    """Yield the number of an extractor, the name of a column in expressions, and the column.
-
-    A column whose name the catalog or another extractor has, too, gets the name of its extractor in front.
-    """
-    names = [column.name for extractor in extractors for column in extractor.columns]
-    counts = Counter([*names, *catalog])
-    for number, extractor in enumerate(extractors):
-        prefix = extractor.folder.replace("-", "_")
-        for column in extractor.columns:
-            alias = column.name if counts[column.name] == 1 else f"{prefix}_{column.name}"
-            yield number, alias, column
-        yield number, f"{prefix}_status", pa.field("status", pa.string())
-
-
-def sample_columns(catalog: pa.Schema, extractors: Sequence[Extractor], *, near: bool) -> pa.Schema:
-    """Return the columns that expressions can use: those of catalog, extractors and near-duplicates.
+def sample_columns(catalog: pa.Schema, families: Sequence[Extractor | Family], *, near: bool) -> pa.Schema:
+    """Return the columns that expressions can use: those of catalog, features and near-duplicates.
 
     Args:
         catalog: The columns of the catalog.
-        extractors: The extractors.
+        families: The families of features.
         near: Whether near-duplicates are looked for.
     """
     plain = [
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
         for field in catalog
     ]
-    own = [pa.field(alias, column.type) for _, alias, column in _aliases(extractors, catalog.names)]
+    own = [pa.field(alias, column.type) for _, alias, column in joined_columns(families, catalog.names)]
     return pa.schema(
         [*plain, *own, *(pa.field(name, kind) for name, (_, kind) in _NEAR.items() if near)],
     )
@@ -133,11 +119,11 @@ def _samples_sql(tables: Tables, split: str) -> str:
     columns = [f'c."{name}"' for name in catalog.names]
     columns += [
         f'{_known(number, column)} AS "{alias}"'
-        for number, alias, column in _aliases(tables.extractors, catalog.names)
+        for number, alias, column in joined_columns(tables.families, catalog.names)
     ]
     joins = [
         f"LEFT JOIN read_parquet([{', '.join(map(_place, files))}]) f{number} ON f{number}.key = c.treeoflife_id"
-        for number, files in enumerate(tables.families)
+        for number, files in enumerate(tables.paths)
     ]
     if tables.near_duplicates is not None:
         # A sample without near-duplicates is the one to keep.

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
+from tol_luigi.features.column_names import joined_columns
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -98,20 +100,19 @@ FROM read_parquet('catalog.parquet') AS catalog
 """
 
 
-def views_text(extractors: Sequence[Extractor | Family]) -> str:
-    """Return a script for DuckDB with a view of the catalog and the columns of all extractors.
+def views_text(families: Sequence[Extractor | Family], catalog: Sequence[str]) -> str:
+    """Return a script for DuckDB with a view of the catalog and the columns of all families.
 
-    A column that two extractors have gets the name of its extractor in front.
+    Args:
+        families: The families; see :func:`.joined_columns` for the names of their columns.
+        catalog: The columns of the catalog.
     """
-    counts = Counter(column.name for extractor in extractors for column in extractor.columns)
-    selected, joins = "", []
-    for number, extractor in enumerate(extractors):
-        name = f"f{number}"
-        for column in extractor.columns:
-            alias = column.name if counts[column.name] == 1 else f"{extractor.folder}_{column.name}"
-            selected += f',\n       {name}."{column.name}" AS "{alias}"'
-        selected += f',\n       {name}.status AS "{extractor.folder}_status"'
-        joins.append(
-            f"LEFT JOIN read_parquet('features/{extractor.folder}/*/*.parquet') AS {name} ON {name}.key = catalog.treeoflife_id"
-        )
-    return _HEADER.format(columns=selected, joins="\n".join(joins))
+    columns = [
+        f',\n       f{number}."{column.name}" AS "{name}"'
+        for number, name, column in joined_columns(families, catalog)
+    ]
+    joins = [
+        f"LEFT JOIN read_parquet('features/{family.folder}/*/*.parquet') AS f{number} ON f{number}.key = catalog.treeoflife_id"
+        for number, family in enumerate(families)
+    ]
+    return _HEADER.format(columns="".join(columns), joins="\n".join(joins))

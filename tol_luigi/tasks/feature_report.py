@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.files import committed
 from tol_luigi.report.features import features_text
+from tol_luigi.store.catalogs import catalog_schema
 from tol_luigi.tasks.agreement import agreement_stages
-from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.feature_settings import feature_families
 from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
 from tol_luigi.tasks.reports import ReportTarget
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.shards import Shard
     from tol_luigi.features.exports.shards import ShardFeatures
-    from tol_luigi.features.extractor import Extractor, Family
+    from tol_luigi.features.extractor import Extractor
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.base import DatasetTask
 
@@ -43,11 +44,6 @@ class ExtractFeatures(FeatureStage):
             for shard, families in self.clone(ExtractShards, **share).families_by_shard():
                 yield share["split"], shard, families
 
-    def _families(self) -> list[Extractor | Family]:
-        from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)
-
-        return [*feature_set(self.settings).extractors, *derived_families(self.settings.features.agreement)]
-
     @property
     def _target(self) -> ReportTarget:
         return ReportTarget(self.layout.features_report)
@@ -60,11 +56,12 @@ class ExtractFeatures(FeatureStage):
         """Write the report, and the views that join the families with the catalog."""
         from tol_luigi.features.summary import features_figures, views_text  # noqa: PLC0415 (slow to load)
 
-        families = self._families()
+        families = feature_families(self.settings)
+        catalog = catalog_schema(self.settings.plugins, self.settings.used)
         figures = features_figures(self.layout.features, families)
         self._target.write(figures, features_text(figures))
         with committed(self.layout.features_views) as scratch:
-            scratch.write_text(views_text(families), encoding="utf-8")
+            scratch.write_text(views_text(families, catalog.names), encoding="utf-8")
 
     def summary(self) -> str:
         """Return the report as text."""

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tol_luigi.features.extraction import ExtractionSpec
-    from tol_luigi.features.extractor import Extractor
+    from tol_luigi.features.extractor import Extractor, Family
     from tol_luigi.tasks.settings import Settings
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = [
     "FeatureSet",
     "extraction_spec",
+    "feature_families",
     "feature_folder",
     "feature_set",
     "known_models",
@@ -75,6 +76,16 @@ def feature_set(settings: Settings) -> FeatureSet:
         SettingsError: An extractor, a model, or a package is missing.
     """
     return _feature_set(settings.features, settings.feature_folder)
+
+
+def feature_families(settings: Settings) -> list[Extractor | Family]:
+    """Return the families of features: the extractors, and what is derived from their vectors."""
+    extractors = feature_set(settings).extractors
+    if not settings.features.agreement:
+        return list(extractors)
+    from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)
+
+    return [*extractors, *derived_families(settings.features.agreement)]
 
 
 @functools.cache

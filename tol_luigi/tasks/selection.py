@@ -26,7 +26,7 @@ from tol_luigi.store.selections import (
 )
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.feature_report import ExtractFeatures
-from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.feature_settings import feature_families, feature_set
 from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.partitions import SourceParameter, all_partitions
 from tol_luigi.tasks.reports import ReportTarget
@@ -128,19 +128,16 @@ def selection_tables(task: StageTask) -> Tables:
     from tol_luigi.features.selection import Tables  # noqa: PLC0415 (as above)
 
     settings, layout = task.settings, task.layout
-    split, extractors = settings.select.split, feature_set(settings).extractors
-    shards = [
-        families
-        for of_split, _, families in (task.clone(ExtractFeatures).families() if extractors else ())
-        if of_split == split
-    ]
-    if extractors and not shards:
+    split, families = settings.select.split, feature_families(settings)
+    found = task.clone(ExtractFeatures).families() if families else ()
+    shards = [next(iter(of_shard.values())).name for of_split, _, of_shard in found if of_split == split]
+    if families and not shards:
         raise DatasetError(
             layout.shards, f"split {split} has no samples", "Set [select] split to another one"
         )
-    tables = [[families[extractor.name].table for families in shards] for extractor in extractors]
+    paths = [[layout.features / family.folder / f"{name}.parquet" for name in shards] for family in families]
     near = layout.near_duplicates if finds_near_duplicates(settings) else None
-    return Tables(layout.catalog, extractors, tables, near)
+    return Tables(layout.catalog, families, paths, near)
 
 
 class WriteSelection(_SelectionStage):

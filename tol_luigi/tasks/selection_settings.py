@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.splits import SPLITS
-from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.feature_settings import feature_families, feature_set
 from tol_luigi.tasks.settings_files import where_set
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def _columns(settings: Settings) -> pa.Schema:
     from tol_luigi.store.catalogs import catalog_schema  # noqa: PLC0415 (as above)
 
     catalog = catalog_schema(settings.plugins, settings.used)
-    return sample_columns(catalog, feature_set(settings).extractors, near=finds_near_duplicates(settings))
+    return sample_columns(catalog, feature_families(settings), near=finds_near_duplicates(settings))
