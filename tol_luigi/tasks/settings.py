@@ -27,7 +27,7 @@ from tol_luigi.tasks.chosen_sources import (
     validate_required_tables,
 )
 from tol_luigi.tasks.download_settings import use_downloads
-from tol_luigi.tasks.feature_settings import feature_folder, validate_features
+from tol_luigi.tasks.feature_settings import feature_folders, validate_features
 from tol_luigi.tasks.fingerprints import determines, determining
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.sections import Section, SourceSection
     from tol_luigi.core.source import Source
+    from tol_luigi.tasks.feature_settings import FeatureFolders
     from tol_luigi.tasks.run_sections import (
         ClusterSection,
         DownloadSection,
@@ -77,7 +78,7 @@ class Settings:
         previous: The dataset from which images are copied, or None.
         reused: The sources whose listings are copied from it, too, because their images are not named.
         taxonomy_folder: The folder that paths in ``[taxonomy] sources`` are relative to.
-        feature_folder: The same for paths in ``[features]``.
+        feature_folders: The same for paths in ``[features]``.
     """
 
     dataset: sections.DatasetSection
@@ -106,7 +107,7 @@ class Settings:
     previous: PreviousDataset | None
     reused: tuple[str, ...]
     taxonomy_folder: Path
-    feature_folder: Path
+    feature_folders: FeatureFolders
 
     @functools.cached_property
     def image_spec(self) -> ImageSpec:
@@ -298,7 +299,7 @@ def settings() -> Settings:
         previous=previous,
         reused=reused,
         taxonomy_folder=folder_of_sources(origins),
-        feature_folder=feature_folder(origins),
+        feature_folders=feature_folders(origins),
     )
     try:
         _validate_driver(result, origins)
