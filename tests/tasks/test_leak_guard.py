@@ -177,7 +177,7 @@ def test_the_report_adds_up(guarded_build: Path, matched: list[dict[str, Any]]) 
             total = sum(figures[how] for figures in told["matched"].values())
             assert total == named[f"images_excluded_by_{count}"]
     text = (guarded_build / "224x224" / "leak-report.txt").read_text(encoding="utf-8")
-    assert "rare: 4 pictures" in text
+    assert "rare: 4 image files" in text
 
 
 def test_a_copy_of_train_small_is_left_out_of_both(
