@@ -284,6 +284,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         with (base / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # another process may have failed
                 folder.mkdir()
                 fill(folder)
                 whole.touch()

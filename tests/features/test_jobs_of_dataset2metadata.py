@@ -20,6 +20,7 @@ import pytest
 import yaml
 from d2m_jobs import Fake, fake_models, job, run
 from shards import Mean, sample, write_samples, write_tar
+from toys import OPERATORS
 
 from tol_luigi.command.features_yml import main
 from tol_luigi.core.errors import SettingsError
@@ -587,7 +588,7 @@ def test_a_job_for_datacomp_runs_with_small_weights_in_the_formats_of_the_large_
         keys = range(4 * number, 4 * number + 4)
         write_tar(tmp_path / f"{number}.tar", [(f"s{key}", captioned(key)) for key in keys])
     (tmp_path / "datacomp.yml").write_text(DATACOMP)
-    folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    folders = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[2], OPERATORS)))
     done = subprocess.run(
         [python, "-c", REAL, toys, tmp_path],
         cwd=tmp_path,

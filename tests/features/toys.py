@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_name("toy_clip.py")
 
+OPERATORS = SCRIPT.parents[1] / "dataset" / "torchvision_operators"
+"""With this folder on its path, a Python with a torchvision that needs CUDA can import transformers (docs/testing.md)."""
+
 
 def needs(*modules: str) -> None:
     """Skip a test without some modules; where CI is set, it fails without them."""
@@ -48,7 +51,7 @@ def write_toys(folder: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     done = subprocess.run(
         [torch_python(), SCRIPT, folder],
-        env={**kept, "HF_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"},
+        env={**kept, "HF_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(OPERATORS)},
         capture_output=True,
         text=True,
         timeout=600,

@@ -157,7 +157,7 @@ def sections(shared: Path, tmp_path: Path) -> dict[str, dict[str, Any]]:
     return {
         "dataset": {"root": "out", "tag": "x"},
         "eol": {"images": sources / "eol", "taxon_tab": tables / "eol/dh21/taxon.tab"},
-        "inat21": {"images": sources / "inat21", "partitions": 4},
+        "inat21": {"images": sources / "inat21", "partitions": 2},
         "bioscan": {
             "images": sources / "bioscan",
             "metadata": tables / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.jsonld",

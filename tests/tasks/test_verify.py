@@ -326,7 +326,7 @@ def test_names_and_splits_are_those_of_the_predicted_catalog(dataset: Dataset) -
     assert any(
         what.startswith(f"sample {moved['treeoflife_id']} is not in the predicted catalog") for what in found
     )
-    assert any("lacks 1 images of the predicted catalog" in what for what in found)
+    assert any("images of the predicted catalog that it lacks: 1" in what for what in found)
 
 
 def test_where_there_is_no_dataset_it_says_so(settings: Sections, settings_file: Any, build: Any) -> None:
