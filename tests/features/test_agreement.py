@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import text_bank
 
 from tol_luigi.features import agreement as agreements
-from tol_luigi.features.agreement import RANKS, agreement, prototype_agreement, text_bank
+from tol_luigi.features.agreement import RANKS, agreement, prototype_agreement
+from tol_luigi.features.extractor import unit_rows
 
 CAT = ("Animalia", "Chordata", "Mammalia", "Carnivora", "Felidae", "Felis", "catus")
 WILDCAT = (*CAT[:6], "silvestris")
@@ -114,8 +116,8 @@ def test_chunks_and_order_change_nothing_and_ranks_are_nested(
     lineages: list[tuple[str, ...]], seed: int
 ) -> None:
     chance = np.random.default_rng(seed)
-    vectors = agreements.unit_rows(chance.normal(size=(len(lineages), 4)).astype(np.float32))
-    images = agreements.unit_rows(chance.normal(size=(5, 4)).astype(np.float32))
+    vectors = unit_rows(chance.normal(size=(len(lineages), 4)).astype(np.float32))
+    images = unit_rows(chance.normal(size=(5, 4)).astype(np.float32))
     labels = [lineages[place] for place in chance.integers(0, len(lineages), 5)]
     found = agreement(images, labels, text_bank(lineages, vectors), 10)
     turned = text_bank(lineages[::-1], vectors[::-1])
@@ -136,7 +138,7 @@ def test_chunks_and_order_change_nothing_and_ranks_are_nested(
 
 def test_an_image_unlike_the_others_of_its_taxon_stands_out() -> None:
     near = [[1, 0.1 * place] for place in range(5)]
-    vectors = agreements.unit_rows(np.array([*near, [0, 1], [0, 1], [np.nan, 0], [1, 0]], np.float32))
+    vectors = unit_rows(np.array([*near, [0, 1], [0, 1], [np.nan, 0], [1, 0]], np.float32))
     taxa = ["a"] * 6 + ["b", "b", "c"]
     found = prototype_agreement(vectors, taxa)
     assert int(np.nanargmin(found["proto_z"])) == 5

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from PIL import Image
 from toy_taxa import TAXA, caption
-from toys import needs, options, run, sample
+from toys import needs, options, run, sample, text_bank
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.features.agreement import agreement, text_bank
+from tol_luigi.features.agreement import agreement
 from tol_luigi.features.descriptions import Description
 from tol_luigi.features.extractor import fingerprints
 from tol_luigi.features.registry import resolve

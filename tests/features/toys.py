@@ -9,15 +9,21 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from tol_luigi.features.extractor import Options
+from tol_luigi.features.agreement import TextBank
+from tol_luigi.features.extractor import Options, unit_rows
 from tol_luigi.features.models import Model
 from tol_luigi.features.samples import FeatureSample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
     from PIL import Image
 
+    from tol_luigi.features.agreement import Lineage
     from tol_luigi.features.extractor import Extractor
 
 SCRIPT = Path(__file__).with_name("toy_clip.py")
@@ -81,3 +87,21 @@ def sample(image: Image.Image | None = None, text: str | None = None, row: int =
 
 def run(extractor: Extractor, samples: list[FeatureSample], before: Any = None) -> Any:
     return extractor.run([extractor.prepare(one) for one in samples], before or {})
+
+
+def text_bank(lineages: Sequence[Lineage], vectors: NDArray[Any]) -> TextBank:
+    """Return the bank of texts of taxa, in any order; the vectors of several texts of a taxon are averaged.
+
+    Args:
+        lineages: The taxon of each text.
+        vectors: A vector of length 1 for each text.
+    """
+    order = sorted(range(len(lineages)), key=lambda row: lineages[row])
+    unique = sorted(set(lineages))
+    sums = np.zeros((len(unique), vectors.shape[1]), np.float32)
+    place = -1
+    for row in order:
+        if place < 0 or lineages[row] != unique[place]:
+            place += 1
+        sums[place] += vectors[row]
+    return TextBank(unique, unit_rows(sums).astype(np.float16))

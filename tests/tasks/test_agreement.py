@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.dataset as pads
 import pytest
 from toy_taxa import TAXA, drawn
-from toys import write_toys
+from toys import OPERATORS, torch_python, write_toys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 EACH = 6
@@ -94,3 +96,28 @@ def test_wrong_labels_are_found_and_a_second_run_does_nothing(
     before = digests(folder)
     assert build(settings_file(sections)).returncode == 0
     assert digests(folder) == before
+
+
+def test_a_model_is_written_as_onnx_by_its_command(toys: Path, tmp_path: Path) -> None:
+    folders = [str(OPERATORS), str(Path(__file__).parents[2])]
+    command = [
+        torch_python(),
+        "-m",
+        "tol_luigi",
+        "features",
+        "--to-onnx",
+        "toy",
+        "--models",
+        f"toy={toys / 'hf'}",
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    done = subprocess.run(
+        [*command, "--output", tmp_path / "onnx"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "onnx").iterdir()} >= {"image.onnx", "text.onnx", "model.yml"}
+    assert "the vectors differ by" in done.stdout

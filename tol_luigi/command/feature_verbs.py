@@ -60,7 +60,13 @@ def add_features(subcommands: Subcommands) -> None:
         action=runs("features_export:features_export"),
         help="write what is computed for datacomp, d2m, clip-retrieval or emb-explorer",
     )
-    result.add_argument("--output", metavar="FOLDER", type=Path, help="the folder for --export")
+    result.add_argument(
+        "--to-onnx",
+        metavar="MODEL",
+        action=runs("features_onnx:features_onnx"),
+        help="write a CLIP model of [features] models as ONNX files, which need no PyTorch",
+    )
+    result.add_argument("--output", metavar="FOLDER", type=Path, help="the folder for --export or --to-onnx")
     result.add_argument(
         "--model",
         metavar="NAME",

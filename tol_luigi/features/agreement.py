@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.core.taxon import RANK_LABELS as RANKS
-from tol_luigi.features.extractor import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +29,6 @@ __all__ = [
     "TextBank",
     "agreement",
     "prototype_agreement",
-    "text_bank",
 ]
 
 Lineage = tuple[str, ...]
@@ -99,24 +97,6 @@ class TextBank:
                     starts.append(row)
             found.append((np.array(starts, np.int64), places))
         return found
-
-
-def text_bank(lineages: Sequence[Lineage], vectors: NDArray[Any]) -> TextBank:
-    """Return the bank of texts of taxa, in any order; the vectors of several texts of a taxon are averaged.
-
-    Args:
-        lineages: The taxon of each text.
-        vectors: A vector of length 1 for each text.
-    """
-    order = sorted(range(len(lineages)), key=lambda row: lineages[row])
-    unique = sorted(set(lineages))
-    sums = np.zeros((len(unique), vectors.shape[1]), np.float32)
-    place = -1
-    for row in order:
-        if place < 0 or lineages[row] != unique[place]:
-            place += 1
-        sums[place] += vectors[row]
-    return TextBank(unique, unit_rows(sums).astype(np.float16))
 
 
 def agreement(

@@ -122,9 +122,10 @@ def validate_known(origins: Origins) -> None:
             raise SettingsError(f"{path}: [{section}]", "there is no such section", remedy)
 
 
-def _nearest(name: str, valid: Iterable[str]) -> str:
+def _nearest(name: str, valid: Iterable[str], shown: Iterable[str] = ()) -> str:
+    """Return a remedy for an unknown name: the nearest one, or else the valid ones, or ``shown`` in their place."""
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Valid are {', '.join(sorted(valid))}"
+    return f"Did you mean {near[0]}?" if near else f"Valid are {', '.join(sorted(shown or valid))}"
 
 
 def read_section(section: type[S], origins: Origins, *, must_exist: bool = True) -> S:
@@ -193,7 +194,9 @@ def override(settings: Iterable[str]) -> None:
                 f"--set {text}", "not of the form section.key=value", "Give for example dataset.tag=v2"
             )
         if name.strip() not in valid:
-            raise SettingsError(f"--set {text}", "there is no such key", _nearest(name.strip(), valid))
+            keys = [each for each in valid if each.startswith(f"{section}.")]
+            shown = keys or {f"{each}.<key>" for each, _ in valid.values()}
+            raise SettingsError(f"--set {text}", "there is no such key", _nearest(name.strip(), valid, shown))
         _overrides[valid[name.strip()]] = value.strip()
 
 
