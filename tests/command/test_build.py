@@ -210,8 +210,7 @@ def test_settings_are_shown_as_a_settings_file_that_means_the_same(
         ("dataset.tga=x", "--set dataset.tga=x: there is no such key. Did you mean dataset.tag?"),
         (
             "shards.qqqqqqqqqqqqqqqqq=x",
-            "--set shards.qqqqqqqqqqqqqqqqq=x: there is no such key. "
-            "Valid are shards.max_samples, shards.order.",
+            "--set shards.qqqqqqqqqqqqqqqqq=x: there is no such key. Valid are shards.max_samples, shards.order.",
         ),
         (
             "dataset.tag",
