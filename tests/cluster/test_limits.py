@@ -97,7 +97,7 @@ def test_task_that_is_killed_for_its_memory_gets_more(
 
 
 def test_workers_that_cannot_have_enough_memory_are_given_up(build: Callable[..., Build]) -> None:
-    here = build(cluster=QUICK, slurm={"memory": "60M", "most_memory": "60M", "array": 1})
+    here = build(cluster=QUICK, slurm={"memory": "40M", "most_memory": "40M", "array": 1})
     submitted = here.tol("submit")
     assert submitted.returncode == 0, submitted.stderr
     assert here.wait(here.jobs["foreman"], SECONDS) == "FAILED", here.said()
