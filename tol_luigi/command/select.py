@@ -52,7 +52,8 @@ def _counted() -> tuple[dict[str, Any], dict[str, int]]:
     for before in task.requires():
         if not before.complete():
             what = f"{before.task_family} is not complete, so there is nothing to count"
-            raise DatasetError(task.layout.directory, what, "Run tol build or tol features first")
+            remedy = "Run tol build first, while [select] name and [filter] rules are still empty"
+            raise DatasetError(task.layout.directory, what, remedy)
     tables, threads = selection_tables(task), settings().features.threads
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "selection.parquet"
