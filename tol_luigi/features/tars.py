@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from tol_luigi.core.errors import ShardError
+from tol_luigi.core.shards import split_member_name
 from tol_luigi.features.samples import FeatureSample
 
 if TYPE_CHECKING:
@@ -117,13 +118,11 @@ class TarSamples:
 
     def __iter__(self) -> Iterator[FeatureSample]:
         """Yield the samples."""
-        from webdataset.tariterators import base_plus_ext  # noqa: PLC0415 (slow to import)
-
         row, sample = 0, FeatureSample("", {}, 0)
         with open_tar(self.url) as stream:
             hashed = _Hashed(stream)
             for name, content in self._members(hashed):
-                key, extension = base_plus_ext(name)
+                key, extension = split_member_name(name)
                 if not key or not extension:
                     continue
                 if key != sample.key or not sample.members:
