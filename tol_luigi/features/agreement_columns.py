@@ -16,8 +16,6 @@ from tol_luigi.features.samples import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from tol_luigi.features.extractor import Columns, Extractor
     from tol_luigi.features.family_files import FamilyFiles
 
@@ -55,29 +53,23 @@ def read_keys(images: FamilyFiles[Extractor]) -> list[str]:
 
 
 def write_scores(
-    images: FamilyFiles[Extractor],
-    vector: str,
-    made: FamilyFiles[Family],
-    scored: Callable[[NDArray[np.float32], list[str]], Columns],
+    images: FamilyFiles[Extractor], made: FamilyFiles[Family], scored: Callable[[slice, list[str]], Columns]
 ) -> None:
-    """Write columns in the rows of the vectors of images; parts that exist are kept.
+    """Write columns for the samples of a shard.
 
     Args:
-        images: The files with the vectors.
-        vector: The name of the vector.
+        images: The files with the vectors of the images.
         made: The files to write.
-        scored: Returns the columns for vectors and keys of samples; rows without a vector are NaN.
+        scored: Returns the columns of some samples, by their places in the shard and their keys.
     """
     receipt = images.receipt()
     if receipt is None:
         raise FileNotFoundError(images.receipt_path)
-    vectors = np.load(images.vector(vector), mmap_mode="r", allow_pickle=False)
     with pq.ParquetFile(images.table, page_checksum_verification=True) as file:
         for number in range(file.num_row_groups):
             rows = file.read_row_group(number, columns=[field.name for field in KEY_COLUMNS]).to_pydict()
             start = number * PART_ROWS
-            part = np.asarray(vectors[start : start + len(rows["key"])], np.float32)
-            columns = scored(part, rows["key"])
+            columns = scored(slice(start, start + len(rows["key"])), rows["key"])
             made.write_part(number, {**_states(rows), **_plain(columns)})
     made.finish(TarIdentity(receipt.inputs["tar"], int(receipt.notes.get("tar_bytes", 0))))
 
@@ -85,11 +77,10 @@ def write_scores(
 def _states(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Return the first columns: a sample without a vector has no result here either."""
     is_ok = [status == Status.OK for status in rows["status"]]
-    lacking = "there is no vector"
     return {
         **{name: rows[name] for name in ("uid", "key", "row")},
         "status": [Status.OK.value if ok else Status.DEPENDENCY_ERROR.value for ok in is_ok],
-        "error": [None if ok else lacking for ok in is_ok],
+        "error": [None if ok else "there is no vector" for ok in is_ok],
     }
 
 

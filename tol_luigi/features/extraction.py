@@ -194,9 +194,10 @@ class Extraction:
         progress(skipped)
         extractors = [one.extractor for one in needed]
         parts = _parts(_prepared(stream, extractors, self.spec), extractors, self.spec.batch)
+        complete = [(one, one.count_parts()) for one in stale]
         for number, (rows, values) in enumerate(parts, start=done):
-            for one in stale:
-                if number >= one.count_parts():
+            for one, count in complete:
+                if number >= count:
                     one.write_part(number, _columns(rows, values[one.extractor.name], number * PART_ROWS))
             skipped += len(rows)
             progress(skipped)

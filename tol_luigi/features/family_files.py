@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tol_luigi.features.extractor import Extractor, Family
 
 F = TypeVar("F", bound="Extractor | Family")
@@ -81,6 +83,11 @@ class FamilyFiles(Generic[F]):
     def vector(self, name: str) -> Path:
         """Return the path of the file of a vector."""
         return self._path(f".{name}.npy")
+
+    def read_vector(self, name: str) -> NDArray[np.float16]:
+        """Return a vector of all samples, mapped into memory."""
+        rows: NDArray[np.float16] = np.load(self.vector(name), mmap_mode="r", allow_pickle=False)
+        return rows
 
     @property
     def receipt_path(self) -> Path:

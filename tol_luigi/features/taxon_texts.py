@@ -17,7 +17,7 @@ from tol_luigi.features.agreement import TextBank
 from tol_luigi.features.extractor import unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -87,21 +87,15 @@ def read_bank(stem: Path) -> TextBank:
     return TextBank(list(zip(*columns, strict=True)), vectors)
 
 
-def lineages_of(rows: pa.Table, ids: Sequence[str]) -> list[Lineage]:
-    """Return the taxon of each image.
+def lineages_of(rows: pa.Table) -> dict[str, Lineage]:
+    """Return the taxa of images by id.
 
     Args:
         rows: Rows of a catalog, with ``treeoflife_id`` and the seven ranks.
-        ids: The ids of the images.
     """
-    known = dict(zip(rows["treeoflife_id"].to_pylist(), _lineages(rows), strict=True))
-    return [known[image] for image in ids]
-
-
-def _lineages(rows: pa.Table) -> Iterator[Lineage]:
     columns = [rows[rank].cast(pa.string()).to_pylist() for rank in RANK_LABELS]
-    for ranks in zip(*columns, strict=True):
-        yield tuple(rank or "" for rank in ranks)
+    lineages = (tuple(rank or "" for rank in ranks) for ranks in zip(*columns, strict=True))
+    return dict(zip(rows["treeoflife_id"].to_pylist(), lineages, strict=True))
 
 
 class Stacked:

@@ -116,8 +116,7 @@ class UsableRows:
         return np.asarray(column.is_null().to_numpy(), np.bool_)
 
     def _vector(self, extractor: str, name: str) -> NDArray[np.float16]:
-        found: NDArray[np.float16] = np.load(self._families[extractor].vector(name), mmap_mode="r")
-        return found
+        return self._families[extractor].read_vector(name)
 
     @functools.cached_property
     def _kept(self) -> NDArray[np.bool_]:

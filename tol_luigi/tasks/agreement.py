@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.store.row_groups import rows_with
+from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.tasks.feature_settings import feature_set
 from tol_luigi.tasks.features import ExtractShards, FeatureStage, ModelStage, feature_shares
 from tol_luigi.tasks.partitions import PartitionTask
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tol_luigi.features.family_files import FamilyFiles
     from tol_luigi.tasks.base import DatasetTask
 
+    Pair = tuple[FamilyFiles[Extractor], FamilyFiles[Family]]
+
 __all__ = ["EmbedTaxa", "ScoreAgreement", "ScorePrototypes", "agreement_stages"]
 
 
@@ -35,25 +37,27 @@ class _AgreementStage(FeatureStage):
         (found,) = (one for one in feature_set(self.settings).extractors if one.name == name)
         return cast("Clip", found)
 
-    def _derived(self, family: Family, of: FamilyFiles[Extractor]) -> FamilyFiles[Family]:
-        """Return the files of a family for the same shard as those of another one."""
+    def _made_files(self, family: Family, images: Iterable[FamilyFiles[Extractor]]) -> list[Pair]:
+        """Return the files with the vectors of the images of some shards, each with those of a family."""
         from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (seldom used)
 
         made_from = json.dumps([family.name, sorted(self.inputs().items())])
-        return FamilyFiles(of.folder, of.name, family, hashlib.sha256(made_from.encode()).hexdigest())
+        digest = hashlib.sha256(made_from.encode()).hexdigest()
+        return [(one, FamilyFiles(one.folder, one.name, family, digest)) for one in images]
 
     def _image_families(self, share: dict[str, str]) -> list[FamilyFiles[Extractor]]:
         """Return the files of the vectors of the images, one for each shard of a partition."""
         families = self.clone(ExtractShards, **share).families()
         return [one for one in families if one.extractor.name == self._clip.name]
 
-    def _labels(self, share: dict[str, str], keys: list[str]) -> list[Lineage]:
-        """Return the taxa of images."""
+    def _lineages(self, share: dict[str, str]) -> dict[str, Lineage]:
+        """Return the taxa of the images of a partition, by id."""
         from tol_luigi.features.taxon_texts import lineages_of  # noqa: PLC0415 (seldom used)
 
         columns = ["treeoflife_id", *RANK_LABELS]
-        wanted = {"source": [share["source"]], "partition": [share["partition"]]}
-        return lineages_of(rows_with(self.layout.predicted, wanted, columns), keys)
+        return lineages_of(
+            partition_rows(self.layout.predicted, share["source"], share["partition"], columns)
+        )
 
 
 class EmbedTaxa(_AgreementStage, ModelStage):
@@ -89,7 +93,7 @@ class EmbedTaxa(_AgreementStage, ModelStage):
         from tol_luigi.features.taxon_texts import catalog_taxa, embed_taxa  # noqa: PLC0415 (seldom used)
 
         taxa = catalog_taxa(self.layout.predicted)
-        self._clip.load()
+        self._clip.load_once()
         with self.progress("taxa", len(taxa)) as progress:
             embed_taxa(taxa, self._names, self._clip.model.embed_texts, self.stem, progress)
 
@@ -105,12 +109,10 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
     def _share(self) -> dict[str, str]:
         return dict(zip(("split", "source", "partition"), self.work_unit, strict=True))
 
-    def _files(self) -> list[tuple[FamilyFiles[Extractor], FamilyFiles[Family]]]:
-        """Return the files with the vectors of images, each with those that are written."""
+    def _files(self) -> list[Pair]:
         from tol_luigi.features.agreement_columns import agreement_family  # noqa: PLC0415 (seldom used)
 
-        family = agreement_family(self._clip.name)
-        return [(one, self._derived(family, one)) for one in self._image_families(self._share)]
+        return self._made_files(agreement_family(self._clip.name), self._image_families(self._share))
 
     def files(self) -> list[Path]:
         """Return the tables and their receipts."""
@@ -125,15 +127,20 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
         embedded = self.clone(EmbedTaxa)
         receipt = embedded.receipt()
         scale = float(receipt.more["logit_scale"]) if receipt else 0.0
-        bank, vector = read_bank(embedded.stem), self._clip.vectors[0].name
-
-        def compared(images: Any, keys: list[str]) -> Columns:  # noqa: ANN401 (float32)
-            return agreement(images, self._labels(self._share, keys), bank, scale)
-
+        bank, vector, lineages = (
+            read_bank(embedded.stem),
+            self._clip.vectors[0].name,
+            self._lineages(self._share),
+        )
         pairs = self._files()
         with self.progress("shards", len(pairs)) as progress:
             for number, (images, made) in enumerate(pairs, start=1):
-                write_scores(images, vector, made, compared)
+                vectors = images.read_vector(vector)
+
+                def compared(rows: slice, keys: list[str], vectors: Any = vectors) -> Columns:  # noqa: ANN401 (float16)
+                    return agreement(vectors[rows], [lineages[key] for key in keys], bank, scale)
+
+                write_scores(images, made, compared)
                 progress(number)
 
 
@@ -145,19 +152,15 @@ class ScorePrototypes(_AgreementStage):
         shares = feature_shares(self.settings)
         return [self.clone(PredictCatalog), *(self.clone(ExtractShards, **share) for share in shares)]
 
-    def _files(self) -> list[tuple[dict[str, str], FamilyFiles[Extractor], FamilyFiles[Family]]]:
+    def _files(self) -> list[Pair]:
         from tol_luigi.features.agreement_columns import prototype_family  # noqa: PLC0415 (seldom used)
 
-        family = prototype_family(self._clip.name)
-        return [
-            (share, images, self._derived(family, images))
-            for share in feature_shares(self.settings)
-            for images in self._image_families(share)
-        ]
+        images = [one for share in feature_shares(self.settings) for one in self._image_families(share)]
+        return self._made_files(prototype_family(self._clip.name), images)
 
     def files(self) -> list[Path]:
         """Return the tables and their receipts."""
-        return [path for *_, made in self._files() for path in (*made.files, made.receipt_path)]
+        return [path for _, made in self._files() for path in (*made.files, made.receipt_path)]
 
     def make(self) -> None:
         """Write the distances of all images."""
@@ -165,35 +168,26 @@ class ScorePrototypes(_AgreementStage):
         from tol_luigi.features.agreement_columns import read_keys, write_scores  # noqa: PLC0415
         from tol_luigi.features.taxon_texts import Stacked  # noqa: PLC0415
 
-        vector, triples = self._clip.vectors[0], self._files()
-        keys = [read_keys(images) for _, images, _ in triples]
-        labels = [
-            label
-            for (share, *_), of_shard in zip(triples, keys, strict=True)
-            for label in self._labels(share, of_shard)
-        ]
-        paths = [images.vector(vector.name) for _, images, _ in triples]
+        vector, pairs = self._clip.vectors[0], self._files()
+        keys = [read_keys(images) for images, _ in pairs]
+        paths = [images.vector(vector.name) for images, _ in pairs]
         rows = Stacked(dict(zip(paths, map(len, keys), strict=True)), vector.dimensions)
+        lineages = {
+            key: lineage
+            for share in feature_shares(self.settings)
+            for key, lineage in self._lineages(share).items()
+        }
+        labels = [lineages[key] for of_shard in keys for key in of_shard]
         scores = prototype_agreement(cast("Any", rows), labels)
         start = 0
-        for (_, images, made), of_shard in zip(triples, keys, strict=True):
+        for (images, made), of_shard in zip(pairs, keys, strict=True):
             part = {name: values[start : start + len(of_shard)] for name, values in scores.items()}
-            write_scores(images, vector.name, made, _given(part))
+
+            def known(rows: slice, _: list[str], part: Any = part) -> Columns:  # noqa: ANN401 (arrays by column)
+                return {name: values[rows] for name, values in part.items()}
+
+            write_scores(images, made, known)
             start += len(of_shard)
-
-
-class _given:  # noqa: N801 (called like a function)
-    """Returns columns that are known already, part by part."""
-
-    def __init__(self, columns: dict[str, Any]) -> None:
-        self.columns, self.start = columns, 0
-
-    def __call__(self, images: Any, keys: list[str]) -> Columns:  # noqa: ANN401 (float32)
-        """Return the next rows."""
-        del images
-        rows = slice(self.start, self.start + len(keys))
-        self.start = rows.stop
-        return {name: values[rows] for name, values in self.columns.items()}
 
 
 def agreement_stages(task: FeatureStage) -> Iterable[DatasetTask]:
