@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import functools
 import importlib
 import json
 import os
@@ -14,9 +13,9 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from optional import python_with, unavailable
 from pages import ROOT, fences
 from small_taxonomy import SMALL, reference
 
@@ -94,23 +93,6 @@ def test_the_examples_of_the_docstrings_run(
     run(doctest.DocTestFinder().find(module, extraglobs={"dataset": dataset, "Dataset": Dataset}))
 
 
-@functools.cache
-def python_with(*modules: str) -> Path:
-    """Return a Python that has some modules: this one, or the one that TOL_TORCH names."""
-    look = f"import importlib.util as u; raise SystemExit(not all(map(u.find_spec, {modules})))"
-    for python in filter(None, (sys.executable, os.environ.get("TOL_TORCH"))):
-        if subprocess.run([python, "-c", look], check=False).returncode == 0:
-            return Path(python)
-    return skip(f"no Python with {', '.join(modules)}: set TOL_TORCH to one (docs/testing.md)")
-
-
-def skip(reason: str) -> NoReturn:
-    """Skip a test, which fails in CI instead."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def imported(code: str) -> list[str]:
     return re.findall(r"^(?:>>> )?(?:import|from) (\w+)", code, re.MULTILINE)
 
@@ -184,7 +166,7 @@ def test_the_copies_for_open_clip_have_an_image_and_a_text_for_each_sample(
 def test_the_training_program_of_open_clip_reads_the_copies(folder: Path, dataset: Dataset) -> None:
     older = os.environ.get("TOL_OPEN_CLIP")
     if older is None:
-        skip("no older webdataset: set TOL_OPEN_CLIP to its folder (docs/testing.md)")
+        unavailable("no older webdataset: set TOL_OPEN_CLIP to its folder (docs/testing.md)")
     output(folder, sys.executable, "-c", FILES["to_open_clip.py"])
     (folder / "tiny").mkdir()
     model = {"model_cfg": TINY, "preprocess_cfg": {}}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from feature_samples import sample_of
+from optional import unavailable
 from toys import torch_python, write_toys
 
 from tol_luigi.core.errors import SettingsError
@@ -36,7 +36,7 @@ def photograph() -> Callable[[str], FeatureSample]:
             path = Path((spec.submodule_search_locations or [""])[0] if spec else "") / folder / name
             if path.is_file():
                 return sample_of(path.read_bytes())
-        return _unavailable(f"no package has the photograph {name}")
+        return unavailable(f"no package has the photograph {name}")
 
     return found
 
@@ -58,17 +58,11 @@ def loaded() -> Loaded:
             try:
                 extractor.load()
             except SettingsError as error:
-                return _unavailable(str(error))
+                return unavailable(str(error))
             known[name, options.allowed] = extractor
         return known[name, options.allowed]
 
     return found
-
-
-def _unavailable(reason: str) -> Any:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

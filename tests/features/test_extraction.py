@@ -276,21 +276,10 @@ def test_unknown_extractors_and_circles_are_settings_errors() -> None:
 
 
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
 import shards
-from tol_luigi.features import extraction, family_files
-for module in (extraction, family_files):
-    module.PART_ROWS = 8
-left = int(sys.argv[3])
-written = family_files.FamilyFiles.write_part
-def write_part(self, number, columns):
-    global left
-    written(self, number, columns)
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-family_files.FamilyFiles.write_part = write_part
+shards.kill_after(int(sys.argv[3]))
 shards.extract(Path(sys.argv[1]), Path(sys.argv[2]), ["doubled"])
 print(shards.Mean.calls)
 """

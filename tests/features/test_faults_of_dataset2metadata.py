@@ -152,21 +152,10 @@ def test_05_a_truncated_result_is_made_again(tmp_path: Path, ending: str) -> Non
 
 
 KILLED = """
-import os, signal, sys
-import d2m_jobs, shards
-from tol_luigi.features import extraction, family_files
-for module in (extraction, family_files):
-    module.PART_ROWS = 8
-left = int(sys.argv[2])
-written = family_files.FamilyFiles.write_part
-def write_part(self, number, columns):
-    global left
-    written(self, number, columns)
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-family_files.FamilyFiles.write_part = write_part
+import sys
 from pathlib import Path
+import d2m_jobs, shards
+shards.kill_after(int(sys.argv[2]))
 done = d2m_jobs.run(Path(sys.argv[1]))
 print(done.code, shards.Mean.calls, done.err)
 """

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from d2m_jobs import Fake, fake_models, job, run
+from optional import python_with
 from shards import Mean, sample, write_samples, write_tar
 from toys import OPERATORS
 
@@ -50,15 +51,6 @@ reprocess: false
 logging: true
 warn_and_continue: true
 """
-
-
-def python_with(*modules: str) -> str:
-    """Return a Python that has some modules: this one, or the one that TOL_TORCH names."""
-    look = f"import importlib.util as u; raise SystemExit(not all(map(u.find_spec, {modules})))"
-    for python in filter(None, (sys.executable, os.environ.get("TOL_TORCH"))):
-        if subprocess.run([python, "-c", look], check=False).returncode == 0:
-            return python
-    pytest.skip(f"no Python with {', '.join(modules)}: set TOL_TORCH to one (docs/testing.md)")
 
 
 def captioned(number: int) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
+from optional import unavailable
 
 from tol_luigi.features.agreement import TextBank
 from tol_luigi.features.extractor import Options, unit_rows
@@ -35,21 +35,15 @@ OPERATORS = SCRIPT.parents[1] / "dataset" / "torchvision_operators"
 def needs(*modules: str) -> None:
     """Skip a test without some modules; where CI is set, it fails without them."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing and os.environ.get("CI"):
-        pytest.fail(f"{', '.join(missing)} is missing")
     if missing:
-        pytest.skip(f"{', '.join(missing)} is missing")
+        unavailable(f"{', '.join(missing)} is missing")
 
 
 def torch_python() -> str:
-    """Return the Python that TOL_TORCH names; tests are skipped without it, but fail where CI is set."""
-    python = os.environ.get("TOL_TORCH", "")
-    if not python:
-        reason = "set TOL_TORCH to a Python with PyTorch (docs/testing.md)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return python
+    """Return the Python that TOL_TORCH names."""
+    return os.environ.get("TOL_TORCH") or unavailable(
+        "set TOL_TORCH to a Python with PyTorch (docs/testing.md)"
+    )
 
 
 def write_toys(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,16 +58,9 @@ def attempt(
 
 
 @pytest.fixture
-def built(once: Callable[..., Path], attempt: Build, tmp_path: Path) -> Path:
+def built(copy_of_build: Callable[..., Path], attempt: Build) -> Path:
     """A dataset with features, in the test's folder."""
-
-    def fill(folder: Path) -> None:
-        finished = attempt()
-        assert finished.returncode == 0, finished.stderr
-        shutil.copytree(tmp_path / "out", folder / "out")
-
-    shutil.copytree(once("feature-build", fill) / "out", tmp_path / "out", dirs_exist_ok=True)
-    return tmp_path / "out" / "sample"
+    return copy_of_build("feature-build", attempt)
 
 
 def test_a_build_has_features_of_every_sample_and_lists_them_in_the_manifest(

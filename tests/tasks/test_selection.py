@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -40,16 +39,9 @@ def attempt(bioscan_settings: dict[str, Any], settings_file: Callable[..., Path]
 
 
 @pytest.fixture
-def built(once: Callable[..., Path], attempt: Build, tmp_path: Path) -> Path:
+def built(copy_of_build: Callable[..., Path], attempt: Build) -> Path:
     """A dataset with a selection, in the test's folder."""
-
-    def fill(folder: Path) -> None:
-        finished = attempt()
-        assert finished.returncode == 0, finished.stderr
-        shutil.copytree(tmp_path / "out", folder / "out")
-
-    shutil.copytree(once("selection-build", fill) / "out", tmp_path / "out", dirs_exist_ok=True)
-    return tmp_path / "out" / "sample"
+    return copy_of_build("selection-build", attempt)
 
 
 def states(folder: Path) -> dict[str, str]:
