@@ -60,16 +60,17 @@ class ExtractShards(PartitionTask, ModelStage):
         from tol_luigi.features.extraction import families  # noqa: PLC0415 (slow to load, and seldom used)
 
         extractors = feature_set(self.settings)
-        name = f"{self.split}/{shard.name.removesuffix('.tar')}"
-        return families(self.layout.features, name, extractors.extractors, extractors.prints)
+        return families(self.layout.features, self._name(shard), extractors.extractors, extractors.prints)
+
+    def _name(self, shard: Shard) -> str:
+        return f"{self.split}/{shard.name.removesuffix('.tar')}"
 
     def feature_shards(self) -> Iterator[ShardFeatures]:
         """Yield the shards with the files of their features."""
         from tol_luigi.features.exports.shards import ShardFeatures  # noqa: PLC0415 (as above)
 
         for shard in self._written.shards():
-            name = f"{self.split}/{shard.name.removesuffix('.tar')}"
-            yield ShardFeatures(name, self._written.folder / shard.name, self._families(shard))
+            yield ShardFeatures(self._name(shard), self._written.folder / shard.name, self._families(shard))
 
     def families_by_shard(self) -> Iterator[tuple[Shard, dict[str, FamilyFiles[Extractor]]]]:
         """Yield each shard with the families of its samples, by the names of the extractors."""

@@ -15,7 +15,7 @@ from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.features.usable import Output, UsableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tol_luigi.features.extractor import Extractor
     from tol_luigi.features.family_files import FamilyFiles
 
-__all__ = ["Catalog", "ShardFeatures", "image_vectors", "usable"]
+__all__ = ["Catalog", "ShardFeatures", "image_vectors", "usable_shards"]
 
 
 class ShardFeatures(NamedTuple):
@@ -45,11 +45,16 @@ class ShardFeatures(NamedTuple):
         return self.name.replace("/", "-")
 
 
-def usable(shard: ShardFeatures, outputs: Sequence[Output]) -> UsableRows:
-    """Return the samples of a shard that have a result of all extractors that outputs come from."""
+def usable_shards(
+    shards: Iterable[ShardFeatures], outputs: Sequence[Output]
+) -> Iterator[tuple[ShardFeatures, UsableRows]]:
+    """Yield the shards with usable samples: those that have a result of all extractors that outputs come from."""
     wanted = {output.extractor for output in outputs}
-    families = [one for one in shard.families if one.extractor.name in wanted] or shard.families
-    return UsableRows(str(shard.tar), families, outputs)
+    for shard in shards:
+        families = [one for one in shard.families if one.extractor.name in wanted] or shard.families
+        rows = UsableRows(str(shard.tar), families, outputs)
+        if rows.count:
+            yield shard, rows
 
 
 class Catalog:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi.features.d2m.names import DATACOMP_KEYS
 from tol_luigi.features.exports.files import ExportFolder
-from tol_luigi.features.exports.shards import usable
+from tol_luigi.features.exports.shards import usable_shards
 from tol_luigi.features.npz import Rows, write_npz
 from tol_luigi.features.usable import Output
 
@@ -117,15 +117,13 @@ def export_datacomp(
         replace(one, name=DATACOMP_KEYS.get(one.name, one.name)) for one in _outputs(extractors, model)
     ]
     target, uids, blur_map = ExportFolder(folder, "datacomp"), [], {}
-    for shard in shards:
-        rows = usable(shard, outputs)
-        if rows.count:
-            uids += _write_table(target, shard.flat_name, rows, outputs, catalog, text="text")
-            _write_arrays(target, shard.flat_name, rows, outputs, "<f2")
-            blur_map[shard.flat_name] = {
-                "parquet": str(folder.absolute() / f"{shard.flat_name}.parquet"),
-                "shards": [str(shard.tar.absolute())],
-            }
+    for shard, rows in usable_shards(shards, outputs):
+        uids += _write_table(target, shard.flat_name, rows, outputs, catalog, text="text")
+        _write_arrays(target, shard.flat_name, rows, outputs, "<f2")
+        blur_map[shard.flat_name] = {
+            "parquet": str(folder.absolute() / f"{shard.flat_name}.parquet"),
+            "shards": [str(shard.tar.absolute())],
+        }
     with target.write("subset.npy") as scratch:
         write_subset(scratch, uids)
     if any(one.name == DATACOMP_KEYS[_BOXES] for one in outputs):
@@ -151,10 +149,7 @@ def export_d2m(
         model: See :func:`export_datacomp`.
     """
     outputs, target = _outputs(extractors, model), ExportFolder(folder, "d2m")
-    for shard in shards:
-        rows = usable(shard, outputs)
-        if not rows.count:
-            continue
+    for shard, rows in usable_shards(shards, outputs):
         group = str([str(shard.tar.absolute())])
         name = hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()
         _write_table(target, name, rows, outputs, catalog, text="caption")

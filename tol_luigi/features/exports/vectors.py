@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.exports.files import ExportFolder
-from tol_luigi.features.exports.shards import image_vectors, usable
+from tol_luigi.features.exports.shards import image_vectors, usable_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,11 +47,8 @@ def export_clip_retrieval(
     target = ExportFolder(folder, "clip-retrieval")
     every = list(shards)
     # Files are sorted by name, so that all numbers have as many digits.
-    digits, number = max(4, len(str(len(every) - 1))), 0
-    for shard in every:
-        rows = usable(shard, list(vectors.values()))
-        if not rows.count:
-            continue
+    digits = max(4, len(str(len(every) - 1)))
+    for number, (shard, rows) in enumerate(usable_shards(every, list(vectors.values()))):
         for kind, output in vectors.items():
             with target.write(f"{kind}/{kind}_{number:0{digits}}.npy") as scratch, scratch.open("wb") as file:
                 np.save(file, rows.rows(output).astype(np.float16))
@@ -67,7 +64,6 @@ def export_clip_retrieval(
         columns |= {rank: known[rank] for rank in RANK_LABELS}
         with target.write(f"metadata/metadata_{number:0{digits}}.parquet") as scratch:
             pq.write_table(pa.table(columns), scratch)
-        number += 1
     return target.finish()
 
 
@@ -89,10 +85,7 @@ def export_emb_explorer(
     """
     image, _ = image_vectors(extractors, model)
     target = ExportFolder(folder, "emb-explorer")
-    for shard in shards:
-        rows = usable(shard, [image])
-        if not rows.count:
-            continue
+    for shard, rows in usable_shards(shards, [image]):
         uids = rows.key_column("uid").to_pylist()
         known, vectors = catalog.rows(uids), rows.rows(image).astype(np.float32)
         offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
