@@ -12,16 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tol_luigi.core.image_geometry import placement
 from tol_luigi.core.image_memory import BAND_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tol_luigi.core.image_geometry import Placement
     from tol_luigi.core.images import ImageSpec
 
-__all__ = ["UnsupportedDepthError", "has_deep_channels", "is_deep_grey", "is_transparent", "to_sample"]
+__all__ = [
+    "UnsupportedDepthError",
+    "has_deep_channels",
+    "is_deep_grey",
+    "is_transparent",
+    "padded",
+    "to_sample",
+]
 
-_Size = tuple[int, int]
 _Limits = tuple[float, float]
 _Array = np.ndarray[Any, Any]
 
@@ -95,29 +103,46 @@ def to_sample(image: Image.Image, spec: ImageSpec, *, deep: bool) -> Image.Image
         UnsupportedDepthError: The sample would be nearly black, or values are outside the scale, and the
             settings do not allow such images.
     """
-    size = spec.width, spec.height
+    place = placement(image.size, (spec.width, spec.height), spec.fit)
     limits = _stretch_limits(image) if spec.high_bit_depth == "stretch" and is_deep_grey(image.mode) else None
     background = _BACKGROUNDS.get(spec.transparency) if image.has_transparency_data else None
     if image.mode == "RGB" and background is None:
-        sample = image.resize(size, Image.Resampling.BICUBIC)
+        sample = image.resize(place.size, Image.Resampling.BICUBIC, place.box)
     else:
-        sample = _resized(image, size, lambda band: _over(band, _to_rgb(band, limits), background))
+        sample = _resized(image, place, lambda band: _over(band, _to_rgb(band, limits), background))
     if deep and limits is None and spec.high_bit_depth != "keep":
         _validate_visible(image, sample)
+    return padded(sample, place, spec)
+
+
+def padded(drawn: Image.Image, place: Placement, spec: ImageSpec) -> Image.Image:
+    """Return the sample that shows an image at its place, with bars where the image does not reach."""
+    size = spec.width, spec.height
+    if drawn.size == size:
+        return drawn
+    sample = Image.new("RGB", size, spec.padding)
+    sample.paste(drawn, place.corner)
     return sample
 
 
-def _resized(image: Image.Image, size: _Size, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _resized(
+    image: Image.Image, place: Placement, to_rgb: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
     """Convert and resize an image in bands, with the same result as for the complete image.
 
     Pillow resizes the width first, row by row, and rounds before it resizes the height.
     """
     if image.width * image.height <= BAND_PIXELS:
-        return to_rgb(image).resize(size, Image.Resampling.BICUBIC)
-    narrow = Image.new("RGB", (size[0], image.height))
+        return to_rgb(image).resize(place.size, Image.Resampling.BICUBIC, place.box)
+    width = place.size[0]
+    left, upper, right, lower = place.box
+    narrow = Image.new("RGB", (width, image.height))
     for top, band in _bands(image):
-        narrow.paste(to_rgb(band).resize((size[0], band.height), Image.Resampling.BICUBIC), (0, top))
-    return narrow.resize(size, Image.Resampling.BICUBIC)
+        rows = to_rgb(band).resize(
+            (width, band.height), Image.Resampling.BICUBIC, (left, 0, right, band.height)
+        )
+        narrow.paste(rows, (0, top))
+    return narrow.resize(place.size, Image.Resampling.BICUBIC, (0, upper, width, lower))
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:

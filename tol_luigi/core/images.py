@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import math
 import threading
 import warnings
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.image_formats import FORMATS, OPTIONAL_FORMATS, unread_format
+from tol_luigi.core.image_geometry import placement
 from tol_luigi.core.image_memory import EMBEDDING_FORMATS, UNKNOWN_FORMAT_BYTES, bytes_to_open
 from tol_luigi.core.image_pixels import (
     UnsupportedDepthError,
     has_deep_channels,
     is_deep_grey,
     is_transparent,
+    padded,
     to_sample,
 )
 from tol_luigi.core.ledger import State
@@ -55,6 +58,8 @@ class ImageSpec:
     Attributes:
         width: The width in pixels.
         height: The height in pixels.
+        fit: ``stretch`` an image over its sample, or keep its aspect ratio and ``crop`` it or ``pad`` the sample.
+        padding: The colour of the bars of ``fit=pad``, as Pillow names it.
         resize: ``exact`` (decode at full size, then resize with the bicubic filter: the published pixels) or
             ``scaled`` (the JPEG decoder shrinks large photographs first, and a faster library resizes them).
         jpeg_quality: Pillow's scale, 1 to 100.
@@ -71,6 +76,8 @@ class ImageSpec:
 
     width: int = 224
     height: int = 224
+    fit: str = "stretch"
+    padding: str = "black"
     resize: str = "exact"
     jpeg_quality: int = 100
     truncated: str = "keep"
@@ -143,7 +150,7 @@ def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
     """Return the JPEG of a sample and the metadata of the original.
 
     All modes are converted to RGB. Pillow's bicubic filter resizes in one step (except for large photographs
-    with ``resize=scaled``), without keeping the aspect ratio. The first frame of an animation is used.
+    with ``resize=scaled``). The first frame of an animation is used.
 
     Raises:
         BrokenImageError: The file is not an image, is too large or (depending on the settings) truncated, or
@@ -235,11 +242,12 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Imag
 def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: bool) -> dict[str, bool]:
     """Return the flags of an image that follow from its header, without decoding its pixels."""
     (width, height), mode = image.size, image.mode
+    place = placement(image.size, (spec.width, spec.height), spec.fit)
     return {
         "high_bit_depth": has_deep_channels(image),
         "truncated": truncated,
         "grey": mode in {"1", "L", "LA", "La"} or is_deep_grey(mode),
-        "upscaled": width < spec.width or height < spec.height,
+        "upscaled": place.enlarges,
         "elongated": max(width, height) > _ELONGATED * min(width, height),
         "exif_rotated": image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1},
         "animated": bool(getattr(image, "is_animated", False)),
@@ -265,12 +273,18 @@ def _validate_size(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> 
 def _is_large_photograph(image: Image.Image, spec: ImageSpec) -> bool:
     """Return whether ``resize=scaled`` applies to an image; it does not if the image is rotated first."""
     turned = spec.exif == "apply" and image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1}
-    enough = all(has >= least for has, least in zip(image.size, _least_size(spec), strict=True))
+    enough = all(has >= least for has, least in zip(image.size, _least_size(image, spec), strict=True))
     return isinstance(image, JpegImageFile) and image.mode == "RGB" and enough and not turned
 
 
-def _least_size(spec: ImageSpec) -> tuple[int, int]:
-    return spec.width * _SCALED_MARGIN, spec.height * _SCALED_MARGIN
+def _least_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
+    """Return the size to which the decoder may shrink an image, such that the part shown stays large enough."""
+    place = placement(image.size, (spec.width, spec.height), spec.fit)
+    left, top, right, bottom = place.box
+    return (
+        math.ceil(place.size[0] * _SCALED_MARGIN * image.width / (right - left)),
+        math.ceil(place.size[1] * _SCALED_MARGIN * image.height / (bottom - top)),
+    )
 
 
 def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
@@ -280,22 +294,30 @@ def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
     are partly outside the image. Like Pillow, this resizes the width first, rounds, and then resizes the
     height, so without the decoder's reduction the pixels would equal Pillow's except for a few roundings.
     """
-    drafted = image.draft("RGB", _least_size(spec))
+    width, height = image.size
+    place = placement(image.size, (spec.width, spec.height), spec.fit)
+    drafted = image.draft("RGB", _least_size(image, spec))
     right, bottom = drafted[1][2:] if drafted else image.size
     image.load()
-    narrow = Image.new("RGB", (spec.width, image.height))
-    resized = Image.new("RGB", (spec.width, spec.height))
+    # the part shown, in the pixels that the decoder has left; multiplied first, so that a whole image stays exact
+    left, top = place.box[0] * right / width, place.box[1] * bottom / height
+    across = (place.box[2] - place.box[0]) * right / width
+    down = (place.box[3] - place.box[1]) * bottom / height
+    narrow = Image.new("RGB", (place.size[0], image.height))
+    resized = Image.new("RGB", place.size)
     resizer = cykooz_resizer.Resizer()
-    resizer.resize_pil(image, narrow, _bicubic_of(right, image.height))
-    resizer.resize_pil(narrow, resized, _bicubic_of(spec.width, bottom))
-    return resized
+    columns = _bicubic_of(left, 0, min(across, image.width - left), image.height)
+    resizer.resize_pil(image, narrow, columns)
+    rows = _bicubic_of(0, top, place.size[0], min(down, image.height - top))
+    resizer.resize_pil(narrow, resized, rows)
+    return padded(resized, place, spec)
 
 
-def _bicubic_of(width: float, height: float) -> cykooz_resizer.ResizeOptions:
+def _bicubic_of(left: float, top: float, width: float, height: float) -> cykooz_resizer.ResizeOptions:
     """Return the options for Pillow's bicubic filter (elsewhere: Catmull-Rom) on this part of an image."""
     return cykooz_resizer.ResizeOptions(
         resize_alg=cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.catmull_rom),
-        crop_box=cykooz_resizer.CropBox(0, 0, width, height),
+        crop_box=cykooz_resizer.CropBox(left, top, width, height),
     )
 
 

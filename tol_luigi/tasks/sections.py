@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
 
+from tol_luigi.core.image_geometry import FITS
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.core.sections import Section, setting
@@ -232,6 +233,20 @@ class ImagesSection(Section):
     width: int = setting(Whole(1, 10_000), _IMAGE.width, "the width of a sample in pixels", determines=True)
     height: int = setting(
         Whole(1, 10_000), _IMAGE.height, "the height of a sample in pixels", determines=True
+    )
+    fit: str = setting(
+        Choice(*FITS),
+        _IMAGE.fit,
+        "how an image fills its sample: stretched, or with its aspect ratio, cut at two sides (crop) or with bars (pad)",
+        determines=True,
+        is_recorded=False,
+    )
+    padding: str = setting(
+        Choice("black", "white"),
+        _IMAGE.padding,
+        "the colour of the bars of fit = pad",
+        determines=True,
+        is_recorded=False,
     )
     resize: str = setting(
         Choice("exact", "scaled"),

@@ -116,6 +116,8 @@ class Settings:
         return ImageSpec(
             width=section.width,
             height=section.height,
+            fit=section.fit,
+            padding=section.padding,
             resize=section.resize,
             jpeg_quality=section.jpeg_quality,
             truncated=section.truncated,
