@@ -69,7 +69,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 
 
 def selected(spec: SelectionSpec, tables: Tables, output: Path, threads: int = 1) -> list[dict[str, Any]]:
-    counts = select_samples(spec, tables, output, threads)
+    counts = select_samples(spec, tables, output, threads).states
     rows: list[dict[str, Any]] = pq.read_table(output).to_pylist()
     states = Counter(row["state"] for row in rows)
     assert counts == {state: states[state] for state in counts}

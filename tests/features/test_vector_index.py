@@ -147,11 +147,11 @@ def test_an_index_that_is_missing_or_would_be_empty_is_one_line(index: VectorInd
 def test_the_vector_of_an_image_is_computed_as_in_a_shard() -> None:
     extractor = Mean("mean", Options())
     assert image_vector([extractor], extractor, "channels", png(), "a.png").tolist() == [1, 2, 3]
-    assert parse_vector_name("mean/channels", [extractor]) == (extractor, "channels", 3)
+    assert parse_vector_name("[features] index", "mean/channels", [extractor]) == (extractor, "channels", 3)
     with pytest.raises(DatasetError, match=r"a\.png: it cannot be used"):
         image_vector([extractor], extractor, "channels", b"no image", "a.png")
     with pytest.raises(SettingsError, match="Valid are mean/channels"):
-        parse_vector_name("mean/others", [extractor])
+        parse_vector_name("[features] index", "mean/others", [extractor])
     with pytest.raises(DatasetError, match="mean has no model of texts"):
         text_vector(extractor, "a bee")
 

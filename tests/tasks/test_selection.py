@@ -7,32 +7,74 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tol_luigi import Dataset
 from tol_luigi.core.packing import SampleRef, copy_samples
 from tol_luigi.core.shards import ShardReader
+from tol_luigi.features.coresets import rounded, spread_out
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Build = Callable[..., Any]
 
+GRID = """
+import numpy as np
+from tol_luigi.features.extractor import Extractor, Vector
+from tol_luigi.features.registry import register
+
+@register("grid")
+class Grid(Extractor):
+    vectors = (Vector("colours", 48),)
+
+    def prepare(self, sample):
+        return np.asarray(sample.image.resize((4, 4)), np.float32).ravel()
+
+    def run(self, batch, before):
+        return {"colours": np.stack(batch)}
+"""
+
 SETTINGS = {
-    "features": {"extractors": "hash"},
+    "dataset": {"root": "out", "tag": "sample", "val_percent": 10, "train_small_percent": 15},
+    "features": {"extractors": "hash\n grid", "files": "grid.py"},
     "filter": {"rules": "odd = dhash64 & 1 = 1"},
-    "select": {"name": "balanced", "most_per_species": 2, "order_by": "width * height"},
+    "select": {
+        "name": "balanced",
+        "most_per_species": 2,
+        "method": "diverse",
+        "vector": "grid/colours",
+    },
 }
+SPECIES = {"Apis_mellifera": 12, "Rosa_canina": 12, "Bombus_terrestris": 2}
+
 STAGES = ["CatalogSelection", "SelectSamples", "WriteManifest", "WriteSelection"]
 
 
+def draw(folder: Path) -> None:
+    """Draw a few images of each species."""
+    rng = np.random.default_rng(0)
+    for name, count in SPECIES.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 256, (4, 4, 3), np.uint8)
+            image = Image.fromarray(pixels).resize((32, 32), Image.Resampling.NEAREST)
+            image.save(folder / name / f"{number}.png")
+
+
 @pytest.fixture
-def attempt(bioscan_settings: dict[str, Any], settings_file: Callable[..., Path], build: Build) -> Build:
+def attempt(
+    once: Callable[..., Path], tmp_path: Path, settings_file: Callable[..., Path], build: Build
+) -> Build:
     """Build, or run another task, with a selection; keyword arguments replace keys of ``[select]``."""
+    (tmp_path / "grid.py").write_text(GRID, encoding="utf-8")
+    images = {"imagefolder": {"images": once("selection-images", draw), "partitions": 2}}
 
     def run(task: str = "BuildCatalog", **select: Any) -> Any:
-        sections = bioscan_settings | SETTINGS | {"select": SETTINGS["select"] | select}
+        sections = SETTINGS | images | {"select": SETTINGS["select"] | select}
         return build(settings_file(sections), task=task)
 
     return run
@@ -82,6 +124,24 @@ def test_the_shards_are_copies_of_the_selected_samples_and_all_sums_agree(
             places[row["treeoflife_id"]]["shard"],
             places[row["treeoflife_id"]]["position"],
         )
+
+
+def test_of_each_species_those_are_chosen_whose_vectors_are_farthest_from_each_other(built: Path) -> None:
+    shards = built / "224x224"
+    vectors = {}
+    for table in sorted((shards / "features/grid/train").glob("*.parquet")):
+        keys = pq.read_table(table, columns=["key"])["key"].to_pylist()
+        vectors |= dict(zip(keys, np.load(table.with_suffix(".colours.npy")), strict=True))
+    ranks = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
+    found, species = states(built), dict[tuple[str, ...], list[str]]()
+    for row in pq.read_table(shards / "catalog.parquet").to_pylist():
+        if row["split"] == "train" and not found[row["treeoflife_id"]].startswith("filtered:"):
+            species.setdefault(tuple(row[rank] for rank in ranks), []).append(row["treeoflife_id"])
+    assert max(map(len, species.values())) > 3
+    for ids in map(sorted, species.values()):
+        chosen = spread_out(rounded(np.stack([vectors[id_] for id_ in ids])), 2).chosen
+        expected = {ids[row] for row in chosen} if len(ids) > 2 else set(ids)
+        assert {id_ for id_ in ids if found[id_] == "selected"} == expected
 
 
 def test_the_bytes_are_those_of_a_straightforward_copy(built: Path, tmp_path: Path) -> None:
@@ -149,7 +209,12 @@ def test_a_second_build_does_nothing_and_other_limits_only_select_again(
     ("select", "reason"),
     [
         ({"name": "train"}, "[select] name = train: the dataset has a folder of this name"),
-        ({"order_by": "sharpness"}, "[select] order_by = sharpness: there is no column sharpness"),
+        (
+            {"method": "order_by", "vector": "", "order_by": "sharpness"},
+            "[select] order_by = sharpness: there is no column sharpness",
+        ),
+        ({"vector": "grid/tones"}, "[select] vector = grid/tones: no extractor computes this vector"),
+        ({"vector": ""}, "[select] method = diverse: it compares vectors, but [select] vector is empty"),
         ({"name": ""}, "[filter] rules = odd = dhash64 & 1 = 1: rules drop samples from a selection, but"),
     ],
 )

@@ -57,7 +57,7 @@ def _counted() -> tuple[dict[str, Any], dict[str, int]]:
     tables, threads = selection_tables(task), settings().features.threads
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "selection.parquet"
-        counts = select_samples(spec, tables, table, threads)
+        selected = select_samples(spec, tables, table, threads)
         taxa = chosen_taxa(table, tables.catalog)
         matches = count_matches(spec, tables, Path(folder), threads)
-    return selection_figures(spec, counts, taxa), matches
+    return selection_figures(spec, selected, taxa), matches

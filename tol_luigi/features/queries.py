@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["image_vector", "parse_vector_name", "text_embedder", "text_vector"]
 
 
-def parse_vector_name(name: str, extractors: Sequence[Extractor]) -> tuple[Extractor, str, int]:
+def parse_vector_name(setting: str, name: str, extractors: Sequence[Extractor]) -> tuple[Extractor, str, int]:
     """Return extractor, vector and number of dimensions of a name ``<extractor>/<vector>``.
+
+    Args:
+        setting: The setting in messages.
+        name: The name.
+        extractors: The extractors of the settings.
 
     Raises:
         SettingsError: There is no such vector.
@@ -33,7 +38,7 @@ def parse_vector_name(name: str, extractors: Sequence[Extractor]) -> tuple[Extra
     if name in valid:
         return valid[name]
     remedy = f"Valid are {', '.join(valid)}" if valid else "Add an extractor that computes vectors"
-    raise SettingsError(f"[features] index = {name}", "no extractor computes this vector", remedy)
+    raise SettingsError(f"{setting} = {name}", "no extractor computes this vector", remedy)
 
 
 def image_vector(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import importlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import DatasetError
-from tol_luigi.core.files import committed
+from tol_luigi.core.files import committed, scratch_path
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.column_names import joined_columns
 from tol_luigi.features.expressions import connect
+from tol_luigi.features.representatives import CANDIDATES, METHODS, Comparison, write_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ __all__ = [
     "FILTERED",
     "SELECTED",
     "SELECTION",
+    "Selected",
     "SelectionSpec",
     "Tables",
     "count_matches",
@@ -52,7 +55,9 @@ SELECTION = pa.schema(
 )
 """The columns of a selection, which has a row for each sample of the split, in the order of the shards."""
 
-_ROWS = 122_880
+_ROWS, _CANDIDATES_AT_ONCE = 122_880, 32_768
+"""The rows that are in memory at once: of results, and of samples with their vectors."""
+
 _NEAR = {"near_cluster": ("cluster", pa.int64()), "near_keep": ("keep", pa.bool_())}
 """The columns of the near-duplicates, by the names that expressions call them."""
 
@@ -68,6 +73,8 @@ class SelectionSpec:
         least_per_taxon: The fewest samples of a taxon, else none of it is chosen.
         order_by: The expression of a number; the samples of a taxon with the highest ones are chosen.
         seed: Decides between samples with equal numbers.
+        method: How the samples of a taxon with too many are chosen: ``order_by``, or one of
+            :data:`.METHODS`, which compare vectors.
     """
 
     split: str
@@ -76,6 +83,7 @@ class SelectionSpec:
     least_per_taxon: int = 0
     order_by: str = ""
     seed: int = 0
+    method: str = "order_by"
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,27 @@ class Tables:
         families: The families of features.
         paths: For each family, the tables of the shards of the split.
         near_duplicates: The table of near-duplicates, None if they are not looked for.
+        vectors: The file of the vectors of each shard of the split, by its number; empty if none are compared.
     """
 
     catalog: Path
     families: Sequence[Extractor | Family]
     paths: Sequence[Sequence[Path]]
     near_duplicates: Path | None
+    vectors: Mapping[int, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What has been selected.
+
+    Attributes:
+        states: The number of samples in each state.
+        comparison: The figures on the comparison of vectors, None if none were compared.
+    """
+
+    states: Mapping[str, int]
+    comparison: Comparison | None
 
 
 def sample_columns(catalog: pa.Schema, families: Sequence[Extractor | Family], *, near: bool) -> pa.Schema:
@@ -153,36 +176,69 @@ def _is_true(expression: str) -> str:
     return f"coalesce(CAST((\n{expression}\n) AS BOOLEAN), false)"
 
 
-def _selection_sql(spec: SelectionSpec, samples: str) -> str:
-    """Return a query of the states of all samples, in the order of the shards."""
+_TAXON = ", ".join(f'"{rank}"' for rank in RANK_LABELS)
+
+
+def _ruled_sql(spec: SelectionSpec, samples: str) -> str:
+    """Return a query of all samples with the first rule that is true, their number, and the order of drawing them."""
     whens = "".join(f" WHEN {_is_true(rule)} THEN {_text(name)}" for name, rule in spec.rules.items())
     rule = f"CASE{whens} END" if whens else "NULL"
     number = f"CAST((\n{spec.order_by}\n) AS DOUBLE)" if spec.order_by else "NULL"
     # What is not a number would be the highest.
     score = f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END" if spec.order_by else number
-    taxon = ", ".join(f'"{rank}"' for rank in RANK_LABELS)
+    return f"""
+SELECT treeoflife_id AS id, source, partition, shard, position, {_TAXON},
+       {rule} AS rule, CAST({score} AS DOUBLE) AS score,
+       md5('{spec.seed} ' || treeoflife_id) AS drawn
+FROM ({samples}) samples"""  # noqa: S608 (expressions are validated)
+
+
+def _candidates_sql(spec: SelectionSpec, samples: str) -> str:
+    """Return a query of the samples whose vectors are compared: taxon by taxon, by id.
+
+    These are the samples of taxa with more than the most; of those with very many, some that are drawn.
+    """
+    return f"""
+SELECT id, shard, position, available
+FROM (
+    SELECT *, count(*) OVER same AS available, row_number() OVER (same ORDER BY drawn, id) AS draw
+    FROM ({_ruled_sql(spec, samples)})
+    WHERE rule IS NULL
+    WINDOW same AS (PARTITION BY {_TAXON}))
+WHERE available > {spec.most_per_taxon} AND available >= {spec.least_per_taxon} AND draw <= {CANDIDATES}
+ORDER BY {_TAXON}, id"""  # noqa: S608 (expressions are validated)
+
+
+def _selection_sql(spec: SelectionSpec, samples: str, places: Path | None) -> str:
+    """Return a query of the states of all samples, in the order of the shards.
+
+    Args:
+        spec: Which samples are chosen.
+        samples: The query of the samples.
+        places: The result of :func:`.write_places`, None if no vectors are compared.
+    """
+    ruled, order = _ruled_sql(spec, samples), "score DESC NULLS LAST"
+    if places is not None:
+        ruled = f"""
+SELECT r.* REPLACE (p.score AS score), p.place AS chosen
+FROM ({ruled}) r LEFT JOIN read_parquet({_place(places)}) p ON p.id = r.id"""  # noqa: S608 (as above)
+        order = "chosen NULLS LAST"
     many = f"WHEN place > {spec.most_per_taxon} THEN '{SURPLUS}'" if spec.most_per_taxon else ""
     return f"""
-WITH samples AS ({samples}),
-ruled AS (
-    SELECT treeoflife_id AS id, source, partition, shard, position, {taxon},
-           {rule} AS rule, CAST({score} AS DOUBLE) AS score,
-           md5('{spec.seed} ' || treeoflife_id) AS drawn
-    FROM samples),
-ranked AS (
+WITH ranked AS (
     SELECT *, count(*) OVER same AS available,
-           row_number() OVER (same ORDER BY score DESC NULLS LAST, drawn, id) AS place
-    FROM ruled
-    WINDOW same AS (PARTITION BY rule IS NULL, {taxon}))
+           row_number() OVER (same ORDER BY {order}, drawn, id) AS place
+    FROM ({ruled})
+    WINDOW same AS (PARTITION BY rule IS NULL, {_TAXON}))
 SELECT id, source, partition, shard, position,
        CASE WHEN rule IS NOT NULL THEN '{FILTERED}' || rule
             WHEN available < {spec.least_per_taxon} THEN '{TOO_FEW}' {many}
             ELSE '{SELECTED}' END AS state,
        score
-FROM ranked ORDER BY shard, position"""  # noqa: S608 (expressions are validated)
+FROM ranked ORDER BY shard, position"""  # noqa: S608 (as above)
 
 
-def select_samples(spec: SelectionSpec, tables: Tables, output: Path, threads: int = 1) -> dict[str, int]:
+def select_samples(spec: SelectionSpec, tables: Tables, output: Path, threads: int = 1) -> Selected:
     """Write the state of each sample of a split.
 
     Args:
@@ -191,30 +247,44 @@ def select_samples(spec: SelectionSpec, tables: Tables, output: Path, threads: i
         output: The file.
         threads: The threads of DuckDB. The result does not depend on it.
 
-    Returns:
-        The number of samples in each state.
-
     Raises:
         DatasetError: An expression fails for a sample.
     """
     counts: Counter[str] = Counter()
-    query = _selection_sql(spec, _samples_sql(tables, spec.split))
+    samples = _samples_sql(tables, spec.split)
     with (
-        committed(output) as scratch,
+        committed(output) as scratch,  # makes the folder
+        _compared(spec, tables, samples, output, threads) as (places, comparison),
         pq.ParquetWriter(scratch, SELECTION, compression="zstd", write_page_checksum=True) as writer,
     ):
-        for batch in _batches(query, output.parent, threads):
+        for batch in _batches(_selection_sql(spec, samples, places), output.parent, threads):
             rows = pa.Table.from_batches([batch]).cast(SELECTION)
             writer.write_table(rows)
             for count in rows["state"].value_counts().to_pylist():
                 counts[count["values"]] += count["counts"]
-    return {
-        state: counts[state]
-        for state in (SELECTED, *(f"{FILTERED}{name}" for name in spec.rules), TOO_FEW, SURPLUS)
-    }
+    states = (SELECTED, *(f"{FILTERED}{name}" for name in spec.rules), TOO_FEW, SURPLUS)
+    return Selected({state: counts[state] for state in states}, comparison)
 
 
-def _batches(query: str, folder: Path, threads: int) -> Iterator[pa.RecordBatch]:
+@contextlib.contextmanager
+def _compared(
+    spec: SelectionSpec, tables: Tables, samples: str, output: Path, threads: int
+) -> Iterator[tuple[Path | None, Comparison | None]]:
+    """Compare the vectors of the candidates; yield a scratch file with their places, and figures."""
+    if spec.method not in METHODS:
+        yield None, None
+        return
+    places = scratch_path(output.with_name("places.parquet"))
+    try:
+        query = _candidates_sql(spec, samples)
+        candidates = _batches(query, output.parent, threads, _CANDIDATES_AT_ONCE)
+        method, most = METHODS[spec.method], spec.most_per_taxon
+        yield places, write_places(candidates, tables.vectors, method, most, places)
+    finally:
+        places.unlink(missing_ok=True)
+
+
+def _batches(query: str, folder: Path, threads: int, rows: int = _ROWS) -> Iterator[pa.RecordBatch]:
     """Yield the result of a query; what does not fit into memory is spooled to a folder."""
     duckdb, connection = importlib.import_module("duckdb"), connect()
     try:
@@ -225,7 +295,7 @@ def _batches(query: str, folder: Path, threads: int) -> Iterator[pa.RecordBatch]
         relation = connection.sql(query)
         # fetch_arrow_reader until DuckDB 1.4
         read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-        yield from read(_ROWS)
+        yield from read(rows)
     except duckdb.Error as error:
         what = f"an expression fails for a sample ({str(error).partition(chr(10))[0]})"
         raise DatasetError("[filter] rules or [select] order_by", what, "Correct the expression") from error
@@ -252,14 +322,15 @@ def count_matches(spec: SelectionSpec, tables: Tables, folder: Path, threads: in
     return {name: batch[name][0].as_py() for name in spec.rules}
 
 
-def selection_figures(spec: SelectionSpec, counts: Mapping[str, int], taxa: int) -> dict[str, Any]:
+def selection_figures(spec: SelectionSpec, selected: Selected, taxa: int) -> dict[str, Any]:
     """Return the figures on a selection.
 
     Args:
         spec: Which samples were chosen.
-        counts: The result of :func:`select_samples`.
+        selected: The result of :func:`select_samples`.
         taxa: The number of taxa with chosen samples.
     """
+    counts, comparison = selected.states, selected.comparison
     return {
         "split": spec.split,
         "samples": sum(counts.values()),
@@ -268,4 +339,5 @@ def selection_figures(spec: SelectionSpec, counts: Mapping[str, int], taxa: int)
         "filtered": {name: counts[f"{FILTERED}{name}"] for name in spec.rules},
         "too_few": counts[TOO_FEW],
         "surplus": counts[SURPLUS],
+        **({"compared": {"method": spec.method, **asdict(comparison)}} if comparison else {}),
     }

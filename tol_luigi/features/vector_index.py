@@ -21,6 +21,7 @@ from tol_luigi.core.errors import DatasetError
 from tol_luigi.core.files import committed
 from tol_luigi.core.shards import balanced, shards_for
 from tol_luigi.core.taxon import RANK_LABELS
+from tol_luigi.features.coresets import usable_rows
 from tol_luigi.store.row_groups import Rows
 
 if TYPE_CHECKING:
@@ -195,8 +196,7 @@ def _are_usable(path: Path) -> NDArray[np.bool_]:
     """Return which vectors of a file are finite and not zero."""
     vectors = np.load(path, mmap_mode="r")
     pieces = [vectors[start : start + _CHUNK] for start in range(0, len(vectors), _CHUNK)]
-    are = [np.isfinite(piece).all(axis=1) & (piece != 0).any(axis=1) for piece in pieces]
-    return np.concatenate([np.empty(0, bool), *are])
+    return np.concatenate([np.empty(0, bool), *map(usable_rows, pieces)])
 
 
 def _described(ids: pa.ChunkedArray, shard: ShardVectors, catalog: Rows) -> pa.Table:

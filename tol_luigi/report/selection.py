@@ -29,7 +29,26 @@ def selection_text(figures: Mapping[str, Any], matches: Mapping[str, int] | None
         ["  species has more than the most", f"{figures['surplus']:,}", ""],
         ["  selected", f"{figures['selected']:,}", _of_taxa(figures)],
     ]
-    return "".join(f"{line.rstrip()}\n" for line in [*lines, *aligned(rows)])
+    return "".join(f"{line.rstrip()}\n" for line in [*lines, *aligned(rows), *_compared(figures)])
+
+
+def _compared(figures: Mapping[str, Any]) -> list[str]:
+    """Return a line on the comparison of vectors, and one on the samples without a place in it."""
+    if (compared := figures.get("compared")) is None:
+        return []
+    lines = [
+        f"{compared['method']}: {counted(compared['samples'], 'sample')} of species with more than the most compared"
+    ]
+    if compared["without_vector"]:
+        chosen = f"{compared['chosen_without_vector']:,} of them selected for lack of others"
+        lines.append(
+            f"without a vector: {counted(compared['without_vector'], 'sample')} of these species, {chosen}"
+        )
+    if compared["not_drawn"]:
+        lines.append(
+            f"not compared, as their species has too many: {counted(compared['not_drawn'], 'sample')}"
+        )
+    return lines
 
 
 def _true_for(matches: Mapping[str, int] | None, name: str) -> str:

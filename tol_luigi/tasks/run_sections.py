@@ -48,7 +48,7 @@ MODEL_FORM = "<name> = <path>, such as bioclip = models/bioclip"
 """The form of a line of ``[features] models``."""
 
 VECTOR_FORM = "<extractor>/<vector>, such as clip:bioclip/bioclip_img"
-"""The form of ``[features] index``."""
+"""The form of ``[features] index`` and ``[select] vector``."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,25 @@ class SelectSection(Section):
     least_per_species: int = setting(
         Whole(0, _LARGEST), 0, "the fewest samples of a species, else none of it is selected"
     )
+    method: str = setting(
+        Choice("order_by", "nearest", "diverse"),
+        "order_by",
+        "how the samples of a species are selected: by order_by; those whose vectors are nearest to the mean; "
+        "or the nearest one and then those farthest from each other",
+    )
+    vector: str | None = setting(
+        Formed(r"[^/\s]+/[^/\s]+", VECTOR_FORM),
+        None,
+        f"the vector that nearest and diverse compare: {VECTOR_FORM}",
+    )
     order_by: str | None = setting(
         Formed(),
         None,
         "a number as SQL expression; the samples of a species with the highest ones are selected; empty draws them",
     )
-    seed: int = setting(Whole(0, _LARGEST), 17, "the seed for drawing among samples with equal numbers")
+    seed: int = setting(
+        Whole(0, _LARGEST), 17, "the seed for drawing among samples with equal numbers, or without a vector"
+    )
 
 
 @dataclass(frozen=True)

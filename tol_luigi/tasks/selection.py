@@ -12,7 +12,7 @@ from tol_luigi.core.files import read_json, remove, write_json
 from tol_luigi.core.packing import copy_samples
 from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_files
-from tol_luigi.core.shards import Shard
+from tol_luigi.core.shards import Shard, shard_number
 from tol_luigi.report.selection import selection_text
 from tol_luigi.store.ledger import LEDGER, write_ledger
 from tol_luigi.store.selections import (
@@ -30,7 +30,12 @@ from tol_luigi.tasks.feature_settings import feature_families, feature_set
 from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.partitions import SourceParameter, all_partitions
 from tol_luigi.tasks.reports import ReportTarget
-from tol_luigi.tasks.selection_settings import finds_near_duplicates, selection_digest, selection_spec
+from tol_luigi.tasks.selection_settings import (
+    compared_vector,
+    finds_near_duplicates,
+    selection_digest,
+    selection_spec,
+)
 from tol_luigi.tasks.shards import CheckShards
 from tol_luigi.tasks.stage import StageTask
 
@@ -104,14 +109,14 @@ class SelectSamples(_SelectionStage):
         from tol_luigi.features.selection import select_samples, selection_figures  # noqa: PLC0415 (slow to load)
 
         spec, threads = selection_spec(self.settings), self.settings.features.threads
-        counts = select_samples(spec, selection_tables(self), self.table, threads)
+        selected = select_samples(spec, selection_tables(self), self.table, threads)
         chosen = count_by_partition(self.table)
         plan = [
             (self.name, one["source"], one["partition"], chosen.get((one["source"], one["partition"]), 0))
             for one in self.shares
         ]
         write_json(self.plan, [asdict(unit) for unit in number(plan, self.settings.shards.max_samples)])
-        figures = selection_figures(spec, counts, chosen_taxa(self.table, self.layout.catalog))
+        figures = selection_figures(spec, selected, chosen_taxa(self.table, self.layout.catalog))
         self._target.write(figures, selection_text(figures))
 
     def summary(self) -> str:
@@ -130,14 +135,19 @@ def selection_tables(task: StageTask) -> Tables:
     settings, layout = task.settings, task.layout
     split, families = settings.select.split, feature_families(settings)
     found = task.clone(ExtractFeatures).families() if families else ()
-    shards = [next(iter(of_shard.values())).name for of_split, _, of_shard in found if of_split == split]
+    shards = [(shard, own) for of_split, shard, own in found if of_split == split]
     if families and not shards:
         raise DatasetError(
             layout.shards, f"split {split} has no samples", "Set [select] split to another one"
         )
-    paths = [[layout.features / family.folder / f"{name}.parquet" for name in shards] for family in families]
+    names = [next(iter(own.values())).name for _, own in shards]
+    paths = [[layout.features / family.folder / f"{name}.parquet" for name in names] for family in families]
     near = layout.near_duplicates if finds_near_duplicates(settings) else None
-    return Tables(layout.catalog, families, paths, near)
+    vectors: dict[int, Path] = {}
+    if compared := compared_vector(settings):
+        extractor, vector = compared
+        vectors = {shard_number(shard.name): own[extractor.name].vector(vector) for shard, own in shards}
+    return Tables(layout.catalog, families, paths, near, vectors)
 
 
 class WriteSelection(_SelectionStage):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.tasks.feature_settings import feature_families, feature_set
+from tol_luigi.tasks.run_sections import VECTOR_FORM
 from tol_luigi.tasks.settings_files import where_set
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tol_luigi.tasks.settings_files import Origins
 
 __all__ = [
+    "compared_vector",
     "finds_near_duplicates",
     "indexed_vector",
     "selection_digest",
@@ -49,7 +51,21 @@ def indexed_vector(settings: Settings) -> tuple[Extractor, str, int] | None:
         return None
     from tol_luigi.features.queries import parse_vector_name  # noqa: PLC0415 (slow to load, and seldom used)
 
-    return parse_vector_name(settings.features.index, feature_set(settings).extractors)
+    return parse_vector_name("[features] index", settings.features.index, feature_set(settings).extractors)
+
+
+def compared_vector(settings: Settings) -> tuple[Extractor, str] | None:
+    """Return extractor and name of the vector that the selection compares; None if it compares none.
+
+    Raises:
+        SettingsError: No extractor computes it.
+    """
+    if settings.select.vector is None:
+        return None
+    from tol_luigi.features.queries import parse_vector_name  # noqa: PLC0415 (as above)
+
+    found = parse_vector_name("[select] vector", settings.select.vector, feature_set(settings).extractors)
+    return found[:2]
 
 
 def selection_spec(settings: Settings) -> SelectionSpec:
@@ -65,6 +81,7 @@ def selection_spec(settings: Settings) -> SelectionSpec:
         section.least_per_species,
         section.order_by or "",
         section.seed,
+        section.method,
     )
 
 
@@ -75,6 +92,7 @@ def selection_digest(settings: Settings) -> str:
         settings.filter.rules,
         *(section.name, section.split, section.most_per_species, section.least_per_species),
         *(section.order_by, section.seed),
+        *((section.method, section.vector) if section.vector else ()),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -99,7 +117,31 @@ def validate_selection(settings: Settings, origins: Origins) -> None:
     if section.name in _FOLDERS:
         where = where_set("select", "name", origins, section.name)
         raise SettingsError(where, "the dataset has a folder of this name", "Choose another name")
+    _validate_method(settings, origins)
     _validate_expressions(settings, origins)
+
+
+def _validate_method(settings: Settings, origins: Origins) -> None:
+    """Raise an error if the method lacks a setting, or makes another one meaningless."""
+    section = settings.select
+    vector = compared_vector(settings)
+    if section.method == "order_by":
+        if vector is not None:
+            where = where_set("select", "vector", origins, str(section.vector))
+            what = "no vector is compared with [select] method = order_by"
+            raise SettingsError(where, what, "Set method to nearest or diverse, or leave vector empty")
+        return
+    where = where_set("select", "method", origins, section.method)
+    if vector is None:
+        what = "it compares vectors, but [select] vector is empty"
+        raise SettingsError(where, what, f"Set it: {VECTOR_FORM}")
+    if not section.most_per_species:
+        what = "it has nothing to choose, as [select] most_per_species = 0 selects all"
+        raise SettingsError(where, what, "Set the most samples of each species")
+    if section.order_by is not None:
+        what = "it does not use [select] order_by"
+        remedy = "Leave order_by empty; a rule of [filter] can require a lowest quality"
+        raise SettingsError(where, what, remedy)
 
 
 def _validate_expressions(settings: Settings, origins: Origins) -> None:
