@@ -29,8 +29,8 @@ IMAGES_OF_SPECIES, SPECIES_OF_GENUS = 50, 8
 """How many samples a species has on average, and species a genus."""
 
 
-def drawn(rows: int) -> Iterator[NDArray[np.float16]]:
-    """Draw vectors of length 1 in shards: each is that of a genus and a species, and noise.
+def drawn(rows: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+    """Draw the species and vectors of samples in shards; a vector of length 1 is that of a genus and a species, and noise.
 
     The variance of direction k is 1 / (1 + k / 8), as vectors of models vary much in few directions; species have as
     many samples as a power law has it.
@@ -49,12 +49,12 @@ def drawn(rows: int) -> Iterator[NDArray[np.float16]]:
         kinds = rng.choice(species, count, p=shares)
         noise = rng.standard_normal((count, DIMENSIONS), np.float32)
         vectors = ((genera[genus[kinds]] + 0.7 * own[kinds] + 0.7 * noise) * scale) @ turned
-        yield (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+        yield kinds, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
 
 def fill(folder: Path, rows: int, queries: int) -> None:
     """Write vectors and tables of so many samples, their catalog, and further vectors to search for."""
-    shards = list(drawn(rows + queries))
+    shards = [vectors for _, vectors in drawn(rows + queries)]
     vectors = np.concatenate(shards)
     np.save(folder / "queries.npy", vectors[rows:])
     catalog: list[pa.Table] = []

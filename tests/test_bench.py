@@ -12,6 +12,7 @@ MORE = {
     name: ["--rows", "20000"]
     for name in ("bench_duplicates.py", "bench_mapping_memory.py", "bench_names.py", "bench_taxonomy.py")
 }
+MORE["bench_selection.py"] = ["--rows", "2000"]
 MORE["bench_vector_index.py"] = ["--rows", "2000", "--queries", "50"]
 
 

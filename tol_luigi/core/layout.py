@@ -86,6 +86,11 @@ class Layout:
         return self.directory / "sightings" / "inputs.json"
 
     @property
+    def weights(self) -> Path:
+        """The digests of the weights of models, by path, size and modification time; not part of the dataset."""
+        return self.directory / "sightings" / "weights.json"
+
+    @property
     def mapping(self) -> Path:
         """The database of ids, splits and locations."""
         return self.directory / "mapping.sqlite"

@@ -10,8 +10,9 @@ import pyarrow as pa
 from tol_luigi.features.boxes import Fitted, fit, suppress
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.onnx_models import ONNX, OnnxModel, fixed_inputs, versions
-from tol_luigi.features.packages import Package, sha256_weights
+from tol_luigi.features.packages import Package
 from tol_luigi.features.registry import register
+from tol_luigi.features.weights import sha256_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

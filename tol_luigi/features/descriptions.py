@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import sha256_file
+from tol_luigi.features.weights import sha256_weights
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -251,9 +250,7 @@ def file_hashes(files: Iterable[Path]) -> dict[str, str]:
         SettingsError: One cannot be read.
     """
     try:
-        return {
-            file.name: _sha256(file, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files)
-        }
+        return {file.name: sha256_weights(file) for file in sorted(files)}
     except OSError as error:
         what = f"it cannot be read ({error.strerror})"
         raise SettingsError(error.filename, what, "Copy it again") from error
@@ -266,10 +263,3 @@ def versions(extractor: str, *packages: Package) -> dict[str, str]:
         SettingsError: One is not installed.
     """
     return {package.name: package.version(extractor) for package in packages}
-
-
-@functools.cache
-def _sha256(file: Path, size: int, changed: int) -> str:
-    # Weights are large, and fingerprints are asked for several times in a process.
-    del size, changed
-    return sha256_file(file)

@@ -11,8 +11,9 @@ from PIL import Image
 from tol_luigi.features.efficientnet_lite0 import SIDE, build, read_weights
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
 from tol_luigi.features.onnx_models import ONNX, OnnxModel, versions
-from tol_luigi.features.packages import Package, sha256_weights
+from tol_luigi.features.packages import Package
 from tol_luigi.features.registry import register
+from tol_luigi.features.weights import sha256_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

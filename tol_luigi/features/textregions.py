@@ -11,8 +11,9 @@ from PIL import Image
 
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.onnx_models import OnnxModel, versions
-from tol_luigi.features.packages import Package, sha256_weights
+from tol_luigi.features.packages import Package
 from tol_luigi.features.registry import register
+from tol_luigi.features.weights import sha256_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

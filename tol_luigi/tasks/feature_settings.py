@@ -90,7 +90,7 @@ def feature_set(settings: Settings) -> FeatureSet:
     Raises:
         SettingsError: An extractor, a model, or a package is missing.
     """
-    return _feature_set(settings.features, settings.feature_folders)
+    return _feature_set(settings.features, settings.feature_folders, settings.layout.weights)
 
 
 def feature_families(settings: Settings) -> list[Extractor | Family]:
@@ -104,13 +104,14 @@ def feature_families(settings: Settings) -> list[Extractor | Family]:
 
 
 @functools.cache
-def _feature_set(section: FeaturesSection, folders: FeatureFolders) -> FeatureSet:
+def _feature_set(section: FeaturesSection, folders: FeatureFolders, digests: Path) -> FeatureSet:
     names = _names(section)
     if not names:
         return FeatureSet((), {})
     # Slow to load, and seldom used.
     from tol_luigi.features.extractor import Options, fingerprints  # noqa: PLC0415
     from tol_luigi.features.registry import load_file, resolve  # noqa: PLC0415
+    from tol_luigi.features.weights import remembered  # noqa: PLC0415
 
     for path in _files(section, folders.files):
         load_file(path)
@@ -120,8 +121,9 @@ def _feature_set(section: FeaturesSection, folders: FeatureFolders) -> FeatureSe
         threads=section.threads,
         text=section.text,
     )
-    extractors = resolve(names, options)
-    return FeatureSet(tuple(extractors), fingerprints(extractors))
+    with remembered(digests):
+        extractors = resolve(names, options)
+        return FeatureSet(tuple(extractors), fingerprints(extractors))
 
 
 def _names(section: FeaturesSection) -> list[str]:
