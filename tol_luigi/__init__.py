@@ -27,6 +27,7 @@ __version__ = version("tol_luigi")
 
 __all__ = [
     "BuildCatalog",
+    "BuildFeatures",
     "BuildIndex",
     "BuildReferenceTaxonomy",
     "CatalogSelection",

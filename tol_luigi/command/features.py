@@ -10,6 +10,7 @@ from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.feature_stages import BuildFeatures
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ __all__ = ["features"]
 
 
 def features(given: argparse.Namespace) -> int:
-    """Compute the features of the dataset, and build what is missing of it; write the report last."""
+    """Build all that ``[features]`` asks for, and what is missing of the dataset; write the report last."""
     if not feature_set(settings()).extractors:
         what = "none, and no extractor is named, so there is nothing to compute"
         raise SettingsError("[features] profile", what, "Set it, for example: --set features.profile=light")
-    root = ExtractFeatures()
+    root = BuildFeatures()
     code = run(root, given)
     if code == ExitCode.COMPLETE:
-        sys.stdout.write(f"\n{root.summary()}{root.layout.features_views}\n")
+        sys.stdout.write(f"\n{root.clone(ExtractFeatures).summary()}{root.layout.features_views}\n")
     return code

@@ -12,6 +12,7 @@ from tol_luigi.command.build import run
 from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.selection import selection_text
+from tol_luigi.tasks.feature_settings import feature_set
 from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, selection_tables
 from tol_luigi.tasks.selection_settings import selection_spec
 from tol_luigi.tasks.settings import settings
@@ -52,7 +53,9 @@ def _counted() -> tuple[dict[str, Any], dict[str, int]]:
     for before in task.requires():
         if not before.complete():
             what = f"{before.task_family} is not complete, so there is nothing to count"
-            remedy = "Run tol build first, while [select] name and [filter] rules are still empty"
+            remedy = "Run tol features first"
+            if not feature_set(settings()).extractors:
+                remedy = "Run tol build first, with [select] name still empty"
             raise DatasetError(task.layout.directory, what, remedy)
     tables, threads = selection_tables(task), settings().features.threads
     with tempfile.TemporaryDirectory() as folder:

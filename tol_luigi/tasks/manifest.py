@@ -10,15 +10,11 @@ from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, in_order
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
-from tol_luigi.tasks.feature_report import ExtractFeatures
-from tol_luigi.tasks.feature_settings import feature_set
+from tol_luigi.tasks.feature_stages import feature_stages
 from tol_luigi.tasks.leaks import ReportLeaks
-from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.partition_stages import partition_stages
 from tol_luigi.tasks.selection import CatalogSelection
-from tol_luigi.tasks.selection_settings import finds_near_duplicates
 from tol_luigi.tasks.stage import StageTask
-from tol_luigi.tasks.vector_index import BuildIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,25 +30,16 @@ class WriteManifest(StageTask):
     def requires(self) -> list[DatasetTask]:
         """Require the catalog, its card, the check of its taxa, the leak report, and further stages."""
         report = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
+        selection = [self.clone(CatalogSelection)] if self.settings.select.name is not None else []
         return [
             self.clone(WriteCatalog),
             self.clone(WriteCard),
             self.clone(CheckTaxa),
             *report,
             *partition_stages(self),
-            *self._feature_stages(),
+            *feature_stages(self),
+            *selection,
         ]
-
-    def _feature_stages(self) -> list[DatasetTask]:
-        """Return the stages of features and of what is made from them, as far as the settings want them."""
-        settings = self.settings
-        wanted: dict[type[DatasetTask], bool] = {
-            ExtractFeatures: bool(feature_set(settings).extractors),
-            FindNearDuplicates: finds_near_duplicates(settings),
-            BuildIndex: settings.features.index is not None,
-            CatalogSelection: settings.select.name is not None,
-        }
-        return [self.clone(stage) for stage, is_wanted in wanted.items() if is_wanted]
 
     def files(self) -> list[Path]:
         """Return the manifest, and the checksums in the format of ``sha256sum -c``."""

@@ -10,6 +10,7 @@ from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
 from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.feature_report import ExtractFeatures
+from tol_luigi.tasks.feature_stages import BuildFeatures
 from tol_luigi.tasks.features import ExtractShards
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
@@ -35,6 +36,7 @@ from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
 __all__ = [
     "BuildCatalog",
+    "BuildFeatures",
     "BuildIndex",
     "BuildReferenceTaxonomy",
     "CatalogSelection",
