@@ -1,8 +1,11 @@
-"""Write the reference: ``docs/api.md`` from docstrings, and the comments of ``luigi.cfg`` from descriptions of settings.
+"""Write the reference: pages, and the comments of ``luigi.cfg``.
+
+``docs/api.md`` comes from docstrings, ``docs/command-reference.md`` from the texts of ``--help``, and
+``docs/settings-reference.md`` and the comments from the descriptions of settings.
 
     python docs/reference.py
 
-A test checks that both are current.
+A test checks that all are current.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docstring_parser import DocstringStyle, parse
+from reference_tables import commands_page, settings_page, table
 
 from tol_luigi.core import errors
 from tol_luigi.tasks import public
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from docstring_parser.common import Docstring, DocstringMeta
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "api.md"
 SETTINGS = ROOT / "luigi.cfg"
 WIDTH = 112
 
@@ -227,12 +230,6 @@ def described(name: str, thing: Any) -> Iterator[str]:  # noqa: ANN401 (a class 
         yield from documented(method).details()
 
 
-def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Return a table."""
-    lines = [f"| {' | '.join(line)} |" for line in (head, *rows)]
-    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
-
-
 def tasks() -> str:
     """Return the table of the public tasks with the parameters that a command can give."""
     rows = []
@@ -305,9 +302,18 @@ def with_comments(settings: str) -> str:
     return "\n".join([*lines, *above]) + "\n"
 
 
+PAGES = {
+    "api.md": page,
+    "command-reference.md": commands_page,
+    "settings-reference.md": settings_page,
+}
+"""What makes each page."""
+
+
 def main() -> None:
-    """Write the page and the settings file."""
-    PAGE.write_text(page(), encoding="utf-8")
+    """Write the pages and the settings file."""
+    for name, made in PAGES.items():
+        (ROOT / "docs" / name).write_text(made(), encoding="utf-8")
     SETTINGS.write_text(with_comments(SETTINGS.read_text(encoding="utf-8")), encoding="utf-8")
 
 

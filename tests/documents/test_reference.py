@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 
+import pytest
 from pages import ROOT
 
 SCRIPT = ROOT / "docs" / "reference.py"
@@ -13,13 +14,15 @@ assert SPEC
 assert SPEC.loader
 reference = importlib.util.module_from_spec(SPEC)
 sys.modules["reference"] = reference
+sys.path.append(str(SCRIPT.parent))  # as where the script is run
 SPEC.loader.exec_module(reference)
 
 AGAIN = "python docs/reference.py writes it again"
 
 
-def test_the_page_of_the_python_interface_is_current() -> None:
-    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), AGAIN
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_pages_are_current(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == reference.PAGES[name](), AGAIN
 
 
 def test_the_comments_of_the_settings_file_are_current() -> None:
