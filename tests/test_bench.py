@@ -10,7 +10,13 @@ import pytest
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 MORE = {
     name: ["--rows", "20000"]
-    for name in ("bench_duplicates.py", "bench_mapping_memory.py", "bench_names.py", "bench_taxonomy.py")
+    for name in (
+        "bench_diff.py",
+        "bench_duplicates.py",
+        "bench_mapping_memory.py",
+        "bench_names.py",
+        "bench_taxonomy.py",
+    )
 }
 MORE["bench_selection.py"] = ["--rows", "2000"]
 MORE["bench_vector_index.py"] = ["--rows", "2000", "--queries", "50"]

@@ -30,6 +30,7 @@ def test_there_are_verbs_to_look_at() -> None:
         "init",
         "check",
         "config",
+        "diff",
         "build",
         "verify",
         "plan",

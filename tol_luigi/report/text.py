@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["aligned", "counted", "human_bytes", "human_seconds", "wrapped"]
+__all__ = ["aligned", "counted", "human_bytes", "human_seconds", "printable", "wrapped"]
 
 _WIDTH, _NARROWEST = 80, 40
 """The width of a text that is not shown on a terminal, and the smallest width, in columns."""
@@ -59,6 +59,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal: control characters, which names can contain, are shown as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def wrapped(text: str, indent: str = "", label: str = "") -> list[str]:
