@@ -5,13 +5,22 @@ from __future__ import annotations
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-__all__ = ["nonempty", "positive", "runs"]
+__all__ = ["nonempty", "port", "positive", "runs"]
+
+_LAST_PORT = 65_535
 
 
 def positive(text: str) -> int:
     """Return a number of at least one."""
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text}: not a number of at least 1")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Return the number of a port, 0 for any."""
+    if not text.isascii() or not text.isdecimal() or int(text) > _LAST_PORT:
+        raise ArgumentTypeError(f"{text}: not a port from 0 to {_LAST_PORT:,}")
     return int(text)
 
 

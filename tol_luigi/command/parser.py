@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
-from tol_luigi.command.argument_types import nonempty
+from tol_luigi.command.argument_types import nonempty, port
 from tol_luigi.command.completion import add_completion
 from tol_luigi.command.feature_verbs import add_features, add_search, add_select
 from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _add_retry,
         _add_stop,
         _add_why,
+        _add_browse,
         _add_taxon,
         _add_parts,
         add_completion,
@@ -252,6 +253,44 @@ def _add_why(subcommands: Subcommands) -> None:
     )
     add_overrides(result)
     add_json(result)
+
+
+def _add_browse(subcommands: Subcommands) -> None:
+    result = add_subcommand(
+        subcommands,
+        "browse",
+        "browse:browse",
+        brief="look at finished datasets in a browser",
+        text="Serve a page on this machine that searches datasets by name, id, taxon, state and\n"
+        "SQL condition, shows the images of their shards, and what happened to each of\n"
+        "them. Two datasets are shown side by side. Nothing is written into a dataset: an\n"
+        "index of it, made once, is in ~/.cache/tol_luigi/browse.\n"
+        "exit codes: 0 ended by Ctrl-C, 40 a folder is not a finished dataset",
+        example="tol browse build/dev\n  tol browse build/v1 build/v2 --port 8000",
+    )
+    result.add_argument(
+        "datasets",
+        metavar="DATASET",
+        nargs="*",
+        type=Path,
+        help="the folder of a dataset, <root>/<tag> (default: the dataset of the settings)",
+    )
+    result.add_argument("--port", type=port, default=0, metavar="N", help="the port (default: any free one)")
+    result.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        type=nonempty,
+        default="127.0.0.1",
+        help="the address to listen on (default: 127.0.0.1, which only this machine can reach)",
+    )
+    result.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        help="open the page in a browser (default: on a terminal of a desktop)",
+    )
+    result.add_argument(
+        "--cache", metavar="FOLDER", type=Path, help="the folder of the indexes (default: in ~/.cache)"
+    )
 
 
 def _add_taxon(subcommands: Subcommands) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.naming import naming_steps
 from tol_luigi.command.terminal import show
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.explain import Explainer
+from tol_luigi.features.reading import with_features
 from tol_luigi.report.image_trace import (
     candidates_text,
     image_trace_figures,
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from tol_luigi.core.layout import Layout
     from tol_luigi.core.source import Key
-    from tol_luigi.report.image_trace import ImageTrace
 
 __all__ = ["trace"]
 
@@ -41,7 +38,7 @@ def trace(arguments: argparse.Namespace) -> int:
         return naming_steps(current, current.sources[source], key, image_id)
 
     explainer = Explainer(current.layout, build_inputs(current), steps if arguments.names else None)
-    lives = [_with_features(life, current.layout) for life in explainer.explain(arguments.image)]
+    lives = [with_features(life, current.layout) for life in explainer.explain(arguments.image)]
     if arguments.json:
         fields = {
             "images": [image_trace_figures(life) for life in lives],
@@ -55,14 +52,3 @@ def trace(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.write(unknown_text(arguments.image, explainer.looked_through))
     return ExitCode.COMPLETE if len(lives) == 1 else ExitCode.NEGATIVE
-
-
-def _with_features(life: ImageTrace, layout: Layout) -> ImageTrace:
-    """Return a trace with the features of the image, from its first shard: the others are copies."""
-    if not life.shards or not layout.features.is_dir():
-        return life
-    from tol_luigi.features.reading import sample_features  # noqa: PLC0415 (seldom used)
-
-    shard = life.shards[0]
-    name = f"{shard['split']}/{Path(shard['path']).stem}"
-    return replace(life, features=sample_features(layout.features, name, shard["position"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -9,9 +11,10 @@ import pyarrow.parquet as pq
 from tol_luigi.features.family_files import PART_ROWS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tol_luigi.core.layout import Layout
+    from tol_luigi.report.image_trace import ImageTrace
 
-__all__ = ["sample_features"]
+__all__ = ["sample_features", "with_features"]
 
 _PLACE = {"uid", "key", "row"}
 
@@ -34,3 +37,12 @@ def sample_features(folder: Path, name: str, position: int) -> dict[str, dict[st
         family = path.relative_to(folder).parts[0]
         found[family] = {key: value for key, value in values.items() if key not in _PLACE}
     return found
+
+
+def with_features(trace: ImageTrace, layout: Layout) -> ImageTrace:
+    """Return a trace with the features of the image, from its first shard: the others are copies."""
+    if not trace.shards or not layout.features.is_dir():
+        return trace
+    shard = trace.shards[0]
+    name = f"{shard['split']}/{Path(shard['path']).stem}"
+    return replace(trace, features=sample_features(layout.features, name, shard["position"]))

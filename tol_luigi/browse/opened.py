@@ -1,0 +1,126 @@
+"""A dataset that is browsed: its rows, its images, and what is known of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tol_luigi.browse.conditions import matching_rows
+from tol_luigi.browse.index import open_index
+from tol_luigi.browse.pictures import Pictures
+from tol_luigi.browse.search import Search
+from tol_luigi.core.errors import TolError
+from tol_luigi.core.layout import Layout
+from tol_luigi.core.ledger import State
+from tol_luigi.dataset.opened import Dataset
+from tol_luigi.features.reading import with_features
+from tol_luigi.report.image_trace import image_trace_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tol_luigi.browse.query import Query
+    from tol_luigi.browse.search import RowNumbers
+    from tol_luigi.report.image_trace import ImageTrace
+
+__all__ = ["BrowsedDataset"]
+
+_KEY_DIGITS = 16
+
+
+class BrowsedDataset:
+    """A finished dataset with its index. Threads may share it.
+
+    Args:
+        folder: The folder of the dataset.
+        cache: The folder in which indexes are kept.
+        progress: Called with the number of indexed rows so far, if the index must be made.
+
+    Raises:
+        DatasetError: The folder contains no finished dataset.
+        DamagedError: A file of the dataset is missing or damaged.
+        DiskError: The index cannot be written.
+    """
+
+    def __init__(self, folder: Path, cache: Path, progress: Callable[[int], None] = lambda _: None) -> None:
+        self.dataset = Dataset.open(folder)
+        self.layout = Layout.of_record(self.dataset.path, self.dataset.settings)
+        self.index = open_index(self.layout, cache, progress)
+        self.pictures = Pictures(self.layout)
+        self._searches: dict[int, Search] = {}
+
+    @property
+    def key(self) -> str:
+        """What identifies the content of the dataset in addresses."""
+        return self.index.key[:_KEY_DIGITS]
+
+    def search(self, other: BrowsedDataset | None = None) -> Search:
+        """Return the search of the dataset, next to another one if ``only`` is asked for."""
+        number = id(other)
+        if number not in self._searches:
+            self._searches[number] = Search(
+                self.index,
+                lambda condition: matching_rows(self.layout.catalog, condition),
+                lambda rows: self._missing_in(other, rows),
+            )
+        return self._searches[number]
+
+    def _missing_in(self, other: BrowsedDataset | None, rows: Any) -> Any:  # noqa: ANN401 (arrays)
+        if other is None:
+            return np.ones(len(rows), bool)
+        numbers = np.asarray(rows)
+        found = other.index.first_rows(numbers, self.index)
+        written = np.array([kind.state == State.WRITTEN for kind in other.index.kinds], bool)
+        has_sample = np.zeros(len(found), bool)
+        has_sample[found >= 0] = written[other.index.kind[found[found >= 0]]]
+        return ~has_sample
+
+    def records(self, rows: RowNumbers, other: BrowsedDataset | None = None) -> list[dict[str, Any]]:
+        """Return rows of the index; with the state of each image in another dataset, "" if it is not in it."""
+        records = [self.index.record(int(row)) for row in rows]
+        if other is not None and records:
+            found = other.index.first_rows(np.asarray(rows), self.index)
+            for record, row in zip(records, found.tolist(), strict=True):
+                record["other"] = "" if row < 0 else other.index.kinds[other.index.kind[row]].state
+        return records
+
+    def page(
+        self, query: Query, start: int, count: int, other: BrowsedDataset | None = None
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Return the number of rows of a query, and some of them."""
+        rows = self.search(other).rows(query)
+        return len(rows), self.records(rows[start : start + count], other)
+
+    def life(self, row: int) -> dict[str, Any]:
+        """Return all that is known of the image of a row.
+
+        What cannot be read is listed under ``faults``, one line each.
+        """
+        record = self.index.record(row)
+        found: dict[str, Any] = {"record": record, "faults": []}
+        try:
+            traces = self.dataset.explain(record["id"] or record["file"])
+            trace = with_features(_of_record(traces, record), self.layout)
+            found |= {"trace": image_trace_figures(trace), "text": str(trace)}
+        except TolError as error:
+            found["faults"].append(str(error))
+        if record["state"] == State.WRITTEN:
+            try:
+                sample = self.dataset[record["id"]]
+                found |= {"texts": sample.texts, "row": dict(sample.row)}
+            except TolError as error:
+                found["faults"].append(str(error))
+        return found
+
+
+def _of_record(traces: Iterable[ImageTrace], record: dict[str, Any]) -> ImageTrace:
+    """Return the trace of a row: several files may have the same name."""
+    first, *others = traces
+    same = (
+        trace
+        for trace in (first, *others)
+        if (trace.partition, trace.state) == (record["partition"], record["state"])
+    )
+    return next(same, first)
