@@ -138,9 +138,9 @@ class _DataHandler(_Handler):
 
     @property
     def search_query(self) -> Query:
-        """The query in the address."""
-        names = self.request.query_arguments
-        return Query.of({name: self.get_query_argument(name, strip=False) for name in names})
+        """The query in the address; tornado's own getter replaces control characters, which names may contain."""
+        given = self.request.query_arguments.items()
+        return Query.of({name: values[-1].decode(errors="replace") for name, values in given})
 
 
 class _DatasetsHandler(_DataHandler):

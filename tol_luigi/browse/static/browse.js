@@ -157,7 +157,7 @@ function show() {
   if (isOther) {
     byId("panes").replaceChildren();
     document.body.classList.toggle("compared", sets.length > 1);
-    document.title = `${sets.map((each) => visible(each.name)).join(" and ")} – tol browse`;
+    document.title = `${sets.map((each) => visible(each.name)).join(" and ")} - tol browse`;
     showChoices(state);
     makePanes(sets);
   }

@@ -1,7 +1,7 @@
 // One tile of the grid: the image, or why there is none; and what it is.
 
 import { imageAddress, imageFault } from "./api.js";
-import { commonName, element, scientificName, stateName } from "./text.js";
+import { commonName, element, scientificName, stateName, visible } from "./text.js";
 
 /** Fill a tile with a row of a dataset; `others` is the name of the dataset that it is compared with, if any. */
 export function fillTile(tile, record, dataset, others) {
@@ -25,7 +25,7 @@ export function fillTile(tile, record, dataset, others) {
     tile.classList.add("alone");
     tile.append(element("span", { class: "badge" }, only));
   }
-  tile.setAttribute("aria-label", labels.filter(Boolean).join(", "));
+  tile.setAttribute("aria-label", visible(labels.filter(Boolean).join(", ")));
 }
 
 function picture(record, dataset, labels) {

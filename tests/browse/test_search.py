@@ -1,0 +1,265 @@
+"""What a query finds is what a plain reading of catalog and ledgers finds, page by page, each image once."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tarfile
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tol_luigi.browse.conditions import matching_rows
+from tol_luigi.browse.image_ids import SortedIds, as_words, id_range, spelt
+from tol_luigi.browse.index import open_index
+from tol_luigi.browse.opened import BrowsedDataset
+from tol_luigi.browse.query import Query
+from tol_luigi.core.errors import DatasetError, SettingsError, ShardError
+from tol_luigi.core.taxon import RANK_LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Rows = list[dict[str, Any]]
+
+TEXTS = ["", "corvus", "Corvus  corax", "QUERCUS", "aves", "<img", "\x1b[31mred", "no such name", "e"]
+TAXA = [
+    {},
+    {"kingdom": "Animalia"},
+    {"kingdom": "Animalia", "phylum": "Chordata"},
+    {"kingdom": "Plantae", "order": ""},
+    {"genus": "Corvus"},
+    {"kingdom": "<b>"},
+]
+CONDITIONS = {
+    "": lambda _: True,
+    "width >= 60": lambda row: row.get("width", 0) >= 60,
+    "species = 'corax' OR list_contains(flags, 'upscaled')": (
+        lambda row: row.get("width") is not None and (row["species"] == "corax" or "upscaled" in row["flags"])
+    ),
+}
+
+fields = st.fixed_dictionaries(
+    {
+        "q": st.sampled_from(TEXTS),
+        "split": st.sampled_from(["", "train", "val", "train_small", "test"]),
+        "source": st.sampled_from(["", "folder", "other"]),
+        "state": st.sampled_from(["", "any", "written", "unreadable", "duplicate", "missing"]),
+        "where": st.sampled_from(list(CONDITIONS)),
+        "only": st.sampled_from(["", "1"]),
+    }
+)
+
+
+def in_files(dataset: BrowsedDataset) -> Rows:
+    """Read catalog and ledgers in their order."""
+    layout = dataset.layout
+    catalog: Rows = pq.read_table(layout.catalog).to_pylist()
+    rows = [{**row, "id": row["treeoflife_id"], "state": "written"} for row in catalog]
+    predicted = {row["treeoflife_id"]: row for row in pq.read_table(layout.predicted).to_pylist()}
+    unnamed = dict.fromkeys([*RANK_LABELS, "common"], "")
+    for split, path in [
+        *(("", path) for path in (layout.mapping_ledger, layout.names_ledger)),
+        *((path.parts[-3], path) for path in sorted(layout.shards.glob("records/[tv]*/*/*.ledger.parquet"))),
+    ]:
+        for row in pq.read_table(path).to_pylist() if split != "train_small" else []:
+            if row["state"] != "written":
+                names = {name: predicted.get(row["id"], unnamed)[name] for name in unnamed}
+                rows.append(
+                    {**names, "id": row["id"], "split": split, "source": row["source"], "state": row["state"]}
+                )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def listed(first: BrowsedDataset) -> Rows:
+    return in_files(first)
+
+
+@pytest.fixture(scope="session")
+def written_in_second(second: BrowsedDataset) -> set[str]:
+    return {row["id"] for row in in_files(second) if row["state"] == "written"}
+
+
+def is_found(row: dict[str, Any], asked: dict[str, str], taxon: dict[str, str], others: set[str]) -> bool:
+    names = [" ".join(row[rank] or "" for rank in RANK_LABELS), row["common"] or ""]
+    state = asked["state"] or "written"
+    return (
+        any(" ".join(asked["q"].lower().split()) in name.lower() for name in names)
+        and (row["split"] == asked["split"] if asked["split"] else row["split"] != "train_small")
+        and asked["source"] in {"", row["source"]}
+        and state in {"any", row["state"]}
+        and all((row[rank] or "") == name for rank, name in taxon.items())
+        and CONDITIONS[asked["where"]](row)
+        and not (asked["only"] and row["id"] in others)
+    )
+
+
+@settings(max_examples=40)
+@given(fields, st.sampled_from(TAXA), st.integers(1, 80))
+def test_pages_show_each_image_that_is_asked_for_once_and_in_order(  # noqa: PLR0917 (pytest names them)
+    first: BrowsedDataset,
+    second: BrowsedDataset,
+    listed: Rows,
+    written_in_second: set[str],
+    asked: dict[str, str],
+    taxon: dict[str, str],
+    size: int,
+) -> None:
+    query = Query.of({**asked, **taxon})
+    expected = [number for number, row in enumerate(listed) if is_found(row, asked, taxon, written_in_second)]
+    total, rows = first.page(query, 0, size, second)
+    pages = [rows, *(first.page(query, start, size, second)[1] for start in range(size, total, size))]
+    shown = list(itertools.chain(*pages))
+
+    assert total == len(expected)
+    assert [record["row"] for record in shown] == expected
+    assert [record["id"] for record in shown] == [listed[number]["id"] for number in expected]
+    counts = first.search(second).counts(query)
+    assert sum(dict(counts["taxa"]).values()) == (total if counts["rank"] else 0)
+    for part in ("split", "source", "state"):
+        ignored = {**asked, part: "any" if part == "state" else ""}
+        if part == "split":
+            alike = [
+                row
+                for row in listed
+                if is_found(row, {**ignored, "split": row["split"]}, taxon, written_in_second)
+            ]
+        else:
+            alike = [row for row in listed if is_found(row, ignored, taxon, written_in_second)]
+        assert dict(counts[part]) == Counter(row[part] for row in alike)
+
+
+def test_an_image_is_found_by_its_id_and_by_its_beginning(first: BrowsedDataset, listed: Rows) -> None:
+    for row in listed:
+        for text in (row["id"].upper(), row["id"][:9], row["id"][:6]):
+            query = Query.of({"q": text, "state": "any", "split": row["split"]})
+            assert row["id"] in [record["id"] for record in first.page(query, 0, 10)[1]]
+    assert id_range("bee") is None
+    assert id_range("facade-ss") is None
+    assert id_range("") is None
+
+
+def test_images_of_the_other_dataset_are_marked(first: BrowsedDataset, second: BrowsedDataset) -> None:
+    states = {row["id"]: row["state"] for row in in_files(second)}
+    _, rows = first.page(Query.of({"state": "any"}), 0, 200, second)
+    assert {row["id"]: row["other"] for row in rows} == {row["id"]: states.get(row["id"], "") for row in rows}
+    assert {row["other"] for row in rows} == {"written", "", "unreadable", "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "what"),
+    [
+        ("width >", "syntax error"),
+        ("breadth > 1", "there is no column breadth"),
+        ("width", "its value is INTEGER"),
+        ("width > (SELECT 1)", "a query in it"),
+        ("1); DROP TABLE samples; --", "parser error|syntax error|not a single expression"),
+        ("random() > 0.5", "does not always return the same value"),
+        ("1 / (width - width) > 0 AND CAST(common AS INTEGER) > 0", "Could not convert"),
+    ],
+)
+def test_a_condition_that_cannot_be_computed_is_one_line(
+    condition: str, what: str, first: BrowsedDataset
+) -> None:
+    with pytest.raises((SettingsError, DatasetError), match=f"(?i){what}") as error:
+        matching_rows(first.layout.catalog, condition)
+    assert "\n" not in str(error.value)
+
+
+def test_the_image_of_a_row_is_that_of_its_shard(first: BrowsedDataset) -> None:
+    held = {}
+    for shard in first.layout.shards.glob("*/*.tar"):
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                if member.name.endswith(".jpg"):
+                    content = tar.extractfile(member)
+                    assert content is not None
+                    held[shard.parent.name, member.name[:-4]] = content.read()
+    for row in range(first.index.rows):
+        record = first.index.record(row)
+        if record["state"] == "written":
+            assert first.pictures.jpeg(record) == held[record["split"], record["id"]]
+        else:
+            with pytest.raises(DatasetError, match="the image has no sample"):
+                first.pictures.jpeg(record)
+
+
+def test_a_missing_or_damaged_shard_costs_its_own_images(
+    first: BrowsedDataset, cache: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(first.dataset.path, tmp_path / "copy")
+    copy = BrowsedDataset(tmp_path / "copy", cache)
+    missing, damaged = copy.layout.shard("train", 0), copy.layout.shard("train", 1)
+    missing.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:600])
+    faults: dict[str, list[int]] = {}
+    records = [
+        record for row in range(copy.index.rows) if (record := copy.index.record(row))["state"] == "written"
+    ]
+    for record in records:
+        try:
+            assert copy.pictures.jpeg(record)
+        except ShardError as error:
+            faults.setdefault(f"{error.where}: {error.what}".partition(" sample")[0], []).append(
+                record["row"]
+            )
+    in_shards = [
+        [record["row"] for record in records if (record["split"], record["shard"]) == ("train", number)]
+        for number in (0, 1)
+    ]
+    assert faults == {f"{missing}: it is missing": in_shards[0], f"{damaged}:": in_shards[1]}
+
+
+def test_the_life_of_an_image_is_what_tol_why_knows(first: BrowsedDataset) -> None:
+    for row in range(first.index.rows):
+        life = first.life(row)
+        assert life["faults"] == []
+        record, trace = life["record"], life["trace"]
+        assert (trace["id"], trace["state"]) == (record["id"], record["state"])
+        assert trace["state"] in life["text"]
+        assert ("texts" in life) == (record["state"] == "written")
+
+
+def test_an_index_is_made_once_and_again_if_it_is_damaged(
+    first: BrowsedDataset, tmp_path: Path, digests: Callable[..., dict[str, str]]
+) -> None:
+    made: list[int] = []
+    open_index(first.layout, tmp_path, made.append)
+    (folder,) = tmp_path.iterdir()
+    expected = digests(folder)
+    assert made[-1] == first.index.rows
+    assert not list(folder.glob(".*"))
+
+    open_index(first.layout, tmp_path, pytest.fail)
+    (folder / "taxon.npy").write_bytes(b"")
+    open_index(first.layout, tmp_path, made.append)
+    assert digests(folder) == expected
+
+
+words = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2**63]), st.sampled_from([0, 1, 2**64 - 1])), unique=True, max_size=9
+)
+
+
+@given(words)
+def test_ids_are_found_even_if_their_first_halves_agree(numbers: list[tuple[int, int]]) -> None:
+    ids = [str(uuid.UUID(int=high << 64 | low)) for high, low in numbers if high]
+    known = as_words(pa.array([text.upper() for text in ids], pa.string()))
+    order = known[:, 0].argsort(kind="stable")
+    index = SortedIds(known, order, known[order, 0])
+
+    assert [spelt(each) for each in known] == ids
+    assert index.first_rows(known).tolist() == list(range(len(ids)))
+    for high, low in numbers:
+        one = as_words(pa.array([str(uuid.UUID(int=high << 64 | low))]))[0]
+        assert [ids[row] for row in index.between(one, one)] == [spelt(one)] * (high > 0)
+    other = as_words(pa.array([str(uuid.UUID(int=5)), "", "no id"]))
+    assert index.first_rows(other).tolist() == [-1, -1, -1]
