@@ -37,6 +37,7 @@ def test_there_are_verbs_to_look_at() -> None:
         "status",
         "taxon",
         "why",
+        "browse",
         "features",
         "select",
         "search",

@@ -261,10 +261,10 @@ def _add_browse(subcommands: Subcommands) -> None:
         "browse",
         "browse:browse",
         brief="look at finished datasets in a browser",
-        text="Serve a page on this machine that searches datasets by name, id, taxon, state and\n"
-        "SQL condition, shows the images of their shards, and what happened to each of\n"
-        "them. Two datasets are shown side by side. Nothing is written into a dataset: an\n"
-        "index of it, made once, is in ~/.cache/tol_luigi/browse.\n"
+        text="Serve a page on this machine that searches datasets by name, id, taxon, state\n"
+        "and SQL condition, and shows the images of their shards and what happened to\n"
+        "each of them. Two datasets are shown side by side. Nothing is written into a\n"
+        "dataset: an index of it, made once, is in ~/.cache/tol_luigi/browse.\n"
         "exit codes: 0 ended by Ctrl-C, 40 a folder is not a finished dataset",
         example="tol browse build/dev\n  tol browse build/v1 build/v2 --port 8000",
     )
