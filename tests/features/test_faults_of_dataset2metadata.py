@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import shards
 from d2m_jobs import Fake, fake_models, job, run
+from leaked import copied, leak_scores, write_references
 from PIL import Image
 from shards import Mean, png, sample, write_samples, write_tar
 
@@ -427,6 +428,16 @@ def test_14_two_models_share_what_is_prepared_and_cannot_change_it(tmp_path: Pat
     assert run(file).code == 0
     rows = table(tmp_path / "out")
     assert rows["shared"].to_pylist() == rows["mean"].to_pylist()
+
+
+def test_15_the_image_of_the_benchmark_that_leaked_is_named(tmp_path: Path) -> None:
+    benchmark = write_references(tmp_path / "rare", {"bird/leaked.jpg": copied(3), "other.jpg": copied(50)})
+    rows = leak_scores(tmp_path, benchmark, range(6))
+    leaked = rows.pop("s3")
+    assert leaked["leak_rare_max"] > 0.99
+    assert leaked["leak_rare_phash_min"] <= 4
+    assert leaked["leak_rare_ref"] == leaked["leak_rare_phash_ref"] == "bird/leaked.jpg"
+    assert all(row["leak_rare_max"] < 0.604169 and row["leak_rare_phash_min"] > 10 for row in rows.values())
 
 
 def test_16_a_truncated_image_is_no_half_grey_one(tmp_path: Path) -> None:

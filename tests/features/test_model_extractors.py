@@ -16,7 +16,7 @@ from toys import needs, options, run, sample
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features import arrays
-from tol_luigi.features.copy_detection import best_matches, read_references
+from tol_luigi.features.copy_detection import read_references
 from tol_luigi.features.descriptions import Description
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import fingerprints
@@ -184,13 +184,6 @@ def test_another_size_of_faces_is_one_line(toys: Path, tmp_path: Path) -> None:
     (faces,) = resolve(["scrfd:faces"], options(faces=tmp_path))
     with pytest.raises(SettingsError, match=r"model.yml: size: it makes inputs of 96, .* expects \[64, 64\]"):
         faces.load()
-
-
-def test_the_best_match_is_found_in_parts() -> None:
-    references = np.eye(5, dtype=np.float16)[[0, 1, 2, 2, 3]]
-    best, rows = best_matches(np.eye(5, dtype=np.float32)[[2, 4, 3]], references, rows_at_once=2)
-    assert best.tolist() == [1, 0, 1]
-    assert rows.tolist() == [2, 0, 4]
 
 
 def write_copies(folder: Path, toys: Path, **stated: Any) -> None:

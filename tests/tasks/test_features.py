@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import duckdb
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,9 +125,59 @@ def test_a_damaged_file_of_features_is_found_and_made_again(built: Path, attempt
     assert table.read_bytes() == content
 
 
+def write_reference(shard: Path, path: Path, number: int) -> str:
+    """Write a smaller copy of an image of a shard; return the key of its sample."""
+    with tarfile.open(shard) as tar:
+        member = [one for one in tar if one.name.endswith(".jpg")][number]
+        with Image.open(tar.extractfile(member)) as image:  # type: ignore[arg-type]  # a file
+            path.parent.mkdir(exist_ok=True)
+            image.resize((201, 190)).save(path, quality=70)
+    return member.name.removesuffix(".jpg")
+
+
+def test_samples_that_leaked_from_a_benchmark_are_named_and_other_references_change_nothing_else(
+    built: Path,
+    attempt: Build,
+    tmp_path: Path,
+    digests: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = built / "224x224"
+    shard = min(folder.glob("train/*.tar"))
+    leaked = write_reference(shard, tmp_path / "rare" / "leaked.jpg", 2)
+    (tmp_path / "rare" / "broken.jpg").write_bytes(b"no image")
+    before = digests(folder, "features/redness/**/*")
+
+    def run() -> str:
+        finished = attempt("ExtractFeatures", extractors="redness\n hash", references="rare = rare")
+        assert finished.returncode == 0, finished.stderr
+        monkeypatch.chdir(folder)
+        with duckdb.connect() as database:
+            database.execute((folder / "features" / "views.sql").read_text(encoding="utf-8"))
+            query = "SELECT treeoflife_id, leak_rare_phash_ref FROM features WHERE split = 'train' AND leak_rare_phash_min <= 4"
+            rows = database.execute(query).fetchall()
+        return " ".join(f"{key} {name}" for key, name in sorted(rows))
+
+    assert run() == f"{leaked} leaked.jpg"
+    assert before.items() <= digests(folder).items()
+    report = (folder / "features" / "report.txt").read_text(encoding="utf-8")
+    assert "references: 2 images, 1 of them unusable\n    broken.jpg: decode_error" in report
+    first = digests(folder)
+    run()
+    assert digests(folder) == first
+    second = write_reference(shard, tmp_path / "rare" / "more.jpg", 0)
+    assert run() == " ".join(sorted([f"{leaked} leaked.jpg", f"{second} more.jpg"]))
+    changed = {name for name, digest in digests(folder).items() if digest != first.get(name)}
+    kept = ("leak-rare/", "features/references/", "features/report.")
+    assert [name for name in changed if not any(one in name for one in kept)] == []
+
+
 @pytest.mark.parametrize(
     ("features", "said"),
     [
+        ({"extractors": "hash", "references": 'ra"re = .'}, "is not of the form <name> = <path>"),
+        ({"extractors": "hash", "references": "rare = none"}, "it does not exist"),
+        ({"references": "rare = ."}, "no extractor has hashes or vectors to compare"),
         ({"extractors": "redness\n nothing"}, "there is no extractor nothing"),
         ({"files": "none.py"}, "it does not exist"),
         ({"models": "clip"}, "is not of the form <name> = <path>"),

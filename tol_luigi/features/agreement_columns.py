@@ -71,7 +71,8 @@ def write_scores(
             start = number * PART_ROWS
             columns = scored(slice(start, start + len(rows["key"])), rows["key"])
             made.write_part(number, {**_states(rows), **_plain(columns)})
-    made.finish(TarIdentity(receipt.inputs["tar"], int(receipt.notes.get("tar_bytes", 0))))
+        count = file.metadata.num_rows
+    made.finish(TarIdentity(receipt.inputs["tar"], int(receipt.notes.get("tar_bytes", 0))), count)
 
 
 def _states(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:

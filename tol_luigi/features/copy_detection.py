@@ -12,6 +12,7 @@ from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
 from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
+from tol_luigi.features.nearest import nearest_vectors
 from tol_luigi.features.onnx_models import OnnxModel, versions
 from tol_luigi.features.registry import register
 from tol_luigi.features.transforms import Transform
@@ -26,32 +27,9 @@ if TYPE_CHECKING:
     from tol_luigi.features.extractor import Columns, Options
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["CopyDetection", "best_matches", "read_references"]
+__all__ = ["CopyDetection", "read_references"]
 
 KEYS = ("weights", "dimensions", "transform", "references", "ids", "licence", "source")
-
-ROWS_AT_ONCE = 65_536
-
-
-def best_matches(
-    vectors: NDArray[np.float32], references: NDArray[Any], rows_at_once: int = ROWS_AT_ONCE
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the highest cosine of each vector with a reference, and the row of that; of equal ones the first.
-
-    Args:
-        vectors: Vectors of length 1.
-        references: Vectors of length 1, also as a memory map of float16.
-        rows_at_once: How many references are in memory as float32.
-    """
-    best = np.full(len(vectors), -np.inf, np.float32)
-    rows = np.zeros(len(vectors), np.int64)
-    for start in range(0, len(references), rows_at_once):
-        cosines = vectors @ np.asarray(references[start : start + rows_at_once], np.float32).T
-        found = cosines.argmax(axis=1)
-        values = cosines[np.arange(len(vectors)), found]
-        better = values > best
-        best[better], rows[better] = values[better], found[better] + start
-    return best, rows
 
 
 def read_references(description: Description, dimensions: int) -> tuple[NDArray[Any], list[str]]:
@@ -124,7 +102,14 @@ class CopyDetection(Extractor):
         keys = [key for key in ("references", "ids") if self._description.has(key)]
         files = [self._file, *map(self._description.path, keys)]
         packages = versions(self.name) if self._is_onnx else {"torch": torch_models.TORCH.version(self.name)}
-        return {"files": file_hashes(files), "transform": self._transform.stated, "packages": packages}
+        # Without references, the fingerprint is that of earlier releases, whose vectors are the same.
+        matching = {"matching": 2} if keys else {}
+        return {
+            "files": file_hashes(files),
+            "transform": self._transform.stated,
+            "packages": packages,
+            **matching,
+        }
 
     def load(self) -> None:
         """Load the model and the references."""
@@ -151,5 +136,5 @@ class CopyDetection(Extractor):
         vectors = unit_rows(found.astype(np.float32))
         if not self.columns:
             return {self._vector: vectors}
-        best, rows = best_matches(vectors, self._references)
+        best, rows = nearest_vectors(vectors, self._references)
         return {self._vector: vectors, self._max: best, self._ref: [self._ids[row] for row in rows]}

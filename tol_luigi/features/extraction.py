@@ -133,7 +133,7 @@ class Extraction:
         identity = TarIdentity(samples.sha256, samples.size, 0 if self.sha256 else before[1])
         for one in stale:
             self._validate_errors(one)
-            one.finish(identity)
+            one.finish(identity, rows)
         return stale
 
     def _write_parts(

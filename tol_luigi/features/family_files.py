@@ -7,6 +7,7 @@ that a killed process loses one part at most.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tol_luigi.core.errors import FeatureError
 from tol_luigi.core.files import committed, remove
 from tol_luigi.core.receipts import Receipt, read_receipt, record_files
 
@@ -89,6 +91,11 @@ class FamilyFiles(Generic[F]):
         rows: NDArray[np.float16] = np.load(self.vector(name), mmap_mode="r", allow_pickle=False)
         return rows
 
+    def read_table(self, columns: list[str], group: int | None = None) -> pa.Table:
+        """Return columns of the Parquet file: of all samples, or of those in one row group."""
+        with pq.ParquetFile(self.table, page_checksum_verification=True) as file:
+            return file.read(columns) if group is None else file.read_row_group(group, columns)
+
     @property
     def receipt_path(self) -> Path:
         """The path of the receipt."""
@@ -150,7 +157,7 @@ class FamilyFiles(Generic[F]):
             else pa.array(columns[field.name], field.type)
             for field in self._part_schema
         ]
-        with committed(self._part(number)) as scratch:
+        with self._named_removal(), committed(self._part(number)) as scratch:
             pq.write_table(
                 pa.Table.from_arrays(arrays, schema=self._part_schema), scratch, write_page_checksum=True
             )
@@ -169,10 +176,41 @@ class FamilyFiles(Generic[F]):
             for folder in self._stem.parent.glob(f".{self._stem.name}.parts-*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def finish(self, tar: TarIdentity) -> Receipt:
-        """Write table and vectors from the parts, and then the receipt; remove the parts."""
-        remove(self.receipt_path)
+    @contextlib.contextmanager
+    def _named_removal(self) -> Iterator[None]:
+        """Raise a FeatureError if another process has removed the parts, because it has finished with them."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            what = "another process works on the same files, and has removed parts of them"
+            raise FeatureError(self.table, what, "Run the same command again") from error
+
+    def finish(self, tar: TarIdentity, expected: int) -> Receipt:
+        """Write table and vectors from the parts, and then the receipt; remove the parts.
+
+        If another process has been faster, return its receipt.
+
+        Args:
+            tar: The tar.
+            expected: The number of rows.
+
+        Raises:
+            FeatureError: Another process has removed the parts, and has not finished.
+        """
+        if self._count_rows() != expected:
+            receipt = self.receipt()
+            if receipt is not None and receipt.inputs["tar"] == tar.sha256:
+                self.remove_parts()
+                return receipt
+        with self._named_removal():
+            return self._finish(tar, expected)
+
+    def _count_rows(self) -> int:
+        return sum(pq.read_metadata(self._part(number)).num_rows for number in range(self.count_parts()))
+
+    def _finish(self, tar: TarIdentity, expected: int) -> Receipt:
         rows, statuses = 0, dict[str, int]()
+        remove(self.receipt_path)
         with (
             committed(self.table) as scratch,
             pq.ParquetWriter(scratch, self.schema, compression="zstd", write_page_checksum=True) as writer,
@@ -184,6 +222,8 @@ class FamilyFiles(Generic[F]):
                 rows += len(part)
                 for count in part["status"].value_counts().to_pylist():
                     statuses[count["values"]] = statuses.get(count["values"], 0) + count["counts"]
+            if rows != expected:
+                raise FileNotFoundError(self._parts)
         for name, dimensions in self.extractor.vectors:
             self._write_vector(name, rows, dimensions)
         more = {"rows": rows, "statuses": dict(sorted(statuses.items()))}

@@ -15,10 +15,16 @@ from tol_luigi.features.registry import register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from tol_luigi.features.extractor import Columns
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["Hashes"]
+__all__ = ["Hashes", "are_plain"]
+
+_LEAST_STEPS, _MOST_STEPS = 4, 60
+"""How many of the 64 steps of ``dhash64`` go down in an image with detail: in a plain image none does, in a smooth
+gradient none or all."""
 
 
 @register("hash")
@@ -74,3 +80,9 @@ def dhash64(grey: Image.Image) -> int:
 
 def _number(bits: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
     return int.from_bytes(np.packbits(bits).tobytes())
+
+
+def are_plain(dhashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return for each ``dhash64`` whether its image has too little detail for ``phash64`` to identify it."""
+    steps = np.bitwise_count(dhashes)
+    return (steps < _LEAST_STEPS) | (steps > _MOST_STEPS)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.files import committed
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.hamming import groups_of, near_pairs
+from tol_luigi.features.hashes import are_plain
 from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ NEAR_DUPLICATES = pa.schema(
 )
 """The columns of the table: clusters are numbered from 0; ``keep`` is true for one image of each; ``label_conflict``
 is the highest rank in which two images of the cluster differ, null if they agree."""
-
-_LEAST_STEPS, _MOST_STEPS = 4, 60
-"""How many of the 64 steps of ``dhash64`` go down in an image with detail: in a plain image none does, in a smooth
-gradient none or all."""
 
 _LEAST_ENTROPY = 1.0
 """The lowest entropy of the brightness, in bits, of an image with detail; only if ``quality`` is computed."""
@@ -102,8 +99,7 @@ def _read(hashes: Path, quality: Path | None) -> Hashed:
     rows = pq.read_table(hashes, columns=["key", "status", "pixel_sha256", "phash64", "dhash64"])
     usable = pc.equal(rows["status"], "ok")
     rows = rows.filter(usable)
-    steps = np.bitwise_count(rows["dhash64"].to_numpy())
-    is_plain = (steps < _LEAST_STEPS) | (steps > _MOST_STEPS)
+    is_plain = are_plain(rows["dhash64"].to_numpy())
     sharpness = np.zeros(len(rows))
     if quality is not None:
         seen = pq.read_table(quality, columns=["entropy", "blur_lapvar"]).filter(usable)

@@ -10,13 +10,13 @@ from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.features.samples import FeatureSample, SampleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from tol_luigi.features.extractor import Columns, Extractor
 
-__all__ = ["image_vector", "parse_vector_name", "text_embedder", "text_vector"]
+__all__ = ["image_vector", "needed_extractors", "parse_vector_name", "text_embedder", "text_vector"]
 
 
 def parse_vector_name(setting: str, name: str, extractors: Sequence[Extractor]) -> tuple[Extractor, str, int]:
@@ -59,7 +59,7 @@ def image_vector(
     sample = FeatureSample("query", {"jpg": content}, 0)
     results: dict[str, Columns] = {}
     try:
-        for extractor in _needed(extractors, wanted):
+        for extractor in needed_extractors(extractors, [wanted.name]):
             extractor.load()
             before = {name: results[name] for name in extractor.depends}
             results[extractor.name] = extractor.run([extractor.prepare(sample)], before)
@@ -69,8 +69,14 @@ def image_vector(
     return found
 
 
-def _needed(extractors: Sequence[Extractor], wanted: Extractor) -> list[Extractor]:
-    names = {wanted.name}
+def needed_extractors(extractors: Sequence[Extractor], wanted: Iterable[str]) -> list[Extractor]:
+    """Return the extractors of some names and those that they depend on, in order.
+
+    Args:
+        extractors: All extractors, each after those that it depends on.
+        wanted: The names.
+    """
+    names = set(wanted)
     for extractor in reversed(extractors):
         if extractor.name in names:
             names.update(extractor.depends)

@@ -37,18 +37,48 @@ def open_tar(url: str) -> Iterator[IO[bytes]]:
             with _piped(url) as stream:
                 yield stream
         elif "://" in url:
-            import fsspec  # noqa: PLC0415 (only for URLs)
-
-            with fsspec.open(url, "rb") as file:
-                yield cast("IO[bytes]", file)
+            with _remote(url) as file:
+                yield file
         else:
             with Path(url).open("rb") as local:
                 yield local
     except (OSError, ImportError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise ShardError(
-            url, f"it cannot be read ({reason})", "Correct the path, or make it readable"
-        ) from error
+        raise _unreadable(url, error) from error
+
+
+def _unreadable(url: str, error: Exception) -> ShardError:
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    return ShardError(url, f"it cannot be read ({reason})", "Correct the path, or make it readable")
+
+
+@contextlib.contextmanager
+def _remote(url: str) -> Iterator[IO[bytes]]:
+    with _named_errors(url):
+        import fsspec  # noqa: PLC0415 (only for URLs)
+
+        file = fsspec.open(url, "rb").open()
+    with contextlib.closing(file):
+        yield cast("IO[bytes]", _Remote(url, file))
+
+
+@contextlib.contextmanager
+def _named_errors(url: str) -> Iterator[None]:
+    """Raise a ShardError for any error: each store has its own, such as those of botocore, with no common class."""
+    try:
+        yield
+    except Exception as error:
+        raise _unreadable(url, error) from error
+
+
+class _Remote:
+    """A file in a store, whose errors name its URL."""
+
+    def __init__(self, url: str, file: IO[bytes]) -> None:
+        self.url, self.file = url, file
+
+    def read(self, size: int = -1) -> bytes:
+        with _named_errors(self.url):
+            return self.file.read(size)
 
 
 @contextlib.contextmanager

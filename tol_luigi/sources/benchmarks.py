@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.core.reader import Found
 
-__all__ = ["fingerprint", "hashed_images", "places"]
+__all__ = ["fingerprint", "hashed_images", "image_contents", "places"]
 
 _REMEDY = "Put the images of a benchmark there, or remove it from [leak_guard] images"
+_FETCH_AGAIN = "Fetch it again, or remove it from [leak_guard] images"
 
 
 def fingerprint(images: Path) -> list[str]:
@@ -43,7 +44,13 @@ def fingerprint(images: Path) -> list[str]:
 
 
 def places(images: Path) -> list[str]:
-    """Return the folders and archives of all lists that change if images are added, removed or replaced."""
+    """Return the folders and archives that change if images are added, removed or replaced.
+
+    Args:
+        images: A folder, or an archive, which is "".
+    """
+    if archives.kind(images) != "folder":
+        return [""]
     found = [one for _, one in _listed(images)]
     packed = [one.member.name for one in found if _is_archive(one)]
     return [*folders_of(one.member.name for one in found), *packed]
@@ -78,6 +85,26 @@ def hashed_images(images: Path, spec: ImageSpec) -> Iterator[BenchmarkImage]:
             raise SourceError(images, what, _REMEDY)
 
 
+def image_contents(place: Path, remedy: str) -> Iterator[tuple[str, bytes | MemberError]]:
+    """Yield name and bytes of each image of a folder with images and archives of images, or of an archive.
+
+    Args:
+        place: The folder or archive.
+        remedy: What to do if an archive is damaged.
+
+    Raises:
+        SourceError: A file cannot be read at the moment.
+        ArchiveError: An archive is damaged.
+    """
+    is_folder = archives.kind(place) == "folder"
+    listed = list(_listed(place)) if is_folder else []
+    found = (pair[1:] for pair in _contents(place, listed, remedy)) if is_folder else _unpacked(place, remedy)
+    for name, content in found:
+        if isinstance(content, OSError):
+            raise UnreadableError(place / name, f"cannot be read: {content.strerror}", ALLOW) from content
+        yield name, content
+
+
 def _listed(images: Path) -> Iterator[tuple[str, Found]]:
     """Yield each file with the list that it belongs to."""
     for found in archives.scan(images):
@@ -99,7 +126,9 @@ def _is_archive(found: Found) -> bool:
     return bool(archives.strip_ending(parts[-1])) and not any(map(is_junk, parts))
 
 
-def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[str, str, FileContent]]:
+def _contents(
+    images: Path, listed: list[tuple[str, Found]], remedy: str = _FETCH_AGAIN
+) -> Iterator[tuple[str, str, FileContent]]:
     """Yield list, name and bytes of each image: first those in folders, then those in archives."""
     loose = [(benchmark, found.member) for benchmark, found in listed if found.state is None]
     contents = archives.read(images, [member for _, member in loose])
@@ -107,20 +136,19 @@ def _contents(images: Path, listed: list[tuple[str, Found]]) -> Iterator[tuple[s
         yield benchmark, member.name, content
     for benchmark, found in listed:
         if _is_archive(found):
-            for name, content in _unpacked(images / found.member.name):
+            for name, content in _unpacked(images / found.member.name, remedy):
                 yield benchmark, f"{found.member.name}/{name}", content
         elif found.state not in {None, State.NO_IMAGE}:
             yield benchmark, found.member.name, MemberError(found.reason)
 
 
-def _unpacked(archive: Path) -> Iterator[tuple[str, FileContent]]:
+def _unpacked(archive: Path, remedy: str) -> Iterator[tuple[str, FileContent]]:
     try:
         listed = list(archives.scan(archive))
         members = [found.member for found in listed if found.state is None]
         for position, content in archives.read(archive, members):
             yield members[position].name, content
     except ArchiveError as error:
-        remedy = "Fetch it again, or remove it from [leak_guard] images"
         raise ArchiveError(error.where, error.what, remedy) from error
     for found in listed:
         if found.state not in {None, State.NO_IMAGE}:

@@ -37,6 +37,18 @@ class _AgreementStage(FeatureStage):
         (found,) = (one for one in feature_set(self.settings).extractors if one.name == name)
         return cast("Clip", found)
 
+    def _checked_scale(self, scale: float) -> float:
+        """Return the model's factor between cosines and logits.
+
+        Raises:
+            SettingsError: Nothing states it.
+        """
+        if scale <= 0:
+            what = "nothing states it, but agreement with taxa needs the factor between cosines and logits"
+            remedy = "State the one that the model was trained to, such as logit_scale: 100"
+            raise self._clip.model.description.error("logit_scale", what, remedy)
+        return scale
+
     def _made_files(self, family: Family, images: Iterable[FamilyFiles[Extractor]]) -> list[Pair]:
         """Return the files with the vectors of the images of some shards, each with those of a family."""
         from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (seldom used)
@@ -94,6 +106,7 @@ class EmbedTaxa(_AgreementStage, ModelStage):
 
         taxa = catalog_taxa(self.layout.predicted)
         self._clip.load_once()
+        self._checked_scale(self._clip.model.logit_scale)
         with self.progress("taxa", len(taxa)) as progress:
             embed_taxa(taxa, self._names, self._clip.model.embed_texts, self.stem, progress)
 
@@ -126,7 +139,7 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
 
         embedded = self.clone(EmbedTaxa)
         receipt = embedded.receipt()
-        scale = float(receipt.more["logit_scale"]) if receipt else 0.0
+        scale = self._checked_scale(float(receipt.more["logit_scale"]) if receipt else 0.0)
         bank, vector, lineages = (
             read_bank(embedded.stem),
             self._clip.vectors[0].name,

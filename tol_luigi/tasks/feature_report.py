@@ -8,8 +8,9 @@ from tol_luigi.core.files import committed
 from tol_luigi.report.features import features_text
 from tol_luigi.store.catalogs import catalog_schema
 from tol_luigi.tasks.agreement import agreement_stages
-from tol_luigi.tasks.feature_settings import feature_families
+from tol_luigi.tasks.feature_settings import feature_families, references
 from tol_luigi.tasks.features import ExtractShards, FeatureStage, feature_shares
+from tol_luigi.tasks.leak_scores import ExtractReferences, leak_stages
 from tol_luigi.tasks.reports import ReportTarget
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ class ExtractFeatures(FeatureStage):
     """Compute the features of all samples, and summarise them."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the features of all partitions, and the agreement of images with taxa if a model is named."""
+        """Require the features of all partitions, and what is derived from them, as far as the settings want it."""
         shards = [self.clone(ExtractShards, **share) for share in feature_shares(self.settings)]
-        return [*shards, *agreement_stages(self)]
+        return [*shards, *agreement_stages(self), *leak_stages(self)]
 
     def shards(self) -> Iterator[ShardFeatures]:
         """Yield all shards with the files of their features."""
@@ -59,6 +60,8 @@ class ExtractFeatures(FeatureStage):
         families = feature_families(self.settings)
         catalog = catalog_schema(self.settings.plugins, self.settings.used)
         figures = features_figures(self.layout.features, families)
+        for name in references(self.settings):
+            figures[f"leak:{name}"]["references"] = self.clone(ExtractReferences, benchmark=name).figures()
         self._target.write(figures, features_text(figures))
         with committed(self.layout.features_views) as scratch:
             scratch.write_text(views_text(families, catalog.names), encoding="utf-8")

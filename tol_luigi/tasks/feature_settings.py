@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.models import Model
 from tol_luigi.features.profiles import PROFILES
-from tol_luigi.tasks.run_sections import MODEL_FORM, FeaturesSection
+from tol_luigi.tasks.reference_settings import compared, validate_references
+from tol_luigi.tasks.run_sections import MODEL_FORM, REFERENCES_FORM, FeaturesSection
 from tol_luigi.tasks.settings_files import (
     absolute_place,
     find_origins,
@@ -39,10 +40,15 @@ __all__ = [
     "feature_set",
     "known_models",
     "max_error_percent",
+    "references",
     "validate_features",
 ]
 
 _MODEL = re.compile(r"([a-z][a-z0-9_.-]*)\s*=\s*(\S.*)")
+# The name is part of the names of columns.
+_REFERENCES = re.compile(r"([a-z][a-z0-9_]{0,39})\s*=\s*(\S.*)")
+_NAMED = {"models": (_MODEL, MODEL_FORM), "references": (_REFERENCES, REFERENCES_FORM)}
+"""By key with lines ``<name> = <path>``, their pattern and form."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,12 @@ class FeatureFolders(NamedTuple):
     Attributes:
         models: That of the key ``models``.
         files: That of the key ``files``.
+        references: That of the key ``references``.
     """
 
     models: Path
     files: Path
+    references: Path
 
 
 def feature_folders(origins: Origins) -> FeatureFolders:
@@ -94,13 +102,23 @@ def feature_set(settings: Settings) -> FeatureSet:
 
 
 def feature_families(settings: Settings) -> list[Extractor | Family]:
-    """Return the families of features: the extractors, and what is derived from their vectors."""
-    extractors = feature_set(settings).extractors
-    if not settings.features.agreement:
-        return list(extractors)
-    from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)
+    """Return the families of features: the extractors, and what is derived from their hashes and vectors."""
+    families: list[Extractor | Family] = list(feature_set(settings).extractors)
+    if settings.features.agreement:
+        from tol_luigi.features.agreement_columns import derived_families  # noqa: PLC0415 (slow to load)
 
-    return [*extractors, *derived_families(settings.features.agreement)]
+        families += derived_families(settings.features.agreement)
+    if names := references(settings):
+        from tol_luigi.features.leak_scores import leak_family  # noqa: PLC0415 (as above)
+
+        how = compared(settings.features, feature_set(settings).extractors)
+        families += [leak_family(name, how) for name in names]
+    return families
+
+
+def references(settings: Settings) -> dict[str, Path]:
+    """Return the benchmarks that samples are compared with, by name."""
+    return _named_paths(settings.features, "references", settings.feature_folders.references)
 
 
 @functools.cache
@@ -136,17 +154,27 @@ def _files(section: FeaturesSection, folder: Path) -> Iterator[Path]:
         yield _absolute(line, folder)
 
 
-def _models(section: FeaturesSection, folder: Path) -> dict[str, Model]:
-    found: dict[str, Model] = {}
-    for line in section.models or ():
-        match = _MODEL.fullmatch(line)
+def _named_paths(section: FeaturesSection, key: str, folder: Path) -> dict[str, Path]:
+    """Return the paths of lines ``<name> = <path>`` by name.
+
+    Raises:
+        ValueError: A line has a wrong form, or a name occurs twice.
+    """
+    pattern, form = _NAMED[key]
+    found: dict[str, Path] = {}
+    for line in getattr(section, key) or ():
+        match = pattern.fullmatch(line)
         if match is None:
-            raise ValueError(f"{line!r} is not of the form {MODEL_FORM}")
+            raise ValueError(f"{line!r} is not of the form {form}")
         name, path = match.groups()
         if name in found:
-            raise ValueError(f"{name} is the name of two models")
-        found[name] = Model(name, _absolute(path, folder))
+            raise ValueError(f"{name} occurs twice")
+        found[name] = _absolute(path, folder)
     return found
+
+
+def _models(section: FeaturesSection, folder: Path) -> dict[str, Model]:
+    return {name: Model(name, path) for name, path in _named_paths(section, "models", folder).items()}
 
 
 def known_models(lines: Iterable[str]) -> dict[str, Model]:
@@ -187,18 +215,19 @@ def validate_features(settings: Settings, origins: Origins) -> None:
     Raises:
         SettingsError: A line has a wrong form; a file, an extractor, a model or a package is missing.
     """
-    section = settings.features
-    try:
-        models = _models(section, settings.feature_folders.models)
-    except ValueError as error:
-        where = where_set("features", "models", origins, " / ".join(section.models or ()))
-        raise SettingsError(where, str(error), f"Write one model per line: {MODEL_FORM}") from error
-    for key, paths in (
-        ("models", [model.path for model in models.values()]),
-        ("files", list(_files(section, settings.feature_folders.files))),
-    ):
+    section, folders = settings.features, settings.feature_folders
+    named = {"files": list(_files(section, folders.files))}
+    for key in _NAMED:
+        try:
+            named[key] = list(_named_paths(section, key, getattr(folders, key)).values())
+        except ValueError as error:
+            where = where_set("features", key, origins, " / ".join(getattr(section, key)))
+            remedy = "Write one per line, with a name of lower-case letters, digits and _"
+            raise SettingsError(where, str(error), remedy) from error
+    for key, paths in named.items():
         for path in paths:
             if not path.exists():
                 where = where_set("features", key, origins, str(path))
                 raise SettingsError(where, "it does not exist", "Set it to an existing path")
     feature_set(settings)
+    validate_references(section, references(settings), feature_set(settings).extractors, origins)

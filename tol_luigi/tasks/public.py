@@ -12,6 +12,7 @@ from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_stages import BuildFeatures
 from tol_luigi.tasks.features import ExtractShards
+from tol_luigi.tasks.leak_scores import ExtractReferences, ScoreLeaks
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
@@ -49,6 +50,7 @@ __all__ = [
     "DrawDemonstration",
     "EmbedTaxa",
     "ExtractFeatures",
+    "ExtractReferences",
     "ExtractShards",
     "ExtractTars",
     "FindDuplicates",
@@ -68,6 +70,7 @@ __all__ = [
     "ReportLeaks",
     "ScanPartition",
     "ScoreAgreement",
+    "ScoreLeaks",
     "ScorePrototypes",
     "SelectSamples",
     "StoreSettings",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DOWNLOAD_SECTION",
     "MODEL_FORM",
+    "REFERENCES_FORM",
     "VECTOR_FORM",
     "ClusterSection",
     "DownloadSection",
@@ -48,7 +49,10 @@ MODEL_FORM = "<name> = <path>, such as bioclip = models/bioclip"
 """The form of a line of ``[features] models``."""
 
 VECTOR_FORM = "<extractor>/<vector>, such as clip:bioclip/bioclip_img"
-"""The form of ``[features] index`` and ``[select] vector``."""
+"""The form of ``[features] index``, ``[features] leak_vector`` and ``[select] vector``."""
+
+REFERENCES_FORM = "<name> = <path>, such as rare = benchmarks/rare_species"
+"""The form of a line of ``[features] references``."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,18 @@ class FeaturesSection(Section):
         Formed(r"[^/\s]+/[^/\s]+", VECTOR_FORM),
         None,
         f"the vector to index for tol search (docs/select.md): {VECTOR_FORM}",
+    )
+    references: tuple[str, ...] | None = setting(
+        Lines(),
+        None,
+        "benchmarks whose images the samples are compared with, one per line: a folder of images or tars, or a tar; "
+        f"{REFERENCES_FORM}",
+    )
+    leak_vector: str | None = setting(
+        Formed(r"[^/\s]+/[^/\s]+", VECTOR_FORM),
+        None,
+        f"the vector by which samples and references are compared, {VECTOR_FORM}; empty is the first one of copy:<model>, "
+        "or else of the first extractor with vectors",
     )
     near_duplicate_bits: int = setting(
         Whole(-1, 16),
