@@ -47,11 +47,6 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, with escapes for line breaks and other characters that do not print."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table: first column left-aligned, others right-aligned, two spaces apart."""
     widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
