@@ -79,6 +79,7 @@ def _settings(sizes: Sizes, tables: dict[tuple[str, str], Path]) -> str:
         "inat21": {"images": f"sources/{INAT21_ARCHIVE}", "partitions": sizes.groups},
         "bioscan": {"images": f"sources/{BIOSCAN_ARCHIVE}", "partitions": sizes.parts},
         "rare_species": {"allow_no_match": "true"},  # of very few images, none need be on a list
+        "report": {"thumbnails": 0},  # the shards have nothing in them
     }
     for (section, key), path in tables.items():
         sections.setdefault(section, {})[key] = f"{path.parent.name}/{path.name}"

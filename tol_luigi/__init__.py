@@ -30,6 +30,7 @@ __all__ = [
     "BuildFeatures",
     "BuildIndex",
     "BuildReferenceTaxonomy",
+    "BuildReport",
     "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",

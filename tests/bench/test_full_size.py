@@ -34,6 +34,7 @@ AFTER = [
     "WriteManifest",
     "CheckTaxa",
     "ReportLeaks",
+    "BuildReport",
     "BuildCatalog",
 ]
 

@@ -91,6 +91,7 @@ def test_only_what_is_left_to_do_is_reckoned(
         "WriteShards",
         "CheckShards",
         "FindDuplicates",
+        "BuildReport",
         "WriteCard",
         "WriteCatalog",
         "CheckTaxa",

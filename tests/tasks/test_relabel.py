@@ -337,6 +337,7 @@ def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
     again = sorted(relabelled.build(itself).ran)
     assert again == [
         "BuildCatalog",
+        "BuildReport",
         "CheckTaxa",
         "ReportLeaks",
         "WriteCard",

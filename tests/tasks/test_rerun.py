@@ -21,6 +21,7 @@ Digests = Callable[..., dict[str, str]]
 KILLS = 8
 TAIL = [
     "BuildCatalog",
+    "BuildReport",
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",

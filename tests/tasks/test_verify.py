@@ -31,6 +31,7 @@ Samples = list[tuple[str, dict[str, bytes]]]
 
 TAIL = [
     "BuildCatalog",
+    "BuildReport",
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",

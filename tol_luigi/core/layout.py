@@ -300,6 +300,16 @@ class Layout:
         return self.shards / "catalog.parquet"
 
     @property
+    def report(self) -> Path:
+        """The page on which people look at the build; its figures are next to it as tables."""
+        return self.shards / "report" / "report.html"
+
+    @property
+    def taxa_stats(self) -> Path:
+        """The numbers of distinct lineages, overall and by source."""
+        return self.shards / "taxa_stats.csv"
+
+    @property
     def leak_report(self) -> Path:
         """The numbers of excluded benchmark images by matching method; the text report is next to it."""
         return self.shards / "leak-report.json"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.receipts import record_file
 from tol_luigi.tasks.base import DatasetTask, in_order
+from tol_luigi.tasks.build_report import BuildReport
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.feature_stages import feature_stages
@@ -28,14 +29,16 @@ class WriteManifest(StageTask):
     """List every file of the dataset with its size, its SHA-256, its task, and the inputs of that task."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, its card, the check of its taxa, the leak report, and further stages."""
-        report = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
+        """Require the catalog, its card, the check of its taxa, the reports, and further stages."""
+        leaks = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
+        page = [self.clone(BuildReport)] if self.settings.report.page else []
         selection = [self.clone(CatalogSelection)] if self.settings.select.name is not None else []
         return [
             self.clone(WriteCatalog),
             self.clone(WriteCard),
             self.clone(CheckTaxa),
-            *report,
+            *leaks,
+            *page,
             *partition_stages(self),
             *feature_stages(self),
             *selection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tol_luigi.tasks.agreement import EmbedTaxa, ScoreAgreement, ScorePrototypes
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.build_report import BuildReport
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.download import DownloadSources
@@ -40,6 +41,7 @@ __all__ = [
     "BuildFeatures",
     "BuildIndex",
     "BuildReferenceTaxonomy",
+    "BuildReport",
     "CatalogSelection",
     "CheckMatches",
     "CheckPredictedTaxa",

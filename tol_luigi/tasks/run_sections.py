@@ -39,6 +39,7 @@ __all__ = [
     "DownloadSection",
     "FeaturesSection",
     "FilterSection",
+    "ReportSection",
     "SelectSection",
     "SlurmSection",
 ]
@@ -168,6 +169,18 @@ class SelectSection(Section):
     )
     seed: int = setting(
         Whole(0, _LARGEST), 17, "the seed for drawing among samples with equal numbers, or without a vector"
+    )
+
+
+@dataclass(frozen=True)
+class ReportSection(Section):
+    """The page on which people look at a build."""
+
+    section: ClassVar[str] = "report"
+
+    page: bool = setting(Flag(), True, "write it at the end of each build (docs/report.md)")
+    thumbnails: int = setting(
+        Whole(0, 5000), 1200, "the largest number of images that it shows; 0 reads no shard"
     )
 
 

@@ -31,6 +31,7 @@ from tol_luigi.tasks.run_sections import (
     ClusterSection,
     FeaturesSection,
     FilterSection,
+    ReportSection,
     SelectSection,
     SlurmSection,
 )
@@ -386,6 +387,7 @@ SECTIONS: tuple[type[Section], ...] = (
     FeaturesSection,
     FilterSection,
     SelectSection,
+    ReportSection,
     ClusterSection,
     SlurmSection,
     DOWNLOAD_SECTION,

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         DownloadSection,
         FeaturesSection,
         FilterSection,
+        ReportSection,
         SelectSection,
         SlurmSection,
     )
@@ -96,6 +97,7 @@ class Settings:
     features: FeaturesSection
     filter: FilterSection
     select: SelectSection
+    report: ReportSection
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection

@@ -1,0 +1,111 @@
+"""The files of the report on a build, compared with the catalog that they are made from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+from PIL import Image
+
+from tol_luigi.report.sprites import SIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Sections = dict[str, dict[str, Any]]
+RANKS = ["kingdom", "phylum", "class", "order", "family", "genus", "species"]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def images_of(shards: Path) -> list[dict[str, Any]]:
+    rows = pq.read_table(shards / "catalog.parquet").to_pylist()
+    return [row for row in rows if row["split"] != "train_small"]
+
+
+def script_data(page: Path) -> Any:
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.DOTALL
+    )
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_distinct_lineages_are_those_of_the_catalog(sample_build: Path) -> None:
+    shards = sample_build / "224x224"
+    catalog = [row for row in rows_of(shards / "catalog.csv") if row["split"] != "train_small"]
+    source = {"eol": "eol_content_id", "bioscan": "bioscan_filename", "inat21": "inat21_filename"}
+
+    for stats in rows_of(shards / "taxa_stats.csv"):
+        own = [row for row in catalog if stats["source"] == "all" or row[source[stats["source"]]]]
+        lineages = {tuple(row[rank] for rank in RANKS) for row in own}
+        assert (int(stats["images"]), int(stats["lineages"])) == (len(own), len(lineages))
+        for depth, rank in enumerate(RANKS, 1):
+            assert int(stats[rank]) == len({one[:depth] for one in lineages if one[depth - 1]}), rank
+
+
+def test_the_tables_next_to_the_page_add_up(sample_build: Path, ledger: Callable[..., Any]) -> None:
+    shards = sample_build / "224x224"
+    folder, images = shards / "report", images_of(shards)
+
+    states = rows_of(folder / "states.csv")
+    assert sum(int(row["images"]) for row in states) == len(ledger(sample_build))
+    assert sum(int(row["images"]) for row in states if row["state"] == "written") == len(images)
+    for row in rows_of(folder / "flags.csv"):
+        with_flag = [one for one in images if row["flag"] in one["flags"] and one["source"] == row["source"]]
+        assert int(row["images"]) == len(with_flag)
+    for name in ("sides", "aspects", "modes", "formats"):
+        counts = [row for row in rows_of(folder / "properties.csv") if row["property"] == name]
+        assert sum(int(row["images"]) for row in counts) == len(images), name
+    tree = rows_of(folder / "tree.csv")
+    species = {tuple(row[rank] for rank in RANKS) for row in images if row["species"]}
+    assert {tuple(row[rank] for rank in RANKS) for row in tree if row["rank"] == "species"} == species
+    assert json.loads((folder / "report.json").read_bytes())["samples"]["val"]
+
+
+def test_every_image_of_a_small_dataset_is_shown_at_its_place(
+    sample_build: Path, samples: Callable[..., dict[str, dict[str, bytes]]]
+) -> None:
+    shards = sample_build / "224x224"
+    page, images = shards / "report" / "report.html", images_of(shards)
+    data = script_data(page)
+    ids = data["labels"].index("id") + 2
+
+    assert [thumb[ids] for thumb in data["thumbs"]] == [row["treeoflife_id"] for row in images]
+    sheet = re.search(r"base64,([^)]+)", page.read_text("utf-8").partition(".s0{")[2])
+    assert sheet
+    drawn = Image.open(io.BytesIO(b64decode(sheet[1]))).convert("RGB")
+    val = samples(sample_build, "val")
+    place = next(place for place, row in enumerate(images) if row["treeoflife_id"] in val)
+    assert place >= len(images) - len(val)
+    original = Image.open(io.BytesIO(samples(sample_build, "train")[images[25]["treeoflife_id"]]["jpg"]))
+    shown = drawn.crop((5 * SIDE, SIDE, 6 * SIDE, 2 * SIDE)).resize((4, 4), Image.Resampling.BOX)
+    expected = original.convert("RGB").resize((4, 4), Image.Resampling.BOX)
+    differences = [abs(one - other) for one, other in zip(shown.tobytes(), expected.tobytes(), strict=True)]
+    assert max(differences) < 24
+    assert sum(differences) / len(differences) < 8
+
+
+def test_a_report_is_made_again_if_it_is_asked_for_otherwise_and_not_if_it_is_unwanted(
+    settings_file: Callable[..., Path], bioscan_settings: Sections, build: Callable[..., Any]
+) -> None:
+    unwanted = settings_file({**bioscan_settings, "report": {"page": "false"}})
+    folder = unwanted.parent / "out" / "sample" / "224x224"
+    first = build(unwanted)
+    assert first.returncode == 0, first.stderr
+    assert not (folder / "report").exists()
+
+    few = settings_file({**bioscan_settings, "report": {"thumbnails": 3}})
+    assert build(few).ran == ["BuildReport", "WriteManifest", "BuildCatalog"]
+    assert len(script_data(folder / "report" / "report.html")["thumbs"]) == 3
+    listed = (folder.parent / "SHA256SUMS").read_text("utf-8")
+    assert all(name in listed for name in ("report/report.html", "report/tree.pdf", "taxa_stats.csv"))

@@ -1,0 +1,119 @@
+"""What the report on a build is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from tol_luigi.report.taxon_tree import TaxonTree
+
+__all__ = ["BuildFigures", "CatalogData", "Group", "ShardCount", "Thumbnail"]
+
+
+@dataclass(frozen=True)
+class ShardCount:
+    """The shards of a partition of a split: their number, and their size in bytes."""
+
+    split: str
+    shards: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BuildFigures:
+    """What the stages of a build have counted.
+
+    Attributes:
+        version: The version of the program.
+        digest: What distinguishes the dataset from others, as hexadecimal digits.
+        sources: The sources, in the order of the catalogs.
+        states: The number of images by (state, source).
+        shards: The shards of each partition of a split.
+        reports: The figures of the reports of other stages, by name; ``settings`` are those of the dataset.
+        is_demonstration: Whether the images are the drawn ones of the demonstration.
+    """
+
+    version: str
+    digest: str
+    sources: Sequence[str]
+    states: Mapping[tuple[str, str], int]
+    shards: Sequence[ShardCount]
+    reports: Mapping[str, Any]
+    is_demonstration: bool = False
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """An image that the page shows.
+
+    Attributes:
+        node: The number of its taxon in the tree.
+        name: Its taxon as text.
+        fields: What is known of it, in words.
+    """
+
+    node: int
+    name: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that are shown together: of a flag, of a split, or with identical bytes.
+
+    Attributes:
+        kind: ``flag``, ``split`` or ``duplicate``.
+        name: The flag, the split, or the beginning of the SHA-256.
+        count: How many images are like this.
+        thumbnails: The numbers of those that are shown.
+    """
+
+    kind: str
+    name: str
+    count: int
+    thumbnails: Sequence[int]
+
+
+@dataclass(frozen=True)
+class CatalogData:
+    """What the catalog and the ledgers contain.
+
+    Attributes:
+        samples: Samples by (split, source).
+        stats: The rows of ``taxa_stats.csv``.
+        tree: The tree of lineages.
+        species: The number of images of each species, most first.
+        flags: Images by (flag, source).
+        modes: Images by mode, most first.
+        formats: Images by format, most first.
+        sides: Images by class of the shorter side: the class in words, and the number.
+        aspects: The same by aspect ratio.
+        thumbnails: The images that are shown, in the order of the sheets.
+        sheets: The sheets of thumbnails, as JPEG.
+        groups: Images that are shown together.
+        excluded: Examples of images that are in no shard: state, source, partition, name and reason.
+    """
+
+    samples: Mapping[tuple[str, str], int]
+    stats: Sequence[Mapping[str, Any]]
+    tree: TaxonTree
+    species: np.ndarray[Any, Any]
+    flags: Mapping[tuple[str, str], int]
+    modes: Sequence[tuple[str, int]]
+    formats: Sequence[tuple[str, int]]
+    sides: Sequence[tuple[str, int]]
+    aspects: Sequence[tuple[str, int]]
+    thumbnails: Sequence[Thumbnail]
+    sheets: Sequence[bytes]
+    groups: Sequence[Group]
+    excluded: Sequence[Mapping[str, str]]
+
+    @property
+    def images(self) -> int:
+        """The number of images, each once."""
+        return sum(count for (split, _), count in self.samples.items() if split != "train_small")
