@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 SERIOUS = {"serious", "critical"}
 WIDTHS = {"laptop": 1366, "phone": 390}
+SCROLLS_ACROSS = "return document.documentElement.scrollWidth > innerWidth"
 HOSTILE = "<img src=x onerror=alert(1)>'\"&\u2028</script><b>\x1b[31m\u202eX"
 
 
@@ -77,7 +78,7 @@ def test_the_page_of_the_sample_is_whole_on_every_screen(
     assert "Complete" in driver.find_element(By.TAG_NAME, "h1").text
     assert driver.get_log("browser") == []
     assert requested(driver) == {page.as_uri()}
-    assert driver.execute_script("return document.documentElement.scrollWidth") == WIDTHS[device]
+    assert driver.execute_script(SCROLLS_ACROSS) is False
     assert faults(driver) == []
     assert page.stat().st_size < 15_000_000
 
@@ -174,7 +175,7 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any, monkeypatch:
 
     assert driver.get_log("browser") == []
     assert driver.find_elements(By.CSS_SELECTOR, "img, b, body script[src]") == []
-    assert driver.execute_script("return document.documentElement.scrollWidth") == WIDTHS["phone"]
+    assert driver.execute_script(SCROLLS_ACROSS) is False
     driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     for selector in ("#look h4", ".examples li", "#properties", ".settings td", "#checks"):
         assert visible in driver.find_element(By.CSS_SELECTOR, selector).text, selector
