@@ -21,7 +21,7 @@ from tol_luigi.report.build_tables import TABLES
 from tol_luigi.report.diversity import abundance, hill_numbers
 from tol_luigi.report.sprites import COLUMNS, PER_SHEET, SIDE
 from tol_luigi.report.state_texts import STATE_TEXTS
-from tol_luigi.report.text import counted, human_bytes
+from tol_luigi.report.text import counted, human_bytes, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["page_text"]
 
 _FOLDER = importlib.resources.files("tol_luigi.report") / "page"
-
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Characters that a browser does not show, or that change the order of others."""
 
 _USUAL_KINGDOMS = 3
 
@@ -70,7 +67,7 @@ def _visible(value: Any) -> Any:  # noqa: ANN401 (whatever a template shows)
     r"""Return a text with characters that a browser does not show as ``\x1b`` and the like."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return _INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], value)
+    return printable(value)
 
 
 def _embedded(content: Any) -> Markup:  # noqa: ANN401 (JSON is any)
@@ -89,14 +86,14 @@ def _script_data(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
     return {
         "ranks": ["life", *RANK_LABELS],
         "sources": list(figures.sources),
-        "names": list(map(_visible, tree.names)),
+        "names": list(map(printable, tree.names)),
         "depths": "".join(map(str, tree.depths)),
         "images": tree.images,
         "lineages": tree.lineages,
         "hidden": tree.hidden,
         "labels": labels,
         "thumbs": [
-            [one.node, _visible(one.name), *(_visible(one.fields.get(label, "")) for label in labels)]
+            [one.node, printable(one.name), *(printable(one.fields.get(label, "")) for label in labels)]
             for one in data.thumbnails
         ],
         "groups": [group.thumbnails for group in data.groups],
