@@ -166,8 +166,7 @@ def hostile_page() -> str:
 LABELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 
-def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tol_luigi.report.build_page.CHECKS", {})
+def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any) -> None:
     page = tmp_path / f"{HOSTILE.replace('/', '')}.html"
     page.write_text(hostile_page(), encoding="utf-8")
     driver = show(page, WIDTHS["phone"])

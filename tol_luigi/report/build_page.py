@@ -153,11 +153,10 @@ def _checks(figures: BuildFigures, data: CatalogData, known: int) -> list[dict[s
         ("Every shard was read back", True, "every member of every sample, against its checksum"),
         ("The catalog lists what the shards contain", written == data.images, f"{data.images:,} images"),
     ]
-    taxa = reports["taxa"]["checks"]
-    for name, description in CHECKS.items():
-        total = taxa[name]["total"]
+    for name, check in reports["taxa"]["checks"].items():
+        total = check["total"]
         usual = name == "kingdoms" and total <= _USUAL_KINGDOMS
-        checks.append((f"Taxa: {description}", usual or not total, f"{total:,}"))
+        checks.append((f"Taxa: {CHECKS[name]}", usual or not total, f"{total:,}"))
     for rule, count in reports["taxa"].get("rules", {}).items():
         if count:
             checks.append((f"Names by the rule {rule}, which can be wrong", False, f"{count:,} images"))
