@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tol_luigi import Dataset
+from tol_luigi import Dataset, settings_from
+from tol_luigi.command.select import remove, select
+from tol_luigi.command.status import build_status
+from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.core.packing import SampleRef, copy_samples
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.features.coresets import rounded, spread_out
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tol_luigi.tasks.selection_settings import other_selections
 
 Build = Callable[..., Any]
 
@@ -66,18 +69,23 @@ def draw(folder: Path) -> None:
 
 
 @pytest.fixture
-def attempt(
-    once: Callable[..., Path], tmp_path: Path, settings_file: Callable[..., Path], build: Build
-) -> Build:
-    """Build, or run another task, with a selection; keyword arguments replace keys of ``[select]``."""
+def configure(
+    once: Callable[..., Path], tmp_path: Path, settings_file: Callable[..., Path]
+) -> Callable[..., Path]:
+    """Write the settings; keyword arguments replace keys of ``[select]``."""
     (tmp_path / "grid.py").write_text(GRID, encoding="utf-8")
     images = {"imagefolder": {"images": once("selection-images", draw), "partitions": 2}}
 
-    def run(task: str = "BuildCatalog", **select: Any) -> Any:
-        sections = SETTINGS | images | {"select": SETTINGS["select"] | select}
-        return build(settings_file(sections), task=task)
+    def written(**select: Any) -> Path:
+        return settings_file(SETTINGS | images | {"select": SETTINGS["select"] | select})
 
-    return run
+    return written
+
+
+@pytest.fixture
+def attempt(configure: Callable[..., Path], build: Build) -> Build:
+    """Build, or run another task, with a selection; keyword arguments replace keys of ``[select]``."""
+    return lambda task="BuildCatalog", **select: build(configure(**select), task=task)
 
 
 @pytest.fixture
@@ -181,9 +189,79 @@ def test_it_is_read_with_webdataset_and_checked_by_a_verification(built: Path, a
     assert "224x224/features/near-duplicates.parquet" in manifest["files"]
 
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    (built / "224x224/selections/old").mkdir()
     finished = attempt("VerifyDataset")
     assert finished.returncode != 0
     assert f"{shard}: " in finished.stderr
+    report = json.loads((built / "224x224/verification-report.json").read_text(encoding="utf-8"))
+    (note,) = report["notes"]
+    assert note.startswith("The selection old is not that of [select] name")
+    assert "tol select --remove old" in note
+
+
+def test_an_image_has_its_state_in_each_selection(built: Path) -> None:
+    dataset = Dataset.open(built)
+    rows = pq.read_table(built / "224x224/selections/balanced/selection.parquet").to_pylist()
+    by_state = {row["state"]: row for row in rows}
+    assert set(by_state) == {"selected", "filtered:odd", "surplus"}
+    for state, row in by_state.items():
+        (trace,) = dataset.explain(row["id"])
+        (found,) = trace.selections
+        kind, _, rule = state.partition(":")
+        expected = {"name": "balanced", "state": kind, "rule": rule, "score": row["score"]}
+        assert {key: value for key, value in found.items() if key != "shard"} == expected
+        if shard := found["shard"]:
+            assert (shard["split"], shard["is_there"]) == ("balanced", True)
+            assert row["id"] in {key for key, _ in ShardReader(Path(shard["path"]))}
+        assert (found["shard"] is None) == (state != "selected")
+    texts = {state: " ".join(str(dataset.explain(row["id"])[0]).split()) for state, row in by_state.items()}
+    assert "selection balanced: selected" in texts["selected"]
+    assert "selection balanced: dropped by the rule odd" in texts["filtered:odd"]
+    assert "more samples than [select] most_per_species" in texts["surplus"]
+    val = next(iter(dataset.catalog.batches(["treeoflife_id"], split="val")))["treeoflife_id"][0].as_py()
+    assert dataset.explain(val)[0].selections == []
+
+
+def test_a_selection_of_another_name_stays_until_it_is_removed(
+    built: Path, attempt: Build, configure: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attempt(name="other").returncode == 0
+    files = json.loads((built / "manifest.json").read_text(encoding="utf-8"))["files"]
+    assert {name.split("/")[2] for name in files if name.startswith("224x224/selections/")} == {"other"}
+    assert len(list((built / "224x224/balanced").glob("*.tar"))) == 2
+    with settings_from(configure(name="other")) as settings:
+        (note,) = (note for note in build_status(settings.layout)[0].notes if "selection balanced" in note)
+        assert "tol select --remove balanced" in note
+        for name, reason in (
+            ("other", "which tol build would write again"),
+            ("../train", "Name one of these"),
+        ):
+            with pytest.raises(SettingsError, match=reason):
+                remove(Namespace(remove=name))
+        assert remove(Namespace(remove="balanced")) == 0
+        assert capsys.readouterr().out == "The selection balanced is removed.\n"
+        assert other_selections(settings) == []
+    assert list(built.rglob("balanced*")) == []
+    assert {path.name for path in (built / "224x224/records").iterdir()} >= {"train", "other"}
+
+
+def test_a_dry_run_needs_what_tol_features_builds(
+    built: Path, attempt: Build, configure: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry_run = Namespace(dry_run=True, json=True)
+    (built / "224x224/features/near-duplicates.parquet").unlink()
+    with (
+        settings_from(configure()),
+        pytest.raises(DatasetError, match=r"FindNearDuplicates is not complete.* Run tol features first"),
+    ):
+        select(dry_run)
+    assert attempt("BuildFeatures").ran == ["FindNearDuplicates", "BuildFeatures"]
+    with settings_from(configure()):
+        assert select(dry_run) == 0
+    figures = json.loads(capsys.readouterr().out)
+    report = json.loads((built / "224x224/selections/balanced/report.json").read_text(encoding="utf-8"))
+    assert {key: value for key, value in figures.items() if key != "true"} == report
+    assert report["compared"]["method"] == "diverse"
 
 
 def test_a_second_build_does_nothing_and_other_limits_only_select_again(

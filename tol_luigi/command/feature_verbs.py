@@ -90,6 +90,13 @@ def add_select(subcommands: Subcommands) -> None:
         example="tol select --dry-run\n  tol select --set select.name=balanced -j 4",
     )
     result.add_argument("--dry-run", action="store_true", help="count only: by rule, and what is selected")
+    result.add_argument(
+        "--remove",
+        metavar="NAME",
+        type=nonempty,
+        action=runs("select:remove"),
+        help="remove the files of a selection that [select] name no longer names",
+    )
     add_json(result)
     add_run(result, "select")
 

@@ -12,15 +12,16 @@ from tol_luigi.command.build import run
 from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.selection import selection_text
+from tol_luigi.store.selections import chosen_taxa, remove_selection
 from tol_luigi.tasks.feature_settings import feature_set
 from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, selection_tables
-from tol_luigi.tasks.selection_settings import selection_spec
+from tol_luigi.tasks.selection_settings import other_selections, selection_spec
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["select"]
+__all__ = ["remove", "select"]
 
 
 def select(given: argparse.Namespace) -> int:
@@ -44,10 +45,23 @@ def select(given: argparse.Namespace) -> int:
     return code
 
 
+def remove(given: argparse.Namespace) -> int:
+    """Remove a selection that the dataset has had under another name."""
+    name, names = given.remove, other_selections(settings())
+    if name == settings().select.name:
+        what = "it is the selection of [select] name, which tol build would write again"
+        raise SettingsError(f"--remove {name}", what, "Set [select] name to another one, or leave it empty")
+    if name not in names:
+        remedy = f"Name one of these: {', '.join(names)}" if names else "There is nothing to remove"
+        raise SettingsError(f"--remove {name}", "the dataset has no other selection of this name", remedy)
+    remove_selection(settings().layout, name)
+    sys.stdout.write(f"The selection {name} is removed.\n")
+    return ExitCode.COMPLETE
+
+
 def _counted() -> tuple[dict[str, Any], dict[str, int]]:
     """Return the figures of a selection that is not written, and for each rule how many samples it is true for."""
     from tol_luigi.features.selection import count_matches, select_samples, selection_figures  # noqa: PLC0415 (slow to load)
-    from tol_luigi.store.selections import chosen_taxa  # noqa: PLC0415 (as above)
 
     task, spec = SelectSamples(), selection_spec(settings())
     for before in task.requires():

@@ -12,6 +12,7 @@ from tol_luigi.command.terminal import show
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.core.files import read_json, read_object
+from tol_luigi.report.selection import other_selections_notes
 from tol_luigi.report.status import (
     Progress,
     RunningTask,
@@ -23,6 +24,7 @@ from tol_luigi.report.status import (
     status_text,
 )
 from tol_luigi.report.text import counted, human_seconds
+from tol_luigi.tasks.selection_settings import other_selections
 from tol_luigi.tasks.settings import settings
 from tol_luigi.tasks.task_states import read_states
 
@@ -106,7 +108,7 @@ def build_status(layout: Layout) -> tuple[Status, bool]:
         seconds_left=left,
         running=running,
         causes=by_cause(failed),
-        notes=_notes(run_status, ended),
+        notes=_notes(run_status, ended, other_selections_notes(other_selections(settings()))),
     )
     return now, bool(ended)
 
@@ -180,13 +182,13 @@ def _failed(
     return failures
 
 
-def _notes(run_status: RunStatus | None, ended: dict[str, Any]) -> list[str]:
+def _notes(run_status: RunStatus | None, ended: dict[str, Any], others: list[str]) -> list[str]:
     notes = [f"The last run ended at {ended['ended']}: {ended['text']}"] if ended else []
     if run_status and run_status.leaving:
         notes.append(f"The run is ending: {run_status.leaving}")
     if run_status and run_status.bad_nodes:
         notes.append(f"Excluded nodes, where every task fails: {', '.join(run_status.bad_nodes)}")
-    return ["", *notes] if notes else []
+    return ["", *notes, *others] if notes or others else []
 
 
 class _Written:

@@ -213,9 +213,13 @@ class Layout:
         """Return the path of a shard."""
         return self.shards / split / shard_name(number)
 
+    def records(self, split: str) -> Path:
+        """Return the folder of the records of a split: receipts, ledgers and verdicts."""
+        return self.shards / "records" / split
+
     def receipts(self, split: str) -> list[Path]:
         """Return the paths of the existing receipts of a split, in order."""
-        return sorted((self.shards / "records" / split).glob("*/*.receipt.json"))
+        return sorted(self.records(split).glob("*/*.receipt.json"))
 
     @property
     def has_shards(self) -> bool:
@@ -280,9 +284,14 @@ class Layout:
         """Return the folder of the tables of a selection; its shards are those of a split with its name."""
         return self.shards / "selections" / name
 
-    def selections(self) -> list[str]:
-        """Return the names of the selections with a catalog, in order."""
-        return sorted(path.parent.name for path in (self.shards / "selections").glob("*/catalog.parquet"))
+    def selections(self, *, finished: bool = True) -> list[str]:
+        """Return the names of the selections, in order.
+
+        Args:
+            finished: Whether to list only those with a catalog.
+        """
+        folders = sorted(path for path in (self.shards / "selections").glob("*") if path.is_dir())
+        return [path.name for path in folders if not finished or (path / "catalog.parquet").exists()]
 
     @property
     def bad_shards(self) -> Path:

@@ -28,6 +28,7 @@ from tol_luigi.store.image_trace import (
 from tol_luigi.store.mapping import marker
 from tol_luigi.store.names import lookup_name
 from tol_luigi.store.predictions import NAMELESS
+from tol_luigi.store.selections import selection_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,6 +135,7 @@ class Explainer:
             shards=[self._shard(outcome) for outcome in outcomes if outcome["state"] == State.WRITTEN],
             original={key: last.get(key) for key in ("width", "height", "mode", "format", "sha256", "md5")},
             flags=last.get("flags") or (),
+            selections=self._selections(placement, image) if outcomes else [],
         )
 
     def _listed(self, placement: Placement) -> dict[str, Any]:
@@ -190,6 +192,14 @@ class Explainer:
         path = self.layout.shards / outcome["split"] / shard_name(outcome["shard"])
         place = {key: outcome[key] for key in ("position", "offset", "bytes")}
         return {"split": outcome["split"], "path": str(path), "is_there": path.exists(), **place}
+
+    def _selections(self, placement: Placement, image: str) -> list[dict[str, Any]]:
+        """Return what each selection has made of an image."""
+        found = selection_outcomes(self.layout, placement.source, placement.partition, image)
+        for one in found:
+            written = one.pop("written")
+            one["shard"] = self._shard({**written, "split": one["name"]}) if written else None
+        return found
 
     def _id_from(
         self, source: SourcePlugin[Any], image: str, placement: Placement, listed: dict[str, Any]

@@ -44,6 +44,8 @@ class ImageTrace:
         original: The original image: width and height (pixels), mode, format, SHA-256 and MD5.
         flags: Unusual properties of the original image.
         features: The columns of its features, by extractor.
+        selections: The selections from its split: name, state (``selected``, ``filtered``, ``too_few`` or ``surplus``),
+            the rule that has dropped it or "", its score, and its shard there (as in ``shards``) or None.
     """
 
     id: str
@@ -70,6 +72,7 @@ class ImageTrace:
     original: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    selections: Sequence[Mapping[str, Any]] = ()
 
     def __str__(self) -> str:
         """Return the text that ``tol why`` writes."""
@@ -106,11 +109,9 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
         yield "name from", text
     yield "exclusion", trace.exclusion
     for shard in trace.shards:
-        missing = "" if shard["is_there"] else " (the shard is missing)"
-        yield (
-            "shard",
-            f"{shard['path']}{missing}, position {shard['position']:,}, byte {shard['offset']:,}",
-        )
+        yield "shard", _place(shard)
+    for selection in trace.selections:
+        yield "selection", f"{selection['name']}: {_selection(selection)}"
     if trace.original.get("width"):
         yield "original", "{width} x {height} pixels, {format}, {mode}".format(**trace.original)
     if trace.original.get("sha256"):
@@ -121,6 +122,27 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
         status = known.pop("status")
         values = ", ".join(f"{column} {_short(value)}" for column, value in known.items())
         yield "features", f"{name}: {values if status == 'ok' else f'{status}, {values}'}"
+
+
+def _place(shard: Mapping[str, Any]) -> str:
+    missing = "" if shard["is_there"] else " (the shard is missing)"
+    return f"{shard['path']}{missing}, position {shard['position']:,}, byte {shard['offset']:,}"
+
+
+_NOT_SELECTED = {
+    "too_few": "not selected, as its species has fewer samples than [select] least_per_species",
+    "surplus": "not selected, as its species has more samples than [select] most_per_species",
+}
+
+
+def _selection(selection: Mapping[str, Any]) -> str:
+    score = "" if selection["score"] is None else f" (score {_short(selection['score'])})"
+    if selection["state"] == "selected":
+        place = _place(selection["shard"]) if selection["shard"] else "its shard is not written yet"
+        return f"selected{score}, {place}"
+    if selection["state"] == "filtered":
+        return f"dropped by the rule {selection['rule']}"
+    return _NOT_SELECTED[selection["state"]] + score
 
 
 def _short(value: object) -> str:

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.report.text import aligned, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["selection_text"]
+__all__ = ["other_selections_notes", "selection_text"]
+
+
+def other_selections_notes(names: Iterable[str]) -> list[str]:
+    """Return a line for each selection that is no longer part of the dataset."""
+    return [
+        f"The selection {name} is not that of [select] name, so it is no part of the dataset, and not verified. "
+        f"Its files stay until: tol select --remove {name}"
+        for name in names
+    ]
 
 
 def selection_text(figures: Mapping[str, Any], matches: Mapping[str, int] | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.report.text import counted, human_seconds
+from tol_luigi.report.text import counted, human_seconds, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ class Verification:
         size: The bytes of these shards.
         seconds: The seconds since the start of the command.
         findings: The damaged files: their path as ``shard``, and the damage as ``what``.
+        notes: What has not been verified, one per line.
     """
 
     dataset: Path
@@ -37,6 +38,7 @@ class Verification:
     size: int
     seconds: float
     findings: Sequence[dict[str, str]]
+    notes: Sequence[str] = ()
 
     @property
     def files(self) -> list[str]:
@@ -54,6 +56,7 @@ def verification_figures(verification: Verification) -> dict[str, Any]:
         "bytes": verification.size,
         "seconds": round(verification.seconds, 1),
         "findings": list(verification.findings),
+        "notes": list(verification.notes),
     }
 
 
@@ -73,6 +76,7 @@ def verification_text(verification: Verification, *, closing: bool = False) -> s
         f"Dataset {verification.dataset}, level {verification.level}",
         f"{', '.join(checked)}, in {human_seconds(verification.seconds)}",
         _conclusion(verification),
+        *(line for note in verification.notes for line in wrapped(note)),
     ]
     if verification.findings and not closing:
         lines += ["", *(f"{finding['shard']}: {finding['what']}" for finding in verification.findings)]

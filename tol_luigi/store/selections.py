@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi.core.files import clear_disk_errors
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import SampleRef
 from tol_luigi.core.taxon import RANK_LABELS
@@ -20,17 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tol_luigi.core.layout import Layout
     from tol_luigi.core.packing import Outcome
 
 __all__ = [
+    "SELECTION_TABLE",
     "catalog_files",
     "chosen_taxa",
     "count_by_partition",
+    "remove_selection",
     "selection_ledger",
+    "selection_outcomes",
     "selection_samples",
     "selection_states",
     "write_selection_catalog",
 ]
+
+SELECTION_TABLE = "selection.parquet"
+"""The name of the table of a selection, in its folder."""
 
 _SELECTED = "selected"
 _PLACE = ("shard", "position", "offset", "bytes")
@@ -97,6 +106,48 @@ def selection_states(table: Path, source: str, partition: str) -> dict[str, str]
     """Return the state of each sample of one partition by id."""
     rows = _states(table, source, partition)
     return dict(zip(rows["id"].to_pylist(), rows["state"].to_pylist(), strict=True))
+
+
+def remove_selection(layout: Layout, name: str) -> None:
+    """Remove the shards, the ledgers and the tables of a selection.
+
+    The tables come last, so that a selection whose removal was interrupted is still listed.
+
+    Raises:
+        DiskError: A file cannot be removed.
+    """
+    for folder in (layout.shard(name, 0).parent, layout.records(name), layout.selection(name)):
+        with clear_disk_errors(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+
+def selection_outcomes(layout: Layout, source: str, partition: str, image: str) -> list[dict[str, Any]]:
+    """Return what each selection has made of a sample: a selection from another split is not listed.
+
+    Args:
+        layout: The paths of the dataset.
+        source: The source's name.
+        partition: The partition's name.
+        image: The image id.
+
+    Returns:
+        For each selection its name, the state (``selected``, ``filtered``, ``too_few`` or ``surplus``), the rule that has
+        dropped the sample or "", its score, and its row in the ledger, None unless it is in a shard.
+    """
+    found = []
+    for name in layout.selections(finished=False):
+        table, ledger = layout.selection(name) / SELECTION_TABLE, layout.ledger(name, source, partition)
+        wanted = {"source": [source], "partition": [partition], "id": [image]}
+        for row in rows_with(table, wanted, ["state", "score"]).to_pylist() if table.exists() else ():
+            state, _, rule = row["state"].partition(":")
+            written = {"id": [image], "state": [State.WRITTEN.value]}
+            rows = rows_with(ledger, written).to_pylist() if ledger.exists() else []
+            place = rows[0] if rows and state == _SELECTED else None
+            found.append(
+                {"name": name, "state": state, "rule": rule, "score": row["score"], "written": place}
+            )
+    return found
 
 
 def selection_ledger(

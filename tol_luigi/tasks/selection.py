@@ -16,6 +16,7 @@ from tol_luigi.core.shards import Shard, shard_number
 from tol_luigi.report.selection import selection_text
 from tol_luigi.store.ledger import LEDGER, write_ledger
 from tol_luigi.store.selections import (
+    SELECTION_TABLE,
     catalog_files,
     chosen_taxa,
     count_by_partition,
@@ -69,7 +70,7 @@ class _SelectionStage(StageTask):
     @property
     def table(self) -> Path:
         """Return the path of the table with the state of each sample."""
-        return self.folder / "selection.parquet"
+        return self.folder / SELECTION_TABLE
 
     @property
     def plan(self) -> Path:

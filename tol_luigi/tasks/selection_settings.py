@@ -25,6 +25,7 @@ __all__ = [
     "compared_vector",
     "finds_near_duplicates",
     "indexed_vector",
+    "other_selections",
     "selection_digest",
     "selection_spec",
     "validate_selection",
@@ -66,6 +67,12 @@ def compared_vector(settings: Settings) -> tuple[Extractor, str] | None:
 
     found = parse_vector_name("[select] vector", settings.select.vector, feature_set(settings).extractors)
     return found[:2]
+
+
+def other_selections(settings: Settings) -> list[str]:
+    """Return the names of the selections that the dataset has had under another ``[select] name``."""
+    known = {*_FOLDERS, settings.select.name}
+    return [name for name in settings.layout.selections(finished=False) if name not in known]
 
 
 def selection_spec(settings: Settings) -> SelectionSpec:

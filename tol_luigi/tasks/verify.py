@@ -20,6 +20,7 @@ from tol_luigi.core.receipts import FileRecord, Receipt, record_file
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
 from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
+from tol_luigi.report.selection import other_selections_notes
 from tol_luigi.report.text import counted
 from tol_luigi.report.verification import Verification, verification_figures, verification_text
 from tol_luigi.store.ledger import ids_by_shard, read_ledger
@@ -31,6 +32,7 @@ from tol_luigi.tasks.label_columns import members_of, text_names
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.reports import JsonTarget, ReportTarget
+from tol_luigi.tasks.selection_settings import other_selections
 from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.stage import StageTask, clear_completion_cache
 
@@ -330,6 +332,7 @@ class VerifyDataset(DatasetTask):
             size=sum(one["bytes"] for one in found),
             seconds=time.monotonic() - _STARTED,
             findings=list({tuple(finding.items()): finding for finding in findings}.values()),
+            notes=other_selections_notes(other_selections(self.settings)),
         )
 
     def _stages(self) -> list[StageTask]:
