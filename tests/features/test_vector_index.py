@@ -120,6 +120,44 @@ def test_the_same_vectors_give_the_same_bytes(index: VectorIndex, tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(
+    ("made_from", "damaged", "kept"), [("these", [], {0, 1}), ("these", [1], {0}), ("others", [], set())]
+)
+def test_a_build_that_was_ended_keeps_its_finished_parts(
+    index: VectorIndex, made_from: str, damaged: list[int], kept: set[int], tmp_path: Path
+) -> None:
+    shards, folder = write_shards(tmp_path), tmp_path / "index"
+
+    def build(made_from: str, last: int) -> list[Path]:
+        def progress(done: int) -> None:
+            if done > last:
+                raise KeyboardInterrupt
+
+        return build_index(
+            shards,
+            tmp_path / "catalog.parquet",
+            folder,
+            DIMENSIONS,
+            made_from=made_from,
+            part_rows=PART,
+            progress=progress,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        build("these", 2 * PART)
+    parts = [folder / f"part-{number:03}.usearch" for number in range(3)]
+    assert [path.exists() for path in parts] == [True, True, False]
+    for number in damaged:
+        parts[number].write_bytes(b"x" + parts[number].read_bytes()[1:])
+    before = {number: parts[number].stat().st_ino for number in (0, 1)}
+    files = build(made_from, COUNT)
+    assert {number for number, inode in before.items() if parts[number].stat().st_ino == inode} == kept
+    assert [path.name for path in sorted(folder.iterdir())] == sorted(path.name for path in files)
+    assert [path.read_bytes() for path in files] == [
+        (index.folder / path.name).read_bytes() for path in files
+    ]
+
+
 def test_samples_are_found_by_id_and_by_taxon(index: VectorIndex) -> None:
     vector = index.vector_of(image_id(25).upper())
     assert vector is not None

@@ -21,9 +21,9 @@ def add_features(subcommands: Subcommands) -> None:
         "features",
         "features:features",
         brief="compute features of the samples: hashes, quality, scores, vectors",
-        text="Build all that [features] asks for: features, near-duplicates, the index; and what\n"
-        "is missing of the dataset. What is up to date is kept: a further extractor computes\n"
-        "its own columns only.\n"
+        text="Build all that [features] asks for: features, near-duplicates, the index; and\n"
+        "what is missing of the dataset. What is up to date is kept: a further extractor\n"
+        "computes its own columns only.\n"
         "Or run a job of dataset2metadata (--yml), or write the features of the dataset\n"
         "in the layout of another tool (--export).\n"
         "exit codes: 0 all of it exists, 30 a task has failed, 40 wrong settings",

@@ -1,14 +1,17 @@
 """An index of the vectors of all samples, which finds the nearest ones: hierarchical graphs (HNSW) of usearch.
 
 The vectors are divided into parts. Each part has a graph of its own, to which one thread adds the vectors in order, so
-the same vectors give the same bytes; several parts are built at the same time.
+the same vectors give the same bytes; several parts are built at the same time. A build that is killed resumes with the
+parts that it had not finished. (A graph that is saved and restored draws other levels, so it would get other bytes.)
 """
 
 from __future__ import annotations
 
 import functools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import DatasetError
-from tol_luigi.core.files import committed
+from tol_luigi.core.files import committed, read_object, remove, sha256_file, write_json
 from tol_luigi.core.shards import balanced, shards_for
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.coresets import usable_rows
@@ -103,6 +106,7 @@ def build_index(
     folder: Path,
     dimensions: int,
     *,
+    made_from: str = "",
     threads: int = 1,
     part_rows: int = PART_ROWS,
     progress: Callable[[int], None] = lambda _: None,
@@ -116,6 +120,8 @@ def build_index(
         catalog: The catalog of the dataset.
         folder: The folder of the index.
         dimensions: The length of a vector.
+        made_from: Identifies the vectors: parts that a killed build has finished are kept if it had the same. With "",
+            none are.
         threads: The number of parts that are built at the same time.
         part_rows: The most vectors of a part.
         progress: Called with the number of vectors so far.
@@ -132,21 +138,60 @@ def build_index(
     if not total:
         raise DatasetError(folder, "no sample has a usable vector", "See features/report.txt for the errors")
     done = [0] * shards_for(total, part_rows)
+    finished = _FinishedParts(folder, made_from)
 
     def build(number: int, rows: range) -> Path:
+        path = part_file(folder, number)
+        if finished.has(path):
+            done[number] = len(rows)
+            progress(sum(done))
+            return path
         index = _new_index(dimensions)
         for first, vectors in _vectors(shards, usable, rows):
             index.add(np.arange(first, first + len(vectors), dtype=np.uint64), vectors, threads=1)
             done[number] += len(vectors)
             progress(sum(done))
-        path = part_file(folder, number)
         with committed(path) as scratch:
             index.save(str(scratch))
+        finished.add(path)
         return path
 
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(build, range(len(done)), balanced(total, len(done))))
+    finished.clear()
     return [*parts, ids_file(folder)]
+
+
+class _FinishedParts:
+    """The parts that are finished, noted in a file until all are.
+
+    Args:
+        folder: The folder of the index.
+        made_from: Identifies the vectors; "" notes nothing.
+    """
+
+    def __init__(self, folder: Path, made_from: str) -> None:
+        self._note, self._lock = folder / "finished.json", threading.Lock()
+        self._made_from = f"{made_from} usearch {metadata.version('usearch')}" if made_from else ""
+        noted = read_object(self._note)
+        is_same = self._made_from and noted.pop("made_from", "") == self._made_from
+        self._sha256 = noted if is_same else {}
+
+    def has(self, path: Path) -> bool:
+        """Return whether a part is finished and undamaged."""
+        return path.name in self._sha256 and path.is_file() and self._sha256[path.name] == sha256_file(path)
+
+    def add(self, path: Path) -> None:
+        """Note that a part is finished."""
+        if self._made_from:
+            sha256 = sha256_file(path)
+            with self._lock:
+                self._sha256[path.name] = sha256
+                write_json(self._note, {"made_from": self._made_from, **self._sha256})
+
+    def clear(self) -> None:
+        """Remove the notes."""
+        remove(self._note)
 
 
 def _new_index(dimensions: int) -> Any:  # noqa: ANN401 (usearch is optional)

@@ -64,6 +64,7 @@ class BuildIndex(StageTask):
                 self.layout.catalog,
                 self.folder,
                 dimensions,
+                made_from=self.made_from,
                 threads=self.settings.features.threads,
                 progress=progress,
             )
