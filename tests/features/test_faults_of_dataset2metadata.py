@@ -460,6 +460,9 @@ def test_16_images_of_other_kinds_are_upright_and_in_rgb(tmp_path: Path) -> None
         ("jpg", red.convert("CMYK"), {"format": "JPEG"}),
         ("jpg", red, {"format": "JPEG", "exif": exif}),
         ("png", clear, {"format": "PNG"}),
+        *(("png", Image.new("I;16", (8, 8), grey << 8), {"format": "PNG"}) for grey in (0, 100, 255)),
+        ("png", Image.new("I;16", (8, 8), 100 << 8), {"format": "PNG", "transparency": 100 << 8}),
+        ("tif", Image.new("F", (8, 8), 100), {"format": "TIFF"}),
     ]
     samples = []
     for number, (extension, image, options) in enumerate(kinds):
@@ -468,7 +471,8 @@ def test_16_images_of_other_kinds_are_upright_and_in_rgb(tmp_path: Path) -> None
     tar = write_tar(tmp_path / "a.tar", samples)
     assert run(job(tmp_path / "a.yml", input_tars=str(tar), **COLUMNS)).code == 0
     with np.load(only(tmp_path / "out", ".npz")) as arrays:
-        assert np.allclose(arrays["channels"], [[255, 0, 0]] * 5 + [[255, 255, 255]], atol=5)
+        greys = [[grey] * 3 for grey in (255, 0, 100, 255, 255, 100)]
+        assert np.allclose(arrays["channels"], [[255, 0, 0]] * 5 + greys, atol=5)
 
 
 @pytest.mark.parametrize("device", ["cpu", -1])

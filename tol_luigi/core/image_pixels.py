@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UnsupportedDepthError",
     "has_deep_channels",
+    "in_rgb",
     "is_deep_grey",
     "is_transparent",
     "padded",
@@ -113,6 +114,12 @@ def to_sample(image: Image.Image, spec: ImageSpec, *, deep: bool) -> Image.Image
     if deep and limits is None and spec.high_bit_depth != "keep":
         _validate_visible(image, sample)
     return padded(sample, place, spec)
+
+
+def in_rgb(image: Image.Image) -> Image.Image:
+    """Return a decoded image in RGB, with transparent pixels on white; greys of 16 bits keep their upper eight bits."""
+    background = _BACKGROUNDS["white"] if image.has_transparency_data else None
+    return _over(image, _to_rgb(image, None), background)
 
 
 def padded(drawn: Image.Image, place: Placement, spec: ImageSpec) -> Image.Image:

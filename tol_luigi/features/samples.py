@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PIL import Image, ImageOps
 
 from tol_luigi.core.image_formats import FORMATS
+from tol_luigi.core.image_pixels import in_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,8 @@ class FeatureSample:
     def image(self) -> Image.Image:
         """The image: its first frame, upright, in RGB, with transparent pixels on white.
 
+        Greys of 16 bits keep their upper eight bits, as in a build with ``[images] high_bit_depth = keep``.
+
         Raises:
             SampleError: It is missing or damaged, or so large that Pillow refuses it.
         """
@@ -184,7 +187,7 @@ def _decoded(content: bytes) -> Image.Image:
             image.load()
             with contextlib.suppress(Exception):  # damaged Exif says nothing of the orientation
                 ImageOps.exif_transpose(image, in_place=True)
-            return _in_rgb(image)
+            return in_rgb(image)
     except Exception as error:  # a decoder can raise anything on a hostile file
         reason = " ".join(str(error).split()) or type(error).__name__
         status = Status.TRUNCATED if "truncated" in reason else Status.DECODE_ERROR
@@ -193,11 +196,3 @@ def _decoded(content: bytes) -> Image.Image:
 
 _ADDRESS = re.compile(" <_io.BytesIO object at 0x[0-9a-f]+>")
 """What Pillow's messages name that differs from run to run."""
-
-
-def _in_rgb(image: Image.Image) -> Image.Image:
-    if image.has_transparency_data:
-        layered = Image.new("RGBA", image.size, "white")
-        layered.alpha_composite(image.convert("RGBA"))
-        image = layered
-    return image if image.mode == "RGB" else image.convert("RGB")
