@@ -57,6 +57,10 @@ def test_the_backends_agree(results: dict[str, Any]) -> None:
     assert len(parity) == 7
 
 
+def test_no_result_depends_on_the_sizes_of_batches_or_on_threads(results: dict[str, Any]) -> None:
+    assert results["batches"] == []
+
+
 def test_a_checkpoint_that_is_described_completely_agrees_and_half_precision_nearly(
     results: dict[str, Any],
 ) -> None:

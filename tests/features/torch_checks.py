@@ -72,7 +72,7 @@ def run(name: str, known: Options, some: list[FeatureSample]) -> Any:
 def results(folder: Path) -> dict[str, Any]:
     """Return everything that the tests look at."""
     found: dict[str, Any] = {"seconds": {}}
-    for check in (parity, formats, broken, siglip, detoxify, captions, heads, other_networks):
+    for check in (parity, formats, broken, siglip, detoxify, captions, heads, other_networks, batches):
         began = time.monotonic()
         found[check.__name__] = check(folder)
         found["seconds"][check.__name__] = round(time.monotonic() - began, 2)
@@ -368,3 +368,29 @@ def other_networks(folder: Path) -> dict[str, Any]:
     write_json(path / "model.yml", {"weights": "copies.onnx", "dimensions": 12, "transform": transform})
     onnx = run("copy:copies", options(copies=path), some)["copies_img"]
     return {"difference": cosine_distance(script, onnx)}
+
+
+def batches(folder: Path) -> list[str]:
+    """Return the models whose results depend on the sizes of batches, or on the number of threads."""
+    some = samples(folder, 20)
+    places = {"clip:hf": "hf", "clip:open_clip": "open_clip", "clip:onnx": "onnx"}
+    places |= {f"{name}:{name}": name for name in ("detoxify", "blip2")}
+    (folder / "detoxify" / "model.yml").unlink()
+    scripts = shutil.copytree(folder / "copies", folder / "broken" / "scripts")
+    stated = json.loads((scripts / "model.yml").read_text(encoding="utf-8"))
+    np.save(scripts / "references.npy", np.random.default_rng(0).normal(size=(50, 12)).astype(np.float32))
+    write_json(scripts / "model.yml", stated | {"weights": "copies.ts", "references": "references.npy"})
+    places["copy:scripts"] = "broken/scripts"
+    depending = []
+    for name, place in places.items():
+        models = options(**{name.partition(":")[2]: folder / place}).models
+        found = set()
+        for threads, size in ((1, 1), (1, 20), (4, 7)):
+            (extractor,) = resolve([name], Options(models=models, threads=threads))
+            extractor.load()
+            prepared = [extractor.prepare(one) for one in some]
+            parts = [extractor.run(prepared[start : start + size], {}) for start in range(0, 20, size)]
+            found.add(str([np.concatenate([part[key] for part in parts]).tolist() for key in parts[0]]))
+        if len(found) > 1:
+            depending.append(name)
+    return depending

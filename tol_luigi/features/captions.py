@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tol_luigi.features.blocks import Blocks
 from tol_luigi.features.clip_configs import with_hugging_face
 from tol_luigi.features.descriptions import described, file_hashes, versions
 from tol_luigi.features.extractor import Extractor
@@ -62,6 +63,7 @@ class Blip2(Extractor):
         """Load the model and its tokenizer."""
         transformers, description = transformers_offline(self.name), self._description
         self._torch = torch_for(self.options, self.name)
+        self._blocks = Blocks.of(self.options)
         self._network = load_pretrained(transformers.Blip2ForConditionalGeneration, description, self.options)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             description.folder, local_files_only=True
@@ -74,7 +76,10 @@ class Blip2(Extractor):
     def run(self, batch: list[NDArray[np.uint8]], before: Mapping[str, Columns]) -> Columns:
         """Return the captions."""
         del before
-        pixels = self._torch.from_numpy(self._transform.normalised(batch))
+        return {"blip2_cap": self._blocks(self._captions, self._transform.normalised(batch))}
+
+    def _captions(self, block: NDArray[np.float32]) -> list[str]:
+        pixels = self._torch.from_numpy(block)
         with self._torch.inference_mode():
             tokens = self._network.generate(
                 pixel_values=pixels.to(self.options.device, self._network.dtype),
@@ -83,4 +88,4 @@ class Blip2(Extractor):
                 num_beams=1,
             )
         captions = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return {"blip2_cap": [" ".join(caption.split()) for caption in captions]}
+        return [" ".join(caption.split()) for caption in captions]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tol_luigi.features.blocks import Blocks
 from tol_luigi.features.clip_configs import with_hugging_face, with_open_clip
 from tol_luigi.features.clip_models import ClipModel
 from tol_luigi.features.descriptions import DTYPES, versions
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from tol_luigi.features.descriptions import Description
@@ -66,6 +68,7 @@ class TorchClip(ClipModel):
         """Load the weights and the tokenizer."""
         self._tokenizer = TextTokenizer(self.description, self.length)
         self._torch = torch_for(self.options, self.description.extractor)
+        self._blocks = Blocks.of(self.options)
         self.network = self.build()
         self.logit_scale = math.exp(float(self.network.logit_scale.detach().float()))
         config = self.network.config
@@ -92,22 +95,29 @@ class TorchClip(ClipModel):
 
     def image_features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vectors of images."""
-        torch = self._torch
-        values = torch.from_numpy(pixels).to(self.options.device, getattr(torch, self._dtype))
-        with torch.inference_mode():
-            return _features(self.network.get_image_features(pixel_values=values))
+        torch, device = self._torch, self.options.device
+        dtype = getattr(torch, self._dtype)
+
+        def computed(block: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            with torch.inference_mode():
+                values = torch.from_numpy(block).to(device, dtype)
+                return _features(self.network.get_image_features(pixel_values=values))
+
+        return np.stack(self._blocks(computed, pixels))
 
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of texts."""
-        torch = self._torch
-        tokens = torch.from_numpy(self._tokenizer(texts)).to(self.options.device)
-        with torch.inference_mode():
-            return _features(self.network.get_text_features(input_ids=tokens))
+        torch, device = self._torch, self.options.device
+
+        def computed(block: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+            with torch.inference_mode():
+                return _features(self.network.get_text_features(input_ids=torch.from_numpy(block).to(device)))
+
+        return np.stack(self._blocks(computed, self._tokenizer(texts)))
 
 
-def _features(output: Any) -> NDArray[np.float32]:  # noqa: ANN401 (a tensor, or an object of transformers 5)
-    found: NDArray[np.float32] = getattr(output, "pooler_output", output).float().cpu().numpy()
-    return found
+def _features(output: Any) -> list[NDArray[np.float32]]:  # noqa: ANN401 (a tensor, or an object of transformers 5)
+    return list(getattr(output, "pooler_output", output).float().cpu().numpy())
 
 
 class HuggingFaceClip(TorchClip):

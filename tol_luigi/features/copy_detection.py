@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
+from tol_luigi.features.blocks import CPU_BLOCK, Blocks
 from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
 from tol_luigi.features.nearest import nearest_vectors
@@ -62,13 +63,16 @@ class _TorchScript:
 
     def __init__(self, file: Path, options: Options, extractor: str) -> None:
         self._torch, self._device = torch_models.torch_for(options, extractor), options.device
+        self._blocks = Blocks.of(options)
         self._network = self._torch.jit.load(str(file), map_location=options.device).eval()
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack(self._blocks(self._computed, pixels))
+
+    def _computed(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         with self._torch.inference_mode():
             output = self._network(self._torch.from_numpy(pixels).to(self._device))
-        found: NDArray[np.float32] = output.float().cpu().numpy()
-        return found
+        return list(output.float().cpu().numpy())
 
 
 def _first_output(model: OnnxModel) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -136,5 +140,13 @@ class CopyDetection(Extractor):
         vectors = unit_rows(found.astype(np.float32))
         if not self.columns:
             return {self._vector: vectors}
+        matches = Blocks(CPU_BLOCK)(self._matches, vectors)
+        return {
+            self._vector: vectors,
+            self._max: [best for best, _ in matches],
+            self._ref: [self._ids[row] for _, row in matches],
+        }
+
+    def _matches(self, vectors: NDArray[np.float32]) -> list[tuple[float, int]]:
         best, rows = nearest_vectors(vectors, self._references)
-        return {self._vector: vectors, self._max: best, self._ref: [self._ids[row] for row in rows]}
+        return list(zip(best.tolist(), rows.tolist(), strict=True))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
+from tol_luigi.features.blocks import Blocks
 from tol_luigi.features.descriptions import described, file_hashes, read_json, versions
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.registry import register
@@ -19,6 +21,8 @@ from tol_luigi.features.torch_models import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from tol_luigi.features.extractor import Columns, Options
     from tol_luigi.features.samples import FeatureSample
@@ -38,6 +42,9 @@ HEADS = (
     "identity_hate",
 )
 """The labels of Detoxify's models that mean an offence; others are groups of people that a text mentions."""
+
+_LENGTHS = 16
+"""Texts are padded to a multiple of this number of tokens, whatever the length of the others in a batch."""
 
 KEYS = ("labels", "context_length", "dtype", "licence", "source")
 
@@ -81,6 +88,7 @@ class Detoxify(Extractor):
         """Load the model and its tokenizer."""
         transformers, description = transformers_offline(self.name), self._description
         self._torch = torch_for(self.options, self.name)
+        self._blocks = Blocks.of(self.options, cpu=1)
         auto = transformers.AutoModelForSequenceClassification
         self._network = load_pretrained(auto, description, self.options)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -95,10 +103,29 @@ class Detoxify(Extractor):
         """Return the scores; each different text is classified once."""
         del before
         unique = list(dict.fromkeys(batch))
-        tokens = self._tokenizer(
-            unique, padding=True, truncation=True, max_length=self._length, return_tensors="pt"
-        ).to(self.options.device)
-        with self._torch.inference_mode():
-            chances = self._network(**tokens).logits.float().sigmoid()[:, self._heads]
-        scores = dict(zip(unique, chances.amax(dim=1).tolist(), strict=True))
+        counts = [
+            len(ids) for ids in self._tokenizer(unique, truncation=True, max_length=self._length)["input_ids"]
+        ]
+        groups: dict[int, list[str]] = {}
+        for text, count in zip(unique, counts, strict=True):
+            groups.setdefault(min(-(-count // _LENGTHS) * _LENGTHS, self._length), []).append(text)
+        scores: dict[str, float] = {}
+        for length, texts in groups.items():
+            tokens = self._tokenizer(
+                texts,
+                truncation=True,
+                padding="max_length",
+                max_length=length,
+                return_attention_mask=True,
+                return_tensors="np",
+            )
+            rows = np.stack([tokens["input_ids"], tokens["attention_mask"]], axis=1).astype(np.int64)
+            scores |= zip(texts, self._blocks(self._highest, rows), strict=True)
         return {"nsfw_detoxify_score": [scores[text] for text in batch]}
+
+    def _highest(self, block: NDArray[np.int64]) -> list[float]:
+        ids, mask = self._torch.from_numpy(block).to(self.options.device).unbind(1)
+        with self._torch.inference_mode():
+            chances = self._network(input_ids=ids, attention_mask=mask).logits.float().sigmoid()
+        highest: list[float] = chances[:, self._heads].amax(dim=1).tolist()
+        return highest

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.arrays import read_arrays
+from tol_luigi.features.blocks import CPU_BLOCK, Blocks
 from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.registry import register
@@ -116,4 +117,4 @@ class NsfwClipHead(Extractor):
         if vectors.shape[1] != len(self._head.scale):
             what = f"{self.depends[0]} has vectors of {vectors.shape[1]}, but the weights are for {len(self._head.scale)}"
             raise self._description.error("clip", what, "Name the model that the weights were made for")
-        return {"nsfw_image_score": self._head.scores(vectors)}
+        return {"nsfw_image_score": Blocks(CPU_BLOCK)(lambda rows: self._head.scores(rows).tolist(), vectors)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.features.blocks import GPU_BLOCK, Blocks
 from tol_luigi.features.packages import Package
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ __all__ = ["ONNX", "OnnxModel", "fixed_inputs", "versions"]
 _ONNX_RUNTIME = Package("onnxruntime", "features")
 _ONNX_RUNTIME_GPU = Package("onnxruntime-gpu", "features")
 ONNX = Package("onnx", "features")
-
-GPU_BATCH = 32
-"""The number of images in each call on a GPU; the last batch is filled up with zeros."""
 
 
 def versions(extractor: str, *packages: Package) -> dict[str, str]:
@@ -54,7 +52,7 @@ class OnnxModel:
     """A model whose first input is a batch of images, one row each.
 
     A row's results do not depend on the other rows: on a CPU each is computed alone, which is no slower, and on a
-    GPU always the same number at once, because a library chooses its order of summing by the size of the batch.
+    GPU in a block of a fixed size.
 
     Args:
         model: Its file, or the file's content.
@@ -71,7 +69,7 @@ class OnnxModel:
     """
 
     def __init__(
-        self, model: Path | bytes, options: Options, extractor: str, gpu_batch: int = GPU_BATCH
+        self, model: Path | bytes, options: Options, extractor: str, gpu_batch: int = GPU_BLOCK
     ) -> None:
         runtime = _runtime(extractor)
         providers = _providers(runtime, options.device)
@@ -91,7 +89,8 @@ class OnnxModel:
         self._input = first.name
         self.shape: list[int | str] = first.shape
         self.dtype: np.dtype[Any] = _TYPES.get(first.type, np.dtype(np.float32))
-        self._batch = 1 if options.device == "cpu" else gpu_batch
+        # ONNX Runtime has threads of its own.
+        self._blocks = Blocks(1 if options.device == "cpu" else gpu_batch)
 
     def outputs(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the outputs for a batch as they are; for models whose outputs are not one row for each image."""
@@ -103,14 +102,9 @@ class OnnxModel:
         Args:
             images: Arrays of what the model expects, without the dimension of the batch.
         """
-        found: list[tuple[NDArray[Any], ...]] = []
-        for start in range(0, len(images), self._batch):
-            part = images[start : start + self._batch]
-            rows = np.zeros((self._batch, *part[0].shape), part[0].dtype)
-            rows[: len(part)] = part
-            outputs = self._session.run(None, {self._input: rows})
-            found += [tuple(output[row] for output in outputs) for row in range(len(part))]
-        return found
+        if self._blocks.size == 1:  # their shapes may differ
+            return [tuple(output[0] for output in self.outputs(image[np.newaxis])) for image in images]
+        return self._blocks(lambda rows: list(zip(*self.outputs(rows), strict=True)), np.stack(images))
 
 
 def _runtime(extractor: str) -> ModuleType:

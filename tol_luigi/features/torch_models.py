@@ -35,13 +35,15 @@ SAFETENSORS = Package("safetensors", "clip")
 
 
 def torch_for(options: Options, extractor: str) -> Any:  # noqa: ANN401 (a module without types)
-    """Return the module torch, with the number of threads of the options.
+    """Return the module torch, with one thread for each call on a CPU, so that no result depends on their number.
+
+    Several calls may run at the same time; see :mod:`tol_luigi.features.blocks`.
 
     Raises:
         SettingsError: It is not installed, or has no such device.
     """
     torch: Any = TORCH.module("torch", extractor)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     try:
         torch.zeros(1, device=options.device)
     except (RuntimeError, AssertionError) as error:
