@@ -31,6 +31,7 @@ def test_there_are_verbs_to_look_at() -> None:
         "check",
         "config",
         "diff",
+        "export",
         "build",
         "verify",
         "plan",

@@ -11,7 +11,7 @@ from tol_luigi.command.argument_types import nonempty, port
 from tol_luigi.command.completion import add_completion
 from tol_luigi.command.feature_verbs import add_features, add_search, add_select
 from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
-from tol_luigi.command.release_verbs import add_diff
+from tol_luigi.command.release_verbs import add_diff, add_export
 
 if TYPE_CHECKING:
     from tol_luigi.command.parser_parts import Subcommands
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         add_select,
         add_search,
         add_diff,
+        add_export,
         _add_settings,
         _add_check,
         _add_plan,

@@ -12,7 +12,7 @@ from tol_luigi.command.argument_types import positive
 if TYPE_CHECKING:
     Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
 
-__all__ = ["add_config", "add_json", "add_overrides", "add_run", "add_subcommand"]
+__all__ = ["add_config", "add_jobs", "add_json", "add_overrides", "add_run", "add_subcommand"]
 
 
 def add_config(to: argparse.ArgumentParser, default: str | None) -> None:
@@ -50,15 +50,20 @@ def add_json(to: argparse.ArgumentParser) -> None:
 def add_run(to: argparse.ArgumentParser, verb: str) -> None:
     """Add what all subcommands take that run tasks."""
     to.set_defaults(verb=verb)
+    add_jobs(to, "tasks to run")
+    add_overrides(to)
+
+
+def add_jobs(to: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--jobs``."""
     to.add_argument(
         "-j",
         "--jobs",
         type=positive,
         metavar="N",
         default=len(os.sched_getaffinity(0)),
-        help="how many tasks to run at a time (default: as many as there are cores)",
+        help=f"how many {what} at a time (default: as many as there are cores)",
     )
-    add_overrides(to)
 
 
 def add_overrides(to: argparse.ArgumentParser) -> None:

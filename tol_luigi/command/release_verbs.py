@@ -1,4 +1,4 @@
-"""The subcommands on finished datasets: ``tol diff``."""
+"""The subcommands on finished datasets: ``tol diff`` and ``tol export``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.argument_types import nonempty, positive
-from tol_luigi.command.parser_parts import add_json, add_subcommand
+from tol_luigi.command.parser_parts import add_jobs, add_json, add_subcommand
 
 if TYPE_CHECKING:
     from tol_luigi.command.parser_parts import Subcommands
 
-__all__ = ["add_diff"]
+__all__ = ["add_diff", "add_export"]
 
 
 def add_diff(subcommands: Subcommands) -> None:
@@ -40,3 +40,40 @@ def add_diff(subcommands: Subcommands) -> None:
     result.add_argument("--page", type=Path, metavar="FILE", help="also write the report as an HTML page")
     result.add_argument("--exit-code", action="store_true", help="exit with 1 if any image differs")
     add_json(result)
+
+
+def add_export(subcommands: Subcommands) -> None:
+    """Add ``tol export``."""
+    result = add_subcommand(
+        subcommands,
+        "export",
+        "export:export",
+        brief="convert finished shards to another format",
+        text="Convert the shards of a finished dataset without decoding an image: to Parquet\n"
+        "as Hugging Face datasets have it, to MDS of MosaicML Streaming, to Lance, or to a\n"
+        "folder of images with tables. The same command resumes, and converts only what\n"
+        "has changed since.\n"
+        "exit codes: 0 the export is complete",
+        example="tol export parquet exported/v1\n  tol export mds exported/mds --split val -j 4",
+    )
+    result.add_argument(
+        "format",
+        metavar="FORMAT",
+        choices=("parquet", "mds", "lance", "folder"),
+        help="parquet, mds, lance or folder",
+    )
+    result.add_argument("destination", metavar="DEST", type=Path, help="the folder for the export")
+    result.add_argument(
+        "--dataset",
+        metavar="FOLDER",
+        type=nonempty,
+        help="the folder of the dataset, or its tag (default: the dataset of the settings)",
+    )
+    result.add_argument(
+        "--split",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a split or selection to export; may be repeated (default: all splits)",
+    )
+    add_jobs(result, "shards to convert")

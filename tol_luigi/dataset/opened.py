@@ -10,20 +10,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from tol_luigi.core.build_inputs import BuildInputs, read_places
-from tol_luigi.core.errors import DamagedError, DatasetError, UnknownImageError
+from tol_luigi.core.errors import DatasetError, UnknownImageError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
-from tol_luigi.core.receipts import read_receipt
-from tol_luigi.core.shards import Shard
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.core.templates import member_names
 from tol_luigi.dataset.catalog import Catalog
 from tol_luigi.dataset.explain import Explainer, is_image_id
 from tol_luigi.dataset.licenses import LicenseReader
-from tol_luigi.dataset.reading import REPAIR, reading
+from tol_luigi.dataset.reading import reading
 from tol_luigi.dataset.sample import Sample
-from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample
+from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_sample, shard_records
 from tol_luigi.store.image_trace import find_work_unit
 from tol_luigi.store.row_groups import rows_with
 
@@ -222,14 +220,9 @@ class Dataset:
 
     def _shard_samples(self, split: str) -> dict[str, int]:
         """Return the number of samples per shard of a split or selection, by path, in order."""
-        found: dict[str, int] = {}
-        for path in self._layout.receipts(split if split in self.selections else _checked(split)):
-            receipt = read_receipt(path)
-            if receipt is None:
-                raise DamagedError(path, "it is damaged", REPAIR)
-            with reading(path):
-                shards = [Shard(**shard) for shard in receipt.more["shards"]]
-            found.update((str(self._layout.shards / split / shard.name), shard.samples) for shard in shards)
+        receipts = self._layout.receipts(split if split in self.selections else _checked(split))
+        folder = self._layout.shards / split
+        found = {str(folder / shard.name): shard.samples for shard in shard_records(receipts)}
         return dict(sorted(found.items()))
 
     def webdataset(

@@ -8,10 +8,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tol_luigi.core.errors import ShardError
+from tol_luigi.core.errors import DamagedError, ShardError
 from tol_luigi.core.ledger import State
+from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.samples import MEMBERS
-from tol_luigi.core.shards import copy_record
+from tol_luigi.core.shards import Shard, copy_record
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.store.row_groups import rows_with
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PartitionOffsets", "open_shard", "read_sample", "read_shards"]
+__all__ = ["PartitionOffsets", "open_shard", "read_sample", "read_shards", "shard_records"]
 
 _ERRORS = (OSError, EOFError, ValueError, AssertionError, tarfile.TarError)
 """The errors that webdataset and tarfile raise for a damaged shard."""
@@ -45,6 +46,22 @@ class PartitionOffsets:
         """Return the offset and the length in bytes of the sample at a position of a shard."""
         row = self._starts[shard] + position
         return int(self._offsets[row]), int(self._lengths[row])
+
+
+def shard_records(receipts: Iterable[Path]) -> list[Shard]:
+    """Return what receipts of shards say of them, in the order of their names.
+
+    Raises:
+        DamagedError: A receipt is damaged.
+    """
+    found: list[Shard] = []
+    for path in receipts:
+        receipt = read_receipt(path)
+        if receipt is None:
+            raise DamagedError(path, "it is damaged", REPAIR)
+        with reading(path):
+            found += [Shard(**shard) for shard in receipt.more["shards"]]
+    return sorted(found, key=lambda shard: shard.name)
 
 
 def open_shard(path: Path) -> IO[bytes]:

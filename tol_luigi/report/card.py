@@ -10,7 +10,7 @@ from tol_luigi.core.splits import SPLITS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Card", "card_text"]
+__all__ = ["Card", "card_text", "configs_header"]
 
 _FIELDS = {
     "__key__": "the image id",
@@ -87,10 +87,22 @@ def card_text(card: Card) -> str:
 
 
 def _header(card: Card) -> str:
+    return configs_header({split: f"{split}/shard-*.tar" for split in card.splits}, card.digest)
+
+
+def configs_header(patterns: Mapping[str, str], digest: str) -> str:
+    """Return the header of a card, which tells ``datasets`` where the files of each split are.
+
+    Args:
+        patterns: The files by split.
+        digest: What distinguishes the content of the folder from any other, see :func:`card_text`.
+    """
     files = [
-        line for split in card.splits for line in (f"  - split: {split}", f"    path: {split}/shard-*.tar")
+        line
+        for split, pattern in patterns.items()
+        for line in (f"  - split: {split}", f"    path: {pattern}")
     ]
-    description = f"  description: dataset {card.digest}"
+    description = f"  description: dataset {digest}"
     return "\n".join(
         ["---", "configs:", "- config_name: default", description, "  data_files:", *files, "---"]
     )

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tol_luigi.core.export_folder import ExportFolder
 from tol_luigi.features.d2m.names import DATACOMP_KEYS
-from tol_luigi.features.exports.files import ExportFolder
 from tol_luigi.features.exports.shards import usable_shards
 from tol_luigi.features.npz import Rows, write_npz
 from tol_luigi.features.usable import Output
@@ -107,7 +107,7 @@ def export_datacomp(
     faces ``blur_map.json``, which lists the shards of each Parquet file.
 
     Args:
-        folder: The folder; see :class:`~tol_luigi.features.exports.files.ExportFolder`.
+        folder: The folder; see :class:`~tol_luigi.core.export_folder.ExportFolder`.
         shards: The shards.
         extractors: The extractors of their features.
         catalog: Captions, widths and heights.

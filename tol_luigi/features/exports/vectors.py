@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tol_luigi.core.export_folder import ExportFolder
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.features.exports.files import ExportFolder
 from tol_luigi.features.exports.shards import image_vectors, usable_shards
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def export_clip_retrieval(
     index cannot be built of an empty one.
 
     Args:
-        folder: The folder; see :class:`~tol_luigi.features.exports.files.ExportFolder`.
+        folder: The folder; see :class:`~tol_luigi.core.export_folder.ExportFolder`.
         shards: The shards.
         extractors: The extractors of their features.
         catalog: Captions and ranks.

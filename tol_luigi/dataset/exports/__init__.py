@@ -1,0 +1,1 @@
+"""Finished shards in the formats of other programs: converted, not decoded."""
