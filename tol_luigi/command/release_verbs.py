@@ -49,10 +49,10 @@ def add_export(subcommands: Subcommands) -> None:
         "export",
         "export:export",
         brief="convert finished shards to another format",
-        text="Convert the shards of a finished dataset without decoding an image: to Parquet\n"
-        "as Hugging Face datasets have it, to MDS of MosaicML Streaming, to Lance, or to a\n"
-        "folder of images with tables. The same command resumes, and converts only what\n"
-        "has changed since.\n"
+        text="Convert the shards of a finished dataset, without decoding images: to Parquet as\n"
+        "Hugging Face has it, to MDS of MosaicML Streaming, to Lance, or to a folder of\n"
+        "images with tables. The same command resumes, and converts only what has\n"
+        "changed since.\n"
         "exit codes: 0 the export is complete",
         example="tol export parquet exported/v1\n  tol export mds exported/mds --split val -j 4",
     )
