@@ -186,11 +186,15 @@ def test_settings_are_shown_as_a_settings_file_that_means_the_same(
 ) -> None:
     with settings.open("a", encoding="utf-8") as file:
         file.write("\n[texts]\ntemplates =\n    a.txt = 50 %% {common}\n    b.txt = {species}\n")
+        file.write(
+            "[filter]\nrules =\n    bees = common LIKE '%bee%%'\n    odd = common = '${none}'\n[select]\nname = bees\n"
+        )
     shown = tol("config", "--config", settings, "--set", "dataset.tag=v2", cwd=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "# from the command line\ntag = v2\n" in shown.stdout
     assert f"# from {settings}\nval_percent = 10\n" in shown.stdout
     assert "templates = a.txt = 50 %% {common}\n    b.txt = {species}\n" in shown.stdout
+    assert "rules = bees = common LIKE '%%bee%%'\n    odd = common = '${none}'\n" in shown.stdout
     (tmp_path / "copy.cfg").write_text(shown.stdout, encoding="utf-8")
     again = tol("config", "--config", tmp_path / "copy.cfg", cwd=tmp_path)
     assert [line for line in again.stdout.splitlines() if line[:1] != "#"] == [

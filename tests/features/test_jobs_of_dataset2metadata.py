@@ -21,12 +21,13 @@ import yaml
 from d2m_jobs import Fake, fake_models, job, run
 from optional import python_with
 from shards import Mean, sample, write_samples, write_tar
-from toys import OPERATORS
+from toys import OPERATORS, needs
 
 from tol_luigi.command.features_yml import main
-from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.errors import SettingsError, ShardError
 from tol_luigi.features.d2m.fields import TypedValues
 from tol_luigi.features.d2m.jobs import read_job
+from tol_luigi.features.tars import TarSamples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -604,3 +605,15 @@ def test_a_job_for_datacomp_runs_with_small_weights_in_the_formats_of_the_large_
         # The same weights in two formats.
         assert np.allclose(arrays["b32_img"], arrays["l14_img"], atol=1e-3)
     assert table.drop_columns(["face_bboxes"]).drop_null().num_rows == 8
+
+
+def test_an_error_of_a_store_is_one_line_with_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of botocore are no OSError. Nothing listens on port 9, and no server is asked for credentials."""
+    needs("s3fs")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    with pytest.raises(ShardError, match=r"^s3://bucket/a\.tar: it cannot be read \(Could not connect"):
+        list(TarSamples("s3://bucket/a.tar"))

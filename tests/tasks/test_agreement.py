@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,21 +61,39 @@ def rows(folder: Path, family: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_wrong_labels_are_found_and_a_second_run_does_nothing(
-    toys: Path, tmp_path: Path, settings_file: Any, build: Any, digests: Any
-) -> None:
-    wrong = draw(tmp_path)
-    sections = {
+def sections_of(folder: Path, model: Path) -> dict[str, Any]:
+    """Return the settings of a dataset of drawn images, and a model to compare them with their taxa."""
+    return {
         "dataset": {"root": "out", "tag": "toys", "val_percent": 0},
-        "folder": {"images": tmp_path / "images", "labels": tmp_path / "labels.csv"},
+        "folder": {"images": folder / "images", "labels": folder / "labels.csv"},
         "images": {"width": 32, "height": 32},
         "features": {
-            "models": f"toy = {toys / 'onnx'}",
+            "models": f"toy = {model}",
             "agreement": "clip:toy",
             "taxon_texts": "taxonomic_name.txt",
             "text": "taxonomic_name.txt",
         },
     }
+
+
+def test_a_model_that_states_no_logit_scale_is_one_line(
+    toys: Path, tmp_path: Path, settings_file: Any, build: Any
+) -> None:
+    draw(tmp_path)
+    shutil.copytree(toys / "onnx", tmp_path / "model")
+    stated = tmp_path / "model" / "model.yml"
+    lines = stated.read_text(encoding="utf-8").splitlines(keepends=True)
+    stated.write_text("".join(line for line in lines if "logit_scale" not in line), encoding="utf-8")
+    finished = build(settings_file(sections_of(tmp_path, tmp_path / "model")), task="EmbedTaxa")
+    assert finished.returncode == 30
+    assert f"{stated}: logit_scale: nothing states it" in finished.messages[0]
+
+
+def test_wrong_labels_are_found_and_a_second_run_does_nothing(
+    toys: Path, tmp_path: Path, settings_file: Any, build: Any, digests: Any
+) -> None:
+    wrong = draw(tmp_path)
+    sections = sections_of(tmp_path, toys / "onnx")
     finished = build(settings_file(sections))
     assert finished.returncode == 0, finished.stderr
 

@@ -15,6 +15,8 @@ __all__ = [
     "AnyText",
     "Choice",
     "Encoding",
+    "Expression",
+    "Expressions",
     "Flag",
     "Formed",
     "Kind",
@@ -36,10 +38,12 @@ class Kind:
     Attributes:
         allowed: A description of the allowed texts, as the end of a sentence.
         hint: The part of it that a person needs who reads the purpose of the setting; "" if there is none.
+        is_literal: Whether ``%`` and ``${NAME}`` have no other meaning in a settings file; ``%%`` is always ``%``.
     """
 
     allowed = "any text"
     hint = ""
+    is_literal = False
 
     def parse(self, raw: str) -> Any:  # noqa: ANN401 (a value of any kind)
         """Return the value of a text.
@@ -99,6 +103,12 @@ class Formed(Kind):
     def serialize(self, value: str | None) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return value or ""
+
+
+class Expression(Formed):
+    """An SQL expression, in which ``%`` is common."""
+
+    is_literal = True
 
 
 _ENDLESS = 1_000_000_000
@@ -197,6 +207,12 @@ class Lines(Kind):
     def serialize(self, value: tuple[str, ...] | None) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return "\n".join(value or ())
+
+
+class Expressions(Lines):
+    """SQL expressions, one per line."""
+
+    is_literal = True
 
 
 class Flag(Kind):

@@ -12,6 +12,8 @@ from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
     AnyText,
     Choice,
+    Expression,
+    Expressions,
     Flag,
     Formed,
     Lines,
@@ -131,7 +133,7 @@ class FilterSection(Section):
     section: ClassVar[str] = "filter"
 
     rules: tuple[str, ...] | None = setting(
-        Lines(), None, f"samples for which a rule is true are dropped; one rule per line: {RULE_FORM}"
+        Expressions(), None, f"samples for which a rule is true are dropped; one rule per line: {RULE_FORM}"
     )
 
 
@@ -163,7 +165,7 @@ class SelectSection(Section):
         f"the vector that nearest and diverse compare: {VECTOR_FORM}",
     )
     order_by: str | None = setting(
-        Formed(),
+        Expression(),
         None,
         "a number as SQL expression; the samples of a species with the highest ones are selected; empty draws them",
     )

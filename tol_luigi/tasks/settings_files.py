@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import difflib
+import functools
 import itertools
 import os
 from pathlib import Path
@@ -23,6 +24,8 @@ from tol_luigi.tasks import sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from tol_luigi.core.setting_kinds import Kind
 
     Origins = Mapping[tuple[str, str], Path]
     """The file that sets each (section, key)."""
@@ -78,10 +81,22 @@ def find_origins() -> dict[tuple[str, str], Path]:
         parser = read_settings_file(path)
         for section in parser.sections():
             origins.update({(section, key): path for key in ["", *parser.options(section)]})
+    literal = _literal_keys()
     for (section, key), path in origins.items():
-        if key:
+        if key and (section, key) not in literal:
             _check_references(section, key, path)
     return origins
+
+
+@functools.cache
+def _literal_keys() -> frozenset[tuple[str, str]]:
+    """Return the section and key of each setting whose text is read without interpolation."""
+    return frozenset(
+        (section.section, key)
+        for section in sections.sections_with(())
+        for key, setting in section.settings().items()
+        if setting.kind.is_literal
+    )
 
 
 def _check_references(section: str, key: str, path: Path) -> None:
@@ -141,7 +156,7 @@ def read_section(section: type[S], origins: Origins, *, must_exist: bool = True)
     """
     values: dict[str, Any] = {}
     for key, setting in section.settings().items():
-        raw, value = _raw(section.section, key), setting.default
+        raw, value = _raw(section.section, key, setting.kind), setting.default
         if raw is not None:
             try:
                 value = setting.kind.parse(raw)
@@ -207,11 +222,14 @@ def _command_line(section: str, key: str) -> str | None:
     return getattr(parsed.known_args, f"{section}_{key}", None) if parsed else None
 
 
-def _raw(section: str, key: str) -> str | None:
+def _raw(section: str, key: str, kind: Kind) -> str | None:
     """Return the text of a setting, from the command line or else from settings files; None if not set."""
     value = _command_line(section, key)
     if value is not None:
         return str(value)
+    if kind.is_literal:
+        literal = get_config().get(section, key, None, raw=True)
+        return None if literal is None else str(literal).replace("%%", "%")
     text = get_config().get(section, key, None)
     return None if text is None else str(text)
 
