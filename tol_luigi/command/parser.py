@@ -11,6 +11,7 @@ from tol_luigi.command.argument_types import nonempty, port
 from tol_luigi.command.completion import add_completion
 from tol_luigi.command.feature_verbs import add_features, add_search, add_select
 from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
+from tol_luigi.command.publish_verb import add_publish
 from tol_luigi.command.release_verbs import add_diff, add_export
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         add_search,
         add_diff,
         add_export,
+        add_publish,
         _add_settings,
         _add_check,
         _add_plan,

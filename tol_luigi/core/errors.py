@@ -13,6 +13,7 @@
     ├── TooManyBadError       more broken images than the settings allow
     ├── TaxaError             taxa outside the limits of the settings
     ├── DownloadError         a file that cannot be fetched, or has unexpected content
+    ├── PublicationError      a place that a dataset cannot be published to
     ├── DatasetError          a folder that is not a complete dataset, or a query that it cannot answer
     │   ├── UnknownImageError an image that is not among the samples of a dataset
     │   └── UnknownTaxonError a name or id that no taxon, or more than one, of a reference taxonomy has
@@ -47,6 +48,7 @@ __all__ = [
     "LimitError",
     "MappingError",
     "MatchError",
+    "PublicationError",
     "ServerError",
     "SettingsError",
     "ShardError",
@@ -140,6 +142,12 @@ class TaxaError(TolError):
 
 class DownloadError(TolError):
     """A file cannot be fetched, or the fetched content is wrong."""
+
+    may_pass = True
+
+
+class PublicationError(TolError):
+    """A dataset cannot be published to a place, or what is there is not what was sent."""
 
     may_pass = True
 

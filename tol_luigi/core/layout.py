@@ -252,6 +252,31 @@ class Layout:
         return self.shards / "README.md"
 
     @property
+    def root_card(self) -> Path:
+        """The same card for the folder of the dataset, as it is published."""
+        return self.directory / "README.md"
+
+    @property
+    def datasheet(self) -> Path:
+        """Questions and answers about the dataset."""
+        return self.directory / "DATASHEET.md"
+
+    @property
+    def citation(self) -> Path:
+        """How to cite the dataset, in the Citation File Format."""
+        return self.directory / "CITATION.cff"
+
+    @property
+    def croissant(self) -> Path:
+        """Files, columns and record sets as Croissant metadata."""
+        return self.directory / "croissant.json"
+
+    @property
+    def shard_table(self) -> Path:
+        """The shards of all splits with samples, size and checksum."""
+        return self.shards / "shards.csv"
+
+    @property
     def features(self) -> Path:
         """The folder of the features: a folder for each family, in it one for each split."""
         return self.shards / "features"

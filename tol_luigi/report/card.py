@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from tol_luigi.core.splits import SPLITS
+from tol_luigi.report.publication import Publication, markdown_text, shard_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Card", "card_text", "configs_header"]
+    from tol_luigi.core.shards import Shard
+
+__all__ = ["Card", "card_text", "configs_header", "markdown_table"]
 
 _FIELDS = {
     "__key__": "the image id",
@@ -38,6 +44,16 @@ _FILES = {
 }
 """The other files in the folder of the shards."""
 
+_ROOT_FILES = {
+    "`croissant.json`": "the same files and their columns as [Croissant](https://mlcommons.org/croissant) metadata",
+    "`DATASHEET.md`": "questions and answers about the dataset",
+    "`CITATION.cff`": "how to cite it",
+    "`SHA256SUMS`": "the checksums of all files, for `sha256sum --check --quiet SHA256SUMS`",
+}
+"""The other files in the folder of the dataset."""
+
+_MOST_KINGDOMS = 20
+
 
 @dataclass(frozen=True)
 class Card:
@@ -50,6 +66,9 @@ class Card:
         sources: The sources, in the order of the catalog.
         texts: The further members of each sample, such as ``field_note.txt``.
         is_demonstration: Whether the images are the drawn ones of the demonstration.
+        shards: The shards by split.
+        kingdoms: The number of images by kingdom, the largest first; "" is an unknown one.
+        published: What the settings say of the dataset.
     """
 
     digest: str
@@ -58,6 +77,9 @@ class Card:
     sources: Sequence[str]
     texts: Sequence[str] = ()
     is_demonstration: bool = False
+    shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
+    kingdoms: Mapping[str, int] = field(default_factory=dict)
+    published: Publication = field(default_factory=lambda: Publication("dataset"))
 
     @property
     def splits(self) -> list[str]:
@@ -66,28 +88,29 @@ class Card:
         return [split for split in SPLITS if split in filled]
 
 
-def card_text(card: Card) -> str:
+def card_text(card: Card, folder: str = "") -> str:
     """Return the card: the header in YAML, then one section per subject.
 
     The header names the digest: ``datasets`` caches what it has loaded from a folder by the name of the folder and by
     this header alone, so without it the next dataset, or the next state of this one, would be read from the cache.
 
+    Args:
+        card: What the card says.
+        folder: The folder of the shards, relative to that of the card, with ``/`` at its end; "" if it is the same.
+
     Source: the dataset cards of the Hugging Face Hub, whose ``configs`` name the data files of each split.
     """
     sections = [
-        _header(card),
-        _about(card),
+        _header(card, folder),
+        _about(card, folder),
         _images(card),
+        _shards(card, folder),
         _samples(card),
-        _other_files(),
-        _LOADING,
-        _LICENSES,
+        _other_files(folder),
+        _LOADING.replace("folder/train", f"folder/{folder}train"),
+        _licenses(card, folder),
     ]
-    return "\n\n".join(sections) + "\n"
-
-
-def _header(card: Card) -> str:
-    return configs_header({split: f"{split}/shard-*.tar" for split in card.splits}, card.digest)
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def configs_header(patterns: Mapping[str, str], digest: str) -> str:
@@ -97,24 +120,67 @@ def configs_header(patterns: Mapping[str, str], digest: str) -> str:
         patterns: The files by split.
         digest: What distinguishes the content of the folder from any other, see :func:`card_text`.
     """
-    files = [
-        line
-        for split, pattern in patterns.items()
-        for line in (f"  - split: {split}", f"    path: {pattern}")
-    ]
-    description = f"  description: dataset {digest}"
-    return "\n".join(
-        ["---", "configs:", "- config_name: default", description, "  data_files:", *files, "---"]
-    )
+    return _yaml_header(_configs(patterns, digest))
 
 
-def _about(card: Card) -> str:
+def _configs(patterns: Mapping[str, str], digest: str) -> dict[str, Any]:
+    files = [{"split": split, "path": pattern} for split, pattern in patterns.items()]
+    config = {"config_name": "default", "description": f"dataset {digest}", "data_files": files}
+    return {"configs": [config]}
+
+
+def _yaml_header(content: Mapping[str, Any]) -> str:
+    return f"---\n{yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=10_000)}---"
+
+
+_HUB_LICENSES = re.compile(r"(cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[234]\.0|odc-by|odbl|pddl|mit|apache-2\.0)")
+"""The licences of data that the Hub knows by the SPDX identifier in lower case."""
+
+_SIZES = (
+    ("n<1K", 10**3),
+    ("1K<n<10K", 10**4),
+    ("10K<n<100K", 10**5),
+    ("100K<n<1M", 10**6),
+    ("1M<n<10M", 10**7),
+)
+_LARGEST_SIZE = "10M<n<100M"
+
+
+def _header(card: Card, folder: str) -> str:
+    count = sum(card.counts.values())
+    size = next((name for name, end in _SIZES if count < end), _LARGEST_SIZE)
+    content = {
+        "pretty_name": card.published.heading,
+        **_header_license(card.published),
+        "task_categories": ["image-classification", "zero-shot-image-classification"],
+        "tags": ["biology", "biodiversity", "taxonomy", "webdataset"],
+        "size_categories": [size],
+        **_configs({split: f"{folder}{split}/shard-*.tar" for split in card.splits}, card.digest),
+    }
+    return _yaml_header(content)
+
+
+def _header_license(published: Publication) -> dict[str, Any]:
+    known = published.license.lower()
+    if _HUB_LICENSES.fullmatch(known):
+        return {"license": known}
+    named = {"license_name": published.license_id.lower(), "license_link": published.license_url}
+    return {"license": "other", **{key: value for key, value in named.items() if value}}
+
+
+def _about(card: Card, folder: str) -> str:
     width, height = card.size
+    published = card.published
     drawn = "\n\nThis is a demonstration: its images are drawn." if card.is_demonstration else ""
-    return f"""# Labelled images of organisms
+    more = [
+        f"By {markdown_text('; '.join(published.authors))}." if published.authors else "",
+        markdown_text(published.description),
+    ]
+    given = "".join(f"\n\n{text}" for text in more if text)
+    return f"""# {markdown_text(published.heading)}
 
 Images of {width} by {height} pixels, each with texts that name the organism. The samples are stored in
-[WebDataset](https://github.com/webdataset/webdataset) shards, `<split>/shard-<number>.tar`. They were built with `tol_luigi`.{drawn}"""
+[WebDataset](https://github.com/webdataset/webdataset) shards, `{folder}<split>/shard-<number>.tar`. They were built with `tol_luigi`.{drawn}{given}"""
 
 
 def _images(card: Card) -> str:
@@ -124,9 +190,36 @@ def _images(card: Card) -> str:
         rows.append([split, *(f"{count:,}" for count in [*counts, sum(counts)])])
     return f"""## Images
 
-{_table(["split", *card.sources, "all"], rows, numbers=True)}
+{markdown_table(["split", *card.sources, "all"], rows, numbers=True)}
 
-Each image is in `train` or in `val`. `train_small` repeats images of `train`."""
+Each image is in `train` or in `val`. `train_small` repeats images of `train`.{_kingdoms(card)}"""
+
+
+def _kingdoms(card: Card) -> str:
+    if not card.kingdoms:
+        return ""
+    rows = [[markdown_text(name) or "unknown", f"{count:,}"] for name, count in card.kingdoms.items()]
+    shown = [*rows[:_MOST_KINGDOMS], *([["…", ""]] if len(rows) > _MOST_KINGDOMS else [])]
+    return f"\n\n{markdown_table(['kingdom', 'images'], shown, numbers=True)}"
+
+
+def _shards(card: Card, folder: str) -> str:
+    if not card.shards:
+        return ""
+    rows = [
+        [
+            f"`{folder}{split}/{shard_pattern(shards)}`",
+            str(len(shards)),
+            f"{sum(one.samples for one in shards):,}",
+        ]
+        for split, shards in card.shards.items()
+    ]
+    return f"""## Shards
+
+{markdown_table(["shards", "number", "samples"], rows, numbers=True)}
+
+Readers such as webdataset and open_clip expand the braces. Next to the shards, `sizes.json` and `__len__` have the
+numbers of samples, and `wids.json` is the index of `wids`. `{folder}shards.csv` lists all shards with their SHA-256."""
 
 
 def _samples(card: Card) -> str:
@@ -134,18 +227,23 @@ def _samples(card: Card) -> str:
     fields = [(f"`{name}`", text) for name, text in every.items()]
     return f"""## Samples
 
-{_table(["field", "content"], fields)}
+{markdown_table(["field", "content"], fields)}
 
 Some readers lower-case the names of fields: `taxontag.txt`."""
 
 
-def _other_files() -> str:
+def _other_files(folder: str) -> str:
+    files = [
+        (paths.replace("`", f"`{folder}", 1).replace(", `", f", `{folder}"), text)
+        for paths, text in _FILES.items()
+    ]
+    more = _ROOT_FILES.items() if folder else ()
     return f"""## Other files
 
-{_table(["path", "content"], _FILES.items())}"""
+{markdown_table(["path", "content"], [*files, *more])}"""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
     """Return a table in Markdown; with ``numbers``, all columns but the first are right-aligned."""
     rule = ["---", *("---:" if numbers else "---" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *rows])
@@ -167,8 +265,12 @@ shards = sorted(glob.glob("path/to/this/folder/train/shard-*.tar"))
 samples = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("jpg", "sci.txt")
 ```"""
 
-_LICENSES = """## Licences
 
-The images belong to their owners and keep their own licences. `licenses.csv` contains the licence and the owner of each
+def _licenses(card: Card, folder: str) -> str:
+    given = markdown_text(card.published.license)
+    named = f"\n\nThe texts and tables are published under {given}." if given else ""
+    return f"""## Licences
+
+The images belong to their owners and keep their own licences. `{folder}licenses.csv` contains the licence and the owner of each
 image whose source publishes them; `not provided` means that it is unknown. For an image that is not listed, no licence
-is recorded."""
+is recorded.{named}"""

@@ -33,6 +33,7 @@ __all__ = [
     "NAME_RULES",
     "TOL_ID",
     "catalog_schema",
+    "count_by_kingdom",
     "count_by_source",
     "count_by_split",
     "count_samples",
@@ -305,3 +306,13 @@ def count_by_source(parquet: Path) -> dict[tuple[str, str], int]:
         grouped = rows.unify_dictionaries().group_by(["split", "source"]).aggregate([([], "count_all")])
         counts.update({(row["split"], row["source"]): row["count_all"] for row in grouped.to_pylist()})
     return dict(counts)
+
+
+def count_by_kingdom(parquet: Path) -> dict[str, int]:
+    """Count the images of a final catalog by kingdom, the largest first; "" is an unknown one."""
+    counts: Counter[str] = Counter()
+    for rows in pieces(parquet, ["split", "kingdom"]):
+        once = rows.filter(pc.not_equal(rows["split"].cast(pa.string()), "train_small"))
+        grouped = once.unify_dictionaries().group_by("kingdom").aggregate([([], "count_all")])
+        counts.update({row["kingdom"] or "": row["count_all"] for row in grouped.to_pylist()})
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))

@@ -1,43 +1,125 @@
-"""The stage that writes the dataset card."""
+"""The stage that describes the dataset to people and programs: card, datasheet, citation, Croissant, indexes of shards."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.core.files import committed
+import pyarrow as pa
+
+from tol_luigi.core.files import committed, remove, write_json
+from tol_luigi.core.receipts import record_file
+from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.card import Card, card_text
-from tol_luigi.store.catalogs import count_by_source
+from tol_luigi.report.citation import citation_text
+from tol_luigi.report.croissant import croissant
+from tol_luigi.report.datasheet import datasheet_text
+from tol_luigi.report.shard_index import index_files, shard_table
+from tol_luigi.store.catalogs import catalog_schema, count_by_kingdom, count_by_source
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.label_columns import text_names
+from tol_luigi.tasks.partitions import all_partitions
+from tol_luigi.tasks.publication_settings import publication, publication_digest
+from tol_luigi.tasks.shards import WriteShards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tol_luigi.core.receipts import Receipt
+    from tol_luigi.core.shards import Shard
+    from tol_luigi.tasks.base import DatasetTask
+
 __all__ = ["WriteCard"]
 
 
 class WriteCard(StageTask):
-    """Write the card of the dataset, with which other programs load its shards."""
+    """Write what people and programs read first: card, datasheet, citation, Croissant metadata, indexes of shards."""
 
-    def requires(self) -> WriteCatalog:
-        """Require the catalog."""
-        return self.clone(WriteCatalog)
+    def requires(self) -> list[DatasetTask]:
+        """Require the catalog, and the shards, which the indexes list."""
+        return [self.clone(WriteCatalog), *self._shard_tasks]
+
+    @property
+    def _shard_tasks(self) -> list[WriteShards]:
+        return [self.clone(WriteShards, **share) for share in all_partitions(self.settings)]
+
+    def inputs(self) -> dict[str, str]:
+        """Return the digests of the input stages, and of what the settings say of the dataset."""
+        return {**super().inputs(), "[publication]": publication_digest(self.settings)}
 
     def files(self) -> list[Path]:
-        """Return the card."""
-        return [self.layout.card]
+        """Return the descriptions and the indexes."""
+        indexes = [
+            self._index(split, name)
+            for split, shards in self._shards().items()
+            for name in index_files(shards)
+        ]
+        return [*self._descriptions, self.layout.shard_table, *indexes]
+
+    @property
+    def _descriptions(self) -> list[Path]:
+        layout = self.layout
+        return [layout.card, layout.root_card, layout.datasheet, layout.citation, layout.croissant]
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Return whether all files exist, also those that a dataset of an earlier release lacks."""
+        names = {path.relative_to(self.layout.directory).as_posix() for path in self._descriptions}
+        return super().is_intact(receipt) and names <= receipt.files.keys()
+
+    def _index(self, split: str, name: str) -> Path:
+        return self.layout.shard(split, 0).with_name(name)
+
+    def _shards(self) -> dict[str, list[Shard]]:
+        """Return the shards of each split that has any, in order."""
+        found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
+        for task in self._shard_tasks:
+            found[task.split] += task.shards()
+        return {split: sorted(shards, key=lambda one: one.name) for split, shards in found.items() if shards}
 
     def make(self) -> None:
-        """Count the samples, and write the card."""
+        """Count the samples; write the indexes, then the descriptions."""
+        layout, shards, published = self.layout, self._shards(), publication(self.settings)
+        for split in SPLITS:
+            for name, text in index_files(shards.get(split, [])).items():
+                if split in shards:
+                    _write(self._index(split, name), text)
+                else:  # a previous state of the dataset may have had some
+                    remove(self._index(split, name))
+        _write(layout.shard_table, shard_table(shards))
+        card, folder = self._card(shards), layout.shards.name
+        tables = {path.name: record_file(path) for path in (layout.catalog, layout.shard_table)}
+        write_json(layout.croissant, croissant(published, self._columns(), tables, shards, folder))
+        _write(layout.citation, citation_text(published))
+        _write(layout.datasheet, datasheet_text(card, f"{folder}/"))
+        _write(layout.card, card_text(card))
+        _write(layout.root_card, card_text(card, f"{folder}/"))
+
+    def _card(self, shards: dict[str, list[Shard]]) -> Card:
         settings = self.settings
-        card = Card(
+        return Card(
             digest=self.made_from,
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
             texts=text_names(settings),
             is_demonstration=settings.is_demonstration,
+            shards=shards,
+            kingdoms=count_by_kingdom(self.layout.catalog),
+            published=publication(settings),
         )
-        with committed(self.layout.card) as scratch:
-            scratch.write_text(card_text(card), encoding="utf-8")
+
+    def _columns(self) -> dict[str, type]:
+        settings = self.settings
+        schema = catalog_schema(settings.plugins, settings.used, is_reference=settings.uses_reference)
+        return {field.name: _python_type(field.type) for field in schema}
+
+
+def _python_type(kind: pa.DataType) -> type:
+    if pa.types.is_list(kind):
+        return list
+    return int if pa.types.is_integer(kind) else str
+
+
+def _write(path: Path, text: str) -> None:
+    with committed(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")

@@ -26,6 +26,7 @@ from tol_luigi.core.setting_kinds import (
 )
 from tol_luigi.core.source_names import base_of, source_of
 from tol_luigi.sources import SOURCES, plugin_of, with_labels
+from tol_luigi.tasks.publication_settings import PublicationSection
 from tol_luigi.tasks.run_sections import (
     DOWNLOAD_SECTION,
     ClusterSection,
@@ -388,6 +389,7 @@ SECTIONS: tuple[type[Section], ...] = (
     FilterSection,
     SelectSection,
     ReportSection,
+    PublicationSection,
     ClusterSection,
     SlurmSection,
     DOWNLOAD_SECTION,

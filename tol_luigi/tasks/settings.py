@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.sections import Section, SourceSection
     from tol_luigi.core.source import Source
     from tol_luigi.tasks.feature_settings import FeatureFolders
+    from tol_luigi.tasks.publication_settings import PublicationSection
     from tol_luigi.tasks.run_sections import (
         ClusterSection,
         DownloadSection,
@@ -98,6 +99,7 @@ class Settings:
     filter: FilterSection
     select: SelectSection
     report: ReportSection
+    publication: PublicationSection
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
