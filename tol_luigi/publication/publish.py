@@ -70,8 +70,8 @@ def open_destination(name: str, directory: Path, *, jobs: int, part_size: int) -
 
             return HubDestination(name, jobs)
         if scheme in {"", "file"}:
-            folder = Path(name.removeprefix("file://")).absolute()
-            if folder.resolve().is_relative_to(directory.resolve()):
+            folder = Path(name.removeprefix("file://")).resolve()
+            if folder.is_relative_to(directory.resolve()):
                 raise SettingsError(name, "it is in the dataset itself", "Choose a folder outside of it")
             return FolderDestination(str(folder), jobs)
         return _store(name, scheme, jobs, part_size)
