@@ -17,7 +17,7 @@ from PIL import Image
 from tol_luigi import Dataset, settings_from
 from tol_luigi.command.select import remove, select
 from tol_luigi.command.status import build_status
-from tol_luigi.core.errors import DatasetError, SettingsError
+from tol_luigi.core.errors import DamagedError, DatasetError, SettingsError
 from tol_luigi.core.packing import SampleRef, copy_samples
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.features.coresets import rounded, spread_out
@@ -220,6 +220,10 @@ def test_an_image_has_its_state_in_each_selection(built: Path) -> None:
     assert "more samples than [select] most_per_species" in texts["surplus"]
     val = next(iter(dataset.catalog.batches(["treeoflife_id"], split="val")))["treeoflife_id"][0].as_py()
     assert dataset.explain(val)[0].selections == []
+    table = built / "224x224/selections/balanced/selection.parquet"
+    table.write_bytes(table.read_bytes()[:1000])
+    with pytest.raises(DamagedError, match=r"selections: it cannot be read"):
+        dataset.explain(rows[0]["id"])
 
 
 def test_a_selection_of_another_name_stays_until_it_is_removed(

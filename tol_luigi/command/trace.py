@@ -10,6 +10,7 @@ from tol_luigi.command.naming import naming_steps
 from tol_luigi.command.terminal import show
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.explain import Explainer
+from tol_luigi.dataset.reading import reading
 from tol_luigi.features.reading import with_features
 from tol_luigi.report.image_trace import (
     candidates_text,
@@ -38,7 +39,8 @@ def trace(arguments: argparse.Namespace) -> int:
         return naming_steps(current, current.sources[source], key, image_id)
 
     explainer = Explainer(current.layout, build_inputs(current), steps if arguments.names else None)
-    lives = [with_features(life, current.layout) for life in explainer.explain(arguments.image)]
+    with reading(current.layout.directory):
+        lives = [with_features(life, current.layout) for life in explainer.explain(arguments.image)]
     if arguments.json:
         fields = {
             "images": [image_trace_figures(life) for life in lives],

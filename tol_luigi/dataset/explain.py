@@ -12,6 +12,7 @@ from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import shard_name
 from tol_luigi.core.source_names import base_of
+from tol_luigi.dataset.reading import reading
 from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import plugin_of
 from tol_luigi.store.image_trace import (
@@ -195,7 +196,8 @@ class Explainer:
 
     def _selections(self, placement: Placement, image: str) -> list[dict[str, Any]]:
         """Return what each selection has made of an image."""
-        found = selection_outcomes(self.layout, placement.source, placement.partition, image)
+        with reading(self.layout.shards / "selections"):
+            found = selection_outcomes(self.layout, placement.source, placement.partition, image)
         for one in found:
             written = one.pop("written")
             one["shard"] = self._shard({**written, "split": one["name"]}) if written else None
