@@ -14,12 +14,34 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 
-PART = 64 << 10
+PART = 32 << 10
 """The size of parts in the tests, so that shards have several."""
+
+
+@pytest.fixture(scope="session")
+def small_build(build_once: Callable[..., Path], shared: Path) -> Path:
+    """The smallest source, built: few files, but shards of all splits."""
+    tables = shared / "sample" / "metadata"
+    source = {
+        "images": shared / "sample" / "bioscan",
+        "metadata": tables / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.jsonld",
+    }
+    dataset = {"root": "out", "tag": "small", "val_percent": 10, "train_small_percent": 15}
+    chains = {"chains": tables / "itis" / "species_level_taxonomy_chains.csv"}
+    return build_once(
+        "small-build",
+        {
+            "dataset": dataset,
+            "shards": {"max_samples": 4},
+            "report": {"page": "false"},
+            "bioscan": source,
+            "itis": chains,
+        },
+    )
 
 
 class Server:
@@ -34,6 +56,16 @@ class Server:
         log = self.folder / "sent"
         lines = log.read_text().splitlines() if log.exists() else []
         return [(path, part, int(length)) for path, part, length in (line.split("\t") for line in lines)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The address and credentials as libraries of S3 take them."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
 
     def cut(self, number: int) -> None:
         """Have the client killed by the request with this number from now on that sends something."""
@@ -95,6 +127,7 @@ class Publisher:
 
     process: subprocess.Popen[str]
     folder: Path
+    part_size = PART
 
     def __call__(
         self,

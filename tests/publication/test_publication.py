@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -21,23 +22,11 @@ from tol_luigi.publication.publish import PublicationPlan, open_destination, pla
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from conftest import Publisher, Server
 
 SHARD = "224x224/train/shard-000000.tar"
-
-
-@pytest.fixture(scope="session")
-def small_build(build_once: Callable[..., Path], shared: Path) -> Path:
-    """The smallest source, built: few files, but shards of all splits."""
-    tables = shared / "sample" / "metadata"
-    source = {
-        "images": shared / "sample" / "bioscan",
-        "metadata": tables / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.jsonld",
-    }
-    dataset = {"root": "out", "tag": "small", "val_percent": 10, "train_small_percent": 15}
-    chains = {"chains": tables / "itis" / "species_level_taxonomy_chains.csv"}
-    return build_once("small-build", {"dataset": dataset, "bioscan": source, "itis": chains})
 
 
 @pytest.fixture
@@ -163,6 +152,16 @@ def test_what_is_no_destination_is_one_line(small_build: Path, tmp_path: Path) -
         published(small_build, tmp_path / "file" / "there")
 
 
+def test_a_place_that_cannot_be_written_is_one_line(
+    small_build: Path, tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    tmp_path.joinpath("there").mkdir(mode=0o500)
+    with unprivileged(), pytest.raises(PublicationError) as raised:
+        published(small_build, tmp_path / "there", jobs=1)
+    assert "run the same command again" in str(raised.value)
+    assert not list((tmp_path / "there").iterdir())
+
+
 def test_any_store_of_fsspec(small_build: Path) -> None:
     plan = published(small_build, "memory://there/small")
     assert plan.missing == plan.files
@@ -212,25 +211,23 @@ def sent_once(attempts: list[list[tuple[str, str, int]]]) -> bool:
     return set(Counter((path, part) for attempt in attempts for path, part, _ in attempt).values()) == {1}
 
 
-def on_s3(server: Server) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": "tests",
-        "AWS_SECRET_ACCESS_KEY": "tests",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-
-
 def test_a_cut_publication_to_s3_is_continued_and_sends_nothing_twice(
     publishes: Publisher, s3: Server, small_build: Path
 ) -> None:
     import requests  # noqa: PLC0415
 
     destination = "s3://datasets/cut"
-    attempts = cut_until_complete(publishes, s3, small_build, destination, [3, 5, 8], **on_s3(s3))
-    assert sent_once(attempts)
-    assert [len(attempt) for attempt in attempts[:3]] == [2, 4, 7]
     files = listed_files(layout(small_build))
+    first = itertools.takewhile(lambda file: file.name != SHARD, in_groups(files)[0])
+    before = sum(max(1, -(-file.size // publishes.part_size)) for file in first)
+    # killed at the third file, at the third part of the first shard, and at one part after that
+    attempts = cut_until_complete(
+        publishes, s3, small_build, destination, [3, before - 2 + 3, 2], **s3.environment
+    )
+    assert sent_once(attempts)
+    assert [len(attempt) for attempt in attempts[:3]] == [2, before, 1]
+    assert {path for path, *_ in attempts[2]} == {f"/datasets/cut/{SHARD}"} == {attempts[1][-1][0]}
+    assert attempts[3][0][:2] == (f"/datasets/cut/{SHARD}", "4")
     parts = Counter(path for attempt in attempts for path, _, _ in attempt)
     assert max(parts.values()) > 3  # shards were sent in parts
     assert sum(length for attempt in attempts for *_, length in attempt) == sum(file.size for file in files)
@@ -245,10 +242,10 @@ def test_a_cut_publication_to_s3_is_continued_and_sends_nothing_twice(
         " s.call_s3('put_object', Bucket='datasets', Key='cut/plan.json', Body=b'x' * h['ContentLength'],"
         " ChecksumAlgorithm='SHA256', Metadata=h['Metadata'])"
     )
-    subprocess.run([sys.executable, "-c", program], env={**os.environ, **on_s3(s3)}, check=True)
-    assert publishes(small_build, destination, **on_s3(s3))[0] == 0
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, **s3.environment}, check=True)
+    assert publishes(small_build, destination, **s3.environment)[0] == 0
     assert [path for path, *_ in s3.sent[before + 1 :]] == ["/datasets/cut/plan.json"]
-    code, text = publishes(small_build, "s3://nowhere/at/all", **on_s3(s3))
+    code, text = publishes(small_build, "s3://nowhere/at/all", **s3.environment)
     assert (code, text.count("\n")) == (40, 1)
     assert "The specified bucket does not exist" in text
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tol_luigi.core.errors import PublicationError, SettingsError, TolError
+from tol_luigi.core.errors import DiskError, PublicationError, SettingsError, TolError
 from tol_luigi.publication.folder import FolderDestination
 from tol_luigi.publication.listed import in_groups, listed_files, parse_manifest, validate_sizes
 from tol_luigi.report.text import counted
@@ -26,6 +26,7 @@ __all__ = ["PublicationPlan", "open_destination", "plan_publication", "publish"]
 _MOST_LINES = 2
 """The lines of an error of the Hugging Face Hub that say what is wrong; advice follows."""
 
+_OTHER_PLACE = "Correct that, or choose another place, and run the same command again"
 _INSTALL = "Install it: pip install 'tol_luigi[publish]'"
 
 
@@ -169,6 +170,8 @@ def _errors_of(destination: Destination) -> Iterator[None]:
     """Raise the errors of libraries as one line about the destination."""
     try:
         yield
+    except DiskError as error:  # whose remedy is that of a build
+        raise PublicationError(error.where, error.what, _OTHER_PLACE) from error
     except TolError:
         raise
     except Exception as error:
