@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tol_luigi.core.packing import Sample
+from tol_luigi.core.sample_texts import TextForm
 from tol_luigi.core.samples import IMAGE, MEMBERS, texts
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards, first_damaged
 from tol_luigi.core.shards import Shard, sample_record, shard_name, write_shard
 from tol_luigi.core.taxon import Taxon
-from tol_luigi.core.templates import member_names
 
 Draw = Callable[..., bytes]
 Record = Callable[..., bytes]
@@ -168,7 +168,7 @@ def test_further_texts_are_compared(tmp_path: Path, record: Record) -> None:
         image: dataclasses.replace(sample, further=(("note.txt", f"of {image}" if image != "b" else "of a"),))
         for image, sample in NAMED.items()
     }
-    members = member_names(["note.txt = of {id}"])
+    members = TextForm(("note.txt",)).members
 
     assert found(tmp_path, shard, samples=named, members=members) == [
         "note.txt of sample b differs from the predicted catalog"

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.samples import MEMBERS
-from tol_luigi.core.templates import columns_of, member_names, parse_templates
+from tol_luigi.core.templates import columns_of, parse_templates
 
 
 def render(text: str, **values: str) -> str:
@@ -75,11 +74,6 @@ def test_fields_of_the_taxon_are_no_columns() -> None:
 
     assert columns_of(templates) == ["country", "site"]
     assert [template.required for template in templates] == [["common", "country"], ["site", "species"]]
-
-
-def test_members_are_in_the_order_of_a_shard() -> None:
-    assert member_names([]) == MEMBERS
-    assert member_names(["note.txt = a = b"]) == (*MEMBERS[:3], "note.txt", *MEMBERS[3:])
 
 
 @given(

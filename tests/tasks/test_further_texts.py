@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
+import datasets
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 import tol_luigi
+from tol_luigi.dataset.exports.run import export
+from tol_luigi.features.samples import FeatureSample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +73,50 @@ def test_every_sample_has_its_further_texts(
     os.utime(tmp_path / "labels.csv", (2e9, 2e9))
     assert forks.build(settings, "BuildCatalog").code == 0
     assert {members["txt"] for members in samples(directory, "train").values()} == {b"Corvidae: lake"}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of webdataset and datasets
+def test_one_json_member_has_all_texts_for_every_reader(
+    *, forks: Forks, settings: Path, tmp_path: Path, samples: Any
+) -> None:
+    plain = settings.with_name("plain.cfg")
+    plain.write_text(settings.read_text().replace("= birds", "= plain"))
+    settings.write_text(settings.read_text().replace("[texts]", "[texts]\nform = json"))
+    folders = [tmp_path / "out" / tag for tag in ("plain", "birds")]
+    for file in (plain, settings):
+        ended = forks.build(file, "BuildCatalog")
+        assert ended.code == 0, ended.output
+    files, dataset = (tol_luigi.Dataset.open(folder) for folder in folders)
+    written = samples(folders[1], "train")
+
+    assert {tuple(members) for members in written.values()} == {("jpg", "json", "txt")}
+    assert {image: dataset[image].texts for image in dataset} == {
+        image: files[image].texts for image in files
+    }
+    assert forks.build(settings, "VerifyDataset").code == 0
+
+    def expected(image: str, name: str) -> str:
+        return files[image].texts[f"{name}.txt"]
+
+    pipeline = list(dataset.webdataset("train"))
+    assert len(pipeline) == 6
+    for sample in pipeline:
+        assert sample["json"]["taxonTag"] == expected(sample["__key__"], "taxonTag")
+        assert sample["txt"] == "Corvidae: pond"
+    loaded = datasets.load_dataset(
+        str(folders[1] / "224x224"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    for row in loaded:
+        assert row["json"]["sci_com"] == expected(row["__key__"], "sci_com")
+    for key, members in written.items():
+        assert FeatureSample(key, dict(members), 0, "sci_com.txt").text == expected(key, "sci_com")
+        assert FeatureSample(key, dict(members), 0, "taxontag.txt").text == expected(key, "taxonTag")
+    rows = []
+    for number, one in enumerate((files, dataset)):
+        export(one, "parquet", tmp_path / f"{number}")
+        rows.append(pq.read_table(tmp_path / f"{number}" / "data"))
+    assert rows[0].equals(rows[1])
+    gc.collect()
 
 
 @pytest.mark.parametrize(

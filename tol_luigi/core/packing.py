@@ -19,6 +19,7 @@ from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, en
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import State
 from tol_luigi.core.reader import FileContent, MemberError
+from tol_luigi.core.sample_texts import encoded_texts
 from tol_luigi.core.samples import IMAGE, texts
 from tol_luigi.core.shards import (
     DifferentBytesError,
@@ -59,18 +60,25 @@ class Sample:
         id: The image id.
         ranks: The seven rendered ranks.
         common: The common name, or its replacement.
-        further: The extensions and the texts of further members.
+        further: The names and the texts of further texts.
+        is_json: Whether its texts are stored in one JSON member.
     """
 
     id: str
     ranks: tuple[str, ...]
     common: str
     further: tuple[tuple[str, str], ...] = ()
+    is_json: bool = False
 
     @property
     def texts(self) -> dict[str, str]:
-        """All texts by member extension."""
+        """All texts by name, such as ``sci.txt``."""
         return {**texts(Taxon.from_rendered(self.ranks), self.common), **dict(self.further)}
+
+    @property
+    def text_members(self) -> dict[str, bytes]:
+        """The members with the texts, by extension."""
+        return encoded_texts(self.texts, is_json=self.is_json)
 
 
 @dataclass(slots=True)
@@ -349,8 +357,7 @@ class _Spool:
         """Return the bytes of a sample in a shard."""
         offset, length = self.places[id(outcome)]
         self.file.seek(offset)
-        members = {extension: text.encode() for extension, text in sample.texts.items()}
-        record = sample_record(sample.id, {**members, IMAGE: self.file.read(length)})
+        record = sample_record(sample.id, {**sample.text_members, IMAGE: self.file.read(length)})
         outcome.length = len(record)
         return record
 

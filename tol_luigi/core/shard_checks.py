@@ -149,8 +149,8 @@ class _Check:
     def _naming(key: str, members: Mapping[str, bytes], samples: Mapping[str, Sample]) -> str:
         if key not in samples:
             return f"sample {key} is not in the predicted catalog for this split and partition"
-        for extension, text in samples[key].texts.items():
-            if members[extension] != text.encode():
+        for extension, content in samples[key].text_members.items():
+            if members[extension] != content:
                 return f"{extension} of sample {key} differs from the predicted catalog"
         return ""
 

@@ -10,9 +10,9 @@ from tol_luigi.core.samples import MEMBERS, one_line
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["TAXON_FIELDS", "Template", "columns_of", "member_names", "parse_templates"]
+__all__ = ["TAXON_FIELDS", "Template", "columns_of", "parse_templates"]
 
 TAXON_FIELDS = (*RANK_LABELS, "scientific", "taxonomic", "common")
 """The fields that every image has; the others are columns of a table of labels."""
@@ -138,8 +138,3 @@ def columns_of(templates: Iterable[Template]) -> list[str]:
     """Return the fields that are columns of a table of labels, in order, each once."""
     fields = (field for template in templates for field in template.fields)
     return list(dict.fromkeys(field for field in fields if field not in TAXON_FIELDS))
-
-
-def member_names(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of all members of a sample in their order, given the templates of ``dataset.json``."""
-    return tuple(sorted((*MEMBERS, *(line.partition("=")[0].strip() for line in lines))))

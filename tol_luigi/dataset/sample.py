@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from tol_luigi.core.errors import ShardError
+from tol_luigi.core.sample_texts import decoded_texts
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.dataset.reading import REPAIR
@@ -67,8 +68,16 @@ class Sample:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The ten texts, and those of ``[texts] templates``, by member name, such as ``sci.txt`` and ``taxonTag_com.txt``."""
-        return {name: content.decode() for name, content in self.members.items() if name != IMAGE}
+        """The ten texts, and those of ``[texts] templates``, by name, such as ``sci.txt`` and ``taxonTag_com.txt``.
+
+        Raises:
+            ShardError: The texts are damaged.
+        """
+        try:
+            return decoded_texts(self.members)
+        except (ValueError, AttributeError) as error:
+            what = f"the texts of sample {self.id} are damaged ({' '.join(str(error).split())})"
+            raise ShardError(self.dataset.shard_of(self), what, REPAIR) from error
 
     @property
     def taxon(self) -> dict[str, str]:

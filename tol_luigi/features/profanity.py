@@ -56,7 +56,7 @@ class Profanity(Extractor):
 
     def prepare(self, sample: FeatureSample) -> tuple[str, str]:
         """Return the caption of a sample, and the caption without allowed phrases."""
-        own = _key(sample.members.get("common_name.txt", b"").decode(errors="replace"))
+        own = _key(sample.text_named("common_name.txt") or "")
         allowed = self._allowed | {own} if own else self._allowed
         return sample.text, without(sample.text, allowed, max(self._longest, own.count(" ") + 1))
 

@@ -138,9 +138,23 @@ class FeatureSample:
             SampleError: There is none.
         """
         self._validate()
-        if self.text_name not in self.members:
+        found = self.text_named(self.text_name)
+        if found is None:
             raise SampleError(Status.MISSING_TEXT, f"there is no member {self.text_name}")
-        return self.members[self.text_name].decode(errors="replace").replace("\0", "")[:MAX_TEXT]
+        return found.replace("\0", "")[:MAX_TEXT]
+
+    def text_named(self, name: str) -> str | None:
+        """Return a text by its name in lower case, such as ``sci.txt``; None if there is none.
+
+        It is a member, or in the JSON member that has all texts (:func:`.encoded_texts`).
+        """
+        if name in self.members:
+            return self.members[name].decode(errors="replace")
+        if isinstance(self._fields, str) or not name.endswith(".txt"):
+            return None
+        wanted = name.removesuffix(".txt")
+        found = next((text for key, text in self._fields.items() if key.lower() == wanted), None)
+        return found if isinstance(found, str) else None
 
     def _validate(self) -> None:
         if self.fault:

@@ -64,7 +64,8 @@ class Card:
         size: Width and height of the images, in pixels.
         counts: The number of samples by (split, source).
         sources: The sources, in the order of the catalog.
-        texts: The further members of each sample, such as ``field_note.txt``.
+        texts: The further texts of each sample, such as ``field_note.txt``.
+        is_json: Whether all texts of a sample are in one JSON member.
         is_demonstration: Whether the images are the drawn ones of the demonstration.
         shards: The shards by split.
         kingdoms: The number of images by kingdom, the largest first; "" is an unknown one.
@@ -76,6 +77,7 @@ class Card:
     counts: Mapping[tuple[str, str], int]
     sources: Sequence[str]
     texts: Sequence[str] = ()
+    is_json: bool = False
     is_demonstration: bool = False
     shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     kingdoms: Mapping[str, int] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def card_text(card: Card, folder: str = "") -> str:
         _shards(card, folder),
         _samples(card),
         _other_files(folder),
-        _LOADING.replace("folder/train", f"folder/{folder}train"),
+        _loading(card, folder),
         _licenses(card, folder),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
@@ -224,12 +226,15 @@ numbers of samples, and `wids.json` is the index of `wids`. `{folder}shards.csv`
 
 def _samples(card: Card) -> str:
     every = {**_FIELDS, **dict.fromkeys(card.texts, "a further text, from a template in the settings")}
-    fields = [(f"`{name}`", text) for name, text in every.items()]
+    own = {"__key__", "jpg", "txt"} if card.is_json else every.keys()
+    fields = [(f"`{name}`", text) for name, text in every.items() if name in own]
+    fields += [
+        (f'`json["{name.removesuffix(".txt")}"]`', text) for name, text in every.items() if name not in own
+    ]
+    note = "" if card.is_json else "\n\nSome readers lower-case the names of fields: `taxontag.txt`."
     return f"""## Samples
 
-{markdown_table(["field", "content"], fields)}
-
-Some readers lower-case the names of fields: `taxontag.txt`."""
+{markdown_table(["field", "content"], fields)}{note}"""
 
 
 def _other_files(folder: str) -> str:
@@ -247,6 +252,11 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, number
     """Return a table in Markdown; with ``numbers``, all columns but the first are right-aligned."""
     rule = ["---", *("---:" if numbers else "---" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *rows])
+
+
+def _loading(card: Card, folder: str) -> str:
+    text = _LOADING.replace("folder/train", f"folder/{folder}train")
+    return text.replace('"sci.txt"', '"json"') if card.is_json else text
 
 
 _LOADING = """## Load the samples

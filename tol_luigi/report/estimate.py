@@ -60,6 +60,9 @@ _TEXT_BYTES = 1_024
 _MEMBERS_BYTES = 11_264
 """The bytes of a sample in a shard without its image: eleven headers and ten texts, padded."""
 
+_JSON_BYTES = 2_300
+"""The same with all texts in one JSON member: two headers, and the texts, padded."""
+
 _TABLE_BYTES = 1_300
 """The bytes of an image in listing, mapping, names, catalogs and ledgers."""
 
@@ -129,6 +132,7 @@ class OutputSettings:
         train_small_percent: The percentage of train that train_small repeats.
         max_memory_mib: The maximum memory to open an image, in MiB.
         further_texts: The number of further texts of a sample.
+        is_json: Whether the texts of a sample are in one JSON member.
     """
 
     width: int
@@ -140,6 +144,7 @@ class OutputSettings:
     train_small_percent: int
     max_memory_mib: int
     further_texts: int = 0
+    is_json: bool = False
 
 
 @dataclass(frozen=True)
@@ -338,4 +343,5 @@ def _sample_bytes(output: OutputSettings) -> float:
     upper = min((point for point in _JPEG_BYTES if point[0] >= output.quality), default=lower)
     fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
     jpeg = lower[1] + fraction * (upper[1] - lower[1])
-    return _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES + jpeg * output.width * output.height / _PIXELS
+    texts = _JSON_BYTES if output.is_json else _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES
+    return texts + jpeg * output.width * output.height / _PIXELS

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Outcome, Sample, SampleRef, ShardToRebuild
+from tol_luigi.core.sample_texts import TextForm
 from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
@@ -36,6 +37,9 @@ __all__ = [
     "shards_to_rebuild",
     "work_list",
 ]
+
+_PUBLISHED = TextForm()
+"""The texts of the published dataset."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def work_list(
-    predicted: Path, listing: Path, split: str, source: str, partition: str, *, texts: Sequence[str] = ()
+    predicted: Path, listing: Path, split: str, source: str, partition: str, *, texts: TextForm = _PUBLISHED
 ) -> WorkList:
     """Return the images to write, from the predicted catalog; only rows of the partition are read.
 
@@ -135,10 +139,10 @@ def work_list(
         split: ``train`` or ``val``.
         source: The source's name.
         partition: The partition's name.
-        texts: The extensions of further texts, which the catalog then contains.
+        texts: What texts samples have, and their form; the catalog contains the further ones.
     """
     columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "position", "excluded", "exclusion"]
-    columns += [TEXTS.name] if texts else []
+    columns += [TEXTS.name] if texts.further else []
     rows = partition_rows(predicted, source, partition, columns)
     rows = rows.filter(pc.equal(rows["split"], split)).sort_by("position")
     images = rows.to_pylist()
@@ -156,10 +160,10 @@ def work_list(
     return WorkList(source, partition, samples, places, rejected, notes)
 
 
-def _sample(image: Mapping[str, Any], texts: Sequence[str]) -> Sample:
-    further = tuple(zip(texts, image[TEXTS.name], strict=True)) if texts else ()
+def _sample(image: Mapping[str, Any], texts: TextForm) -> Sample:
+    further = tuple(zip(texts.further, image[TEXTS.name], strict=True)) if texts.further else ()
     ranks = tuple(image[rank] for rank in RANK_LABELS)
-    return Sample(image["treeoflife_id"], ranks, image["common"], further)
+    return Sample(image["treeoflife_id"], ranks, image["common"], further, is_json=texts.is_json)
 
 
 def shards_to_rebuild(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[ShardToRebuild]:
@@ -191,7 +195,7 @@ class Expected:
 
 
 def read_expected(
-    predicted: Path, split: str, source: str, partition: str, *, texts: Sequence[str] = ()
+    predicted: Path, split: str, source: str, partition: str, *, texts: TextForm = _PUBLISHED
 ) -> Expected:
     """Return the expected images of one (split, source, partition).
 
@@ -200,10 +204,10 @@ def read_expected(
         split: ``train``, ``val`` or ``train_small``.
         source: The source's name.
         partition: The partition's name.
-        texts: The extensions of further texts, which the catalog then contains.
+        texts: What texts samples have, and their form; the catalog contains the further ones.
     """
     columns = ["split", "treeoflife_id", *RANK_LABELS, "common", "is_train_small", "excluded"]
-    columns += [TEXTS.name] if texts else []
+    columns += [TEXTS.name] if texts.further else []
     rows = partition_rows(predicted, source, partition, columns)
     chosen = rows["is_train_small"] if split == "train_small" else pc.equal(rows["split"], split)
     images = rows.filter(chosen).to_pylist()

@@ -16,7 +16,7 @@ from tol_luigi.report.datasheet import datasheet_text
 from tol_luigi.report.shard_index import index_files, shard_table
 from tol_luigi.store.catalogs import catalog_schema, count_by_kingdom, count_by_source
 from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.label_columns import text_names
+from tol_luigi.tasks.label_columns import text_form
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.publication_settings import publication, publication_digest
 from tol_luigi.tasks.shards import WriteShards
@@ -95,13 +95,14 @@ class WriteCard(StageTask):
         _write(layout.root_card, card_text(card, f"{folder}/"))
 
     def _card(self, shards: dict[str, list[Shard]]) -> Card:
-        settings = self.settings
+        settings, texts = self.settings, text_form(self.settings)
         return Card(
             digest=self.made_from,
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
-            texts=text_names(settings),
+            texts=texts.further,
+            is_json=texts.is_json,
             is_demonstration=settings.is_demonstration,
             shards=shards,
             kingdoms=count_by_kingdom(self.layout.catalog),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.templates import TAXON_FIELDS, columns_of, member_names, parse_templates
+from tol_luigi.core.sample_texts import JSON, TextForm
+from tol_luigi.core.templates import TAXON_FIELDS, columns_of, parse_templates
 from tol_luigi.tasks.settings_files import where_set
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "hinted_sources",
     "linked_sources",
-    "members_of",
     "split_tables",
     "templates_of",
-    "text_names",
+    "text_form",
     "text_tables",
     "validate_templates",
 ]
@@ -55,14 +55,10 @@ def templates_of(settings: Settings) -> tuple[Template, ...]:
     return parse_templates(settings.texts.templates or ())
 
 
-def text_names(settings: Settings) -> list[str]:
-    """Return the extensions of the further texts."""
-    return [template.name for template in templates_of(settings)]
-
-
-def members_of(settings: Settings) -> tuple[str, ...]:
-    """Return the extensions of a sample's members, in order."""
-    return member_names(settings.texts.templates or ())
+def text_form(settings: Settings) -> TextForm:
+    """Return what texts samples have, and how they are stored."""
+    further = tuple(template.name for template in templates_of(settings))
+    return TextForm(further, settings.texts.form == JSON)
 
 
 def text_tables(settings: Settings) -> dict[str, Path]:

@@ -312,10 +312,17 @@ class ShardsSection(Section):
 
 @dataclass(frozen=True)
 class TextsSection(Section):
-    """Further texts of the samples."""
+    """Texts of the samples: their form, and further ones."""
 
     section: ClassVar[str] = "texts"
 
+    form: str = setting(
+        Choice("files", "json"),
+        "files",
+        "how samples store texts: files, each a member of its own; json, all in one member json",
+        determines=True,
+        is_recorded=False,
+    )
     templates: tuple[str, ...] | None = setting(
         Lines(),
         None,

@@ -25,7 +25,7 @@ from tol_luigi.store.previous import reused_contents
 from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.benchmarks import HashBenchmarks
-from tol_luigi.tasks.label_columns import members_of, text_names
+from tol_luigi.tasks.label_columns import text_form
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
@@ -260,7 +260,7 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        texts = text_names(self.settings)
+        texts = text_form(self.settings)
         return work_list(self.layout.predicted, listing, *self.work_unit, texts=texts)
 
     def _copy_list(self) -> CopyList:
@@ -398,6 +398,6 @@ class CheckShards(PartitionTask, StageTask):
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
-        folder, members = layout.shard(self.split, 0).parent, members_of(self.settings)
+        folder, members = layout.shard(self.split, 0).parent, text_form(self.settings).members
         with self.progress("shards", len(shards)) as progress:
             return inputs, check_shards(folder, shards, ids, size, progress, members=members)

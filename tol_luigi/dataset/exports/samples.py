@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.errors import DatasetError, ShardError
 from tol_luigi.core.layout import Layout
+from tol_luigi.core.sample_texts import TextForm, decoded_texts
 from tol_luigi.core.samples import IMAGE
 from tol_luigi.core.shards import Shard, ShardReader, shard_number
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.core.templates import member_names
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.dataset.shard_samples import shard_records
 from tol_luigi.store.row_groups import rows_with
@@ -49,18 +49,13 @@ class ExportedSample(NamedTuple):
 def fields_of(dataset: Dataset) -> tuple[str, ...]:
     """Return the names of the fields of samples besides the image.
 
-    A text has the name of its member without ``.txt``; with ``_txt`` if the other fields have that name.
+    A text has its name without ``.txt``; with ``_txt`` if the other fields have that name.
     """
     taken, texts = {IMAGE_FIELD, *_FROM_CATALOG}, []
-    for member in _text_members(dataset):
-        plain = member.removesuffix(".txt")
+    for name in TextForm.of_record(dataset.settings).names:
+        plain = name.removesuffix(".txt")
         texts.append(f"{plain}_txt" if plain.lower() in taken else plain)
     return (*_FROM_CATALOG, *texts)
-
-
-def _text_members(dataset: Dataset) -> tuple[str, ...]:
-    members = member_names(dataset.settings.get("texts.templates", ()))
-    return tuple(name for name in members if name != IMAGE)
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class ShardToExport:
         count: How many shards the split has.
         record: What its receipt says of it.
         catalog: The catalog that has its samples.
-        texts: The members with texts, in order.
+        texts: The names of the texts, in order.
     """
 
     path: Path
@@ -100,10 +95,11 @@ class ShardToExport:
         rows, reader, count = self._rows(), ShardReader(self.path), 0
         try:
             for key, members in reader:
-                texts = [members[name].decode() for name in self.texts]
+                found = decoded_texts(members)
+                texts = (found[name] for name in self.texts)
                 yield ExportedSample(key, members[IMAGE], (key, *self._values(rows, count, key), *texts))
                 count += 1
-        except (KeyError, UnicodeDecodeError) as error:
+        except (KeyError, ValueError, AttributeError) as error:
             raise ShardError(self.path, f"a sample is incomplete ({error})", REPAIR) from error
         except ShardError as error:
             raise ShardError(error.where, error.what, REPAIR) from error
@@ -136,7 +132,8 @@ def shards_to_export(dataset: Dataset, splits: Sequence[str] = ()) -> list[Shard
         DatasetError: A split is unknown or has no samples.
         DamagedError: A receipt is damaged.
     """
-    layout, texts = Layout.of_record(dataset.path, dataset.settings), _text_members(dataset)
+    layout = Layout.of_record(dataset.path, dataset.settings)
+    texts = TextForm.of_record(dataset.settings).names
     known = [*(split for split in SPLITS if dataset.splits[split]), *dataset.selections]
     found: list[ShardToExport] = []
     for split in splits or [split for split in known if split in SPLITS]:
