@@ -203,7 +203,7 @@ def test_the_identity_changes_with_all_that_counts(clip: Clip, toys: Path, tmp_p
         ),
         pytest.param(
             {"transform": {**STRETCHED, "size": 64}},
-            "transform: it makes inputs of 64 x 64, but the model expects 32 x 32",
+            "transform: it makes inputs of 3 x 64 x 64, but the model expects 3 x 32 x 32",
             id="size",
         ),
         pytest.param(

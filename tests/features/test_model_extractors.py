@@ -182,7 +182,9 @@ def test_another_size_of_faces_is_one_line(toys: Path, tmp_path: Path) -> None:
     (tmp_path / "model.yml").write_text("size: 96\nweights: faces.onnx\n", encoding="utf-8")
     (tmp_path / "faces.onnx").write_bytes((toys / "faces.onnx").read_bytes())
     (faces,) = resolve(["scrfd:faces"], options(faces=tmp_path))
-    with pytest.raises(SettingsError, match=r"model.yml: size: it makes inputs of 96, .* expects \[64, 64\]"):
+    with pytest.raises(
+        SettingsError, match=r"model.yml: size: it makes inputs of 3 x 96 x 96, .* expects 3 x 64 x 64"
+    ):
         faces.load()
 
 
@@ -198,6 +200,19 @@ def write_copies(folder: Path, toys: Path, **stated: Any) -> None:
     content = {"weights": "copies.onnx", "dimensions": 12, "transform": transform, **stated}
     (folder / "model.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (folder / "copies.onnx").write_bytes((toys / "copies" / "copies.onnx").read_bytes())
+
+
+def test_another_size_of_copies_is_one_line(toys: Path, tmp_path: Path) -> None:
+    needs("onnxruntime")
+    write_copies(tmp_path, toys)
+    stated = yaml.safe_load((tmp_path / "model.yml").read_text(encoding="utf-8"))
+    stated["transform"]["size"] = 24
+    (tmp_path / "model.yml").write_text(yaml.safe_dump(stated), encoding="utf-8")
+    (copies,) = resolve(["copy:isc"], options(isc=tmp_path))
+    with pytest.raises(
+        SettingsError, match=r"model.yml: transform: it makes inputs of 3 x 24 x 24, .* expects 3 x 16 x 16"
+    ):
+        copies.load()
 
 
 def test_copies_of_references_are_found_with_their_id(toys: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.features.clip_models import ClipModel
-from tol_luigi.features.onnx_models import OnnxModel, versions
+from tol_luigi.features.onnx_models import described_onnx, versions
 from tol_luigi.features.tokens import TextTokenizer
 from tol_luigi.features.transforms import Transform
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.descriptions import Description
     from tol_luigi.features.extractor import Options
+    from tol_luigi.features.onnx_models import OnnxModel
 
 __all__ = ["OnnxClip"]
 
@@ -55,17 +56,13 @@ class OnnxClip(ClipModel):
     def load(self) -> None:
         """Load both towers and the tokenizer."""
         self._tokenizer = TextTokenizer(self.description, self._length)
-        extractor = self.description.extractor
-        self._image = OnnxModel(self._image_file, self.options, extractor)
-        self._text = OnnxModel(self._text_file, self.options, extractor)
-        for key, found, stated in (
-            ("transform", self._image.shape[2:], [self.transform.side] * 2),
-            ("context_length", self._text.shape[1:], [self._length]),
-        ):
-            # A size that may vary has a name, not a number.
-            if any(isinstance(one, int) and one != two for one, two in zip(found, stated, strict=False)):
-                what = f"it makes inputs of {_times(stated)}, but the model expects {_times(found)}"
-                raise self.description.error(key, what, "Correct it")
+        side = self.transform.side
+        self._image = described_onnx(
+            self._image_file, self.description, "transform", (3, side, side), self.options
+        )
+        self._text = described_onnx(
+            self._text_file, self.description, "context_length", (self._length,), self.options
+        )
 
     def image_features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vectors of images."""
@@ -74,10 +71,6 @@ class OnnxClip(ClipModel):
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of texts."""
         return _vectors(self._text, self._tokenizer(texts))
-
-
-def _times(sizes: Sequence[Any]) -> str:
-    return " x ".join(map(str, sizes))
 
 
 def _vectors(model: OnnxModel, inputs: NDArray[Any]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from tol_luigi.features.blocks import CPU_BLOCK, Blocks
 from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
 from tol_luigi.features.nearest import nearest_vectors
-from tol_luigi.features.onnx_models import OnnxModel, versions
+from tol_luigi.features.onnx_models import described_onnx, versions
 from tol_luigi.features.registry import register
 from tol_luigi.features.transforms import Transform
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.features.descriptions import Description
     from tol_luigi.features.extractor import Columns, Options
+    from tol_luigi.features.onnx_models import OnnxModel
     from tol_luigi.features.samples import FeatureSample
 
 __all__ = ["CopyDetection", "read_references"]
@@ -118,7 +119,10 @@ class CopyDetection(Extractor):
     def load(self) -> None:
         """Load the model and the references."""
         if self._is_onnx:
-            self._network = _first_output(OnnxModel(self._file, self.options, self.name))
+            side = self._transform.side
+            self._network = _first_output(
+                described_onnx(self._file, self._description, "transform", (3, side, side), self.options)
+            )
         else:
             self._network = _TorchScript(self._file, self.options, self.name)
         if self.columns:

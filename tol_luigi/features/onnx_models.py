@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from tol_luigi.features.packages import Package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from types import ModuleType
 
     from numpy.typing import NDArray
 
+    from tol_luigi.features.descriptions import Description
     from tol_luigi.features.extractor import Options
 
-__all__ = ["ONNX", "OnnxModel", "fixed_inputs", "versions"]
+__all__ = ["ONNX", "OnnxModel", "described_onnx", "fixed_inputs", "versions"]
 
 _ONNX_RUNTIME = Package("onnxruntime", "features")
 _ONNX_RUNTIME_GPU = Package("onnxruntime-gpu", "features")
@@ -59,6 +60,7 @@ class OnnxModel:
         options: Where it runs, and with how many threads.
         extractor: The name of the extractor that it is for.
         gpu_batch: The number of images in each call on a GPU; 1 if their shapes differ.
+        remedy: What to do if the file is damaged.
 
     Raises:
         SettingsError: ONNX Runtime is not installed, or does not support the device; or the file is not a model.
@@ -69,7 +71,12 @@ class OnnxModel:
     """
 
     def __init__(
-        self, model: Path | bytes, options: Options, extractor: str, gpu_batch: int = GPU_BLOCK
+        self,
+        model: Path | bytes,
+        options: Options,
+        extractor: str,
+        gpu_batch: int = GPU_BLOCK,
+        remedy: str = "Install its package again",
     ) -> None:
         runtime = _runtime(extractor)
         providers = _providers(runtime, options.device)
@@ -80,8 +87,9 @@ class OnnxModel:
                 providers=providers,
             )
         except Exception as error:  # ONNX Runtime has no common class of errors
-            what = f"{extractor}: ONNX Runtime cannot load its model ({' '.join(str(error).split())})"
-            raise SettingsError("[features] extractors", what, "Install its package again") from error
+            what = f"ONNX Runtime cannot load the model of {extractor} ({_reason(error)})"
+            where = model if isinstance(model, Path) else "[features] extractors"
+            raise SettingsError(where, what, remedy) from error
         wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
         if wanted not in self._session.get_providers():  # it would run on the CPU, many times slower
             raise _no_cuda(options.device, "ONNX Runtime cannot use CUDA here")
@@ -107,6 +115,49 @@ class OnnxModel:
         return self._blocks(lambda rows: list(zip(*self.outputs(rows), strict=True)), np.stack(images))
 
 
+def described_onnx(
+    file: Path, description: Description, key: str, sizes: Sequence[int], options: Options
+) -> OnnxModel:
+    """Return a model of the user, and check that it computes inputs of the shape that its description states.
+
+    The sizes of a file may be open: only an input can show then whether the network is made for them.
+
+    Args:
+        file: The file of the model.
+        description: What is stated about it.
+        key: The key of the description that determines the shape.
+        sizes: The shape of an input, without the dimension of the batch.
+        options: Where it runs, and with how many threads.
+
+    Raises:
+        SettingsError: As for :class:`OnnxModel`; or it expects another shape.
+    """
+    model = OnnxModel(file, options, description.extractor, remedy="Copy it again")
+    expected = model.shape[1:]
+    is_other = len(expected) != len(sizes) or any(
+        isinstance(one, int) and one != two for one, two in zip(expected, sizes, strict=True)
+    )
+    what = f"it makes inputs of {_times(sizes)}, but "
+    if model.shape and is_other:
+        what += f"the model expects {_times(expected)}"
+        raise description.error(key, what, "Correct it")
+    try:
+        model.outputs(np.zeros((1, *sizes), model.dtype))
+    except Exception as error:  # ONNX Runtime has no common class of errors
+        what += f"{file.name} cannot compute them ({_reason(error)})"
+        raise description.error(key, what, "Correct it") from error
+    return model
+
+
+def _times(sizes: Sequence[int | str]) -> str:
+    return " x ".join(map(str, sizes))
+
+
+def _reason(error: Exception) -> str:
+    """Return the text of an error of ONNX Runtime as one line."""
+    return " ".join(str(error).split())
+
+
 def _runtime(extractor: str) -> ModuleType:
     """Return the module, which is in one of two packages: onnxruntime-gpu takes the place of onnxruntime."""
     try:
@@ -123,7 +174,7 @@ def _session_options(runtime: ModuleType, threads: int) -> Any:  # noqa: ANN401 
     # Threads that wait in a loop take the cores from the other workers on a machine.
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     chosen.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    chosen.log_severity_level = 3  # errors: warnings about models are nothing that a user can act on
+    chosen.log_severity_level = 4  # fatal: an error is raised, and a user cannot act on warnings
     return chosen
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.features.descriptions import described, file_hashes, weights_of
 from tol_luigi.features.extractor import Extractor
-from tol_luigi.features.onnx_models import OnnxModel, versions
+from tol_luigi.features.onnx_models import described_onnx, versions
 from tol_luigi.features.registry import register
 
 if TYPE_CHECKING:
@@ -132,11 +132,8 @@ class Scrfd(Extractor):
 
     def load(self) -> None:
         """Load the model."""
-        self._model = OnnxModel(self._file, self.options, self.name)
-        expected = [size for size in self._model.shape[2:] if isinstance(size, int)]
-        if any(size != self._side for size in expected):
-            what = f"it makes inputs of {self._side}, but the model expects {expected}"
-            raise self._description.error("size", what, "Correct it")
+        sizes = (3, self._side, self._side)
+        self._model = described_onnx(self._file, self._description, "size", sizes, self.options)
 
     def prepare(self, sample: FeatureSample) -> _Input:
         """Return the image in a square."""
