@@ -11,6 +11,7 @@ BENCH = Path(__file__).resolve().parent.parent / "bench"
 MORE = {
     name: ["--rows", "20000"]
     for name in (
+        "bench_browse.py",
         "bench_diff.py",
         "bench_duplicates.py",
         "bench_mapping_memory.py",

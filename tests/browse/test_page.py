@@ -8,9 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import axe_core_python
 import pytest
 from browsed_images import HOSTILE
 from selenium.webdriver.common.by import By
@@ -21,7 +23,6 @@ from tol_luigi.browse.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from selenium import webdriver
     from selenium.webdriver.remote.webelement import WebElement
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tol_luigi.browse.opened import BrowsedDataset
 
 SECONDS = 30
+
+AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +178,70 @@ def outside(driver: webdriver.Chrome, url: str) -> list[str]:
     return wrong
 
 
+HUGE_GRID = """
+const [total, done] = arguments;
+const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+(async () => {
+  const { Grid } = await import("/static/grid.js");
+  const place = document.createElement("div");
+  place.className = "grid";
+  place.id = "huge";
+  place.style.cssText = "position: fixed; inset: 0 auto auto 0; width: 600px; height: 400px";
+  document.body.append(place);
+  const faults = [];
+  const fetch = async (from, count) => {
+    const rows = Array.from({ length: Math.max(0, Math.min(count, total - from)) }, (_, number) => from + number);
+    return { total, rows };
+  };
+  const grid = new Grid(place, {
+    label: "huge", fetch, open() {}, moved() {}, fault: (error) => faults.push(String(error)),
+    fill: (tile, record) => { tile.textContent = String(record); },
+  });
+  await grid.load();
+  const visible = async () => {
+    for (let turn = 0; turn < 4; turn += 1) await frame();
+    const box = place.getBoundingClientRect();
+    return [...place.querySelectorAll(".tile")]
+      .filter((tile) => {
+        const own = tile.getBoundingClientRect();
+        return own.bottom > box.top + 1 && own.top < box.bottom - 1;
+      })
+      .map((tile) => Number(tile.textContent))
+      .sort((one, other) => one - other);
+  };
+  const found = { columns: grid.columns, start: await visible(), steps: [] };
+  place.scrollTop = place.scrollHeight / 2;  // as the bar is dragged
+  found.middle = await visible();
+  for (let step = 0; step < 6; step += 1) {
+    place.scrollTop += grid.rowHeight;
+    found.steps.push((await visible())[0]);
+    if (step === 2) grid.rested();  // as after a pause
+  }
+  found.rested = (await visible())[0];
+  grid.pressed(new KeyboardEvent("keydown", { key: "End" }));
+  found.end = await visible();
+  grid.pressed(new KeyboardEvent("keydown", { key: "Home" }));
+  found.again = await visible();
+  found.faults = faults;
+  place.remove();
+  done(found);
+})().catch((error) => done({ faults: [String(error)] }));
+"""
+"""Scroll through a grid that is higher than a browser allows, with made-up rows."""
+
+
+def accessibility_faults(driver: webdriver.Chrome) -> list[str]:
+    """Return what axe finds serious or critical."""
+    driver.execute_script(AXE)  # type: ignore[no-untyped-call]
+    done = driver.execute_async_script("axe.run().then(arguments[0])")  # type: ignore[no-untyped-call]
+    return [
+        f"{fault['id']}: {node['html']}"
+        for fault in done["violations"]
+        if fault["impact"] in {"serious", "critical"}
+        for node in fault["nodes"]
+    ]
+
+
 def test_one_searches_scrolls_opens_and_goes_back_by_keys_alone(
     url: str, chromium: webdriver.Chrome, first: BrowsedDataset, tmp_path: Path
 ) -> None:
@@ -198,6 +265,7 @@ def test_one_searches_scrolls_opens_and_goes_back_by_keys_alone(
     )
     assert all(label.startswith("Corvus corax") for label in until(chromium, lambda: labels(chromium)))
     assert "Aves" not in text_of(chromium, "#facets")
+    assert accessibility_faults(chromium) == []
     chromium.save_screenshot(str(tmp_path / "search.png"))
 
     grid = chromium.find_element(By.ID, "grid0")
@@ -207,6 +275,7 @@ def test_one_searches_scrolls_opens_and_goes_back_by_keys_alone(
     _, rows = first.page(Query.of({"q": "corvus corax"}), 0, 3)
     assert rows[2]["id"] in dialog.text
     assert "split from" in dialog.text
+    assert accessibility_faults(chromium) == []
     chromium.save_screenshot(str(tmp_path / "life.png"))
     assert f"life=0.{rows[2]['row']}" in chromium.current_url
     dialog.send_keys(Keys.ESCAPE)
@@ -220,6 +289,16 @@ def test_one_searches_scrolls_opens_and_goes_back_by_keys_alone(
     chromium.back()
     chromium.back()
     until(chromium, lambda: "58 images" in text_of(chromium, ".pane h2") and "q=" not in chromium.current_url)
+    total = 30_000_000
+    huge = chromium.execute_async_script(HUGE_GRID, total)  # type: ignore[no-untyped-call]
+    assert huge["faults"] == []
+    columns = huge["columns"]
+    assert huge["start"] == huge["again"] == list(range(len(huge["start"])))
+    assert abs(huge["middle"][0] / total - 0.5) < 0.01
+    assert huge["middle"] == list(range(huge["middle"][0], huge["middle"][-1] + 1))
+    assert huge["steps"] == [huge["middle"][0] + columns * step for step in range(1, 7)]
+    assert huge["rested"] == huge["steps"][-1]
+    assert huge["end"] == list(range(huge["end"][0], total))
     assert outside(chromium, url) == []
 
 
@@ -240,6 +319,7 @@ def test_hostile_names_are_text_rejected_images_have_reasons_and_differences_are
     assert len(labels(chromium)) == 5
     assert "unreadable" in text_of(chromium, "#grid0 .reason strong")
     assert "exact duplicate of" in text_of(chromium, "#grid0 .reason")
+    assert accessibility_faults(chromium) == []
     chromium.save_screenshot(str(tmp_path / "differences.png"))
 
     all_of(chromium, "#grid0 .tile.alone")[0].click()

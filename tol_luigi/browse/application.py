@@ -114,7 +114,7 @@ class _DataHandler(_Handler):
         self.finish(json.dumps(content, ensure_ascii=False, default=str))
 
     def send_text(self, status: HTTPStatus, text: str) -> None:
-        """Send one line of text."""
+        """Send text."""
         self.set_status(status)
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
@@ -194,14 +194,14 @@ class _LifeHandler(_DataHandler):
 
 class _ImageHandler(_DataHandler):
     async def get(self, key: str, row: str) -> None:
-        """Send the JPEG file of a row."""
+        """Send the JPEG file of a row; else what is wrong, and the complete error, in one line each."""
         dataset = next((each for each in self.datasets if each.key == key), None)
         if dataset is None or int(row) >= dataset.index.rows:
             raise HTTPError(HTTPStatus.NOT_FOUND)
         try:
             content = await self.answer(lambda: dataset.pictures.jpeg(dataset.index.record(int(row))))
         except TolError as error:
-            self.send_text(HTTPStatus.NOT_FOUND, str(error))
+            self.send_text(HTTPStatus.NOT_FOUND, f"{error.what}\n{error}")
             return
         self.set_header("Content-Type", "image/jpeg")
         self.set_header("Cache-Control", f"private, max-age={_ONE_YEAR}, immutable")

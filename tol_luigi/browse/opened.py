@@ -101,7 +101,7 @@ class BrowsedDataset:
         record = self.index.record(row)
         found: dict[str, Any] = {"record": record, "faults": []}
         try:
-            traces = self.dataset.explain(record["id"] or record["file"])
+            traces = self.dataset.explain(record["id"] or record["file"], record["source"])
             trace = with_features(_of_record(traces, record), self.layout)
             found |= {"trace": image_trace_figures(trace), "text": str(trace)}
         except TolError as error:

@@ -262,11 +262,12 @@ class Dataset:
             raise DatasetError(self.path, f"split {split} has no samples", "Choose another split")
         return shard_pipeline(samples, shuffle=shuffle, decode=decode, handler=handler)
 
-    def explain(self, image: str) -> list[ImageTrace]:
+    def explain(self, image: str, source: str | None = None) -> list[ImageTrace]:
         """Return the trace of an image through the build, as from ``tol why``. Print a trace to read it.
 
         Args:
             image: An image id, the path or name of a file, or a natural key, such as ``12784812/51655800``.
+            source: The source to search, which takes less time if the dataset is large; by default all.
 
         Returns:
             One trace per matching image.
@@ -279,15 +280,16 @@ class Dataset:
           state       written
         ...
         """
-        traces = self._explain(image)
+        traces = self._explain(image, source)
         if not traces:
             what = "the image is unknown (found neither in the mapping nor in the ledgers)"
             remedy = "Use an image id, a file name, or a natural key"
             raise UnknownImageError(f"{self.path}: {image}", what, remedy)
         return traces
 
-    def _explain(self, image: str) -> list[ImageTrace]:
-        inputs = BuildInputs(self.settings["sources"], self.settings["dataset.seed"], self._places())
+    def _explain(self, image: str, source: str | None = None) -> list[ImageTrace]:
+        sources = self.settings["sources"] if source is None else [source]
+        inputs = BuildInputs(sources, self.settings["dataset.seed"], self._places())
         with reading(self.path):
             return Explainer(self._layout, inputs).explain(image)
 

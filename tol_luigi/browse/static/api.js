@@ -16,12 +16,14 @@ export function imageAddress(dataset, row) {
   return `/image/${dataset.key}/${row}.jpg`;
 }
 
-/** Return why an image is not shown, in one line. */
+/** Return why an image is not shown: in a few words, and in full. */
 export async function imageFault(address) {
   try {
     const answer = await fetch(address);
-    return answer.ok ? "The image cannot be decoded." : (await answer.text()).trim();
+    if (answer.ok) return { brief: "the image cannot be decoded", full: "The image cannot be decoded." };
+    const [brief, ...full] = (await answer.text()).trim().split("\n");
+    return { brief, full: full.join(" ") || brief };
   } catch {
-    return "The server does not answer.";
+    return { brief: "the server does not answer", full: "The server does not answer." };
   }
 }

@@ -122,16 +122,25 @@ async function showLife(state) {
   const [number, row] = state.life.split(".");
   const pane = panes.find((each) => String(each.dataset.number) === number) ?? panes[0];
   const sets = [pane.dataset, ...chosen(state).filter((each) => each !== pane.dataset)];
+  const body = byId("life-body");
+  dialog.pane = pane;
+  if (!dialog.open) {
+    byId("life-title").textContent = "Reading …";
+    body.replaceChildren();
+    dialog.showModal();
+  }
+  byId("life-title").focus({ preventScroll: true });
+  body.setAttribute("aria-busy", "true");
   try {
     const { title, content } = await describe(sets, row, describing.signal);
     byId("life-title").textContent = visible(title);
-    byId("life-body").replaceChildren(...content);
-    byId("life-body").scrollTop = 0;
-    dialog.pane = pane;
-    if (!dialog.open) dialog.showModal();
-    byId("life-title").focus({ preventScroll: true });
+    body.replaceChildren(...content);
+    body.scrollTop = 0;
+    body.removeAttribute("aria-busy");
   } catch (error) {
-    fault(error);
+    if (error.name === "AbortError") return;
+    byId("life-title").textContent = "Cannot be read";
+    body.replaceChildren(element("p", { class: "fault" }, error.message));
   }
 }
 

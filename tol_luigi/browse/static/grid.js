@@ -156,7 +156,7 @@ export class Grid {
       const x = (index % this.columns) * this.tileWidth;
       const y = Math.floor(index / this.columns) * this.rowHeight - base;
       tile.style.transform = `translate(${x}px, ${y}px)`;
-      if (!tile.record) this.fill(index, tile);
+      if (!tile.isFilled) this.fill(index, tile);
     }
     this.cancelFar(first, last);
     this.mark();
@@ -177,11 +177,11 @@ export class Grid {
 
   fill(index, tile) {
     const block = Math.floor(index / BLOCK);
-    const record = this.blocks.get(block)?.[index % BLOCK];
-    if (record) {
-      tile.record = record;
-      this.options.fill(tile, record);
-    } else if (!this.waiting.has(block)) {
+    const rows = this.blocks.get(block);
+    if (rows && index % BLOCK < rows.length) {
+      tile.isFilled = true;
+      this.options.fill(tile, rows[index % BLOCK]);
+    } else if (!rows && !this.waiting.has(block)) {
       this.fetchBlock(block).then(() => this.render(), this.options.fault);
     }
   }

@@ -38,8 +38,8 @@ function picture(record, dataset, labels) {
 
 /** Show in place of an image why it cannot be shown. */
 export async function explain(image, source) {
-  const text = await imageFault(source);
-  image.replaceWith(element("div", { class: "reason fault", title: text }, element("strong", {}, "no image"), text));
+  const { brief, full } = await imageFault(source);
+  image.replaceWith(element("div", { class: "reason fault", title: full }, element("strong", {}, "no image"), brief));
 }
 
 function reason(record) {
