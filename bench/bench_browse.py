@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from _columns import chunks, dealt, uuids
+from _columns import below, chunks, dealt, uuids
 from _sizes import Sizes
 from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
 from _tree import SPECIES, Tree
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 
 SOURCE, PARTITION_ROWS, SHARD_ROWS, PAGE = "folder", 40_000, 10_000, 120
 
+IMAGES_OF_SPECIES = 23
+"""As in TreeOfLife-10M, on average."""
+
 
 def tables(rows: int, schema: pa.Schema) -> Iterator[pa.Table]:
     """Make the rows of a catalog: each image is of any species."""
     tree = Tree(Sizes(rows).ranks)
     for numbers in chunks(0, rows):
         columns = {name: pa.nulls(len(numbers), schema.field(name).type) for name in schema.names}
-        columns |= named(tree, numbers)
+        columns |= named(tree, numbers, rows)
         shard, position = np.divmod(numbers.astype(np.int64), SHARD_ROWS)
         partition = pc.binary_join_element_wise(
             "part", pa.array(numbers // PARTITION_ROWS).cast(pa.string()), "-"
@@ -57,9 +60,10 @@ def tables(rows: int, schema: pa.Schema) -> Iterator[pa.Table]:
         yield pa.table([columns[name] for name in schema.names], names=schema.names)
 
 
-def named(tree: Tree, numbers: Numbers) -> dict[str, Any]:
+def named(tree: Tree, numbers: Numbers, rows: int) -> dict[str, Any]:
     """Name the images: by a species each, whose genus also makes its common name."""
-    species = dealt(numbers % np.uint64(tree.counts[SPECIES]), 0, tree.counts[SPECIES]).astype(np.int64)
+    few = below(numbers, 1, max(1, rows // IMAGES_OF_SPECIES)).astype(np.uint64)
+    species = dealt(few, 0, tree.counts[SPECIES]).astype(np.int64)
     named = dict(zip(RANK_LABELS, tree.lineage(SPECIES, species), strict=True))
     return named | {"common": pc.binary_join_element_wise("common", named["genus"], named["species"], " ")}
 

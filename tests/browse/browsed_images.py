@@ -26,6 +26,8 @@ HOSTILE = (
 )
 """Common names."""
 
+OWNER = "<i>Ana\" O'Lima"
+
 IMAGES = 60
 MISSING = {3, 11, 20}
 """Images that the second dataset does not have."""
@@ -41,7 +43,19 @@ def fill(folder: Path) -> None:
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(
-            ["file", "kingdom", "phylum", "class", "order", "family", "genus", "species", "common"]
+            [
+                "file",
+                "kingdom",
+                "phylum",
+                "class",
+                "order",
+                "family",
+                "genus",
+                "species",
+                "common",
+                "license",
+                "owner",
+            ]
         )
         for number in range(IMAGES):
             name = f"it's <b>{number}.jpg"
@@ -53,4 +67,4 @@ def fill(folder: Path) -> None:
             if number not in MISSING:
                 os.link(images / name, others / name)
             common = HOSTILE[number] if number < len(HOSTILE) else ""
-            table.writerow([name, *SPECIES[number % len(SPECIES)], common])
+            table.writerow([name, *SPECIES[number % len(SPECIES)], common, "cc-by-4.0", OWNER])

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import axe_core_python
 import pytest
-from browsed_images import HOSTILE
+from browsed_images import HOSTILE, OWNER
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -324,6 +324,10 @@ def test_hostile_names_are_text_rejected_images_have_reasons_and_differences_are
 
     all_of(chromium, "#grid0 .tile.alone")[0].click()
     until(chromium, lambda: "not in second" in text_of(chromium, "#life .reason"))
+    summary = all_of(chromium, "#life details summary")[0]
+    assert summary.text == "Licence and owner in first"
+    summary.click()
+    until(chromium, lambda: OWNER in text_of(chromium, "#life details[open]"))
     chromium.find_element(By.ID, "close").click()
     where = chromium.find_element(By.ID, "where")
     where.send_keys("width > (SELECT 1)", Keys.ENTER)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from browsed_images import OWNER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +103,7 @@ def is_found(row: dict[str, Any], asked: dict[str, str], taxon: dict[str, str], 
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(fields, st.sampled_from(TAXA), st.integers(1, 80))
 def test_pages_show_each_image_that_is_asked_for_once_and_in_order(  # noqa: PLR0917 (pytest names them)
     first: BrowsedDataset,
@@ -145,6 +146,33 @@ def test_an_image_is_found_by_its_id_and_by_its_beginning(first: BrowsedDataset,
     assert id_range("bee") is None
     assert id_range("facade-ss") is None
     assert id_range("") is None
+
+
+@pytest.mark.parametrize(
+    ("file", "states"),
+    [
+        ("it's <b>2.jpg", {"written"}),
+        ("photos/it's <b>2.jpg", {"written"}),
+        ("it's <b>7.jpg", {"unreadable"}),
+        ("b>8.", {"duplicate"}),
+        ("it's <b>999.jpg", set()),
+    ],
+)
+def test_an_image_is_found_by_its_file(file: str, states: set[str], first: BrowsedDataset) -> None:
+    _, rows = first.page(Query.of({"q": file, "state": "any"}), 0, 10)
+    assert {row["state"] for row in rows} == states
+    for row in rows:
+        assert first.life(row["row"])["trace"]["member"] in {
+            file,
+            file.removeprefix("photos/"),
+            "it's <b>8.jpg",
+        }
+
+
+def test_the_licence_of_an_image_is_that_of_its_table(first: BrowsedDataset) -> None:
+    _, rows = first.page(Query.of({}), 0, 100)
+    licenses = [first.license(row["row"]) for row in (rows[0], rows[-1])]
+    assert [(each["name"], each["owner"]) for each in licenses if each] == [("cc-by-4.0", OWNER)] * 2
 
 
 def test_images_of_the_other_dataset_are_marked(first: BrowsedDataset, second: BrowsedDataset) -> None:
@@ -219,7 +247,7 @@ def test_a_missing_or_damaged_shard_costs_its_own_images(
 
 
 def test_the_life_of_an_image_is_what_tol_why_knows(first: BrowsedDataset) -> None:
-    for row in range(first.index.rows):
+    for row in [0, 40, 66, *range(first.index.rows - 3, first.index.rows)]:
         life = first.life(row)
         assert life["faults"] == []
         record, trace = life["record"], life["trace"]

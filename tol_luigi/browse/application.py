@@ -192,6 +192,14 @@ class _LifeHandler(_DataHandler):
         await self.answer_json(life)
 
 
+class _LicenseHandler(_DataHandler):
+    async def get(self) -> None:
+        """Send the licence of the image of a row; null if its source publishes none."""
+        dataset = self.dataset("d")
+        row = self.number("row", dataset.index.rows)
+        await self.answer_json(lambda: dataset.license(row))
+
+
 class _ImageHandler(_DataHandler):
     async def get(self, key: str, row: str) -> None:
         """Send the JPEG file of a row; else what is wrong, and the complete error, in one line each."""
@@ -225,6 +233,7 @@ def application(datasets: Sequence[BrowsedDataset], hosts: str, executor: Execut
         (r"/api/rows", _RowsHandler, shared),
         (r"/api/counts", _CountsHandler, shared),
         (r"/api/life", _LifeHandler, shared),
+        (r"/api/license", _LicenseHandler, shared),
         (r"/image/([0-9a-f]{16})/([0-9]{1,10})\.jpg", _ImageHandler, shared),
         (r"/()", _PageHandler, {"path": str(_STATIC), "default_filename": "index.html"}),
         (r"/static/([a-z_]+\.(?:js|css|svg))", _PageHandler, {"path": str(_STATIC)}),

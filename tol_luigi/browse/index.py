@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tol_luigi.browse.image_ids import SortedIds, as_words, spelt
 from tol_luigi.browse.index_build import COLUMNS, FORMAT, RECEIPT, build_index, index_key
@@ -137,6 +138,12 @@ class Index:
         """The rows of samples that repeat those of another split."""
         repeats = np.array([kind.split == REPEATING for kind in self.kinds], bool)
         return np.flatnonzero(repeats[self.kind]) if len(repeats) else np.empty(0, np.int64)
+
+    def rejected_rows(self, text: str) -> Numbers:
+        """Return the rows of images without a sample whose file name contains a text."""
+        contain = pc.match_substring(self._rejected["name"], text)
+        first = self.rows - len(self._rejected)
+        return first + np.flatnonzero(np.asarray(contain, bool))
 
     def row_of(self, image: str) -> int:
         """Return the row of an image id, -1 if the dataset does not have it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tol_luigi.browse.conditions import matching_rows
 from tol_luigi.browse.index import open_index
 from tol_luigi.browse.pictures import Pictures
 from tol_luigi.browse.search import Search
-from tol_luigi.core.errors import TolError
+from tol_luigi.core.errors import TolError, UnknownImageError
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
 from tol_luigi.dataset.opened import Dataset
@@ -64,8 +65,16 @@ class BrowsedDataset:
                 self.index,
                 lambda condition: matching_rows(self.layout.catalog, condition),
                 lambda rows: self._missing_in(other, rows),
+                self._ids_of_file,
             )
         return self._searches[number]
+
+    def _ids_of_file(self, text: str) -> list[str]:
+        """Return the ids of the images that have a file name or a natural key."""
+        try:
+            return [trace.id for trace in self.dataset.explain(text) if trace.id]
+        except UnknownImageError:
+            return []
 
     def _missing_in(self, other: BrowsedDataset | None, rows: Any) -> Any:  # noqa: ANN401 (arrays)
         if other is None:
@@ -113,6 +122,15 @@ class BrowsedDataset:
             except TolError as error:
                 found["faults"].append(str(error))
         return found
+
+    def license(self, row: int) -> dict[str, str] | None:
+        """Return the licence of the image of a row, None if its source publishes none.
+
+        Raises:
+            TolError: The sample or the licences cannot be read.
+        """
+        found = self.dataset[self.index.record(row)["id"]].license
+        return asdict(found) if found else None
 
 
 def _of_record(traces: Iterable[ImageTrace], record: dict[str, Any]) -> ImageTrace:

@@ -27,7 +27,7 @@ class Query:
     """Which images are shown. Empty parts admit all.
 
     Attributes:
-        text: A part of the name, in lower case; or an id or its beginning.
+        text: A part of the name; an id or its beginning; or a file name or a natural key.
         split: A split; "" for each image once.
         source: A source.
         state: A state of the ledger, or :data:`ANY`; "" for images with a sample.
@@ -48,7 +48,7 @@ class Query:
     def of(cls, fields: Mapping[str, str]) -> Self:
         """Return the query of the fields of a page's address; other fields are ignored."""
         return cls(
-            text=" ".join(fields.get("q", "").lower().split()),
+            text=" ".join(fields.get("q", "").split()),
             split=fields.get("split", ""),
             source=fields.get("source", ""),
             state=fields.get("state", ""),

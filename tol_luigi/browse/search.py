@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +31,9 @@ RowNumbers: TypeAlias = "range | NDArray[np.int32]"
 _MAX_BYTES = 256 * 2**20
 """Memory for the rows of recent queries. The rows of ten million images take 40 MB."""
 
+_CAN_BE_FILE = re.compile(r"[0-9./_]")
+"""What file names and keys contain: without any of it, a text that is no name is not looked for in the mapping."""
+
 _MOST_TAXA = 200
 """The most taxa of a rank that are counted by name."""
 
@@ -41,6 +45,7 @@ class Search:
         index: The index of the dataset.
         condition: Returns the rows of the catalog that meet a condition, in order.
         missing: Returns whether the other dataset lacks the image of each of these rows.
+        files: Returns the ids of the images that have a file name or a natural key.
     """
 
     def __init__(
@@ -48,8 +53,9 @@ class Search:
         index: Index,
         condition: Callable[[str], Numbers],
         missing: Callable[[RowNumbers], NDArray[np.bool_]],
+        files: Callable[[str], list[str]],
     ) -> None:
-        self._index, self._condition, self._missing = index, condition, missing
+        self._index, self._condition, self._missing, self._files = index, condition, missing, files
         self._found: OrderedDict[tuple[str, Query], RowNumbers] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -129,7 +135,16 @@ class Search:
             return rows
         if (bounds := id_range(query.text)) and len(by_id := self._by_id(*bounds)):
             return by_id if isinstance(rows, range) else np.intersect1d(rows, by_id)
-        return self._those(rows, self._named(query.text), index.taxon)
+        names = self._named(query.text.lower())
+        if not names.any() and _CAN_BE_FILE.search(query.text):
+            by_file = self._by_file(query.text)
+            return by_file if isinstance(rows, range) else np.intersect1d(rows, by_file)
+        return self._those(rows, names, index.taxon)
+
+    def _by_file(self, text: str) -> NDArray[np.int32]:
+        """Return the rows of images with a file name or a natural key; of those without a sample, also of a part of it."""
+        found = [self._by_id(image, image) for image in self._files(text)]
+        return np.unique(np.concatenate([*found, self._index.rejected_rows(text)])).astype(np.int32)
 
     def _by_id(self, low: str, high: str) -> NDArray[np.int32]:
         """Return the rows with ids in a range, those of repeated samples as well."""

@@ -134,6 +134,10 @@ export class Grid {
   }
 
   rested() {
+    if (this.place.scrollTop !== this.lastTop) {  // it moves again, and the event is still to come
+      this.scrolled();
+      return;
+    }
     if (this.isScaled && Math.abs(this.anchor() - this.place.scrollTop) > 1) this.moveTo(this.position);
     this.options.moved(Math.round(this.position / this.rowHeight) * this.columns);
   }

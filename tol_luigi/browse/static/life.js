@@ -137,6 +137,37 @@ function columns(life, name) {
   return [details(`Row of the catalog${name}`, plainTable(rows))];
 }
 
+const LICENSE = { name: "licence", owner: "owner", link: "text", source_url: "source", copy_url: "copy" };
+
+/** Return a section that reads the licence when it is opened: the table of licences has no index. */
+function license(life, dataset, name) {
+  if (life.record.state !== "written") return [];
+  const place = element("div");
+  const section = details(`Licence and owner${name}`, place);
+  section.addEventListener("toggle", async () => {
+    place.textContent = "Reading …";
+    try {
+      const found = await get("license", { d: dataset.number, row: life.record.row });
+      place.replaceChildren(found ? licenseTable(found) : "Its source publishes none.");
+    } catch (error) {
+      place.replaceChildren(element("p", { class: "fault" }, error.message));
+    }
+  }, { once: true });
+  return [section];
+}
+
+function licenseTable(found) {
+  const rows = Object.entries(LICENSE).filter(([field]) => found[field]).map(([field, label]) => {
+    const row = tableRow(label, [found[field]], false);
+    if (/^https?:\/\//i.test(found[field])) {
+      const attributes = { href: found[field], target: "_blank", rel: "noopener noreferrer" };
+      row.lastChild.replaceChildren(element("a", attributes, found[field]));
+    }
+    return row;
+  });
+  return plainTable(rows);
+}
+
 /** Return the content of the dialog, and its title. */
 export async function describe(datasets, row, signal) {
   const [dataset, other] = datasets;
@@ -159,7 +190,11 @@ export async function describe(datasets, row, signal) {
       lineage(life.record),
       ...faults,
       table(lives, datasets),
-      ...known.flatMap((each) => [...texts(each, named(each)), ...columns(each, named(each))]),
+      ...known.flatMap((each) => [
+        ...license(each, datasets[lives.indexOf(each)], named(each)),
+        ...texts(each, named(each)),
+        ...columns(each, named(each)),
+      ]),
       ...traces,
     ],
   };
