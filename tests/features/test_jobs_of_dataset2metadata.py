@@ -451,7 +451,7 @@ def test_14_and_20_models_of_a_file_for_dataset2metadata_run_also_in_a_batch_of_
     assert np.allclose(rows["oai-clip-vit-b32-score"].to_pylist(), scores)
 
 
-@pytest.mark.parametrize("form", [["--yml", "{}"], ["--yml={}"], ["{}"]])
+@pytest.mark.parametrize("form", [["--yml", "{}"], ["--yml_path={}"], ["{}"]])
 def test_the_command_of_dataset2metadata_runs_a_job(
     tmp_path: Path, form: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="dataset2metadata", description="Compute features of WebDataset tars: tol features --yml FILE."
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the file of settings")
-    parser.add_argument("--yml", metavar="FILE", help="the same")
+    parser.add_argument("--yml", "--yml_path", metavar="FILE", help="the same")
     known, others = parser.parse_known_args(arguments)
     if (known.file is None) == (known.yml is None):
         parser.error("name one file of settings")
