@@ -73,8 +73,8 @@ _SPLITS = 3
 _LISTING_FILES = 2
 """The files of a listing: its receipt and the state of the source. A partition has at most one listing."""
 
-_OTHER_FILES = 50
-"""Mapping, names, plan, catalogs, reports, manifest, listings, and the receipts of their stages."""
+_OTHER_FILES = 76
+"""Mapping, names, plan, catalogs, descriptions, reports, manifest, listings, and the receipts of their stages."""
 
 _WORKER_BYTES = 200_000_000
 """The memory of a worker with a catalog of ten million rows, without the open image."""
