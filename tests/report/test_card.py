@@ -50,7 +50,7 @@ def test_the_card_of_the_folder_above_names_the_shards_from_there() -> None:
     ],
 )
 def test_the_header_has_the_licence_as_the_hub_names_it(licence: str, expected: dict[str, str]) -> None:
-    head = header(card_text(dataclasses.replace(CARD, published=Publication("x", license=licence))))
+    head = header(card_text(dataclasses.replace(CARD, published=Publication(license=licence))))
     assert {key: value for key, value in head.items() if key.startswith("license")} == expected
 
 
@@ -58,7 +58,7 @@ HOSTILE = "<script>alert(1)</script> [a](javascript:b) \x1b[31m`c` | $d$ ---\n# 
 
 
 def test_hostile_names_are_shown_as_text() -> None:
-    published = Publication("x", HOSTILE, HOSTILE, [HOSTILE], contact=HOSTILE, version="<b>")
+    published = Publication(HOSTILE, HOSTILE, [HOSTILE], contact=HOSTILE, version="<b>")
     card = dataclasses.replace(CARD, published=published, kingdoms={HOSTILE: 1, "": 2})
     for text in (card_text(card, "64x48/"), datasheet_text(card, "64x48/")):
         body = text.split("---\n", 2)[-1]
@@ -75,11 +75,11 @@ def test_hostile_names_are_shown_as_text() -> None:
 
 
 def test_a_citation_has_people_and_organisations() -> None:
-    published = Publication("x", authors=["Doe, Jane", "A Laboratory"], version="1.0", doi="10.1234/x")
+    published = Publication(authors=["Doe, Jane", "A Laboratory"], version="1.0", doi="10.1234/x")
     cited = yaml.safe_load(citation_text(published))
     assert cited["authors"] == [{"family-names": "Doe", "given-names": "Jane"}, {"name": "A Laboratory"}]
     assert (cited["cff-version"], cited["version"], cited["doi"]) == ("1.2.0", "1.0", "10.1234/x")
-    assert yaml.safe_load(citation_text(Publication("x")))["authors"] == [{"name": "The makers of x"}]
+    assert yaml.safe_load(citation_text(Publication()))["authors"] == [{"name": "The makers of the dataset"}]
 
 
 def test_the_counts_stand_in_a_table_by_split_and_source() -> None:

@@ -81,7 +81,7 @@ class Card:
     is_demonstration: bool = False
     shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     kingdoms: Mapping[str, int] = field(default_factory=dict)
-    published: Publication = field(default_factory=lambda: Publication("dataset"))
+    published: Publication = field(default_factory=Publication)
 
     @property
     def splits(self) -> list[str]:

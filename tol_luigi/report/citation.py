@@ -15,11 +15,13 @@ __all__ = ["citation_text"]
 
 _MESSAGE = "If you use this dataset, please cite it, and the owners of the images that you show."
 
+_ANONYMOUS = "The makers of the dataset"
+
 
 def citation_text(published: Publication) -> str:
     """Return the content of ``CITATION.cff``.
 
-    The format requires an author: without any, it is the name of the dataset.
+    The format requires an author: without any, it is whoever has made the dataset.
 
     Source: Citation File Format 1.2.0.
     """
@@ -27,11 +29,9 @@ def citation_text(published: Publication) -> str:
         "cff-version": "1.2.0",
         "message": _MESSAGE,
         "type": "dataset",
-        "title": published.title or published.name,
+        "title": published.heading,
         "abstract": published.description,
-        "authors": [
-            _author(one) for one in creators(published.authors or [f"The makers of {published.name}"])
-        ],
+        "authors": [_author(one) for one in creators(published.authors or [_ANONYMOUS])],
         "version": published.version,
         "date-released": published.date,
         "url": published.url,

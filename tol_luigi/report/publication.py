@@ -24,7 +24,6 @@ class Publication:
     """What is published with a dataset and cannot be counted.
 
     Attributes:
-        name: Its short name, which is its tag.
         title: Its name in words.
         description: One paragraph.
         authors: The people (``Family, Given``) and organisations.
@@ -36,7 +35,6 @@ class Publication:
         contact: Whom to ask, or "".
     """
 
-    name: str
     title: str = ""
     description: str = ""
     authors: Sequence[str] = ()
@@ -49,8 +47,13 @@ class Publication:
 
     @property
     def heading(self) -> str:
-        """The title, or what takes its place."""
+        """The title, or what takes its place. The tag does not: datasets with equal bytes can have several."""
         return self.title or "Labelled images of organisms"
+
+    @property
+    def name(self) -> str:
+        """The title in letters and digits, for programs."""
+        return "-".join(re.findall(r"\w+", self.heading)) or "dataset"
 
     @property
     def citation(self) -> str:
@@ -58,7 +61,7 @@ class Publication:
         named = "; ".join(self.authors)
         where = f"https://doi.org/{self.doi}" if self.doi else self.url
         version = f"version {self.version}" if self.version else ""
-        parts = [named, self.date[:4], self.title or self.name, version, where]
+        parts = [named, self.date[:4], self.heading, version, where]
         return ". ".join(filter(None, parts))
 
     @property

@@ -59,7 +59,6 @@ def publication(settings: Settings) -> Publication:
     """Return what the settings say of the dataset."""
     section = settings.publication
     return Publication(
-        name=settings.dataset.tag,
         title=section.title or "",
         description=section.description or "",
         authors=section.authors or (),
@@ -76,4 +75,4 @@ def publication_digest(settings: Settings) -> str:
     """Return the SHA-256 of what the settings say of the dataset."""
     section = settings.publication
     values = [getattr(section, key) for key in section.settings()]
-    return hashlib.sha256(json.dumps([settings.dataset.tag, *values]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
