@@ -16,6 +16,7 @@ MORE = {
         "bench_duplicates.py",
         "bench_mapping_memory.py",
         "bench_names.py",
+        "bench_report.py",
         "bench_taxonomy.py",
     )
 }

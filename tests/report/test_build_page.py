@@ -83,6 +83,15 @@ def test_the_page_of_the_sample_is_whole_on_every_screen(
     assert page.stat().st_size < 15_000_000
 
 
+def test_the_page_of_build_times_is_whole_on_a_phone(sample_build: Path, show: Any) -> None:
+    driver = show(sample_build / "logs" / "times.html", WIDTHS["phone"], "dark")
+
+    assert "WriteShards" in driver.find_element(By.TAG_NAME, "main").text
+    assert driver.get_log("browser") == []
+    assert driver.execute_script(SCROLLS_ACROSS) is False
+    assert faults(driver) == []
+
+
 def test_the_tree_and_the_images_react_to_clicks_and_keys(sample_build: Path, show: Any) -> None:
     driver = show(sample_build / "224x224" / "report" / "report.html", WIDTHS["laptop"])
 

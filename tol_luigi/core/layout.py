@@ -75,6 +75,16 @@ class Layout:
         """The folder of notes on tasks that run or have failed; no part of the dataset."""
         return self.logs / "tasks"
 
+    @property
+    def task_times(self) -> Path:
+        """The log of how long each task took, one per line; no part of the dataset."""
+        return self.logs / "times.jsonl"
+
+    @property
+    def times_page(self) -> Path:
+        """The times by stage as a page; the table is next to it. No part of the dataset."""
+        return self.logs / "times.html"
+
     def sightings(self, family: str, *values: str) -> Path:
         """Return the path of the recorded state of a task's source files; it is not part of the dataset."""
         *folders, name = (family, *values)

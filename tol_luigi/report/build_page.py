@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
 import itertools
 import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
 from tol_luigi.core.ledger import State
@@ -19,6 +17,7 @@ from tol_luigi.core.taxa_checks import CHECKS
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.build_tables import TABLES
 from tol_luigi.report.diversity import abundance, hill_numbers
+from tol_luigi.report.page_template import page_file, rendered
 from tol_luigi.report.sprites import COLUMNS, PER_SHEET, SIDE
 from tol_luigi.report.state_texts import STATE_TEXTS
 from tol_luigi.report.text import counted, human_bytes, printable
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["page_text"]
 
-_FOLDER = importlib.resources.files("tol_luigi.report") / "page"
-
 _USUAL_KINGDOMS = 3
 
 _CURVE = (640, 260, 56, 34)
@@ -40,34 +37,13 @@ _CURVE = (640, 260, 56, 34)
 
 def page_text(figures: BuildFigures, data: CatalogData) -> str:
     """Return the page as HTML. Names from data appear as text, whatever they contain."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_file),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_visible,
-    )
-    environment.filters |= {"number": "{:,}".format, "size": human_bytes}
     content = {
-        "style": Markup(_file("report.css")),  # noqa: S704 (a file of the program)
-        "script": Markup(_file("report.js")),  # noqa: S704
+        "script": page_file("report.js"),
         "data": _embedded(_script_data(figures, data)),
         "sheets": [base64.b64encode(sheet).decode() for sheet in data.sheets],
         **_content(figures, data),
     }
-    return environment.get_template("report.html.j2").render(content)
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _visible(value: Any) -> Any:  # noqa: ANN401 (whatever a template shows)
-    r"""Return a text with characters that a browser does not show as ``\x1b`` and the like."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return printable(value)
+    return rendered("report.html.j2", content)
 
 
 def _embedded(content: Any) -> Markup:  # noqa: ANN401 (JSON is any)

@@ -17,6 +17,7 @@ from tol_luigi.tasks.error_lines import Refusal, clear_error, failure_text, refu
 from tol_luigi.tasks.progress import report_progress, shown_progress
 from tol_luigi.tasks.settings import Settings, settings
 from tol_luigi.tasks.task_states import forget, write_state
+from tol_luigi.tasks.task_times import record_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +57,9 @@ class FolderParameter(luigi.Parameter):
 
 class DatasetTask(luigi.Task):
     """A task of a dataset's build."""
+
+    counted: tuple[str, int] = ("", 0)
+    """What the task has counted, in the plural, and how many; known once it has run in this process."""
 
     dataset: str = FolderParameter(description="the dataset's folder, <root>/<tag> of [dataset]")
 
@@ -134,6 +138,7 @@ class DatasetTask(luigi.Task):
 
     def _report(self, unit: str, total: int | None, done: int, seconds: float) -> None:
         of_total = f" of {total:,}" if total else ""
+        self.counted = unit, done
         rate = f"{done / max(seconds, 1e-3):,.0f} a second"
         message = f"{done:,}{of_total} {unit} in {seconds:.0f} s, {rate}"
         report_progress(self, message, done, total, images=done if unit == "images" else None)
@@ -170,6 +175,7 @@ def _forget(task: DatasetTask) -> None:
 
 
 DatasetTask.event_handler(luigi.Event.START)(_note)
+DatasetTask.event_handler(luigi.Event.PROCESSING_TIME)(record_time)
 DatasetTask.event_handler(luigi.Event.SUCCESS)(_forget)
 DatasetTask.event_handler(luigi.Event.PROCESS_FAILURE)(_note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.matches import match_notes
 from tol_luigi.report.splits import split_notes
 from tol_luigi.report.summary import Summary, summary_text
+from tol_luigi.report.times import stage_times, times_csv, times_page
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.error_lines import refuse
@@ -61,8 +63,19 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
     def run(self) -> None:
         """Print a summary of what was built."""
         shutil.rmtree(self.layout.task_states, ignore_errors=True)  # notes on tasks that were killed
+        self._write_times()
         sys.stdout.write(self.summary())
         sys.stdout.flush()
+
+    def _write_times(self) -> None:
+        """Write the times of all stages, as a table and as a page; a failure to do so is none of the build."""
+        layout = self.layout
+        with contextlib.suppress(OSError):
+            with layout.task_times.open(encoding="utf-8", errors="replace") as lines:
+                stages = stage_times(lines)
+            layout.times_page.with_suffix(".csv").write_text(times_csv(stages), encoding="utf-8")
+            if self.settings.report.page:
+                layout.times_page.write_text(times_page(stages), encoding="utf-8")
 
     def summary(self) -> str:
         """Return what was built, as text."""

@@ -1,0 +1,38 @@
+"""How long each task took, in a file of one line per task: a log, and no part of the dataset."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tol_luigi.tasks.base import DatasetTask
+
+__all__ = ["record_time"]
+
+
+def record_time(task: DatasetTask, seconds: float) -> None:
+    """Append how long a task took, and what it has counted; failing to do so is no failure.
+
+    Several processes append to the file at once, each a short line in one write.
+    """
+    unit, count = task.counted
+    line = {
+        "family": task.task_family,
+        "label": task.label,
+        "ended": round(time.time(), 1),
+        "seconds": round(seconds, 3),
+        "unit": unit,
+        "count": count,
+    }
+    path = task.layout.task_times
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(exist_ok=True)  # a task that finds no dataset makes none
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, f"{json.dumps(line)}\n".encode())
+        finally:
+            os.close(file)
