@@ -16,6 +16,7 @@ SUMMARY = Summary(
     shards={"train": 1200, "val": 1},
     size=1_234_567,
     notes=["the first note", "the second note"],
+    report=Path("build/dev/report.html"),
 )
 
 
@@ -32,6 +33,7 @@ def test_the_figures_stand_in_tables() -> None:
         "unreadable    0        0       1    1",
         "",
         "1,201 shards (1,200 of train, 1 of val), 1.2 MB, in 12 s",
+        "report: build/dev/report.html",
         "catalog: build/dev/catalog.csv",
         "the first note",
         "the second note",

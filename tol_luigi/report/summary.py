@@ -27,6 +27,7 @@ class Summary:
         size: The bytes of all shards.
         seconds: The seconds since the start of the command.
         notes: Further notes, one per line.
+        report: The page of the report, if there is one.
     """
 
     dataset: Path
@@ -37,6 +38,7 @@ class Summary:
     size: int
     seconds: float
     notes: list[str] = field(default_factory=list)
+    report: Path | None = None
 
 
 def summary_text(summary: Summary) -> str:
@@ -49,6 +51,7 @@ def summary_text(summary: Summary) -> str:
     shards = ", ".join(f"{count:,} of {split}" for split, count in summary.shards.items())
     size, total = human_bytes(summary.size), sum(summary.shards.values())
     lines += ["", f"{counted(total, 'shard')} ({shards}), {size}, in {human_seconds(summary.seconds)}"]
+    lines += [f"report: {summary.report}"] if summary.report else []
     lines += [f"catalog: {summary.catalog}", *summary.notes]
     return "\n".join(lines) + "\n"
 

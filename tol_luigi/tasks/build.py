@@ -96,7 +96,15 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         unwritten = {end: count for end, count in sorted(ends.items()) if end[0] != State.WRITTEN}
         seconds = time.monotonic() - _STARTED
         return Summary(
-            layout.directory, layout.catalog_csv, written, unwritten, shards, size, seconds, self._notes()
+            dataset=layout.directory,
+            catalog=layout.catalog_csv,
+            written=written,
+            rejected=unwritten,
+            shards=shards,
+            size=size,
+            seconds=seconds,
+            notes=self._notes(),
+            report=layout.report if self.settings.report.page else None,
         )
 
     def _notes(self) -> list[str]:

@@ -139,24 +139,32 @@
     return button;
   }
 
-  // A taxon that is lower than a line is drawn with its smaller siblings as one block.
+  // Taxa lower than a line get one as far as they have room together; the others are one block.
   function fill(node, column, top, height, columns, blocks) {
-    if (column >= columns || ends[node] === node + 1) return;
-    const scale = height / images[node], below = children(node);
+    const below = children(node), hidden = data.hidden[node] || 0;
+    if (column >= columns || !below.length) return;
+    const sum = (some) => some.reduce((total, child) => total + images[child], 0);
+    const pixels = (count) => (count / images[node]) * height;
+    const own = images[node] - sum(below), empty = hidden ? 0 : pixels(own);
+    let large, small, left, scale, count = below.length;
+    do {
+      large = below.slice(0, count);
+      small = below.slice(count);
+      left = small.length || hidden ? Math.max(LEAST, pixels(images[node] - sum(large)) - empty) : 0;
+      scale = (height - left - empty) / (sum(large) || 1);
+    } while (count && images[large[count - 1]] * scale < LEAST && count--);
     let at = top;
-    for (let index = 0; index < below.length; index++) {
-      const child = below[index], tall = images[child] * scale, isLast = index === below.length - 1;
-      if (tall < LEAST && !isLast) {
-        const rest = below.length - index + (data.hidden[node] || 0);
-        const room = top + height - at;
-        if (room >= 6) blocks.push(more(node, rest, column, at, Math.min(room, 60), columns));
-        return;
-      }
-      if (tall < 4) return;
+    const add = (child, tall) => {
       blocks.push(block(child, column, at, tall, columns));
       fill(child, column + 1, at, tall, columns, blocks);
       at += tall;
-    }
+    };
+    for (const child of large) add(child, images[child] * scale);
+    const lines = Math.floor(left / LEAST), isAll = lines >= small.length && !hidden;
+    const shown = isAll ? small.length : Math.max(0, lines - 1);
+    for (const child of small.slice(0, shown)) add(child, LEAST);
+    const end = top + height - empty;
+    if (!isAll && end - at >= 4) blocks.push(more(node, small.length - shown + hidden, column, at, end - at, columns));
   }
 
   function more(node, rest, column, top, height, columns) {
