@@ -118,6 +118,12 @@ def test_the_tree_and_the_images_react_to_clicks_and_keys(sample_build: Path, sh
     assert heading() == "Animalia"
     assert focused(driver).startswith(second)
 
+    driver.find_element(By.ID, "search").send_keys("honey bee")
+    found = driver.find_element(By.CSS_SELECTOR, "#found button")
+    assert "Apis mellifera" in found.text
+    found.click()
+    assert "honey bee" in driver.find_element(By.CSS_SELECTOR, "#taxon dl").text
+
     driver.find_element(By.ID, "search").send_keys("chord")
     driver.find_element(By.CSS_SELECTOR, "#found button").click()
     assert heading() == "Chordata"
@@ -156,6 +162,7 @@ def hostile_page() -> str:
         samples={("train", "eol"): 1},
         stats=[{"source": "all", "images": 1, "lineages": 1, **dict.fromkeys(LABELS, 0)}],
         tree=taxon_tree([(ranks, 1, 0)]),
+        commons={1: HOSTILE},
         species=np.array([1]),
         flags={(HOSTILE, "eol"): 1},
         modes=[(HOSTILE, 1)],

@@ -79,6 +79,7 @@ def catalog_data(
         samples=figures.samples,
         stats=taxa_stats(counted, sources),
         tree=tree,
+        commons=_commons(layout.catalog, tree),
         species=lineage_counts(counted),
         flags=figures.flags,
         modes=figures.modes.most_common(),
@@ -118,6 +119,18 @@ def _chosen(figures: CatalogFigures, tree: TaxonTree, most: int) -> list[int]:
     taxa = (tree.first[node] for node in by_depth)
     every = itertools.chain(figures.wanted.values(), examples, taxa)
     return list(itertools.islice(dict.fromkeys(every), most))
+
+
+def _commons(catalog: Path, tree: TaxonTree) -> dict[int, str]:
+    """Return the common names of species, each as its first image has it; a name that repeats the taxon is none."""
+    species = [node for node, depth in enumerate(tree.depths) if depth == len(RANK_LABELS)]
+    rows = rows_at(catalog, [tree.first[node] for node in species], ["genus", "species", "common"])
+    scientific = [f"{row['genus']} {row['species']}" for row in rows.to_pylist()]
+    named = zip(rows["row"].to_pylist(), rows["common"].to_pylist(), scientific, strict=True)
+    commons = {
+        row: common for row, common, taxon in named if common and common.lower() != taxon.strip().lower()
+    }
+    return {node: commons[tree.first[node]] for node in species if tree.first[node] in commons}
 
 
 def _thumbnail(row: dict[str, Any], tree: TaxonTree) -> Thumbnail:

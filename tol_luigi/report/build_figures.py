@@ -87,6 +87,7 @@ class CatalogData:
         samples: Samples by (split, source).
         stats: The rows of ``taxa_stats.csv``.
         tree: The tree of lineages.
+        commons: The common name of each species that has one, by the number of its node.
         species: The number of images of each species, most first.
         flags: Images by (flag, source).
         modes: Images by mode, most first.
@@ -102,6 +103,7 @@ class CatalogData:
     samples: Mapping[tuple[str, str], int]
     stats: Sequence[Mapping[str, Any]]
     tree: TaxonTree
+    commons: Mapping[int, str]
     species: np.ndarray[Any, Any]
     flags: Mapping[tuple[str, str], int]
     modes: Sequence[tuple[str, int]]

@@ -67,6 +67,7 @@ def _script_data(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
         "images": tree.images,
         "lineages": tree.lineages,
         "hidden": tree.hidden,
+        "commons": {node: printable(name) for node, name in data.commons.items()},
         "labels": labels,
         "thumbs": [
             [one.node, printable(one.name), *(printable(one.fields.get(label, "")) for label in labels)]

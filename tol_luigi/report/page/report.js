@@ -192,6 +192,7 @@
     const add = (name, value) => list.append(make("dt", { text: name }), make("dd", { text: value }));
     const share = (100 * images[node]) / images[0];
     add("rank", node ? data.ranks[depth(node)] : "all kingdoms");
+    if (data.commons[node]) add("common name", data.commons[node]);
     add("images", `${number(images[node])} (${share < 0.1 ? "<0.1" : share.toFixed(1)} %)`);
     add("lineages", number(lineages[node]));
     const own = images[node] - below.reduce((sum, child) => sum + images[child], 0);
@@ -276,24 +277,29 @@
     }
   });
 
-  // Search: names that begin with the text, then names that contain it, most images first.
+  // Search: names that begin with the text, then names and common names that contain it, most images first.
 
   const search = document.getElementById("search"), found = document.getElementById("found");
-  const lower = [];
+  const lower = [], lowerCommons = new Map();
   function look() {
     const text = search.value.trim().toLowerCase();
     found.replaceChildren();
     if (text.length < 2) return;
-    if (!lower.length) for (const name of names) lower.push(name.toLowerCase());
+    if (!lower.length) {
+      for (const name of names) lower.push(name.toLowerCase());
+      for (const [node, name] of Object.entries(data.commons)) lowerCommons.set(Number(node), name.toLowerCase());
+    }
     const hits = [];
     for (let node = 1; node < count; node++) {
       const at = lower[node].indexOf(text);
       if (at >= 0) hits.push([at > 0, node]);
+      else if (lowerCommons.has(node) && lowerCommons.get(node).includes(text)) hits.push([true, node]);
     }
     hits.sort((one, other) => one[0] - other[0] || images[other[1]] - images[one[1]] || one[1] - other[1]);
     for (const [, node] of hits.slice(0, 40)) {
       const genus = depth(node) === 7 ? `${label(parents[node])} ` : "";
-      const text = `${genus}${label(node)} · ${data.ranks[depth(node)]} · ${number(images[node])}`;
+      const common = data.commons[node] ? ` (${data.commons[node]})` : "";
+      const text = `${genus}${label(node)}${common} · ${data.ranks[depth(node)]} · ${number(images[node])}`;
       found.append(make("li", {}, make("button", { type: "button", text, onclick: () => {
         focusOn(node, true);
         search.value = "";
