@@ -156,6 +156,22 @@ def hostile_page() -> str:
             "taxa": {"checks": {}, "rules": {HOSTILE: 1}},
             "matches": {"matches": []},
             "settings": {"folder.name": HOSTILE},
+            "features": {
+                HOSTILE: {
+                    "columns": {
+                        "sharpness": {
+                            "known": 3,
+                            "least": 1.0,
+                            "greatest": 9.0,
+                            "quantiles": {"0.5": 2.0},
+                            "histogram": {"edges": [1.0, 5.0, 9.0], "counts": [2, 1]},
+                        },
+                        "text": {"values": {HOSTILE: 1}},
+                        "is_grey": {"true": 1, "known": 3},
+                        "none": {"known": 0},
+                    }
+                }
+            },
         },
     )
     data = CatalogData(
@@ -192,8 +208,10 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any) -> None:
     assert driver.find_elements(By.CSS_SELECTOR, "img, b, body script[src]") == []
     assert driver.execute_script(SCROLLS_ACROSS) is False
     driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    for selector in ("#look h4", ".examples li", "#properties", ".settings td", "#checks"):
+    for selector in ("#look h4", ".examples li", "#properties", ".settings td", "#checks", "#features"):
         assert visible in driver.find_element(By.CSS_SELECTOR, selector).text, selector
+    histogram = driver.find_element(By.CSS_SELECTOR, ".histogram div").get_attribute("aria-label")
+    assert histogram == f"Histogram of {visible}: sharpness: 2, 1"
     driver.find_element(By.CSS_SELECTOR, "#icicle [data-column='1']").click()
     assert driver.find_element(By.CSS_SELECTOR, "#taxon h3").text == visible
     driver.find_element(By.CSS_SELECTOR, "#look .t").click()

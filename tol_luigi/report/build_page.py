@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import math
 import re
@@ -233,22 +232,31 @@ def _flags(figures: BuildFigures, data: CatalogData) -> list[dict[str, Any]]:
 
 
 def _features(reports: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the numbers of each extractor as histograms."""
+    """Return what each extractor has found: numbers as histograms, others as bars."""
     shown = []
     for name, family in reports.items():
         for column, content in family["columns"].items():
+            feature: dict[str, Any] = {"name": f"{name}: {column}", "bars": [], "histogram": []}
             if "histogram" in content:
-                edges, counts = content["histogram"]["edges"], content["histogram"]["counts"]
-                classes = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
-                bars = _bars(zip(classes, counts, strict=True))
+                feature["histogram"] = _bars(_numbered(content["histogram"]["counts"]))
+                feature["range"] = [
+                    f"{value:,.4g}"
+                    for value in (content["least"], content["quantiles"]["0.5"], content["greatest"])
+                ]
             elif "values" in content:
-                bars = _bars(content["values"].items())
+                feature["bars"] = _bars(content["values"].items())
             elif "true" in content:
-                bars = _bars([("true", content["true"]), ("false", content["known"] - content["true"])])
+                feature["bars"] = _bars(
+                    [("true", content["true"]), ("false", content["known"] - content["true"])]
+                )
             else:
                 continue
-            shown.append({"name": f"{name}: {column}", "bars": bars})
+            shown.append(feature)
     return shown
+
+
+def _numbered(counts: Sequence[int]) -> list[tuple[str, int]]:
+    return [(str(number), count) for number, count in enumerate(counts, 1)]
 
 
 def _setting(value: Any) -> str:  # noqa: ANN401 (JSON is any)
