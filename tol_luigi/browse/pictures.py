@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.errors import DatasetError, ShardError
+from tol_luigi.core.errors import DatasetError
 from tol_luigi.core.ledger import State
-from tol_luigi.core.samples import IMAGE
-from tol_luigi.core.shards import copy_record, record_member
-from tol_luigi.dataset.reading import REPAIR, reading
-from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard
+from tol_luigi.dataset.reading import reading
+from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,14 +50,5 @@ class Pictures:
         ledger: Path = self._layout.ledger(record["split"], record["source"], record["partition"])
         with reading(ledger):
             offset, length = self._offsets(ledger).at(record["shard"], record["position"])
-        path = self._layout.shard(record["split"], record["shard"])
-        with open_shard(path) as shard:
-            try:
-                sample = copy_record(shard, offset, length, record["id"])
-                return record_member(sample, f"{record['id']}.{IMAGE}")
-            except ShardError as error:
-                raise ShardError(error.where, error.what, REPAIR) from error
-            except (OSError, ValueError) as error:
-                raise ShardError(
-                    path, f"sample {record['id']} at byte {offset} is damaged", REPAIR
-                ) from error
+        with open_shard(self._layout.shard(record["split"], record["shard"])) as shard:
+            return read_image(shard, offset, length, record["id"])

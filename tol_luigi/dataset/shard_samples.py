@@ -11,8 +11,8 @@ import numpy as np
 from tol_luigi.core.errors import DamagedError, ShardError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.receipts import read_receipt
-from tol_luigi.core.samples import MEMBERS
-from tol_luigi.core.shards import Shard, copy_record
+from tol_luigi.core.samples import IMAGE, MEMBERS
+from tol_luigi.core.shards import Shard, copy_record, record_member
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.store.row_groups import rows_with
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PartitionOffsets", "open_shard", "read_sample", "read_shards", "shard_records"]
+__all__ = ["PartitionOffsets", "open_shard", "read_image", "read_sample", "read_shards", "shard_records"]
 
 _ERRORS = (OSError, EOFError, ValueError, AssertionError, tarfile.TarError)
 """The errors that webdataset and tarfile raise for a damaged shard."""
@@ -74,6 +74,20 @@ def open_shard(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise _damaged(path, error) from error
+
+
+def read_image(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
+    """Read the JPEG file of one sample; the arguments are those of :func:`read_sample`.
+
+    Raises:
+        ShardError: There is no complete sample of this image at the offset.
+    """
+    try:
+        return record_member(copy_record(shard, offset, length, key), f"{key}.{IMAGE}")
+    except ShardError as error:
+        raise ShardError(error.where, error.what, REPAIR) from error
+    except (OSError, ValueError) as error:
+        raise ShardError(shard.name, f"sample {key} at byte {offset} is damaged", REPAIR) from error
 
 
 def read_sample(

@@ -6,9 +6,8 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
-from tol_luigi.core.shards import copy_record, record_member
 from tol_luigi.dataset.reading import reading
-from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard
+from tol_luigi.dataset.shard_samples import PartitionOffsets, open_shard, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,11 +33,8 @@ def sample_images(layout: Layout, rows: Iterable[Mapping[str, Any]]) -> Iterator
         ledger = layout.ledger(split, source, partition)
         offsets = PartitionOffsets(ledger)
         for number, in_shard in itertools.groupby(in_share, operator.itemgetter("shard")):
-            path = layout.shard(split, number)
-            with open_shard(path) as shard:
+            with open_shard(layout.shard(split, number)) as shard:
                 for row in in_shard:
                     with reading(ledger):
                         place = offsets.at(number, row["position"])
-                    image = row["treeoflife_id"]
-                    with reading(path):
-                        yield record_member(copy_record(shard, *place, image), f"{image}.jpg")
+                    yield read_image(shard, *place, row["treeoflife_id"])
