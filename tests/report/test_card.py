@@ -57,6 +57,15 @@ def test_the_header_has_the_licence_as_the_hub_names_it(licence: str, expected: 
 HOSTILE = "<script>alert(1)</script> [a](javascript:b) \x1b[31m`c` | $d$ ---\n# e"
 
 
+def test_texts_in_one_json_member_are_listed_by_their_keys() -> None:
+    text = card_text(dataclasses.replace(CARD, texts=["txt", "note.txt"], is_json=True))
+    assert '| `json["sci_com"]` |' in text
+    assert '| `json["note"]` |' in text
+    assert "| `txt` |" in text
+    assert '.to_tuple("jpg", "json")' in text
+    assert "sci_com.txt" not in text.replace("`sci.txt`", "")
+
+
 def test_hostile_names_are_shown_as_text() -> None:
     published = Publication(HOSTILE, HOSTILE, [HOSTILE], contact=HOSTILE, version="<b>")
     card = dataclasses.replace(CARD, published=published, kingdoms={HOSTILE: 1, "": 2})

@@ -20,6 +20,7 @@ from tol_luigi.command.status import build_status
 from tol_luigi.core.errors import DamagedError, DatasetError, SettingsError
 from tol_luigi.core.packing import SampleRef, copy_samples
 from tol_luigi.core.shards import ShardReader
+from tol_luigi.dataset.exports.run import export
 from tol_luigi.features.coresets import rounded, spread_out
 from tol_luigi.tasks.selection_settings import other_selections
 
@@ -176,6 +177,17 @@ def test_the_bytes_are_those_of_a_straightforward_copy(built: Path, tmp_path: Pa
         copy_samples(copies, [tmp_path / "copied" / name for name in names])
         for name in names:
             assert (tmp_path / "copied" / name).read_bytes() == (shards / "balanced" / name).read_bytes()
+
+
+def test_it_is_exported_by_its_name(built: Path, tmp_path: Path) -> None:
+    done = export(Dataset.open(built), "parquet", tmp_path / "exported", splits=["balanced"])
+    rows = pq.read_table(tmp_path / "exported" / "data").to_pylist()
+    catalog = pq.read_table(built / "224x224/selections/balanced/catalog.parquet").to_pylist()
+
+    assert done.samples == len(rows) == len(catalog) > 0
+    assert [(row["treeoflife_id"], row["species"]) for row in rows] == [
+        (row["treeoflife_id"], row["species"] or "") for row in catalog
+    ]
 
 
 def test_it_is_read_with_webdataset_and_checked_by_a_verification(built: Path, attempt: Build) -> None:

@@ -151,7 +151,7 @@ def _in_order(images: Iterator[tuple[str, str]], piece: pa.Table) -> list[str | 
         if split == SPLITS[-1]:
             found.append(None)
             continue
-        key, digest = next(images)
+        key, digest = next(images, ("", ""))
         if key != image:
             raise ValueError(f"{image} is not where the shards have it")
         found.append(digest)

@@ -82,7 +82,7 @@ def _encoded(sample: ExportedSample, fields: Sequence[str], columns: Sequence[st
 
 
 def _filled(samples: Iterable[bytes], largest: int) -> Iterator[list[bytes]]:
-    """Yield the samples of each file; there is always one file."""
+    """Yield the samples of each file."""
     filled: list[bytes] = []
     size = 0
     for sample in samples:

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.errors import DatasetError
@@ -22,7 +23,6 @@ from tol_luigi.report.card import configs_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from pathlib import Path
 
     from tol_luigi.dataset.exports.formats import ExportFormat
     from tol_luigi.dataset.exports.samples import ShardToExport
@@ -167,7 +167,7 @@ def _receipt_of(folder: ExportFolder, shard: ShardToExport) -> Path:
 
 def _remove_others(data_folders: Sequence[Path], wanted: Collection[Path]) -> None:
     """Remove what other exports, and attempts that were killed, have left in folders that have nothing but the export."""
-    for data in data_folders:
+    for data in filter(Path.is_dir, data_folders):
         for path in set(data.iterdir()).difference(wanted):
             if path.is_dir():
                 shutil.rmtree(path)

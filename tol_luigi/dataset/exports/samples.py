@@ -141,7 +141,7 @@ def shards_to_export(dataset: Dataset, splits: Sequence[str] = ()) -> list[Shard
             raise DatasetError(f"split {split!r}", "it is unknown or empty", f"Use one of {', '.join(known)}")
         is_selection = split not in SPLITS
         catalog = layout.selection(split) / "catalog.parquet" if is_selection else layout.catalog
-        records = shard_records(layout.receipts(split))
+        records = [one for one in shard_records(layout.receipts(split)) if one.samples]
         found += [
             ShardToExport(
                 layout.shards / split / record.name, split, number, len(records), record, catalog, texts
