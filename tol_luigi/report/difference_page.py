@@ -10,7 +10,7 @@ from tol_luigi.report.difference import heading, setting_notes
 from tol_luigi.report.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["difference_page"]
 
@@ -31,8 +31,8 @@ section { overflow-x: auto }
 table { border-collapse: collapse; margin: 1rem 0 }
 caption { font-weight: bold; text-align: left }
 th, td { border-bottom: 1px solid #8888; padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top }
-td.n { font-variant-numeric: tabular-nums; text-align: right }
-code { font-size: .85em; overflow-wrap: anywhere }
+.n { font-variant-numeric: tabular-nums; text-align: right }
+code { font-size: 1em; overflow-wrap: anywhere }
 </style>
 </head>
 <body>
@@ -50,7 +50,7 @@ code { font-size: .85em; overflow-wrap: anywhere }
 <section tabindex="0" aria-label="{{ caption }}">
 <table>
 <caption>{{ caption }}</caption>
-<thead><tr>{% for cell in head %}<th scope="col">{{ text(cell) }}</th>{% end %}</tr></thead>
+<thead><tr>{% for name, cell in zip(head, rows[0]) %}<th scope="col"{% if isinstance(cell, int) %} class="n"{% end %}>{{ text(name) }}</th>{% end %}</tr></thead>
 <tbody>
 {% for row in rows %}
 <tr>{% for cell in row %}{% if isinstance(cell, int) %}<td class="n">{{ f"{cell:,}" }}</td>{% else %}<td>{{ text(cell) }}</td>{% end %}{% end %}</tr>
@@ -99,6 +99,18 @@ def _tables(figures: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[
         ("Most frequent changes of names", ["images", "rank", "before", "now", "for example"], names),
     ]
     for change, examples in figures["examples"].items():
-        rows = [[example[key] for key in ("id", "source", "before", "now")] for example in examples]
-        tables.append((f"{change.capitalize()}, for example", ["image", "source", "before", "now"], rows))
+        caption = f"{change.capitalize()}, for example"
+        tables.append((caption, *_example_table(examples)))
     return [table for table in tables if table[2]]
+
+
+def _example_table(examples: Sequence[Mapping[str, str]]) -> tuple[list[str], list[list[str | int]]]:
+    """Return head and rows of examples, without columns that say nothing."""
+    columns = {
+        name: [example[key] for example in examples]
+        for name, key in (("image", "id"), ("source", "source"), ("before", "before"), ("now", "now"))
+    }
+    if columns["before"] == columns["now"]:
+        del columns["before"]
+    filled = {name: cells for name, cells in columns.items() if any(cells)}
+    return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
