@@ -99,7 +99,7 @@ def is_found(row: dict[str, Any], asked: dict[str, str], taxon: dict[str, str], 
         and state in {"any", row["state"]}
         and all((row[rank] or "") == name for rank, name in taxon.items())
         and CONDITIONS[asked["where"]](row)
-        and not (asked["only"] and row["id"] in others)
+        and not (asked["only"] and (row["state"] != "written" or row["id"] in others))
     )
 
 

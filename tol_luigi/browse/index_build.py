@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from tol_luigi.browse.image_ids import as_words
 from tol_luigi.browse.query import REPEATING
 from tol_luigi.browse.taxa import TaxonTable, distinct_rows, write_table
-from tol_luigi.core.files import committed
+from tol_luigi.core.files import committed, remove_leftovers
 from tol_luigi.core.ledger import State
 from tol_luigi.core.receipts import Receipt, record_files
 from tol_luigi.core.taxon import RANK_LABELS
@@ -108,6 +109,7 @@ def build_index(folder: Path, layout: Layout, key: str, progress: Callable[[int]
     Raises:
         DamagedError: A file of the dataset is missing or damaged.
     """
+    remove_leftovers(folder, time.time())
     rejected = _rejected(layout)
     with reading(layout.catalog):
         rows = pq.read_metadata(layout.catalog).num_rows + len(rejected)

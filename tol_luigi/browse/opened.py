@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tol_luigi.browse.query import Query
     from tol_luigi.browse.search import RowNumbers
     from tol_luigi.report.image_trace import ImageTrace
@@ -64,7 +66,7 @@ class BrowsedDataset:
             self._searches[number] = Search(
                 self.index,
                 lambda condition: matching_rows(self.layout.catalog, condition),
-                lambda rows: self._missing_in(other, rows),
+                lambda rows: self._only_here(other, rows),
                 self._ids_of_file,
             )
         return self._searches[number]
@@ -76,15 +78,20 @@ class BrowsedDataset:
         except UnknownImageError:
             return []
 
-    def _missing_in(self, other: BrowsedDataset | None, rows: Any) -> Any:  # noqa: ANN401 (arrays)
-        if other is None:
-            return np.ones(len(rows), bool)
+    def _only_here(self, other: BrowsedDataset | None, rows: RowNumbers) -> NDArray[np.bool_]:
+        """Return whether the image of each row has a sample here, and none in another dataset."""
         numbers = np.asarray(rows)
-        found = other.index.first_rows(numbers, self.index)
-        written = np.array([kind.state == State.WRITTEN for kind in other.index.kinds], bool)
-        has_sample = np.zeros(len(found), bool)
-        has_sample[found >= 0] = written[other.index.kind[found[found >= 0]]]
-        return ~has_sample
+        has_sample: NDArray[np.bool_] = self._is_written[self.index.kind[numbers]]
+        if other is not None:
+            found = other.index.first_rows(numbers, self.index)
+            is_known = found >= 0
+            has_sample[is_known] &= ~other._is_written[other.index.kind[found[is_known]]]  # noqa: SLF001 (our own)
+        return has_sample
+
+    @property
+    def _is_written(self) -> NDArray[np.bool_]:
+        """Whether the rows of each kind have a sample."""
+        return np.array([kind.state == State.WRITTEN for kind in self.index.kinds], bool)
 
     def records(self, rows: RowNumbers, other: BrowsedDataset | None = None) -> list[dict[str, Any]]:
         """Return rows of the index; with the state of each image in another dataset, "" if it is not in it."""

@@ -33,7 +33,7 @@ class Query:
         state: A state of the ledger, or :data:`ANY`; "" for images with a sample.
         lineage: Names by rank, highest first.
         where: A condition on the columns of the catalog, in SQL.
-        only: Whether to show only images that the other dataset does not have.
+        only: Whether to show only images with a sample here and none in the other dataset.
     """
 
     text: str = ""

@@ -44,7 +44,7 @@ class Search:
     Args:
         index: The index of the dataset.
         condition: Returns the rows of the catalog that meet a condition, in order.
-        missing: Returns whether the other dataset lacks the image of each of these rows.
+        only_here: Returns whether the image of each of these rows has a sample here, and none in the other dataset.
         files: Returns the ids of the images that have a file name or a natural key.
     """
 
@@ -52,10 +52,10 @@ class Search:
         self,
         index: Index,
         condition: Callable[[str], Numbers],
-        missing: Callable[[RowNumbers], NDArray[np.bool_]],
+        only_here: Callable[[RowNumbers], NDArray[np.bool_]],
         files: Callable[[str], list[str]],
     ) -> None:
-        self._index, self._condition, self._missing, self._files = index, condition, missing, files
+        self._index, self._condition, self._only_here, self._files = index, condition, only_here, files
         self._found: OrderedDict[tuple[str, Query], RowNumbers] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -122,7 +122,7 @@ class Search:
         if query.lineage:
             rows = self._those(rows, self._in_lineage(query), self._index.taxon)
         if query.only:
-            rows = np.asarray(rows, np.int32)[self._missing(rows)]
+            rows = np.asarray(rows, np.int32)[self._only_here(rows)]
         return rows
 
     def _candidates(self, query: Query) -> RowNumbers:
@@ -136,14 +136,16 @@ class Search:
         if (bounds := id_range(query.text)) and len(by_id := self._by_id(*bounds)):
             return by_id if isinstance(rows, range) else np.intersect1d(rows, by_id)
         names = self._named(query.text.lower())
-        if not names.any() and _CAN_BE_FILE.search(query.text):
+        if not names.any():
             by_file = self._by_file(query.text)
             return by_file if isinstance(rows, range) else np.intersect1d(rows, by_file)
         return self._those(rows, names, index.taxon)
 
     def _by_file(self, text: str) -> NDArray[np.int32]:
         """Return the rows of images with a file name or a natural key; of those without a sample, also of a part of it."""
-        found = [self._by_id(image, image) for image in self._files(text)]
+        found = (
+            [self._by_id(image, image) for image in self._files(text)] if _CAN_BE_FILE.search(text) else []
+        )
         return np.unique(np.concatenate([*found, self._index.rejected_rows(text)])).astype(np.int32)
 
     def _by_id(self, low: str, high: str) -> NDArray[np.int32]:

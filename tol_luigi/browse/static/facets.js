@@ -38,7 +38,7 @@ export function fillFacets(place, counts, state, dataset, others) {
       { label: "all sources", number: sum(counts.source), value: "" }),
     states(counts, state),
   ];
-  if (others) parts.unshift(comparison(state, others));
+  if (others) parts.unshift(comparison(state, dataset));
   place.replaceChildren(...parts.filter(Boolean));
 }
 
@@ -58,7 +58,7 @@ function states(counts, state) {
   );
 }
 
-function comparison(state, others) {
+function comparison(state, dataset) {
   const isOnly = state.only === "1";
   return section(
     "Compare",
@@ -69,6 +69,7 @@ function comparison(state, others) {
       element("li", {}, link({ only: "1", at: "" }, { class: "facet", "aria-current": isOnly ? "true" : undefined },
         "only in one of them")),
     ),
+    element("p", { class: "more" }, "Counts of ", element("bdi", {}, dataset.name)),
   );
 }
 
