@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _columns import below, chosen, often_low, uuids
+from _columns import below, chosen, joined, often_low, uuids
 from _sizes import Sizes
 from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
 from _tree import SPECIES, Tree
@@ -40,6 +40,7 @@ def fill(folder: Path, images: int) -> None:
             species = often_low(numbers, _SPECIES, Sizes(images).pages) % tree.counts[SPECIES]
             known = {
                 **dict(zip(RANK_LABELS, tree.lineage(SPECIES, species), strict=True)),
+                "common": joined("common ", tree.epithet(species)),
                 "treeoflife_id": uuids(numbers, _ID),
                 "split": pa.repeat("val" if start > images * 0.95 else "train", len(numbers)),
                 "source": chosen(SOURCE_NAMES, below(numbers, _SOURCE, len(SOURCE_NAMES))),
