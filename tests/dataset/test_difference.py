@@ -227,6 +227,18 @@ def test_what_is_no_catalog_is_one_line(tmp_path: Path, content: str | None, mes
         _ = open_release(path).columns
 
 
+def test_catalogs_without_rows_differ_in_nothing_and_have_no_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.csv"
+    path.write_text(",".join(["treeoflife_id", "split", *LABELS]) + "\n")
+    release = open_release(path)
+    text = difference_text(difference_figures(release, release, compare(release, release, examples=3)))
+
+    assert "0 images, 0 samples (of no split)" in text
+    assert "relabelled    0" in text
+    with pytest.raises(DatasetError, match="it has no shards, so its pixels cannot be compared"):
+        compare(release, release, examples=3, pixels=True)
+
+
 def test_an_id_that_is_missing_stops_the_comparison(tmp_path: Path) -> None:
     path = tmp_path / "catalog.csv"
     pcsv.write_csv(

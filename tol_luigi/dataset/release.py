@@ -134,14 +134,17 @@ class Release:
             yield from (pa.Table.from_batches([batch]) for batch in file)
 
     def _jpegs(self) -> Iterator[tuple[str, str]]:
-        """Yield the id and the SHA-256 of the image of each sample, in the order of the catalog."""
+        """Return the id and the SHA-256 of the image of each sample, in the order of the catalog."""
+        samples = self._shards.samples()
+        return ((sample.id, hashlib.sha256(sample.jpeg).hexdigest()) for sample in samples)
+
+    @property
+    def _shards(self) -> Dataset:
         if self.dataset is None:
             what = "it has no shards, so its pixels cannot be compared"
-            raise DatasetError(
-                self.path, what, "Name the folder of a dataset, <root>/<tag>, or leave out --pixels"
-            )
-        for sample in self.dataset.samples():
-            yield sample.id, hashlib.sha256(sample.jpeg).hexdigest()
+            remedy = "Name the folder of a dataset, <root>/<tag>, or leave out --pixels"
+            raise DatasetError(self.path, what, remedy)
+        return self.dataset
 
 
 def _in_order(images: Iterator[tuple[str, str]], piece: pa.Table) -> list[str | None]:

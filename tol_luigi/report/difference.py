@@ -50,7 +50,7 @@ def heading(side: Mapping[str, Any]) -> str:
     """Return the counts of one release in words."""
     splits = ", ".join(f"{samples:,} of {split}" for split, samples in side["samples"].items())
     samples = counted(sum(side["samples"].values()), "sample")
-    return f"{counted(side['images'], 'image')}, {samples} ({splits})"
+    return f"{counted(side['images'], 'image')}, {samples} ({splits or 'of no split'})"
 
 
 def setting_notes(figures: Mapping[str, Any]) -> list[str]:
@@ -74,7 +74,7 @@ def _by_source(figures: Mapping[str, Any]) -> dict[tuple[str, str], int]:
     return {
         (change, source): counts.get(change, 0)
         for change in changes
-        for source, counts in figures["sources"].items()
+        for source, counts in (figures["sources"] or {"": {}}).items()
     }
 
 
