@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +29,7 @@ class Destination(ABC):
 
     def __init__(self, name: str, jobs: int) -> None:
         self.name, self.jobs = name, jobs
+        self._stopped = threading.Event()
 
     @abstractmethod
     def is_same(self, file: PublishedFile) -> bool:
@@ -65,14 +67,23 @@ class Destination(ABC):
 
     def send(self, files: Sequence[PublishedFile], progress: Progress) -> None:
         """Send files; on return all of them are complete at the destination."""
-        self._each(lambda file: self.send_file(file, progress), files)
+
+        def proceed(size: int) -> None:
+            if (
+                self._stopped.is_set()
+            ):  # by an error of another file, or by Ctrl-C: large files are not finished first
+                raise InterruptedError
+            progress(size)
+
+        self._each(lambda file: self.send_file(file, proceed), files)
 
     def _each(self, action: Callable[[PublishedFile], T], files: Sequence[PublishedFile]) -> list[T]:
-        """Apply an action to files, several at a time; the first error stops those that have not begun."""
+        """Apply an action to files, several at a time; an error stops the others."""
         with ThreadPoolExecutor(self.jobs) as pool:
             futures = [pool.submit(action, file) for file in files]
             try:
                 return [future.result() for future in futures]
             except BaseException:
+                self._stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

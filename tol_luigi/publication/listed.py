@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tol_luigi.core.layout import Layout
 
 __all__ = ["PublishedFile", "in_groups", "listed_files", "parse_manifest", "validate_sizes"]
+
+_NAMING = ("manifest.json", "SHA256SUMS", "croissant.json", "DATASHEET.md", "CITATION.cff")
+"""The files that name others."""
 
 _MANIFEST_RECEIPT = ("WriteManifest",)
 _REPAIR = "Run tol verify --repair, then the same command again"
@@ -84,8 +88,6 @@ def listed_files(layout: Layout) -> list[PublishedFile]:
 
 def parse_manifest(content: bytes | None) -> set[str]:
     """Return the names in the manifest of an earlier publication; none if it is missing or cannot be read."""
-    import json  # noqa: PLC0415
-
     try:
         return set(json.loads(content or b"{}").get("files", ()))
     except (ValueError, AttributeError, TypeError):
@@ -120,7 +122,3 @@ def in_groups(files: Sequence[PublishedFile]) -> list[list[PublishedFile]]:
     # the card of the complete folder is the very last
     groups[2].sort(key=lambda file: -file.name.count("/"))
     return groups
-
-
-_NAMING = ("manifest.json", "SHA256SUMS", "croissant.json", "DATASHEET.md", "CITATION.cff")
-"""The files that name others."""

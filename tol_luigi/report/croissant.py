@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.core.receipts import FileRecord
 from tol_luigi.report.shard_index import SHARD_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tol_luigi.core.receipts import FileRecord
     from tol_luigi.core.shards import Shard
     from tol_luigi.report.publication import Publication
 
@@ -96,7 +96,9 @@ def croissant(
     sets = [_catalog(columns), _shards()]
     for split, each in shards.items():
         names = [f"{split}/{shard.name}" for shard in each]
-        files += [_shard_file(name, folder, shard) for name, shard in zip(names, each, strict=True)]
+        for name, shard in zip(names, each, strict=True):
+            record = FileRecord(shard.size, shard.sha256)
+            files.append(_file(name, folder, record, "application/x-tar"))
         files.append(_images_of(split, names))
         sets.append(_images(split))
     return {"@context": _CONTEXT, **_about(published), "distribution": files, "recordSet": sets}
@@ -140,18 +142,6 @@ def _file(name: str, folder: str, record: FileRecord, encoding: str) -> dict[str
         "contentSize": f"{record.bytes} B",
         "encodingFormat": encoding,
         "sha256": record.sha256,
-    }
-
-
-def _shard_file(name: str, folder: str, shard: Shard) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": name,
-        "name": name,
-        "contentUrl": f"{folder}/{name}",
-        "contentSize": f"{shard.size} B",
-        "encodingFormat": "application/x-tar",
-        "sha256": shard.sha256,
     }
 
 
