@@ -21,6 +21,8 @@ PATHS = {
     "inputs": "sightings/inputs.json",
     "logs": "logs",
     "task_states": "logs/tasks",
+    "task_times": "logs/times.jsonl",
+    "times_page": "logs/times.html",
     "mapping": "mapping.sqlite",
     "metadata": "metadata",
     "names": "metadata/names.sqlite",
