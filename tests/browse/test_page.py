@@ -79,6 +79,7 @@ def test_images_are_the_files_of_the_shards_and_may_be_kept(ask: Any, first: Bro
     assert ask(path, If_None_Match=headers["Etag"])[0] == 304
     head = ask(path, "HEAD")
     assert (head[0], head[1]["Content-Length"], head[2]) == (200, str(len(body)), b"")
+    assert (ask("/api/rows", "HEAD")[0], ask("/", "HEAD")[0]) == (200, 200)
 
 
 @pytest.mark.parametrize("path", ["/", "/static/browse.js", "/api/datasets", "/image/0/0.jpg", "/none"])

@@ -99,6 +99,11 @@ class _DataHandler(_Handler):
         if self.request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
             raise HTTPError(HTTPStatus.FORBIDDEN, reason="Requests from other sites are not allowed")
 
+    async def head(self, *parts: str) -> None:
+        """Answer like GET; the body is not sent."""
+        if (handled := self.get(*parts)) is not None:
+            await handled
+
     async def answer(self, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 (what it computes)
         """Return what a function returns, computed in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, compute)
@@ -111,7 +116,7 @@ class _DataHandler(_Handler):
             self.send_text(HTTPStatus.BAD_REQUEST, str(error))
             return
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(json.dumps(content, ensure_ascii=False, default=str))
+        self.finish(json.dumps(content, allow_nan=False, default=str))
 
     def send_text(self, status: HTTPStatus, text: str) -> None:
         """Send text."""
@@ -214,8 +219,6 @@ class _ImageHandler(_DataHandler):
         self.set_header("Content-Type", "image/jpeg")
         self.set_header("Cache-Control", f"private, max-age={_ONE_YEAR}, immutable")
         self.finish(content)
-
-    head = get
 
 
 def application(datasets: Sequence[BrowsedDataset], hosts: str, executor: Executor) -> RuleRouter:

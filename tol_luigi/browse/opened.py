@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ class BrowsedDataset:
         try:
             traces = self.dataset.explain(record["id"] or record["file"], record["source"])
             trace = with_features(_of_record(traces, record), self.layout)
-            found |= {"trace": image_trace_figures(trace), "text": str(trace)}
+            found |= {"trace": _finite(image_trace_figures(trace)), "text": str(trace)}
         except TolError as error:
             found["faults"].append(str(error))
         if record["state"] == State.WRITTEN:
@@ -138,6 +139,15 @@ class BrowsedDataset:
         """
         found = self.dataset[self.index.record(row)["id"]].license
         return asdict(found) if found else None
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 (JSON is any)
+    """Return figures in which floats that JSON does not have are texts."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _of_record(traces: Iterable[ImageTrace], record: dict[str, Any]) -> ImageTrace:
