@@ -216,9 +216,8 @@ class FamilyFiles(Generic[F]):
             pq.ParquetWriter(scratch, self.schema, compression="zstd", write_page_checksum=True) as writer,
         ):
             for part in self.read_parts():
-                writer.write_table(
-                    part.select(self.schema.names).replace_schema_metadata(self.schema.metadata)
-                )
+                # Parquet does not store all types: seconds, for one, come back from a part as milliseconds.
+                writer.write_table(part.select(self.schema.names).cast(self.schema))
                 rows += len(part)
                 for count in part["status"].value_counts().to_pylist():
                     statuses[count["values"]] = statuses.get(count["values"], 0) + count["counts"]

@@ -103,7 +103,8 @@ def _class(name: str) -> type[Extractor]:
         if known in _FOUND:
             return _FOUND[known]
     valid = ", ".join(sorted({*BUILT_IN, *_FOUND}))
-    raise SettingsError("[features] extractors", f"there is no extractor {name}", f"Valid are {valid}")
+    several = "Write one per line. " if {",", " "} & set(name) else ""
+    raise SettingsError("[features] extractors", f"there is no extractor {name}", f"{several}Valid are {valid}")
 
 
 add_plugins("tol_luigi.extractors", _FOUND, _check)
