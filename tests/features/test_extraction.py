@@ -17,6 +17,7 @@ from shards import Mean, extract, extraction, png, sample, write_samples, write_
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
 from tol_luigi.features.extraction import ExtractionSpec
 from tol_luigi.features.extractor import Extractor, Options
+from tol_luigi.features.reading import sample_features
 from tol_luigi.features.registry import register, resolve
 
 if TYPE_CHECKING:
@@ -258,25 +259,30 @@ def test_types_do_not_depend_on_the_values(tmp_path: Path) -> None:
     assert pq.read_schema(files["mean"].table).field("boxes").type == pa.list_(pa.list_(pa.float64()))
 
 
-def test_types_that_parquet_does_not_store_are_read_back(tmp_path: Path) -> None:
+def test_types_without_counterpart_in_parquet_or_json_are_read_back(tmp_path: Path) -> None:
     @register("typed")
     class Typed(Mean):
-        columns = (pa.field("taken", pa.timestamp("s")), pa.field("small", pa.uint8()))
+        columns = (pa.field("taken", pa.timestamp("s")), pa.field("digest", pa.binary(2)))
 
         def run(self, batch: list[Any], before: Mapping[str, Columns]) -> Columns:
             means = super().run(batch, before)
-            return {"taken": [0] * len(batch), "small": [255] * len(batch), "channels": means["channels"]}
+            return {
+                "taken": [0] * len(batch),
+                "digest": [b"\xff\x00"] * len(batch),
+                "channels": means["channels"],
+            }
 
-    _, files = extract(write_samples(tmp_path / "a.tar", 3), tmp_path / "out", ["typed"])
-    table = pq.read_table(files["typed"].table)
-    assert table["taken"].cast(pa.int64()).to_pylist() == [0] * 3
-    assert table["small"].to_pylist() == [255] * 3
+    extract(write_samples(tmp_path / "a.tar", 3), tmp_path / "out", ["typed"])
+    read = sample_features(tmp_path / "out", "a", 2)
+    assert read == {
+        "typed": {"status": "ok", "error": None, "taken": "1970-01-01T00:00:00", "digest": "ff00"}
+    }
 
 
 def test_unknown_extractors_and_circles_are_settings_errors() -> None:
     with pytest.raises(SettingsError, match="there is no extractor nothing"):
         resolve(["nothing"], Options())
-    with pytest.raises(SettingsError, match="there is no extractor mean, words. Write one per line"):
+    with pytest.raises(SettingsError, match=r"there is no extractor mean, words\. Write one per line"):
         resolve(["mean, words"], Options())
 
     @register("first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ _PLACE = {"uid", "key", "row"}
 def sample_features(folder: Path, name: str, position: int) -> dict[str, dict[str, Any]]:
     """Return the columns of one sample, by folder of the extractor; vectors are left out.
 
+    The values are those of JSON: times are texts in ISO 8601, and bytes, such as those of hashes, hexadecimal digits.
+
     Args:
         folder: The folder of all families.
         name: The name of its shard without the extension, such as ``train/shard-000000``.
@@ -35,8 +38,14 @@ def sample_features(folder: Path, name: str, position: int) -> dict[str, dict[st
                 continue
             (values,) = file.read_row_group(group).slice(row, 1).to_pylist()
         family = path.relative_to(folder).parts[0]
-        found[family] = {key: value for key, value in values.items() if key not in _PLACE}
+        found[family] = {key: _for_json(value) for key, value in values.items() if key not in _PLACE}
     return found
+
+
+def _for_json(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def with_features(trace: ImageTrace, layout: Layout) -> ImageTrace:

@@ -104,7 +104,9 @@ def _class(name: str) -> type[Extractor]:
             return _FOUND[known]
     valid = ", ".join(sorted({*BUILT_IN, *_FOUND}))
     several = "Write one per line. " if {",", " "} & set(name) else ""
-    raise SettingsError("[features] extractors", f"there is no extractor {name}", f"{several}Valid are {valid}")
+    raise SettingsError(
+        "[features] extractors", f"there is no extractor {name}", f"{several}Valid are {valid}"
+    )
 
 
 add_plugins("tol_luigi.extractors", _FOUND, _check)

@@ -120,8 +120,10 @@ def _entries(trace: ImageTrace) -> Iterator[tuple[str, str]]:
     for name, columns in trace.features.items():
         known = {column: value for column, value in columns.items() if value is not None}
         status = known.pop("status")
-        values = ", ".join(f"{column} {_short(value)}" for column, value in known.items())
-        yield "features", f"{name}: {values if status == 'ok' else f'{status}, {values}'}"
+        values = [f"{column} {_short(value)}" for column, value in known.items()]
+        if status != "ok" or not values:  # an extractor that computes only vectors has no columns
+            values.insert(0, status)
+        yield "features", f"{name}: {', '.join(values)}"
 
 
 def _place(shard: Mapping[str, Any]) -> str:
