@@ -32,6 +32,7 @@ def test_there_are_verbs_to_look_at() -> None:
         "config",
         "diff",
         "export",
+        "publish",
         "build",
         "verify",
         "plan",

@@ -32,9 +32,9 @@ def add_publish(subcommands: Subcommands) -> None:
         "publish",
         "publish:run",
         brief="send the dataset to a folder, S3 or the Hugging Face Hub",
-        text="Send all files that the manifest lists to DEST, and verify them by checksum. Only\n"
-        "what differs is sent, the dataset card last. After an interruption, the same\n"
-        "command resumes. Needs 'tol_luigi[publish]', except for a folder.\n"
+        text="Send all files that the manifest lists to DEST, and verify them by checksum.\n"
+        "Only what differs is sent, the dataset card last. After an interruption, the\n"
+        "same command resumes. Needs 'tol_luigi[publish]', except for a folder.\n"
         "exit codes: 0 everything is at DEST, 40 something is not, 130 interrupted",
         example="tol publish /shared/datasets/dev\n  tol publish s3://bucket/dev --dry-run\n"
         "  tol publish hf://datasets/owner/name",
