@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from tol_luigi.command.argument_types import nonempty, positive
@@ -14,14 +15,13 @@ __all__ = ["add_publish"]
 
 _JOBS, _PART_MIB = 4, 64
 _SMALLEST_PART = 5
-"""S3 accepts no smaller ones."""
 
 
 def _part_mib(text: str) -> int:
     """Return a size of parts, which S3 limits."""
     value = positive(text)
     if value < _SMALLEST_PART:
-        raise ValueError(text)
+        raise ArgumentTypeError(f"{text}: S3 allows no parts of less than {_SMALLEST_PART} MiB")
     return value
 
 
