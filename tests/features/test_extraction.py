@@ -86,13 +86,14 @@ def test_a_tar_that_was_touched_is_not_computed_again_and_a_changed_one_is(tmp_p
     assert extract(tar, out, ["mean"])[0] == ["mean"]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "missing"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
 def test_damaged_results_are_made_again(tmp_path: Path, damage: str) -> None:
     tar, out = write_samples(tmp_path / "a.tar", 9), tmp_path / "out"
     _, files = extract(tar, out, ["mean"])
     vectors = files["mean"].vector("channels")
     before = vectors.read_bytes()
-    vectors.unlink() if damage == "missing" else vectors.write_bytes(before[:-1])
+    changed = {"truncated": before[:-1], "flipped": before[:-1] + bytes([before[-1] ^ 1])}
+    vectors.unlink() if damage == "missing" else vectors.write_bytes(changed[damage])
     assert extract(tar, out, ["mean"])[0] == ["mean"]
     assert vectors.read_bytes() == before
 

@@ -92,7 +92,7 @@ class Extraction:
         return [one for one in self.files if not self._is_fresh(one)]
 
     def _is_fresh(self, one: FamilyFiles[Extractor]) -> bool:
-        receipt = one.receipt()
+        receipt = one.checked_receipt()
         if receipt is None:
             return False
         if not self.sha256:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import FeatureError
 from tol_luigi.core.files import committed, remove
-from tol_luigi.core.receipts import Receipt, read_receipt, record_files
+from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,6 +126,17 @@ class FamilyFiles(Generic[F]):
         if receipt is None or receipt.inputs.get("fingerprint") != self.fingerprint:
             return None
         is_intact = all(record.has_size(self.folder / name) for name, record in receipt.files.items())
+        return receipt if is_intact else None
+
+    def checked_receipt(self) -> Receipt | None:
+        """Return the receipt, if also the checksums of all files are right; else None.
+
+        Whoever keeps files that exist asks this, since the receipt of the task then records them as they are.
+        """
+        receipt = self.receipt()
+        if receipt is None:
+            return None
+        is_intact = all(record_file(self.folder / name) == record for name, record in receipt.files.items())
         return receipt if is_intact else None
 
     # Parts.

@@ -105,7 +105,7 @@ def extract_references(
         spec: How to run the extractors.
         progress: Called with the number of images so far.
     """
-    stale = [one for one in files if one.receipt() is None]
+    stale = [one for one in files if one.checked_receipt() is None]
     if not stale:
         return
     done = min(one.count_parts() for one in stale)

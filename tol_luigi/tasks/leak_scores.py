@@ -195,7 +195,7 @@ class ScoreLeaks(PartitionTask, _BenchmarkStage):
         known = References(self.clone(ExtractReferences).references(), self._compared)
         with self.progress("shards", len(files)) as progress:
             for number, (shard, families, made) in enumerate(files, start=1):
-                receipt = made.receipt()
+                receipt = made.checked_receipt()
                 if receipt is None or receipt.inputs["tar"] != shard.sha256:
                     write_leak_scores(families, known, made)
                 progress(number)
