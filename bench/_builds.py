@@ -9,8 +9,9 @@ import luigi
 from _places import RANKS, stored
 
 from tol_luigi.tasks.partitions import all_partitions
+from tol_luigi.tasks.plan import PlanShards
 from tol_luigi.tasks.settings import settings
-from tol_luigi.tasks.shards import PlanShards, WriteShards
+from tol_luigi.tasks.shards import WriteShards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

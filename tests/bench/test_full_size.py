@@ -30,6 +30,7 @@ BEFORE = [
 AFTER = [
     "FindDuplicates",
     "WriteCatalog",
+    "WriteAttribution",
     "WriteCard",
     "WriteManifest",
     "CheckTaxa",

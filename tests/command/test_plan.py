@@ -92,6 +92,7 @@ def test_only_what_is_left_to_do_is_reckoned(
         "CheckShards",
         "FindDuplicates",
         "BuildReport",
+        "WriteAttribution",
         "WriteCard",
         "WriteCatalog",
         "CheckTaxa",

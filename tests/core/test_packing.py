@@ -12,22 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks, Match
+from tol_luigi.core.copying import SampleRef, copy_samples, recopy
 from tol_luigi.core.errors import ShardError, TooManyBadError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import (
-    Outcome,
-    ReusedImage,
-    Sample,
-    SampleRef,
-    ShardToRebuild,
-    copy_samples,
-    pack,
-    recopy,
-    repack,
-    shipping_order,
-)
+from tol_luigi.core.packing import Outcome, ReusedImage, Sample, ShardToRebuild, pack, repack, shipping_order
 from tol_luigi.core.samples import MEMBERS
 from tol_luigi.core.shards import DifferentBytesError, Shard, ShardReader, shard_name
 

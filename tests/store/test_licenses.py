@@ -104,6 +104,7 @@ def test_a_line_for_every_image(tmp_path: Path, manifests: Path) -> None:
         f"id-2,2,10,md5-2,https://m/2,https://f/2,cc-0-1.0,not provided,{CC}/publicdomain/zero/1.0/,not provided",
         f'id-1,1,10,md5-1,https://m/1,https://f/1,cc-by-sa-2.5,"Doe, Jane",{CC}/licenses/by-sa/2.5/,not provided',
         "id-3,3,10,md5-3,,,,not provided,,not provided",
+        "id-9,9,10,md5-9,,,,not provided,,not provided",
     ]
 
 
@@ -115,8 +116,11 @@ def test_owners_are_quoted_where_they_must_be(tmp_path: Path, manifests: Path) -
     assert row["copyright_owner"] == "Doe, Jane"
 
 
-def test_sources_that_tell_nothing_give_the_header_only(tmp_path: Path) -> None:
-    assert write(tmp_path, {"eol": eol_of()}, [image(1)]) == [HEADER]
+def test_images_of_sources_that_tell_nothing_have_a_line_too(tmp_path: Path) -> None:
+    assert write(tmp_path, {"eol": eol_of()}, [image(1)]) == [
+        HEADER,
+        "id-1,1,10,md5-1,,,,not provided,,not provided",
+    ]
 
 
 def test_nothing_else_is_left_behind(tmp_path: Path, manifests: Path) -> None:
@@ -159,7 +163,7 @@ def test_lines_are_those_of_a_look_up_image_by_image(
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(HEADER.split(","))
     for row in rows:
-        if row["split"] != "train_small" and told:
+        if row["split"] != "train_small":
             found = first.get(f"{row['eol_content_id']}/{row['eol_page_id']}", License("", "", "", "", ""))
             ids = row["treeoflife_id"], row["eol_content_id"], row["eol_page_id"], row["md5"]
             owner = found.owner or "not provided"

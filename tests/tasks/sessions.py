@@ -44,7 +44,7 @@ class Session:
     def run(
         self, task: str = "BuildCatalog", *, settings: dict[str, str] | None = None, **parameters: Any
     ) -> Ended:
-        """Run a task; ``settings`` are of the section ``checks``."""
+        """Run a task; ``settings`` are of the section ``checks``, unless they name another one, as in ``rights.allow``."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([task, parameters, settings or {}]) + "\n")
@@ -76,7 +76,8 @@ def serve() -> None:
         stage.clear_completion_cache()
         stage._unchanged_since.clear()
         for key, value in checks.items():
-            luigi.configuration.get_config().set("checks", key, value)
+            section, _, name = key.rpartition(".")
+            luigi.configuration.get_config().set(section or "checks", name, value)
         said = io.StringIO()
         succeeded, error = False, ""
         logged.truncate(0)

@@ -340,6 +340,7 @@ def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
         "BuildReport",
         "CheckTaxa",
         "ReportLeaks",
+        "WriteAttribution",
         "WriteCard",
         "WriteCatalog",
         "WriteManifest",

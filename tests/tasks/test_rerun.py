@@ -25,6 +25,7 @@ TAIL = [
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
+    "WriteAttribution",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",

@@ -17,8 +17,8 @@ from PIL import Image
 from tol_luigi import Dataset, settings_from
 from tol_luigi.command.select import remove, select
 from tol_luigi.command.status import build_status
+from tol_luigi.core.copying import SampleRef, copy_samples
 from tol_luigi.core.errors import DamagedError, DatasetError, SettingsError
-from tol_luigi.core.packing import SampleRef, copy_samples
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.dataset.exports.run import export
 from tol_luigi.features.coresets import rounded, spread_out

@@ -35,6 +35,7 @@ TAIL = [
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",
+    "WriteAttribution",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",

@@ -174,6 +174,16 @@ class Layout:
         return self.directory / "benchmark-hashes.parquet"
 
     @property
+    def takedowns(self) -> Path:
+        """The record of all takedowns, which every later build respects."""
+        return self.directory / "takedowns.csv"
+
+    @property
+    def withheld(self) -> Path:
+        """The images that are left out of their shards because of their rights."""
+        return self.directory / "withheld.parquet"
+
+    @property
     def plan(self) -> Path:
         """The shard numbers of each (split, source, partition)."""
         return self.directory / "plan.json"
@@ -360,8 +370,23 @@ class Layout:
 
     @property
     def licenses(self) -> Path:
-        """Licences and owners of the images of EOL."""
+        """Licences and owners of all images."""
         return self.shards / "licenses.csv"
+
+    @property
+    def attribution(self) -> Path:
+        """The folder of the attributions: a file for each split, and in a folder of the split one for each shard."""
+        return self.shards / "attribution"
+
+    @property
+    def rights_report(self) -> Path:
+        """The figures on images that are left out because of their rights; the text report is next to it."""
+        return self.shards / "rights-report.json"
+
+    @property
+    def changes(self) -> Path:
+        """The takedowns, each with the number of its images and their shards."""
+        return self.shards / "changes.csv"
 
     @property
     def duplicates(self) -> Path:

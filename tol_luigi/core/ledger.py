@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["State"]
+__all__ = ["WITHHELD", "State"]
 
 
 class State(enum.StrEnum):
@@ -44,5 +44,13 @@ class State(enum.StrEnum):
     """An image with more than 8 bits per channel that would be nearly black in 8 bits."""
     TRUNCATED = "truncated"
     """A truncated image, dropped because of the settings."""
+    TAKEN_DOWN = "taken_down"
+    """An image that somebody has asked to take out of the dataset."""
+    LICENSE_NOT_ALLOWED = "license_not_allowed"
+    """An image whose licence the settings do not allow."""
     WRITTEN = "written"
     """A sample in a shard."""
+
+
+WITHHELD = frozenset({State.TAKEN_DOWN, State.LICENSE_NOT_ALLOWED})
+"""The states of usable images that are left out of their shard, where no other image takes their place."""

@@ -11,13 +11,14 @@ import contextlib
 import hashlib
 import tempfile
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.files import clear_disk_errors, scratch_path
 from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
 from tol_luigi.core.keys import keyed_order
-from tol_luigi.core.ledger import State
+from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.reader import FileContent, MemberError
 from tol_luigi.core.sample_texts import encoded_texts
 from tol_luigi.core.samples import IMAGE, texts
@@ -25,14 +26,13 @@ from tol_luigi.core.shards import (
     DifferentBytesError,
     Shard,
     balanced,
-    copy_record,
     sample_record,
     write_shard,
 )
 from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.benchmarks import Benchmarks, Match
@@ -42,13 +42,12 @@ __all__ = [
     "Outcome",
     "ReusedImage",
     "Sample",
-    "SampleRef",
     "ShardToRebuild",
-    "copy_samples",
+    "Withheld",
     "pack",
-    "recopy",
     "repack",
     "shipping_order",
+    "validate_complete",
 ]
 
 
@@ -91,7 +90,7 @@ class Outcome:
         sha256: The SHA-256 of the source file, "" if it could not be read.
         md5: The MD5 of the source file, which the published licence table contains.
         image_metadata: The metadata of the original.
-        shard: The position in the list of written shards.
+        shard: The position in the list of written shards; for a withheld image, of the shard that it is left out of.
         position: The position within the shard, from 0.
         offset: The offset in the shard, in bytes.
         length: The length in the shard, in bytes.
@@ -110,6 +109,11 @@ class Outcome:
     length: int = -1
     match: Match | None = None
     is_unread: bool = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether the image is written, or only withheld."""
+        return self.state is State.WRITTEN or self.state in WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +134,16 @@ Content = FileContent | ReusedImage
 """The input for a sample: the file, or the error that prevents its use, or a reused image."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRef:
-    """The location of a sample in an existing shard.
+class Withheld(NamedTuple):
+    """Why a usable image is left out of its shard.
 
     Attributes:
-        id: The image id.
-        shard: The shard's path.
-        offset: The offset in the shard, in bytes.
-        length: The length in bytes.
+        state: One of :data:`~tol_luigi.core.ledger.WITHHELD`.
+        reason: The reason as text.
     """
 
-    id: str
-    shard: Path
-    offset: int
-    length: int
+    state: State
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +189,11 @@ def pack(
     max_bad_percent: int,
     progress: Callable[[int], None],
     benchmarks: Benchmarks | None = None,
+    withheld: Mapping[str, Withheld] = MappingProxyType({}),
 ) -> tuple[list[Shard], list[Outcome]]:
     """Write the shards of a partition.
+
+    A withheld image is left out of its shard. All others are in the same shard, in the same order, as without it.
 
     Args:
         samples: The samples, in the order of their source.
@@ -205,6 +207,7 @@ def pack(
         progress: Called with the number of samples read so far.
         benchmarks: The benchmark images to exclude, if any; to find near-duplicates, ``spec.hashed`` must be
             set.
+        withheld: The images to leave out, if they are usable.
 
     Returns:
         The shards, and the outcome of each sample.
@@ -216,40 +219,24 @@ def pack(
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)))
         for index, content in contents:
-            opened[index] = _process(content, spec, spool, benchmarks)
+            opened[index] = _process(content, spec, spool, benchmarks, withheld.get(samples[index].id))
             progress(len(opened))
         outcomes = [opened[index] for index in range(len(samples))]
         _check_broken(outcomes, max_bad_percent, where)
-        written = [index for index, outcome in enumerate(outcomes) if outcome.state is State.WRITTEN]
-        order = shipping_order([samples[index].id for index in written], seed=seed, shuffled=shuffled)
-        shipped = [written[place] for place in order]
+        usable = [index for index, outcome in enumerate(outcomes) if outcome.is_usable]
+        order = shipping_order([samples[index].id for index in usable], seed=seed, shuffled=shuffled)
+        shipped = [usable[place] for place in order]
         cuts = balanced(len(shipped), len(paths))
         shards = []
         for number, (path, cut) in enumerate(zip(paths, cuts, strict=True)):
-            chosen = [(samples[shipped[place]], outcomes[shipped[place]]) for place in cut]
+            planned = [(samples[shipped[place]], outcomes[shipped[place]]) for place in cut]
+            for _, outcome in planned:
+                outcome.shard = number
+            chosen = [pair for pair in planned if pair[1].state is State.WRITTEN]
             shard, offsets = write_shard(path, (spool.record(sample, outcome) for sample, outcome in chosen))
             for position, ((_, outcome), offset) in enumerate(zip(chosen, offsets, strict=True)):
-                outcome.shard, outcome.position, outcome.offset = number, position, offset
+                outcome.position, outcome.offset = position, offset
             shards.append(shard)
-    return shards, outcomes
-
-
-def copy_samples(copies: Sequence[SampleRef], paths: Sequence[Path]) -> tuple[list[Shard], list[Outcome]]:
-    """Write shards with byte-identical copies of samples of other shards, in the given order.
-
-    Raises:
-        ShardError: A sample is not at its location.
-    """
-    shards: list[Shard] = []
-    outcomes: list[Outcome] = []
-    for number, (path, cut) in enumerate(zip(paths, balanced(len(copies), len(paths)), strict=True)):
-        chosen = copies[cut.start : cut.stop]
-        shard, offsets = write_shard(path, _records(chosen))
-        shards.append(shard)
-        outcomes += [
-            Outcome(State.WRITTEN, shard=number, position=position, offset=offset, length=copy.length)
-            for position, (copy, offset) in enumerate(zip(chosen, offsets, strict=True))
-        ]
     return shards, outcomes
 
 
@@ -273,7 +260,7 @@ def repack(
     Raises:
         DifferentBytesError: A shard would have other bytes. The shards before it in ``damaged`` are written.
     """
-    _validate_complete(damaged, {sample.id for sample in samples})
+    validate_complete(damaged, {sample.id for sample in samples})
     outcomes: dict[str, tuple[Sample, Outcome]] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in damaged])))
@@ -287,37 +274,15 @@ def repack(
             write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
 
 
-def recopy(copies: Sequence[SampleRef], damaged: Sequence[ShardToRebuild]) -> None:
-    """Write some shards again that repeat samples of other shards.
-
-    Args:
-        copies: The locations of the samples; additional ones are ignored.
-        damaged: The shards.
+def validate_complete(damaged: Sequence[ShardToRebuild], ids: set[str]) -> None:
+    """Raise an error if samples of a shard no longer exist, before anything is read.
 
     Raises:
-        DifferentBytesError: A shard would have other bytes. The shards before it in ``damaged`` are written.
-        ShardError: A sample is not at its location.
+        DifferentBytesError: Some do not.
     """
-    by_id = {copy.id: copy for copy in copies}
-    _validate_complete(damaged, set(by_id))
-    for shard in damaged:
-        write_shard(shard.path, _records([by_id[image] for image in shard.ids]), shard.sha256)
-
-
-def _validate_complete(damaged: Sequence[ShardToRebuild], ids: set[str]) -> None:
-    """Raise an error if samples of a shard no longer exist, before anything is read."""
     for shard in damaged:
         if not ids >= set(shard.ids):
             raise DifferentBytesError(shard.path)
-
-
-def _records(copies: Sequence[SampleRef]) -> Iterator[bytes]:
-    with contextlib.ExitStack() as stack:
-        opened: dict[Path, IO[bytes]] = {}
-        for copy in copies:
-            if copy.shard not in opened:
-                opened[copy.shard] = stack.enter_context(copy.shard.open("rb"))
-            yield copy_record(opened[copy.shard], copy.offset, copy.length, copy.id)
 
 
 @contextlib.contextmanager
@@ -363,13 +328,15 @@ class _Spool:
 
 
 def _process(
-    content: Content, spec: ImageSpec, spool: _Spool, benchmarks: Benchmarks | None = None
+    content: Content,
+    spec: ImageSpec,
+    spool: _Spool,
+    benchmarks: Benchmarks | None = None,
+    withheld: Withheld | None = None,
 ) -> Outcome:
     """Decode one file and spool its JPEG, or spool a reused image; return the outcome."""
     if isinstance(content, ReusedImage):
-        if content.outcome.state is State.WRITTEN:
-            spool.put(content.outcome, content.jpeg)
-        return content.outcome
+        return _spooled(content.outcome, content.jpeg, spool, withheld)
     if isinstance(content, (MemberError, OSError)):
         return _failure(content)
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -381,8 +348,15 @@ def _process(
         return Outcome(error.state, error.reason, *digests)
     if benchmarks and metadata.phash and (match := benchmarks.match_phash(metadata.phash)):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match)
-    outcome = Outcome(State.WRITTEN, "", *digests, metadata)
-    spool.put(outcome, jpeg)
+    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), jpeg, spool, withheld)
+
+
+def _spooled(outcome: Outcome, jpeg: bytes, spool: _Spool, withheld: Withheld | None) -> Outcome:
+    """Spool the JPEG of an image to write; return the outcome, which is another one if the image is withheld."""
+    if withheld and outcome.is_usable:
+        outcome.state, outcome.reason = withheld
+    elif outcome.state is State.WRITTEN:
+        spool.put(outcome, jpeg)
     return outcome
 
 

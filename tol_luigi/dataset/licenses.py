@@ -1,8 +1,7 @@
 """Read the licence of an image from ``licenses.csv`` without loading the file.
 
-The file has one line per image of the sources that publish licences, in the order of the catalog, and no
-index. Therefore each search starts at the last image found. Samples in the order of the catalog need one pass
-in total, and a single image needs at most one pass.
+The file has one line per image, in the order of the catalog, and no index. Therefore each search starts at the last image
+found. Samples in the order of the catalog need one pass in total, and a single image needs at most one pass.
 """
 
 from __future__ import annotations
@@ -52,6 +51,10 @@ class ImageLicense:
     copy_url: str
 
 
+_UNKNOWN = ImageLicense("", "not provided", "", "", "")
+"""What the line of an image contains of which nothing is known."""
+
+
 class LicenseReader:
     """Read licences; fastest in the order of the catalog.
 
@@ -64,20 +67,22 @@ class LicenseReader:
         self._lock = threading.Lock()
         self._blocks: Iterator[pa.RecordBatch] = iter(())
         self._block: pa.RecordBatch | None = None
-        self._without_licenses: set[str] = set()  # a source with one image that has no line
+        self._without_lines: set[str] = (
+            set()
+        )  # sources with an image that has none, as in datasets of earlier releases
 
     def of(self, image: str, source: str) -> ImageLicense | None:
-        """Return the licence of an image, or None if its source publishes none."""
+        """Return the licence of an image, or None if nothing is known of it."""
         with self._lock, reading(self._path):
-            if source in self._without_licenses:
+            if source in self._without_lines:
                 return None
             found = self._in_block(image) or self._read_next_blocks(image)
             if found is None:
                 self._blocks = self._open()
                 found = self._read_next_blocks(image)
             if found is None:
-                self._without_licenses.add(source)
-            return found
+                self._without_lines.add(source)
+            return None if found == _UNKNOWN else found
 
     def _open(self) -> Iterator[pa.RecordBatch]:
         columns = [_ID, *_FIELDS.values()]

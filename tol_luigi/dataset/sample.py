@@ -96,7 +96,7 @@ class Sample:
 
     @property
     def license(self) -> ImageLicense | None:
-        """The licence of the image, or None if its source publishes none."""
+        """The licence of the image, or None if nothing is known of it."""
         return self.dataset.license_of(self)
 
     @functools.cached_property

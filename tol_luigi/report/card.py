@@ -39,7 +39,8 @@ _FILES = {
         "one row per sample: id, natural key, ranks, common name; "
         "as Parquet also the source, the shard and metadata of the original image"
     ),
-    "`licenses.csv`": "licence and owner of each image whose source publishes them",
+    "`licenses.csv`": "licence and owner of each image, as its source publishes them",
+    "`attribution`": "the same for each split and each shard, with the names of licences in SPDX",
     "`records`": "the state of each image that was planned for a shard, and the reason",
 }
 """The other files in the folder of the shards."""
@@ -282,5 +283,5 @@ def _licenses(card: Card, folder: str) -> str:
     return f"""## Licences
 
 The images belong to their owners and keep their own licences. `{folder}licenses.csv` contains the licence and the owner of each
-image whose source publishes them; `not provided` means that it is unknown. For an image that is not listed, no licence
-is recorded.{named}"""
+image. If its source publishes none, the licence is empty, and the owner is `not provided`. `{folder}attribution` contains the same
+for each split and each shard.{named}"""

@@ -69,11 +69,14 @@ _TABLE_BYTES = 1_300
 _RECORDS = 3
 """The files of a (split, source, partition) other than its shards: receipt, ledger, verdict."""
 
+_SHARD_FILES = 2
+"""A shard, and its attributions."""
+
 _SPLITS = 3
 _LISTING_FILES = 2
 """The files of a listing: its receipt and the state of the source. A partition has at most one listing."""
 
-_OTHER_FILES = 76
+_OTHER_FILES = 80
 """Mapping, names, plan, catalogs, descriptions, reports, manifest, listings, and the receipts of their stages."""
 
 _WORKER_BYTES = 200_000_000
@@ -311,7 +314,7 @@ def estimate_cost(
         samples=samples,
         shard_bytes=round(samples * _sample_bytes(output)),
         table_bytes=round((images / 2 if is_predicted else all_images) * _TABLE_BYTES) if to_do else 0,
-        files=shards
+        files=shards * _SHARD_FILES
         + work_units * _RECORDS
         + work_units // _SPLITS * _LISTING_FILES
         + (_OTHER_FILES if to_do else 0),

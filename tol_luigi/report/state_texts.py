@@ -22,5 +22,7 @@ STATE_TEXTS = {
     State.UNREADABLE: "cannot be decoded or read",
     State.UNSUPPORTED_DEPTH: "more than 8 bits per channel",
     State.TRUNCATED: "pixels are missing",
+    State.TAKEN_DOWN: "somebody has asked to take it out",
+    State.LICENSE_NOT_ALLOWED: "a licence that the settings do not allow",
     State.WRITTEN: "a sample in a shard",
 }

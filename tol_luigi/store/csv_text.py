@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["csv_text"]
+__all__ = ["csv_text", "harmless"]
 
 _AWKWARD = np.frombuffer(b'",\r\n', np.uint8)
 """The characters that require quotes."""
@@ -46,3 +46,16 @@ def _quoted(texts: pa.StringArray) -> pa.StringArray:
     awkward = pc.fill_null(pc.match_substring_regex(texts, '[",\r\n]'), False)
     doubled = pc.replace_substring(texts.filter(awkward), '"', '""')
     return pc.replace_with_mask(texts, awkward, pc.binary_join_element_wise('"', doubled, '"', ""))
+
+
+_CONTROL = r"[\x{0}-\x{1f}\x{7f}-\x{9f}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]"
+"""Characters that control a terminal, or the direction of a text."""
+
+
+def harmless(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return texts as they may be shown: in a spreadsheet none is a formula, and none controls a terminal.
+
+    A control character is replaced by a blank. A text that a spreadsheet would take for a formula gets an apostrophe first.
+    """
+    shown = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _CONTROL, " "))
+    return pc.replace_substring_regex(shown, r"^([=+\-@])", r"'\1")

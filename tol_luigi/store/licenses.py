@@ -26,12 +26,12 @@ from tol_luigi.store.hash_index import HashIndex, hash_rows
 from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.source import Source
 
-__all__ = ["license_link", "write_licenses"]
+__all__ = ["LICENSE_FIELDS", "images_with_licenses", "license_link", "write_licenses"]
 
 _COLUMNS = (
     "treeoflife_id",
@@ -51,6 +51,9 @@ _PUBLIC_DOMAIN = {
     "cc-publicdomain": "https://creativecommons.org/publicdomain/mark/1.0/",
     "cc-0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
+LICENSE_FIELDS = License._fields[1:]
+"""The columns with the licence of an image."""
+
 _LICENSES = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
 """The licence of an image, with the row of the image in ``licenses.csv``."""
 
@@ -72,7 +75,7 @@ def license_link(name: str) -> str:
 
 
 def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], stretch: int = _STRETCH) -> None:
-    """Write one line for every image of the sources that have licences.
+    """Write one line for every image; the licence is empty if the source publishes none.
 
     Args:
         path: The CSV to write atomically, in the order of the catalog.
@@ -80,23 +83,50 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], str
         sources: The sources, by name. If a source has two licences for an image, the first is used.
         stretch: The number of images to process at a time.
 
-    Source: the published ``licenses.csv``.
+    Source: the published ``licenses.csv``, which has the images of EOL only.
+    """
+    with committed(path) as scratch, scratch.open("wb") as text:
+        text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
+        images = images_with_licenses(scratch_path(path), catalog, sources, _COLUMNS[:4], stretch=stretch)
+        with contextlib.closing(images):
+            for piece in images:
+                text.write(csv_text(_lines(piece)))
+
+
+def images_with_licenses(
+    spool: Path,
+    catalog: Path,
+    sources: Mapping[str, Source],
+    columns: Sequence[str],
+    *,
+    has_keys: bool = False,
+    stretch: int = _STRETCH,
+) -> Generator[pa.Table]:
+    """Yield the images of a catalog with their licences, in the order of the catalog.
+
+    Args:
+        spool: A path for a scratch file, which is removed at the end.
+        catalog: The final or the predicted catalog; rows of train_small repeat others and are skipped.
+        sources: The sources, by name.
+        columns: The columns of the catalog to read.
+        has_keys: Whether to spell the natural keys of all images, not only of those that can have a licence.
+        stretch: The number of images to process at a time.
+
+    Yields:
+        The columns, ``key`` (the source and the natural key, ``<source>/<key>``), and :data:`LICENSE_FIELDS`, which are ""
+        if unknown.
     """
     started = {name: _unless_empty(source.licenses()) for name, source in sources.items()}
     by_source = {name: licenses for name, licenses in started.items() if licenses is not None}
-    licensed = {name: sources[name] for name in by_source}
-    spool = scratch_path(path)
+    spelled = sources if has_keys else {name: sources[name] for name in by_source}
     try:
-        with committed(path) as scratch, scratch.open("wb") as text:
-            text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
-            hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, licensed)]
-            index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
-            numbers = _distribute(spool, by_source, index, stretch)
-            with ipc.open_file(spool) as file:
-                for number, images in enumerate(in_row_groups(_images(catalog, licensed), stretch)):
-                    batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
-                    licenses = pa.Table.from_batches(batches, _LICENSES)
-                    text.write(csv_text(_joined(images, licenses, number * stretch)))
+        hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, spelled, ())]
+        index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
+        numbers = _distribute(spool, by_source, index, stretch)
+        with ipc.open_file(spool) as file:
+            for number, images in enumerate(in_row_groups(_images(catalog, spelled, columns), stretch)):
+                batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
+                yield _joined(images, pa.Table.from_batches(batches, _LICENSES), number * stretch)
     finally:
         with contextlib.suppress(OSError):  # the disk is not writable, which has been reported
             spool.unlink()
@@ -108,19 +138,20 @@ def _unless_empty(licenses: Iterator[License]) -> Iterator[License] | None:
     return None if first is None else itertools.chain([first], licenses)
 
 
-def _images(catalog: Path, licensed: Mapping[str, Source]) -> Iterator[pa.Table]:
-    """Yield the images of some sources, in catalog order, with source and natural key as one string."""
-    parts = [column.catalog for source in licensed.values() for column in source.columns]
-    columns = list(dict.fromkeys([*_COLUMNS[:4], "split", "source", *parts]))
-    for rows in pieces(catalog, columns):
-        is_licensed = pc.is_in(rows["source"], value_set=pa.array(list(licensed), pa.string()))
-        in_file = pc.and_(is_licensed, pc.not_equal(rows["split"], "train_small"))
-        images = rows.filter(in_file).combine_chunks()
+def _images(catalog: Path, spelled: Mapping[str, Source], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield some columns of the images, in catalog order, with source and natural key as one string.
+
+    The key is null for images of other sources than those in ``spelled``.
+    """
+    parts = [column.catalog for source in spelled.values() for column in source.columns]
+    for rows in pieces(catalog, list(dict.fromkeys([*columns, "split", "source", *parts]))):
+        images = rows.filter(pc.not_equal(rows["split"], "train_small")).combine_chunks()
         keys = pa.nulls(len(images), pa.string())
-        for source in licensed.values():
+        for source in spelled.values():
             mine = pc.equal(images["source"], source.name).combine_chunks()
-            keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
-        yield images.select(_COLUMNS[:4]).append_column("key", keys)
+            if pc.any(mine).as_py():
+                keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
+        yield images.select(columns).append_column("key", keys)
 
 
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
@@ -194,13 +225,20 @@ def _joined(images: pa.Table, licenses: pa.Table, start: int) -> pa.Table:
     first = np.full(len(images), len(licenses))
     first[rows[::-1]] = np.arange(len(licenses))[::-1]  # the last assignment wins
     found = licenses.take(pa.array(first, mask=first == len(licenses)))
-    names = found["name"].fill_null("").combine_chunks().dictionary_encode()
+    for field in LICENSE_FIELDS:
+        images = images.append_column(field, found[field].fill_null(""))
+    return images
+
+
+def _lines(images: pa.Table) -> pa.Table:
+    """Return images with their licences as the lines of ``licenses.csv``."""
+    names = images["name"].combine_chunks().dictionary_encode()
     links = pa.array([license_link(name) for name in names.dictionary.to_pylist()], pa.string())
-    owners = found["owner"].fill_null("")
+    owners = images["owner"]
     columns = [
         *images.select(_COLUMNS[:4]).columns,
-        found["medium_url"],
-        found["full_size_url"],
+        images["medium_url"],
+        images["full_size_url"],
         names,
         pc.if_else(pc.equal(owners, ""), _UNKNOWN, owners),
         pa.DictionaryArray.from_arrays(names.indices, links),

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import read_json
-from tol_luigi.core.ledger import State
+from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.limits import reading_error
 from tol_luigi.core.packing import ReusedImage
 from tol_luigi.core.reader import Found, Member
@@ -27,7 +27,7 @@ from tol_luigi.store.row_groups import rows_with
 from tol_luigi.store.worklists import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.core.packing import Content, Outcome
@@ -70,6 +70,7 @@ def reused_contents(
     previous: Iterable[PreviousFiles],
     decode: Callable[[list[int], list[Path]], Iterator[tuple[int, FileContent]]],
     try_again: bool,
+    withheld: Collection[str] = (),
 ) -> Iterator[tuple[int, Content]]:
     """Yield the image of each sample from a previous dataset if it has it, otherwise the file.
 
@@ -83,6 +84,7 @@ def reused_contents(
         previous: The files of the same partition in the previous dataset.
         decode: Reads the files at these positions in ``work``; it receives the list of damaged shards, too.
         try_again: Whether to read files again that could not be read before.
+        withheld: The ids of the images that the new dataset withholds.
 
     Yields:
         A position in ``work.samples`` and its content, for :func:`tol_luigi.core.packing.pack`.
@@ -94,10 +96,11 @@ def reused_contents(
     lacking = set(range(len(work.samples)))
     damaged: list[Path] = []
     wanted = _wanted(work, columns, listing, previous_listing)
+    held = {index for index, sample in enumerate(work.samples) if sample.id in withheld}
     for files in previous:
         if not (wanted and files.receipt.exists() and files.ledger.exists()):
             continue
-        shards, without = _found(files, wanted, try_again=try_again)
+        shards, without = _found(files, wanted, held, try_again=try_again)
         for index, outcome in without:
             yield index, ReusedImage(outcome, b"")
             lacking.discard(index)
@@ -193,7 +196,7 @@ _PIECE = 1 << 20
 
 
 def _found(
-    files: PreviousFiles, wanted: dict[str, list[int]], *, try_again: bool
+    files: PreviousFiles, wanted: dict[str, list[int]], held: set[int], *, try_again: bool
 ) -> tuple[list[_PreviousShard], list[tuple[int, Outcome]]]:
     """Look up images in a ledger.
 
@@ -211,6 +214,8 @@ def _found(
         for index in wanted[row["name"]]:
             if row["state"] == State.EXCLUDED_IMAGE:
                 continue  # by perceptual hash: the exclusions of the new dataset may differ
+            if row["state"] in WITHHELD and index not in held:
+                continue  # the previous dataset does not have the image
             if row["state"] != State.WRITTEN:
                 # The digest of an unreadable file is empty; the digest of an excluded file is null.
                 known = row["sha256"] if try_again else row["sha256"] is not None

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi.core.copying import SampleRef
 from tol_luigi.core.files import clear_disk_errors
 from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import SampleRef
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import in_row_groups, write_catalog
 from tol_luigi.store.ledger import read_ledger

@@ -7,11 +7,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from tol_luigi.core.copying import SampleRef
 from tol_luigi.core.images import ImageMetadata
-from tol_luigi.core.ledger import State
-from tol_luigi.core.packing import Outcome, Sample, SampleRef, ShardToRebuild
+from tol_luigi.core.ledger import WITHHELD, State
+from tol_luigi.core.packing import Outcome, Sample, ShardToRebuild, Withheld
 from tol_luigi.core.sample_texts import TextForm
 from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
@@ -122,6 +124,8 @@ def outcome_of(row: Mapping[str, Any]) -> Outcome:
 
 
 def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
+    if outcome.state in WITHHELD:
+        return {"shard": numbers[outcome.shard]}
     if outcome.state is not State.WRITTEN:
         return {}
     place = {"position": outcome.position, "offset": outcome.offset, "bytes": outcome.length}
@@ -220,12 +224,12 @@ class CopyList:
     """The images of one partition of train_small, as the ledger of train has them.
 
     Attributes:
-        copies: The samples to copy, in their order in train.
+        copies: The samples to copy, in their order in train, and the withheld ones among them.
         rows: Their ledger rows in train.
         broken: Ledger rows of the images that are not in the shards of train.
     """
 
-    copies: list[SampleRef]
+    copies: list[SampleRef | Withheld]
     rows: list[dict[str, Any]]
     broken: list[dict[str, Any]]
 
@@ -242,7 +246,13 @@ class CopyList:
 
 
 def copy_list(
-    predicted: Path, train_ledger: Path, shard_path: Callable[[int], Path], source: str, partition: str
+    predicted: Path,
+    train_ledger: Path,
+    shard_path: Callable[[int], Path],
+    source: str,
+    partition: str,
+    *,
+    order: Callable[[Sequence[str]], list[int]],
 ) -> CopyList:
     """Return the samples of train that train_small repeats.
 
@@ -252,14 +262,26 @@ def copy_list(
         shard_path: Returns the path of a shard of train by its number.
         source: The source's name.
         partition: The partition's name.
+        order: Returns the order in which samples of train are written, given their ids in the order of their source.
     """
     chosen = partition_rows(predicted, source, partition, ["treeoflife_id", "is_train_small"])
     ids = chosen.filter(chosen["is_train_small"])["treeoflife_id"]
     ledger = read_ledger(train_ledger)
-    mine = ledger.filter(pc.is_in(ledger["id"], value_set=ids)).sort_by(
-        [("shard", "ascending"), ("position", "ascending")]
-    )
-    rows = mine.to_pylist()
-    written = [row for row in rows if row["state"] == State.WRITTEN]
-    copies = [SampleRef(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"]) for row in written]
-    return CopyList(copies, written, [row for row in rows if row["state"] != State.WRITTEN])
+    mine = ledger.filter(pc.is_in(ledger["id"], value_set=ids))
+    usable_states = pa.array(_USABLE, pa.string())
+    broken = mine.filter(pc.invert(pc.is_in(mine["state"], value_set=usable_states))).to_pylist()
+    usable = mine.filter(pc.is_in(mine["state"], value_set=usable_states))
+    if pc.all(pc.equal(usable["state"], State.WRITTEN)).as_py():
+        rows = usable.sort_by([("shard", "ascending"), ("position", "ascending")]).to_pylist()
+    else:  # withheld samples have no position
+        rows = usable.take(pa.array(order(usable["id"].to_pylist()), pa.int64())).to_pylist()
+    return CopyList([_copy(row, shard_path) for row in rows], rows, broken)
+
+
+_USABLE = [str(State.WRITTEN), *sorted(map(str, WITHHELD))]
+
+
+def _copy(row: Mapping[str, Any], shard_path: Callable[[int], Path]) -> SampleRef | Withheld:
+    if row["state"] != State.WRITTEN:
+        return Withheld(State(row["state"]), row["reason"])
+    return SampleRef(row["id"], shard_path(row["shard"]), row["offset"], row["bytes"])

@@ -17,6 +17,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
 from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.matches import match_notes
+from tol_luigi.report.rights import rights_note
 from tol_luigi.report.splits import split_notes
 from tol_luigi.report.summary import Summary, summary_text
 from tol_luigi.report.times import stage_times, times_csv, times_page
@@ -28,6 +29,7 @@ from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.metadata import LoadNames
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.reports import ReportTarget
+from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.table_checks import validate_tables
 
 __all__ = ["BuildCatalog"]
@@ -117,6 +119,9 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         if self.settings.excludes_benchmarks:
             report = ReportTarget(self.layout.leak_report)
             notes.append(f"{leak_line(report.read())}: {report.text_file}")
+        if withholds(self.settings):
+            report = ReportTarget(self.layout.rights_report)
+            notes.append(rights_note(report.read(), report.text_file))
         if self.settings.is_demonstration:
             notes.append("No source is configured, so this is the demonstration: its images are drawn.")
         return notes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, write_json
 from tol_luigi.core.receipts import record_file
+from tol_luigi.tasks.attribution import WriteAttribution
 from tol_luigi.tasks.base import DatasetTask, in_order
 from tol_luigi.tasks.build_report import BuildReport
 from tol_luigi.tasks.card import WriteCard
@@ -14,6 +15,8 @@ from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.feature_stages import feature_stages
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
+from tol_luigi.tasks.rights_report import ReportRights
+from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.selection import CatalogSelection
 from tol_luigi.tasks.stage import StageTask
 
@@ -29,15 +32,18 @@ class WriteManifest(StageTask):
     """List every file of the dataset with its size, its SHA-256, its task, and the inputs of that task."""
 
     def requires(self) -> list[DatasetTask]:
-        """Require the catalog, its card, the check of its taxa, the reports, and further stages."""
+        """Require the catalog, attributions, its card, the check of its taxa, the reports, and further stages."""
         leaks = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
+        rights = [self.clone(ReportRights)] if withholds(self.settings) else []
         page = [self.clone(BuildReport)] if self.settings.report.page else []
         selection = [self.clone(CatalogSelection)] if self.settings.select.name is not None else []
         return [
             self.clone(WriteCatalog),
+            self.clone(WriteAttribution),
             self.clone(WriteCard),
             self.clone(CheckTaxa),
             *leaks,
+            *rights,
             *page,
             *partition_stages(self),
             *feature_stages(self),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tol_luigi.tasks.agreement import EmbedTaxa, ScoreAgreement, ScorePrototypes
+from tol_luigi.tasks.attribution import WriteAttribution
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.build import BuildCatalog
 from tol_luigi.tasks.build_report import BuildReport
@@ -20,11 +21,14 @@ from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.metadata import LoadNames, MakeMetadata
 from tol_luigi.tasks.near_duplicates import FindNearDuplicates
+from tol_luigi.tasks.plan import PlanShards
 from tol_luigi.tasks.predict import PredictCatalog
 from tol_luigi.tasks.relabel import RelabelShards
+from tol_luigi.tasks.rights import WithholdImages
+from tol_luigi.tasks.rights_report import ReportRights
 from tol_luigi.tasks.scan import DrawDemonstration, HashPartition, ScanPartition, StoreSettings
 from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, WriteSelection
-from tol_luigi.tasks.shards import CheckShards, PlanShards, WriteShards
+from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.tars import ExtractTars
 from tol_luigi.tasks.taxa import CheckPredictedTaxa
 from tol_luigi.tasks.taxonomy import (
@@ -70,6 +74,7 @@ __all__ = [
     "PredictCatalog",
     "RelabelShards",
     "ReportLeaks",
+    "ReportRights",
     "ScanPartition",
     "ScoreAgreement",
     "ScoreLeaks",
@@ -78,6 +83,8 @@ __all__ = [
     "StoreSettings",
     "VerifyDataset",
     "VerifyShards",
+    "WithholdImages",
+    "WriteAttribution",
     "WriteCard",
     "WriteCatalog",
     "WriteManifest",

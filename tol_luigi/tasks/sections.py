@@ -23,6 +23,7 @@ from tol_luigi.core.setting_kinds import (
     Place,
     Text,
     Whole,
+    Words,
 )
 from tol_luigi.core.source_names import base_of, source_of
 from tol_luigi.sources import SOURCES, plugin_of, with_labels
@@ -54,6 +55,7 @@ __all__ = [
     "PublishedSection",
     "RareSpeciesSection",
     "ResolvedSection",
+    "RightsSection",
     "ShardsSection",
     "TaxonomySection",
     "TextsSection",
@@ -311,6 +313,24 @@ class ShardsSection(Section):
 
 
 @dataclass(frozen=True)
+class RightsSection(Section):
+    """The rights of images (docs/rights.md). Both keys may change under the same dataset."""
+
+    section: ClassVar[str] = "rights"
+
+    allow: tuple[str, ...] | None = setting(
+        Words(),
+        None,
+        "the licences of images that may be in the shards, such as CC0, CC-BY, CC-BY-SA-4.0; unknown for images without one; if empty, all",
+    )
+    takedowns: Path | None = setting(
+        Place("file"),
+        None,
+        "CSV of images to take out for good, with one of the columns id, url and owner in each line, and optionally date and reason",
+    )
+
+
+@dataclass(frozen=True)
 class TextsSection(Section):
     """Texts of the samples: their form, and further ones."""
 
@@ -391,6 +411,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ImagesSection,
     ShardsSection,
     TextsSection,
+    RightsSection,
     ChecksSection,
     FeaturesSection,
     FilterSection,

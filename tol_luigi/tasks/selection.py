@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
+from tol_luigi.core.copying import copy_samples
 from tol_luigi.core.errors import DatasetError, LedgerError, SettingsError
 from tol_luigi.core.files import read_json, remove, write_json
-from tol_luigi.core.packing import copy_samples
 from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_files
 from tol_luigi.core.shards import Shard, shard_number

@@ -32,6 +32,7 @@ from tol_luigi.tasks.fingerprints import determines, determining
 from tol_luigi.tasks.label_columns import linked_sources, validate_templates
 from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.recorded_settings import validate_reuse, validate_unchanged
+from tol_luigi.tasks.rights_settings import validate_rights
 from tol_luigi.tasks.selection_settings import validate_selection
 from tol_luigi.tasks.setting_names import with_setting
 from tol_luigi.tasks.settings_files import (
@@ -94,6 +95,7 @@ class Settings:
     images: sections.ImagesSection
     shards: sections.ShardsSection
     texts: sections.TextsSection
+    rights: sections.RightsSection
     checks: sections.ChecksSection
     features: FeaturesSection
     filter: FilterSection
@@ -313,6 +315,7 @@ def settings() -> Settings:
         validate_taxonomy(result, origins)
         validate_features(result, origins)
         validate_selection(result, origins)
+        validate_rights(result, origins)
         validate_reuse(result, origins)
         validate_unchanged(result, origins)
     except TolError as error:

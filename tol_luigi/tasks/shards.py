@@ -1,76 +1,61 @@
-"""The stages that plan, write and check the shards."""
+"""The stages that write and check the shards."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.errors import ChangedError, ShardError, SourceError
-from tol_luigi.core.files import read_json, remove, write_json
-from tol_luigi.core.packing import copy_samples, pack, recopy, repack
-from tol_luigi.core.plan import WorkUnit, number
+from tol_luigi.core.copying import copy_samples, recopy
+from tol_luigi.core.errors import ChangedError, ShardError
+from tol_luigi.core.files import read_json, remove
+from tol_luigi.core.packing import pack, repack, shipping_order
+from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard
 from tol_luigi.report.text import counted
 from tol_luigi.store.benchmarks import read_benchmarks
-from tol_luigi.store.catalogs import count_samples
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
-from tol_luigi.store.previous import reused_contents
+from tol_luigi.store.rewriting import without_samples
+from tol_luigi.store.withheld import read_withheld
 from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, work_list
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.benchmarks import HashBenchmarks
+from tol_luigi.tasks.contents import read_contents
 from tol_luigi.tasks.label_columns import text_form
-from tol_luigi.tasks.matches import CheckMatches
-from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
+from tol_luigi.tasks.plan import PlanShards
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.rights import WithholdImages
+from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
 from tol_luigi.tasks.stage import StageTask, clear_completion_cache
-from tol_luigi.tasks.taxa import CheckPredictedTaxa
-from tol_luigi.tasks.unread import ReadingStage, read_files
+from tol_luigi.tasks.unread import UNREAD, ReadingStage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import luigi
+    import pyarrow as pa
 
-    from tol_luigi.core.packing import Content, Outcome, ShardToRebuild
-    from tol_luigi.core.reader import FileContent
+    from tol_luigi.core.packing import Outcome, ShardToRebuild, Withheld
     from tol_luigi.store.worklists import WorkList
     from tol_luigi.tasks.base import DatasetTask
 
 __all__ = [
     "CheckShards",
-    "PlanShards",
     "WriteShards",
 ]
 
 
-class PlanShards(StageTask):
-    """Assign shard numbers to each (split, source, partition)."""
-
-    def requires(self) -> list[DatasetTask]:
-        """Require the predicted catalog, and the checks of its taxa and of the matches with names."""
-        return [self.clone(PredictCatalog), self.clone(CheckPredictedTaxa), self.clone(CheckMatches)]
-
-    def files(self) -> list[Path]:
-        """Return the plan, as JSON."""
-        return [self.layout.plan]
-
-    def make(self) -> None:
-        """Count the samples, and number the shards."""
-        counts = count_samples(self.layout.predicted)
-        shares = [
-            (share["split"], share["source"], share["partition"]) for share in all_partitions(self.settings)
-        ]
-        plan = number([(*share, counts.get(share, 0)) for share in shares], self.settings.shards.max_samples)
-        write_json(self.layout.plan, [asdict(share) for share in plan])
+_RIGHTS = "[rights]"
+"""The name of the digest of withheld images among the inputs."""
 
 
 class WriteShards(PartitionTask, ReadingStage):
@@ -86,7 +71,16 @@ class WriteShards(PartitionTask, ReadingStage):
             return [*stages, self.clone(CheckShards, split="train")]
         if self.settings.leak_guard.images:
             stages.append(self.clone(HashBenchmarks))
+        if withholds(self.settings):
+            stages.append(self.clone(WithholdImages))
         return [*stages, self._scan()]
+
+    def inputs(self) -> dict[str, str]:
+        """Return the digests of the input stages; of the withheld images, only those of this partition count."""
+        inputs, rights = super().inputs(), self.clone(WithholdImages)
+        if inputs.pop(rights.label, None) is not None and (digest := rights.digest_of(*self.work_unit)):
+            inputs[_RIGHTS] = digest
+        return inputs
 
     def _scan(self) -> ScanPartition:
         return self.clone(ScanPartition, partition=self.settings.listing_of(self.source, self.partition))
@@ -127,7 +121,9 @@ class WriteShards(PartitionTask, ReadingStage):
         share, work = self._share(), self._work()
         notes = {"version": __version__, "work": self._work_digest(work, inputs)}
         with rescanned_if_changed(self, self.source, self.partition):
-            if not self._try_restore(share, work, notes["work"], inputs):
+            if not self._try_restore(share, work, notes["work"], inputs) and not self._try_withhold(
+                share, work, notes, inputs
+            ):
                 self._write_all(share, work, notes, inputs)
 
     def invalidate(self) -> None:
@@ -152,8 +148,7 @@ class WriteShards(PartitionTask, ReadingStage):
                 files = zip(work.members, outcomes, strict=True)
                 self.skipped = [member.name for member, outcome in files if outcome.is_unread]
                 self._scan().validate_unchanged()
-        schema = GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
-        write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), schema)
+        write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), self._schema)
         self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
 
     def receipt_of(
@@ -190,13 +185,7 @@ class WriteShards(PartitionTask, ReadingStage):
             Whether all shards exist now. If not, all must be written.
         """
         receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
-        planned = [self.layout.shard(self.split, number).name for number in share.numbers]
-        if (
-            receipt is None
-            or receipt.notes.get("work") != digest
-            or planned != [shard.name for shard in self.shards(receipt)]
-            or not self._is_ledger_intact(receipt)
-        ):
+        if receipt is None or not self._is_made_from(digest, share, receipt):
             return False
         if self.has_become_readable(receipt):
             remove(self.receipt_path)
@@ -223,6 +212,47 @@ class WriteShards(PartitionTask, ReadingStage):
             replace(receipt, inputs=inputs).write(self.receipt_path)
         return True
 
+    def _try_withhold(
+        self, share: WorkUnit, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
+    ) -> bool:
+        """Remove further images from existing shards, if nothing else has changed since these were written.
+
+        Returns:
+            Whether all shards are up to date now. If not, all must be written.
+        """
+        receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
+        if receipt is None or isinstance(work, CopyList) or self.has_become_readable(receipt):
+            return False
+        others = {label: digest for label, digest in inputs.items() if label != _RIGHTS}
+        before = others | ({_RIGHTS: receipt.inputs[_RIGHTS]} if _RIGHTS in receipt.inputs else {})
+        if not self._is_made_from(self._work_digest(work, before), share, receipt):
+            return False
+        found = without_samples(ledger, self.shards(receipt), self.folder, self._withheld())
+        if found is None:
+            return False
+        shards, rows = found
+        self.skipped = receipt.more.get(UNREAD, ())
+        write_ledger(ledger, rows, self._schema)
+        self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
+        return True
+
+    def _withheld(self) -> dict[str, Withheld]:
+        """Return the images to leave out because of their rights, by id."""
+        return read_withheld(self.layout.withheld, *self.work_unit) if withholds(self.settings) else {}
+
+    @property
+    def _schema(self) -> pa.Schema:
+        return GUARDED_LEDGER if self.settings.leak_guard.images else LEDGER
+
+    def _is_made_from(self, work: str, share: WorkUnit, receipt: Receipt) -> bool:
+        """Return whether the planned shards were written from the work with this digest, and their ledger is intact."""
+        planned = [self.layout.shard(self.split, number).name for number in share.numbers]
+        return (
+            receipt.notes.get("work") == work
+            and planned == [shard.name for shard in self.shards(receipt)]
+            and self._is_ledger_intact(receipt)
+        )
+
     def _is_ledger_intact(self, receipt: Receipt) -> bool:
         ledger = self.layout.ledger(*self.work_unit)
         record = receipt.files[ledger.relative_to(self.layout.directory).as_posix()]
@@ -234,7 +264,7 @@ class WriteShards(PartitionTask, ReadingStage):
             return
         chosen = work.only({image for shard in lost for image in shard.ids})
         with self.progress("images", len(chosen.samples)) as progress:
-            contents = self._contents(chosen, is_required=True)
+            contents = read_contents(self, chosen, self._withheld(), is_required=True)
             repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=progress)
 
     def _validate_train(self) -> None:
@@ -267,47 +297,17 @@ class WriteShards(PartitionTask, ReadingStage):
         layout = self.layout
         train = layout.ledger("train", self.source, self.partition)
         return copy_list(
-            layout.predicted, train, lambda shard: layout.shard("train", shard), self.source, self.partition
+            layout.predicted,
+            train,
+            lambda shard: layout.shard("train", shard),
+            self.source,
+            self.partition,
+            order=partial(shipping_order, seed=self.settings.dataset.seed, shuffled=self._is_shuffled),
         )
 
-    def _contents(self, work: WorkList, *, is_required: bool = False) -> Iterator[tuple[int, Content]]:
-        """Yield each image: as encoded in a previous dataset if it has the image, else the source's file.
-
-        Args:
-            work: The images.
-            is_required: Whether every file must be read, as for a lost shard.
-        """
-        settings, source = self.settings, self.settings.sources[self.source]
-        previous = settings.previous
-        # Perceptual hashes of benchmarks need the original files.
-        if previous is None or previous.differences(settings.determining) or settings.leak_guard.images:
-            return read_files(self, self.source, self.partition, work.members, is_required=is_required)
-        return reused_contents(
-            work,
-            source.columns,
-            listing=self.layout.listing(self.source, settings.listing_of(self.source, self.partition)),
-            previous_listing=previous.listing(self.source, self.partition),
-            previous=previous.files(self.source, self.partition),
-            decode=lambda places, damaged: self._decoded(work, places, damaged, is_required=is_required),
-            try_again=self.source not in settings.reused,
-        )
-
-    def _decoded(
-        self, work: WorkList, places: list[int], damaged: list[Path], *, is_required: bool
-    ) -> Iterator[tuple[int, FileContent]]:
-        """Read the images that the previous dataset lacks or has damaged, if the source is available."""
-        for path in damaged:
-            what = "it differs from its receipt, so nothing is copied from it"
-            write_line(f"{path}: {what}", self.label)
-        source = self.settings.sources[self.source]
-        if self.source not in self.settings.reused:
-            members = [work.members[place] for place in places]
-            return read_files(self, self.source, self.partition, members, is_required=is_required)
-        because = f", because {damaged[0]} differs from its receipt" if damaged else ""
-        where = f"{source.reader.images}: {self.source}/{self.partition}"
-        what = f"{len(places):,} of {counted(len(work.members), 'image')} missing there{because}"
-        section = source.plugin.section.section
-        raise SourceError(where, what, f"Set [{section}] images, or repair that dataset (BuildCatalog)")
+    @property
+    def _is_shuffled(self) -> bool:
+        return self.settings.shards.order == "shuffled"
 
     def _packed(
         self, work: WorkList, paths: list[Path], progress: Callable[[int], None]
@@ -315,15 +315,16 @@ class WriteShards(PartitionTask, ReadingStage):
         source, settings = self.settings.sources[self.source], self.settings
         return pack(
             work.samples,
-            self._contents(work),
+            read_contents(self, work, self._withheld()),
             paths,
             where=f"{source.reader.images}: {self.source}/{self.partition}",
             spec=settings.image_spec,
             seed=settings.dataset.seed,
-            shuffled=settings.shards.order == "shuffled",
+            shuffled=self._is_shuffled,
             max_bad_percent=settings.checks.max_bad_percent,
             progress=progress,
             benchmarks=self._benchmarks(),
+            withheld=self._withheld(),
         )
 
     def _benchmarks(self) -> Benchmarks | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.receipts import Receipt
     from tol_luigi.tasks.base import DatasetTask
 
-__all__ = ["ReadingStage", "inaccessible_names", "read_files", "scan_files"]
+__all__ = ["UNREAD", "ReadingStage", "inaccessible_names", "read_files", "scan_files"]
 
 UNREAD = "unread"
 """The key of receipts with the names of the files that were skipped."""

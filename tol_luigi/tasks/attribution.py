@@ -1,0 +1,61 @@
+"""The stage that writes the attributions of all samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tol_luigi.core.files import remove
+from tol_luigi.core.shards import shard_number
+from tol_luigi.core.splits import SPLITS
+from tol_luigi.store.attribution import attribution_of, write_attribution
+from tol_luigi.tasks.catalog import WriteCatalog
+from tol_luigi.tasks.partitions import all_partitions
+from tol_luigi.tasks.shards import WriteShards
+from tol_luigi.tasks.stage import StageTask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["WriteAttribution"]
+
+
+class WriteAttribution(StageTask):
+    """Write licence and owner of each sample, in a file for each split, and in one for each shard."""
+
+    def requires(self) -> WriteCatalog:
+        """Require the catalog and the licences."""
+        return self.clone(WriteCatalog)
+
+    def files(self) -> list[Path]:
+        """Return the files of the splits and of their shards."""
+        folder = self.layout.attribution
+        return [
+            path
+            for split, shards in self._shards().items()
+            for path in (folder / f"{split}.csv", *(attribution_of(folder, split, shard) for shard in shards))
+        ]
+
+    def _shards(self) -> dict[str, list[int]]:
+        """Return the numbers of the shards of each split."""
+        numbers: dict[str, list[int]] = {split: [] for split in SPLITS}
+        for share in all_partitions(self.settings):
+            numbers[share["split"]] += [
+                shard_number(shard.name) for shard in self.clone(WriteShards, **share).shards()
+            ]
+        return numbers
+
+    def make(self) -> None:
+        """Write the files, and remove those of shards that no longer exist."""
+        layout, done = self.layout, 0
+        with self.progress("samples") as progress:
+            for split, shards in self._shards().items():
+                rows = 0
+                for rows in write_attribution(
+                    layout.attribution, split, shards, layout.catalog, layout.licenses
+                ):
+                    progress(done + rows)
+                done += rows
+        known = set(self.files())
+        for path in layout.attribution.glob("**/*.csv"):
+            if path not in known:
+                remove(path)
