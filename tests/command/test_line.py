@@ -43,7 +43,6 @@ def test_there_are_verbs_to_look_at() -> None:
         "features",
         "select",
         "search",
-        "publish",
     }
     assert people | {"submit", "retry", "stop", "luigid", "worker", "foreman", "completion"} == set(VERBS)
 
