@@ -17,6 +17,7 @@ from shards import Mean, extract, extraction, png, sample, write_samples, write_
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
 from tol_luigi.features.extraction import ExtractionSpec
 from tol_luigi.features.extractor import Extractor, Options
+from tol_luigi.features.family_files import FamilyFiles
 from tol_luigi.features.reading import sample_features
 from tol_luigi.features.registry import register, resolve
 
@@ -96,6 +97,24 @@ def test_damaged_results_are_made_again(tmp_path: Path, damage: str) -> None:
     vectors.unlink() if damage == "missing" else vectors.write_bytes(changed[damage])
     assert extract(tar, out, ["mean"])[0] == ["mean"]
     assert vectors.read_bytes() == before
+
+
+def test_vectors_are_complete_or_the_task_fails_if_another_process_removes_the_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tar, out = write_samples(tmp_path / "a.tar", 9), tmp_path / "out"
+    write_vector = FamilyFiles._write_vector  # what follows the table
+
+    def removed(self: FamilyFiles[Extractor], *values: Any) -> None:
+        self.remove_parts()
+        write_vector(self, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FamilyFiles, "_write_vector", removed)
+        with pytest.raises(FeatureError, match="another process works on the same files"):
+            extract(tar, out, ["mean"])
+    _, files = extract(tar, out, ["mean"])
+    assert files["mean"].read_vector("channels").shape == (9, 3)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from toys import needs
 from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.features.extractor import Extractor, Options, Vector
 from tol_luigi.features.queries import image_vector, parse_vector_name, text_vector
-from tol_luigi.features.vector_index import ShardVectors, VectorIndex, build_index
+from tol_luigi.features.vector_index import ShardVectors, VectorIndex, build_index, ids_file, part_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,6 +173,17 @@ def test_samples_are_found_by_id_and_by_taxon(index: VectorIndex) -> None:
     assert mean is not None
     assert {hit.row["species"] for hit in index.search(mean, 20)} == {"cerana"}
     assert index.vector_of(image_id(3)) is None
+
+
+def test_a_damaged_index_is_one_line(index: VectorIndex, tmp_path: Path) -> None:
+    shutil.copytree(index.folder, tmp_path / "index")
+    ids, part = ids_file(tmp_path / "index"), part_file(tmp_path / "index", 0)
+    ids.write_bytes(ids.read_bytes()[:-9])
+    with pytest.raises(DatasetError, match=r"ids\.parquet: it cannot be read"):
+        VectorIndex(tmp_path / "index").vector_of(image_id(1))
+    part.write_bytes(part.read_bytes()[:500])
+    with pytest.raises(DatasetError, match=r"part-000\.usearch: it cannot be read"):
+        VectorIndex(tmp_path / "index")
 
 
 def test_an_index_that_is_missing_or_would_be_empty_is_one_line(index: VectorIndex, tmp_path: Path) -> None:

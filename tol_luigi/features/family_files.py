@@ -254,9 +254,13 @@ class FamilyFiles(Generic[F]):
         header = {"descr": "<f2", "fortran_order": False, "shape": (rows, dimensions)}
         with committed(self.vector(name)) as scratch, scratch.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
+            written = 0
             for part in self.read_parts([f"vector {name}"]):
+                written += len(part)
                 for chunk in part.column(0).chunks:
                     file.write(np.ascontiguousarray(chunk.flatten().to_numpy(), "<f2").tobytes())
+            if written != rows:  # another process has removed parts since the table was written
+                raise FileNotFoundError(self._parts)
 
 
 def _vectors(rows: np.ndarray[Any, Any], kind: pa.FixedSizeListType) -> pa.Array:

@@ -7,6 +7,7 @@ parts that it had not finished. (A graph that is saved and restored draws other 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -321,7 +322,8 @@ class VectorIndex:
         for key in keys:
             group, place = divmod(key, _ROW_GROUP)
             if group not in groups:
-                groups[group] = self._ids.read_row_group(group)
+                with _reading(ids_file(self.folder)):
+                    groups[group] = self._ids.read_row_group(group)
             rows += groups[group].slice(place, 1).to_pylist()
         return rows
 
@@ -356,8 +358,12 @@ class VectorIndex:
     def _keys(self, is_it: Callable[[pa.Table], pa.ChunkedArray], columns: list[str]) -> list[int]:
         """Return the keys of the rows of the file of ids for which a function returns true."""
         keys: list[int] = []
-        for group in range(self._ids.num_row_groups):
-            are = is_it(self._ids.read_row_group(group, columns=columns))
+        with _reading(ids_file(self.folder)):
+            file = self._ids
+        for group in range(file.num_row_groups):
+            with _reading(ids_file(self.folder)):
+                rows = file.read_row_group(group, columns=columns)
+            are = is_it(rows)
             keys += (np.flatnonzero(are.to_numpy()) + group * _ROW_GROUP).tolist()
         return keys
 
@@ -375,7 +381,13 @@ def _opened(path: Path) -> Any:  # noqa: ANN401 (usearch is optional)
     except ImportError as error:
         remedy = "Install it: pip install 'tol_luigi[index]'"
         raise DatasetError("usearch", "the package is not installed", remedy) from error
-    try:
+    with _reading(path):
         return Index.restore(str(path), view=True)
-    except RuntimeError as error:
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         raise DatasetError(path, f"it cannot be read ({error})", "Delete it, and run tol build") from error
