@@ -152,7 +152,7 @@ def _short(value: object) -> str:
 
 
 def _row(label: str, text: str) -> list[str]:
-    return wrapped(text, " " * (_LABEL + 2), f"  {label:<{_LABEL}}")
+    return wrapped(printable(text), " " * (_LABEL + 2), f"  {label:<{_LABEL}}")
 
 
 def candidates_text(text: str, traces: Sequence[ImageTrace], most: int) -> str:
