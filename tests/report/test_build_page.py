@@ -15,7 +15,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tol_luigi.report.build_figures import BuildFigures, CatalogData, Group, ShardCount, Thumbnail
+from tol_luigi.core.shards import Shard
+from tol_luigi.report.build_figures import BuildFigures, CatalogData, Group, Thumbnail
 from tol_luigi.report.build_page import page_text
 from tol_luigi.report.sprites import sprite_sheets
 from tol_luigi.report.taxon_tree import taxon_tree
@@ -151,7 +152,7 @@ def hostile_page() -> str:
         digest="0",
         sources=["eol"],
         states={("written", "eol"): 1, ("unreadable", "eol"): 1},
-        shards=[ShardCount("train", 1, 10_240)],
+        shards={"train": [Shard("shard-000000.tar", 10_240, "", 1)]},
         reports={
             "taxa": {"checks": {}, "rules": {HOSTILE: 1}},
             "matches": {"matches": []},

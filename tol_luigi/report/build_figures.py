@@ -10,18 +10,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from tol_luigi.core.shards import Shard
     from tol_luigi.report.taxon_tree import TaxonTree
 
-__all__ = ["BuildFigures", "CatalogData", "Group", "ShardCount", "Thumbnail"]
-
-
-@dataclass(frozen=True)
-class ShardCount:
-    """The shards of a partition of a split: their number, and their size in bytes."""
-
-    split: str
-    shards: int
-    bytes: int
+__all__ = ["BuildFigures", "CatalogData", "Group", "Thumbnail"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +25,7 @@ class BuildFigures:
         digest: What distinguishes the dataset from others, as hexadecimal digits.
         sources: The sources, in the order of the catalogs.
         states: The number of images by (state, source).
-        shards: The shards of each partition of a split.
+        shards: The shards of each split.
         reports: The figures of the reports of other stages, by name; ``settings`` are those of the dataset.
         is_demonstration: Whether the images are the drawn ones of the demonstration.
     """
@@ -42,7 +34,7 @@ class BuildFigures:
     digest: str
     sources: Sequence[str]
     states: Mapping[tuple[str, str], int]
-    shards: Sequence[ShardCount]
+    shards: Mapping[str, Sequence[Shard]]
     reports: Mapping[str, Any]
     is_demonstration: bool = False
 

@@ -88,8 +88,8 @@ def _content(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
         "is_demonstration": figures.is_demonstration,
         "known": known,
         "images": data.images,
-        "shards": sum(one.shards for one in figures.shards),
-        "bytes": sum(one.bytes for one in figures.shards),
+        "shards": sum(map(len, figures.shards.values())),
+        "bytes": sum(shard.size for shards in figures.shards.values() for shard in shards),
         "checks": checks,
         "notes": sum(not check["is_good"] for check in checks),
         "totals": _totals(figures, data),
@@ -155,10 +155,10 @@ def _totals(figures: BuildFigures, data: CatalogData) -> list[dict[str, Any]]:
     rows = []
     for split in SPLITS:
         counts = [data.samples.get((split, source), 0) for source in figures.sources]
-        shards = [one for one in figures.shards if one.split == split]
-        size = human_bytes(sum(one.bytes for one in shards))
-        number = sum(one.shards for one in shards)
-        rows.append({"split": split, "counts": counts, "all": sum(counts), "shards": number, "size": size})
+        shards = figures.shards.get(split, ())
+        size = human_bytes(sum(shard.size for shard in shards))
+        row = {"split": split, "counts": counts, "all": sum(counts), "shards": len(shards), "size": size}
+        rows.append(row)
     return rows
 
 

@@ -108,12 +108,11 @@ def _csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 def figures_of(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
     """Return all figures of the report as JSON, except the tree."""
-    splits = {split: [one for one in figures.shards if one.split == split] for split in SPLITS}
     return {
         "samples": _nested(data.samples),
         "shards": {
-            split: {"shards": sum(one.shards for one in ones), "bytes": sum(one.bytes for one in ones)}
-            for split, ones in splits.items()
+            split: {"shards": len(shards), "bytes": sum(shard.size for shard in shards)}
+            for split, shards in figures.shards.items()
         },
         "states": _nested({key: figures.states[key] for key in sorted(figures.states)}),
         "taxa": list(data.stats),

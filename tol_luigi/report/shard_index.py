@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.shards import Shard
 
-__all__ = ["SHARD_COLUMNS", "index_files", "shard_table"]
+__all__ = ["SHARD_COLUMNS", "index_files", "shard_table", "shards_digest"]
 
 SHARD_COLUMNS = ("path", "split", "samples", "bytes", "sha256")
 """The columns of the table of shards; the first is its key."""
@@ -51,3 +52,8 @@ def shard_table(shards: Mapping[str, Sequence[Shard]]) -> str:
             (f"{split}/{shard.name}", split, shard.samples, shard.size, shard.sha256) for shard in each
         )
     return text.getvalue()
+
+
+def shards_digest(shards: Mapping[str, Sequence[Shard]]) -> str:
+    """Return twelve hexadecimal digits that differ if any sample of a dataset does, or its place."""
+    return hashlib.sha256(shard_table(shards).encode()).hexdigest()[:12]

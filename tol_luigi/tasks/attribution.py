@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.files import remove
 from tol_luigi.core.shards import shard_number
-from tol_luigi.core.splits import SPLITS
 from tol_luigi.store.attribution import attribution_of, write_attribution
 from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.partitions import all_partitions
-from tol_luigi.tasks.shards import WriteShards
+from tol_luigi.tasks.shards import written_shards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
@@ -37,12 +35,10 @@ class WriteAttribution(StageTask):
 
     def _shards(self) -> dict[str, list[int]]:
         """Return the numbers of the shards of each split."""
-        numbers: dict[str, list[int]] = {split: [] for split in SPLITS}
-        for share in all_partitions(self.settings):
-            numbers[share["split"]] += [
-                shard_number(shard.name) for shard in self.clone(WriteShards, **share).shards()
-            ]
-        return numbers
+        return {
+            split: [shard_number(shard.name) for shard in shards]
+            for split, shards in written_shards(self).items()
+        }
 
     def make(self) -> None:
         """Write the files, and remove those of shards that no longer exist."""

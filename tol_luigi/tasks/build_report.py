@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, read_json
+from tol_luigi.report.shard_index import shards_digest
 from tol_luigi.store.reconciliation import count_states
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.duplicates import FindDuplicates
@@ -15,7 +16,7 @@ from tol_luigi.tasks.mapping import MakeMapping
 from tol_luigi.tasks.matches import CheckMatches
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
-from tol_luigi.tasks.shards import CheckShards
+from tol_luigi.tasks.shards import CheckShards, written_shards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
@@ -76,19 +77,12 @@ class BuildReport(StageTask):
 
     def _figures(self) -> BuildFigures:
         from tol_luigi import __version__  # noqa: PLC0415 (it imports this module)
-        from tol_luigi.report.build_figures import BuildFigures, ShardCount  # noqa: PLC0415
+        from tol_luigi.report.build_figures import BuildFigures  # noqa: PLC0415
 
-        layout, shares = self.layout, all_partitions(self.settings)
-        shards = [
-            ShardCount(
-                share["split"], len(receipt["shards"]), sum(shard["size"] for shard in receipt["shards"])
-            )
-            for share in shares
-            for receipt in [read_json(layout.receipt(**share))]
-        ]
+        shards = written_shards(self)
         return BuildFigures(
             version=__version__,
-            digest=self.made_from,
+            digest=shards_digest(shards),
             sources=self.settings.used,
             states=count_states(self._ledgers),
             shards=shards,

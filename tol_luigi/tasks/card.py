@@ -13,13 +13,13 @@ from tol_luigi.report.card import Card, card_text
 from tol_luigi.report.citation import citation_text
 from tol_luigi.report.croissant import croissant
 from tol_luigi.report.datasheet import datasheet_text
-from tol_luigi.report.shard_index import index_files, shard_table
+from tol_luigi.report.shard_index import index_files, shard_table, shards_digest
 from tol_luigi.store.catalogs import catalog_schema, count_by_kingdom, count_by_source
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.label_columns import text_form
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.publication_settings import publication, publication_digest
-from tol_luigi.tasks.shards import WriteShards
+from tol_luigi.tasks.shards import WriteShards, written_shards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
@@ -37,11 +37,8 @@ class WriteCard(StageTask):
 
     def requires(self) -> list[DatasetTask]:
         """Require the catalog, and the shards, which the indexes list."""
-        return [self.clone(WriteCatalog), *self._shard_tasks]
-
-    @property
-    def _shard_tasks(self) -> list[WriteShards]:
-        return [self.clone(WriteShards, **share) for share in all_partitions(self.settings)]
+        shards = [self.clone(WriteShards, **share) for share in all_partitions(self.settings)]
+        return [self.clone(WriteCatalog), *shards]
 
     def inputs(self) -> dict[str, str]:
         """Return the digests of the input stages, and of what the settings say of the dataset."""
@@ -71,10 +68,7 @@ class WriteCard(StageTask):
 
     def _shards(self) -> dict[str, list[Shard]]:
         """Return the shards of each split that has any, in order."""
-        found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
-        for task in self._shard_tasks:
-            found[task.split] += task.shards()
-        return {split: sorted(shards, key=lambda one: one.name) for split, shards in found.items() if shards}
+        return {split: shards for split, shards in written_shards(self).items() if shards}
 
     def make(self) -> None:
         """Count the samples; write the indexes, then the descriptions."""
@@ -97,7 +91,7 @@ class WriteCard(StageTask):
     def _card(self, shards: dict[str, list[Shard]]) -> Card:
         settings, texts = self.settings, text_form(self.settings)
         return Card(
-            digest=self.made_from,
+            digest=shards_digest(shards),
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,

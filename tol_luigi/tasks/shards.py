@@ -19,6 +19,7 @@ from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
 from tol_luigi.core.shard_checks import check_shards, first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard
+from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.text import counted
 from tol_luigi.store.benchmarks import read_benchmarks
 from tol_luigi.store.ledger import GUARDED_LEDGER, LEDGER, ids_by_shard, write_ledger
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckShards",
     "WriteShards",
+    "written_shards",
 ]
 
 
@@ -402,3 +404,11 @@ class CheckShards(PartitionTask, StageTask):
         folder, members = layout.shard(self.split, 0).parent, text_form(self.settings).members
         with self.progress("shards", len(shards)) as progress:
             return inputs, check_shards(folder, shards, ids, size, progress, members=members)
+
+
+def written_shards(task: DatasetTask) -> dict[str, list[Shard]]:
+    """Return the shards of each split, in order, as the receipts of all partitions record them."""
+    found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
+    for share in all_partitions(task.settings):
+        found[share["split"]] += task.clone(WriteShards, **share).shards()
+    return {split: sorted(shards, key=lambda one: one.name) for split, shards in found.items()}
