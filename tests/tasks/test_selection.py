@@ -73,12 +73,13 @@ def draw(folder: Path) -> None:
 def configure(
     once: Callable[..., Path], tmp_path: Path, settings_file: Callable[..., Path]
 ) -> Callable[..., Path]:
-    """Write the settings; keyword arguments replace keys of ``[select]``."""
+    """Write the settings; keyword arguments replace keys of ``[select]``, ``rights`` those of ``[rights]``."""
     (tmp_path / "grid.py").write_text(GRID, encoding="utf-8")
     images = {"imagefolder": {"images": once("selection-images", draw), "partitions": 2}}
 
-    def written(**select: Any) -> Path:
-        return settings_file(SETTINGS | images | {"select": SETTINGS["select"] | select})
+    def written(rights: dict[str, str] | None = None, **select: Any) -> Path:
+        given = {"select": SETTINGS["select"] | select, "rights": rights or {}}
+        return settings_file(SETTINGS | images | given)
 
     return written
 
@@ -320,3 +321,29 @@ def test_wrong_settings_are_one_line_before_anything_runs(
     (message,) = finished.messages
     assert reason in message
     assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_is_taken_down_leaves_features_and_selections(
+    built: Path,
+    configure: Callable[..., Path],
+    build: Build,
+    samples: Callable[[Path, str], dict[str, dict[str, bytes]]],
+    tmp_path: Path,
+) -> None:
+    gone = min(id_ for id_, state in states(built).items() if state == "selected")
+    (tmp_path / "list.csv").write_text(f"id\n{gone}\n", encoding="utf-8")
+
+    # the selection "balanced" is one of earlier settings now, which no stage writes again
+    ended = build(configure({"takedowns": "list.csv"}, name="next"))
+
+    assert ended.returncode == 0, ended.stderr
+    shards = built / "224x224"
+    assert not any("balanced" in path.name for path in (*shards.iterdir(), *shards.glob("selections/*")))
+    assert samples(built, "next")
+    assert all(gone not in samples(built, split) for split in ("train", "val", "train_small", "next"))
+    tables = sorted(shards.glob("features/**/*.parquet"))
+    named = [path for path in tables if gone in pq.read_table(path).to_pandas().to_numpy(str)]
+    assert (len(tables) > 4, named) == (True, [])
+    for path in shards.glob("features/**/*.npy"):
+        table = path.with_name(f"{path.name.partition('.')[0]}.parquet")
+        assert len(np.load(path)) == pq.read_metadata(table).num_rows
