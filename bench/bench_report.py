@@ -68,7 +68,7 @@ def child(folder: Path) -> None:
     for (_, source), count in data.samples.items():
         counts["written", source] += count
     reports = {"taxa": {"checks": {}}, "matches": {"matches": []}, "settings": {}}
-    figures = BuildFigures("0", "0", SOURCE_NAMES, counts, [], reports)
+    figures = BuildFigures("0", "0", SOURCE_NAMES, counts, {}, reports)
     page = page_text(figures, data).encode()
     (folder / "page.html").write_bytes(page)
     rest = sum(map(len, tables(figures, data).values()))

@@ -33,7 +33,7 @@ def small_build(build_once: Callable[..., Path], shared: Path) -> Path:
     dataset = {"root": "out", "tag": "small", "val_percent": 10, "train_small_percent": 15}
     chains = {"chains": tables / "itis" / "species_level_taxonomy_chains.csv"}
     return build_once(
-        "small-build",
+        "published-build",
         {
             "dataset": dataset,
             "shards": {"max_samples": 4},

@@ -241,8 +241,8 @@ def on(disk: Path, given: Sections) -> Sections:
 @pytest.mark.parametrize(
     ("size", "task", "file"),
     [
-        pytest.param("60k", "MakeMapping", "mapping.sqlite", id="at a database"),
-        pytest.param("96k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
+        pytest.param("64k", "MakeMapping", "mapping.sqlite", id="at a database"),
+        pytest.param("100k", "MakeSplits", "mapping.sqlite", id="at the copy of a database"),
         pytest.param(
             "172k",
             ("CheckPredictedTaxa", "CheckMatches"),
@@ -253,7 +253,7 @@ def on(disk: Path, given: Sections) -> Sections:
             ),
             id="at a report",
         ),
-        pytest.param("196k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
+        pytest.param("200k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
         pytest.param("320k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],

@@ -70,15 +70,15 @@ def draw(folder: Path) -> None:
 
 
 @pytest.fixture
-def configure(
-    once: Callable[..., Path], tmp_path: Path, settings_file: Callable[..., Path]
-) -> Callable[..., Path]:
+def configure(once: Callable[..., Path], settings_file: Callable[..., Path]) -> Callable[..., Path]:
     """Write the settings; keyword arguments replace keys of ``[select]``, ``rights`` those of ``[rights]``."""
-    (tmp_path / "grid.py").write_text(GRID, encoding="utf-8")
+    # One file for all tests: a process registers the extractors of a file once.
+    extractors = once("selection-extractors", lambda folder: (folder / "grid.py").write_text(GRID, "utf-8"))
     images = {"imagefolder": {"images": once("selection-images", draw), "partitions": 2}}
 
     def written(rights: dict[str, str] | None = None, **select: Any) -> Path:
         given = {"select": SETTINGS["select"] | select, "rights": rights or {}}
+        given["features"] = SETTINGS["features"] | {"files": extractors / "grid.py"}
         return settings_file(SETTINGS | images | given)
 
     return written
