@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tol_luigi.features import torch_models
 from tol_luigi.features.arrays import read_arrays
-from tol_luigi.features.blocks import CPU_BLOCK, Blocks
+from tol_luigi.features.blocks import Blocks
 from tol_luigi.features.descriptions import described, file_hashes, sql_name, weights_of
 from tol_luigi.features.extractor import Extractor, Vector, unit_rows
 from tol_luigi.features.nearest import nearest_vectors
@@ -144,13 +144,5 @@ class CopyDetection(Extractor):
         vectors = unit_rows(found.astype(np.float32))
         if not self.columns:
             return {self._vector: vectors}
-        matches = Blocks(CPU_BLOCK)(self._matches, vectors)
-        return {
-            self._vector: vectors,
-            self._max: [best for best, _ in matches],
-            self._ref: [self._ids[row] for _, row in matches],
-        }
-
-    def _matches(self, vectors: NDArray[np.float32]) -> list[tuple[float, int]]:
         best, rows = nearest_vectors(vectors, self._references)
-        return list(zip(best.tolist(), rows.tolist(), strict=True))
+        return {self._vector: vectors, self._max: best, self._ref: [self._ids[row] for row in rows]}
