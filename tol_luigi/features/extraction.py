@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import FeatureError
+from tol_luigi.features.extractor import needed_extractors
 from tol_luigi.features.family_files import PART_ROWS, FamilyFiles, TarIdentity
 from tol_luigi.features.running import part_columns, parts
 from tol_luigi.features.samples import Status
@@ -205,8 +206,5 @@ def _size_and_time(url: str) -> tuple[int, int]:
 
 def _needed(files: Sequence[FamilyFiles[Extractor]], names: set[str]) -> list[FamilyFiles[Extractor]]:
     """Return the families with these names and those that they depend on, in order."""
-    wanted = set(names)
-    for one in reversed(files):
-        if one.extractor.name in wanted:
-            wanted.update(one.extractor.depends)
-    return [one for one in files if one.extractor.name in wanted]
+    needed = {one.name for one in needed_extractors([one.extractor for one in files], names)}
+    return [one for one in files if one.extractor.name in needed]

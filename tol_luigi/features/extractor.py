@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from tol_luigi.features.models import Model
     from tol_luigi.features.samples import FeatureSample
 
-__all__ = ["Columns", "Extractor", "Family", "Options", "Vector", "fingerprints", "unit_rows"]
+__all__ = [
+    "Columns",
+    "Extractor",
+    "Family",
+    "Options",
+    "Vector",
+    "fingerprints",
+    "needed_extractors",
+    "unit_rows",
+]
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 """Values by name of a column or vector; one element, or one row, for each sample of a batch."""
@@ -177,6 +186,20 @@ def fingerprints(extractors: Iterable[Extractor]) -> dict[str, str]:
     for extractor in extractors:
         found[extractor.name] = _fingerprint(extractor, found)
     return found
+
+
+def needed_extractors(extractors: Sequence[Extractor], wanted: Iterable[str]) -> list[Extractor]:
+    """Return the extractors of some names and those that they depend on, in order.
+
+    Args:
+        extractors: All extractors, each after those that it depends on.
+        wanted: The names.
+    """
+    names = set(wanted)
+    for extractor in reversed(extractors):
+        if extractor.name in names:
+            names.update(extractor.depends)
+    return [extractor for extractor in extractors if extractor.name in names]
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tol_luigi.core.errors import DatasetError, SettingsError
+from tol_luigi.features.extractor import needed_extractors
 from tol_luigi.features.samples import FeatureSample, SampleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from tol_luigi.features.extractor import Columns, Extractor
 
-__all__ = ["image_vector", "needed_extractors", "parse_vector_name", "text_embedder", "text_vector"]
+__all__ = ["image_vector", "parse_vector_name", "text_embedder", "text_vector"]
 
 
 def parse_vector_name(setting: str, name: str, extractors: Sequence[Extractor]) -> tuple[Extractor, str, int]:
@@ -67,20 +68,6 @@ def image_vector(
         raise DatasetError(where, f"it cannot be used ({error.reason})", "Choose another image") from error
     found: NDArray[np.float32] = np.asarray(results[wanted.name][vector], np.float32)[0]
     return found
-
-
-def needed_extractors(extractors: Sequence[Extractor], wanted: Iterable[str]) -> list[Extractor]:
-    """Return the extractors of some names and those that they depend on, in order.
-
-    Args:
-        extractors: All extractors, each after those that it depends on.
-        wanted: The names.
-    """
-    names = set(wanted)
-    for extractor in reversed(extractors):
-        if extractor.name in names:
-            names.update(extractor.depends)
-    return [extractor for extractor in extractors if extractor.name in names]
 
 
 def text_embedder(extractor: Extractor) -> Callable[[Sequence[str]], Any] | None:

@@ -104,8 +104,8 @@ class ExtractReferences(_BenchmarkStage, ModelStage):
 
     def references(self) -> Files:
         """Return the files of the extractors, each after those that it depends on."""
-        from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (slow to load, and seldom used)
-        from tol_luigi.features.queries import needed_extractors  # noqa: PLC0415 (as above)
+        from tol_luigi.features.extractor import needed_extractors  # noqa: PLC0415 (slow to load, and seldom used)
+        from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (as above)
 
         found, receipt = feature_set(self.settings), self.receipt()
         content = receipt.more["content"] if receipt else self._content
