@@ -11,8 +11,7 @@ from tol_luigi.command.argument_types import nonempty, port
 from tol_luigi.command.completion import add_completion
 from tol_luigi.command.feature_verbs import add_features, add_search, add_select
 from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
-from tol_luigi.command.publish_verb import add_publish
-from tol_luigi.command.release_verbs import add_diff, add_export
+from tol_luigi.command.release_verbs import add_diff, add_export, add_publish
 
 if TYPE_CHECKING:
     from tol_luigi.command.parser_parts import Subcommands

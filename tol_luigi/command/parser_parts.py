@@ -54,15 +54,15 @@ def add_run(to: argparse.ArgumentParser, verb: str) -> None:
     add_overrides(to)
 
 
-def add_jobs(to: argparse.ArgumentParser, what: str) -> None:
-    """Add ``--jobs``."""
+def add_jobs(to: argparse.ArgumentParser, what: str, default: int | None = None) -> None:
+    """Add ``--jobs``, by default as many as there are cores."""
     to.add_argument(
         "-j",
         "--jobs",
         type=positive,
         metavar="N",
-        default=len(os.sched_getaffinity(0)),
-        help=f"how many {what} at a time (default: as many as there are cores)",
+        default=default or len(os.sched_getaffinity(0)),
+        help=f"how many {what} at a time (default: {default or 'as many as there are cores'})",
     )
 
 

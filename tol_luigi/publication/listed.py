@@ -21,7 +21,6 @@ __all__ = ["PublishedFile", "in_groups", "listed_files", "parse_manifest", "vali
 _NAMING = ("manifest.json", "SHA256SUMS", "croissant.json", "DATASHEET.md", "CITATION.cff")
 """The files that name others."""
 
-_MANIFEST_RECEIPT = ("WriteManifest",)
 _REPAIR = "Run tol verify --repair, then the same command again"
 
 
@@ -67,7 +66,7 @@ def listed_files(layout: Layout) -> list[PublishedFile]:
         DamagedError: The manifest has changed since it was written.
     """
     directory = layout.directory
-    path = layout.stage_receipt(*_MANIFEST_RECEIPT)
+    path = layout.stage_receipt("WriteManifest")
     receipt = read_receipt(path)
     if receipt is None:
         raise DatasetError(directory, "there is no complete dataset here", "Build it first: tol build")
