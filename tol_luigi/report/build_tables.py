@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.diversity import STATS_COLUMNS, abundance, hill_numbers
+from tol_luigi.report.rows_csv import rows_csv
 from tol_luigi.report.tree_drawing import drawn_tree
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ TABLES = (*_CSV, "report.json", *_DRAWINGS)
 
 def tables(figures: BuildFigures, data: CatalogData) -> dict[str, bytes]:
     """Return the content of the files next to the page, by name."""
-    texts = {name: _csv_text(rows(figures, data)) for name, rows in _CSV.items()}
+    texts = {name: rows_csv(rows(figures, data)) for name, rows in _CSV.items()}
     texts["report.json"] = json.dumps(figures_of(figures, data), indent=1, ensure_ascii=False) + "\n"
     png, pdf = drawn_tree(data.tree)
     contents = (*(text.encode() for text in texts.values()), png, pdf)
@@ -97,13 +96,7 @@ def tables(figures: BuildFigures, data: CatalogData) -> dict[str, bytes]:
 
 def taxa_stats_text(stats: Sequence[Mapping[str, Any]]) -> str:
     """Return ``taxa_stats.csv``: the numbers of distinct lineages, overall and by source."""
-    return _csv_text([STATS_COLUMNS, *(list(row.values()) for row in stats)])
-
-
-def _csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue()
+    return rows_csv([STATS_COLUMNS, *(list(row.values()) for row in stats)])
 
 
 def figures_of(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:

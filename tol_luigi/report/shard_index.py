@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from typing import TYPE_CHECKING
+
+from tol_luigi.report.rows_csv import rows_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,14 +44,12 @@ def index_files(shards: Sequence[Shard]) -> dict[str, str]:
 
 def shard_table(shards: Mapping[str, Sequence[Shard]]) -> str:
     """Return the shards of all splits as CSV, with paths relative to the folder of the table."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(SHARD_COLUMNS)
-    for split, each in shards.items():
-        rows.writerows(
-            (f"{split}/{shard.name}", split, shard.samples, shard.size, shard.sha256) for shard in each
-        )
-    return text.getvalue()
+    rows = [
+        (f"{split}/{shard.name}", split, shard.samples, shard.size, shard.sha256)
+        for split, each in shards.items()
+        for shard in each
+    ]
+    return rows_csv([SHARD_COLUMNS, *rows])
 
 
 def shards_digest(shards: Mapping[str, Sequence[Shard]]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tol_luigi.report.rows_csv import rows_csv
 from tol_luigi.report.text import human_seconds
 
 if TYPE_CHECKING:
@@ -90,13 +89,11 @@ def _stage_time(stage: str, tasks: Sequence[tuple[str, str, float, str, int]]) -
 
 def times_csv(stages: Iterable[StageTime]) -> str:
     """Return the times as CSV, in seconds."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    rows = []
     for one in stages:
         figures = [f"{number:.3f}" for number in (one.seconds, one.median, one.longest[1])]
-        writer.writerow([one.stage, one.tasks, *figures, one.count, one.unit, f"{one.rate:.1f}"])
-    return written.getvalue()
+        rows.append([one.stage, one.tasks, *figures, one.count, one.unit, f"{one.rate:.1f}"])
+    return rows_csv([_COLUMNS, *rows])
 
 
 def times_page(stages: Sequence[StageTime]) -> str:
