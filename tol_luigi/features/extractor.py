@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from tol_luigi.core.digests import json_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -177,7 +177,7 @@ def _fingerprint(extractor: Extractor, before: Mapping[str, str]) -> str:
         "text": extractor.options.text if extractor.reads_text else "",
         "depends": {name: before[name] for name in extractor.depends},
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json_digest(content)
 
 
 def fingerprints(extractors: Iterable[Extractor]) -> dict[str, str]:

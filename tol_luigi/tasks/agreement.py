@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any, cast
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
 from tol_luigi.tasks.feature_settings import feature_set
@@ -53,8 +52,7 @@ class _AgreementStage(FeatureStage):
         """Return the files with the vectors of the images of some shards, each with those of a family."""
         from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (seldom used)
 
-        made_from = json.dumps([family.name, sorted(self.inputs().items())])
-        digest = hashlib.sha256(made_from.encode()).hexdigest()
+        digest = json_digest([family.name, sorted(self.inputs().items())])
         return [(one, FamilyFiles(one.folder, one.name, family, digest)) for one in images]
 
     def _image_families(self, share: dict[str, str]) -> list[FamilyFiles[Extractor]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import SettingsError, SourceError
 from tol_luigi.sources.benchmarks import places
 from tol_luigi.tasks.error_lines import refuse
@@ -38,10 +37,6 @@ _SHOWN = 20
 """The most unusable images that a receipt names."""
 
 
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 class _BenchmarkStage(StageTask):
     """A stage on the references of one benchmark."""
 
@@ -66,7 +61,7 @@ class _BenchmarkStage(StageTask):
         """Return the digests of the input stages, and what is compared."""
         how = [dataclasses.astuple(self._compared), self._prints()]
         # Not those of other extractors, whose change concerns no reference.
-        return {**StageTask.inputs(self), REFERENCES: _digest(how)}
+        return {**StageTask.inputs(self), REFERENCES: json_digest(how)}
 
 
 class ExtractReferences(_BenchmarkStage, ModelStage):
@@ -113,7 +108,7 @@ class ExtractReferences(_BenchmarkStage, ModelStage):
         folder = self.layout.features / "references"
         return {
             one.name: FamilyFiles(
-                folder, self.benchmark, one, _digest([found.prints[one.name], spec, content])
+                folder, self.benchmark, one, json_digest([found.prints[one.name], spec, content])
             )
             for one in needed_extractors(found.extractors, self._compared.extractors)
         }
@@ -178,7 +173,7 @@ class ScoreLeaks(PartitionTask, _BenchmarkStage):
 
         family = leak_family(self.benchmark, self._compared)
         prints = {name: one.fingerprint for name, one in self.clone(ExtractReferences).references().items()}
-        print_ = _digest([VERSION, family.name, self._prints(), prints, self._compared.vector])
+        print_ = json_digest([VERSION, family.name, self._prints(), prints, self._compared.vector])
         for shard, families in self.clone(ExtractShards).families_by_shard():
             name = next(iter(families.values())).name
             yield shard, families, FamilyFiles(self.layout.features, name, family, print_)

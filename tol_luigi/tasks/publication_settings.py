@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import Formed, Lines
 from tol_luigi.report.publication import Publication
@@ -74,5 +73,4 @@ def publication(settings: Settings) -> Publication:
 def publication_digest(settings: Settings) -> str:
     """Return the SHA-256 of what the settings say of the dataset."""
     section = settings.publication
-    values = [getattr(section, key) for key in section.settings()]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return json_digest([getattr(section, key) for key in section.settings()])

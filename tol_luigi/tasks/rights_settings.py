@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.license_names import UNKNOWN, parse_allowed
 from tol_luigi.core.takedowns import merge_takedowns
@@ -80,8 +79,7 @@ def takedowns_in_force(settings: Settings) -> list[Takedown]:
 def rights_digest(settings: Settings) -> str:
     """Return a digest of the allowed licences and the takedowns in force."""
     takedowns = [[one.kind, one.value, one.date, one.reason] for one in takedowns_in_force(settings)]
-    text = json.dumps([sorted(allowed_licenses(settings)), takedowns])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json_digest([sorted(allowed_licenses(settings)), takedowns])
 
 
 def _lists(settings: Settings) -> list[tuple[Path, str, str]]:

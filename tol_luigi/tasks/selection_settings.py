@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.tasks.feature_settings import feature_families, feature_set
@@ -101,7 +100,7 @@ def selection_digest(settings: Settings) -> str:
         *(section.order_by, section.seed),
         *((section.method, section.vector) if section.vector else ()),
     ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return json_digest(content)
 
 
 def validate_selection(settings: Settings, origins: Origins) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
 from tol_luigi.core.copying import copy_samples, recopy
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import ChangedError, ShardError
 from tol_luigi.core.files import read_json, remove
 from tol_luigi.core.packing import pack, repack, shipping_order
@@ -285,7 +284,7 @@ class WriteShards(PartitionTask, ReadingStage):
             if isinstance(task, (PlanShards, PredictCatalog, ScanPartition))
         }
         others = {label: digest for label, digest in inputs.items() if label not in read}
-        return hashlib.sha256(json.dumps([work.digest, others], sort_keys=True).encode()).hexdigest()
+        return json_digest([work.digest, others])
 
     def _work(self) -> WorkList | CopyList:
         return self._copy_list() if self.split == "train_small" else self._work_list()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import luigi
 from luigi.task import flatten
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import ChangedError, DamagedError, SourceError, TolError
 from tol_luigi.core.files import remove
 from tol_luigi.core.receipts import FileRecord, Receipt, read_receipt_once, record_file, record_files
@@ -156,8 +155,7 @@ class StageTask(DatasetTask):
     @property
     def made_from(self) -> str:
         """Return twelve hexadecimal digits of the digest of settings and inputs."""
-        text = json.dumps([self.settings.digest, sorted(self.inputs().items())])
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return json_digest([self.settings.digest, sorted(self.inputs().items())])[:12]
 
     def complete(self) -> bool:
         """Return whether the stage and all stages before it are complete; cached for a few seconds."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.tasks.error_lines import refuse
 from tol_luigi.tasks.reports import ReportTarget
@@ -128,7 +127,7 @@ class BuildReferenceTaxonomy(StageTask):
 
     def _settings_digest(self) -> str:
         sources = [(source.name, source.clade) for source in self.settings.taxonomies]
-        return hashlib.sha256(json.dumps([sources, self.settings.taxonomy.refine]).encode()).hexdigest()
+        return json_digest([sources, self.settings.taxonomy.refine])
 
     def make(self) -> None:
         """Align and merge the sources, assign ids, and write the products and the report."""

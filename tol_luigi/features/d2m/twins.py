@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tol_luigi.core.digests import json_digest
 from tol_luigi.core.files import sha256_file
 from tol_luigi.features.d2m.fields import TypedValues
 from tol_luigi.features.family_files import FamilyFiles
@@ -81,7 +82,7 @@ class Twins:
         """A hash of everything that determines the files, except the tars."""
         outputs = [[vars(one) for one in part] for part in (self.work.columns, self.work.features)]
         content = [_VERSION, outputs, sorted(self.work.prints.items())]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return json_digest(content)
 
     def record(self) -> dict[str, Any] | None:
         """Return what the files were made of; None if there is no such record."""
