@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from tol_luigi.features.samples import FeatureSample
 
 SPEC = ImageSpec(64, 64)
-COMPARED = Compared(("hash",), ("grid", "colours"))
+COMPARED = Compared(("hash",), ("coarse", "colours"))
 
 
-@register("grid")
-class Grid(Extractor):
+@register("coarse")
+class Coarse(Extractor):
     """The colours of 4 x 4 fields as a vector."""
 
     vectors = (Vector("colours", 48),)
