@@ -75,14 +75,32 @@ class Report(luigi.Task):
         with self.output().open("w") as file:
             file.write(" ".join(sys.modules))
 
-assert "pandas" not in sys.modules
 assert luigi.build([Report(number) for number in (1, 2)], local_scheduler=True, workers=2)
 """
     python(program, cwd=tmp_path)
     for number in (1, 2):
         loaded = (tmp_path / f"{number}.txt").read_text(encoding="utf-8").split()
-        assert {"pandas", "pyarrow.dataset", "PIL.JpegImagePlugin"} <= set(loaded)
-        assert "webdataset" not in loaded  # it imports PyTorch where that is installed
+        assert {"pyarrow.dataset", "PIL.JpegImagePlugin"} <= set(loaded)
+        assert {"pandas", "webdataset"}.isdisjoint(
+            loaded
+        )  # webdataset imports PyTorch where that is installed
+
+
+@pytest.mark.parametrize("use", ["import pandas", "table.to_pandas()"])
+def test_pyarrow_imports_pandas_only_when_it_is_needed_and_knows_its_types_then(
+    use: str, tmp_path: Path
+) -> None:
+    program = f"""
+import sys, pyarrow as pa, tol_luigi.tasks
+
+table = pa.table({{"number": [1, None]}})
+assert "pandas" not in sys.modules
+{use}
+pandas = sys.modules["pandas"]
+assert pa.array(pandas.Series([1.5, float("nan")])).null_count == 1
+assert table.to_pandas()["number"].isna().tolist() == [False, True]
+"""
+    python(program, cwd=tmp_path)
 
 
 def test_the_import_changes_nothing_in_a_notebook_that_uses_luigi(tmp_path: Path) -> None:

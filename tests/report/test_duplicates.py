@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tol_luigi.report.duplicates import duplicates_figures, duplicates_text, leak_note
@@ -19,7 +19,10 @@ ROWS = [
 
 def figures(rows: list[tuple[str, ...]], setting: str = "flag") -> dict[str, Any]:
     columns = ["first", "id", "split", "source", "ranks"]
-    return duplicates_figures(pd.DataFrame(rows, columns=columns, dtype="str"), SOURCES, setting)
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    return duplicates_figures(
+        pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows], schema), SOURCES, setting
+    )
 
 
 def test_groups_are_counted_by_sources_splits_and_labels() -> None:

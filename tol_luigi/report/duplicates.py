@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["duplicates_figures", "duplicates_text", "leak_note"]
 
 _SHOWN = 5
 
 
-def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting: str) -> dict[str, Any]:
+def duplicates_figures(duplicates: pa.Table, sources: Sequence[str], setting: str) -> dict[str, Any]:
     """Count groups of exact duplicates; return the counts as JSON.
 
     Args:
@@ -26,53 +28,55 @@ def duplicates_figures(duplicates: pd.DataFrame, sources: Sequence[str], setting
         sources: The sources, in the order of the catalogs.
         setting: The value of ``[images] duplicates``: ``flag`` or ``drop``.
     """
-    first = duplicates["first"]
-    by_source = _counts(duplicates, "source", sources)
-    by_split = _counts(duplicates, "split", ["val", "train"])
-    labels = duplicates[["first", "ranks"]].drop_duplicates()["first"].value_counts()
-    differing, crossing = labels.index[labels > 1], by_split.index[(by_split > 0).all(axis=1)]
-    shared = by_split.loc[crossing]
+    by_source, by_split, by_label = (_counts(duplicates, column) for column in ("source", "split", "ranks"))
+    differing = {first for first, labels in by_label.items() if len(labels) > 1}
+    crossing = [first for first, splits in by_split.items() if len(splits) > 1]
     return {
         "setting": setting,
         "groups": len(by_source),
-        "images": len(duplicates),
+        "images": duplicates.num_rows,
         "groups_with_different_labels": len(differing),
-        "groups_by_sources": _pairs(by_source, sources),
+        "groups_by_sources": _pairs(by_source.values(), sources),
         "in_val_and_train": {
-            "groups": len(shared),
-            "images_of_val": int(shared["val"].sum()),
-            "images_of_train": int(shared["train"].sum()),
-            "groups_with_different_labels": len(crossing.intersection(differing)),
-            "first": _first_groups(duplicates[first.isin(crossing)]),
+            "groups": len(crossing),
+            "images_of_val": sum(by_split[first]["val"] for first in crossing),
+            "images_of_train": sum(by_split[first]["train"] for first in crossing),
+            "groups_with_different_labels": len(differing.intersection(crossing)),
+            "first": _ids(duplicates, crossing[:_SHOWN]),
         },
     }
 
 
-def _counts(duplicates: pd.DataFrame, column: str, values: Sequence[str]) -> pd.DataFrame:
-    """Count the images of each group by the values of a column."""
-    counts = duplicates.pivot_table(index="first", columns=column, aggfunc="size", fill_value=0)
-    return counts.reindex(columns=list(values), fill_value=0)
+def _counts(duplicates: pa.Table, column: str) -> dict[str, Counter[str]]:
+    """Count the images of each group by the values of a column; the groups in the order of their first rows."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    grouped = duplicates.group_by(["first", column], use_threads=False).aggregate([([], "count_all")])
+    for first, value, count in zip(
+        *(grouped[name].to_pylist() for name in grouped.column_names), strict=True
+    ):
+        counts[first][value] = count
+    return counts
 
 
-def _pairs(by_source: pd.DataFrame, sources: Sequence[str]) -> dict[str, int]:
+def _pairs(by_source: Iterable[Counter[str]], sources: Sequence[str]) -> dict[str, int]:
     """Count the groups with images of two sources, or two images of one. A group may have several pairs."""
-    pairs = {}
-    for one, other in itertools.combinations_with_replacement(sources, 2):
-        least = 2 if one == other else 1
-        count = int(((by_source[one] >= least) & (by_source[other] >= least)).sum())
-        if count:
-            pairs[f"{one} and {other}"] = count
-    return pairs
+    found = Counter(
+        pair
+        for counts in by_source
+        for pair in itertools.combinations_with_replacement((s for s in sources if s in counts), 2)
+        if len(set(pair)) > 1 or counts[pair[0]] > 1
+    )
+    ordered = itertools.combinations_with_replacement(sources, 2)
+    return {f"{one} and {other}": found[one, other] for one, other in ordered if found[one, other]}
 
 
-def _first_groups(shared: pd.DataFrame) -> list[dict[str, list[str]]]:
-    """Return the first ids of the first groups. The table contains all of them."""
-    chosen = shared["first"].drop_duplicates().head(_SHOWN)
-    groups = [shared[shared["first"] == first] for first in chosen]
-    return [
-        {split: group.loc[group["split"] == split, "id"].head(_SHOWN).tolist() for split in ("val", "train")}
-        for group in groups
-    ]
+def _ids(duplicates: pa.Table, groups: Sequence[str]) -> list[dict[str, list[str]]]:
+    """Return the first ids of some groups by split. The table contains all of them."""
+    rows = duplicates.filter(pc.is_in(duplicates["first"], value_set=pa.array(groups, pa.string())))
+    ids: dict[str, dict[str, list[str]]] = {first: {"val": [], "train": []} for first in groups}
+    for row in rows.select(["first", "split", "id"]).to_pylist():
+        ids[row["first"]][row["split"]].append(row["id"])
+    return [{split: found[:_SHOWN] for split, found in of_group.items()} for of_group in ids.values()]
 
 
 def duplicates_text(figures: Mapping[str, Any]) -> str:

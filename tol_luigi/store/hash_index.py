@@ -17,7 +17,6 @@ from tol_luigi.store.runs import first_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.int64]
@@ -27,16 +26,15 @@ __all__ = ["HashIndex", "RowIndex", "hash_rows"]
 
 
 def hash_rows(rows: pa.Table) -> Hashes:
-    """Return a 64-bit hash for each row of integers and strings; different rows may have the same hash."""
-    import pandas as pd  # noqa: PLC0415 (slow to import, and many processes of a build hash no rows)
+    """Return a 64-bit hash for each row of integers and strings; different rows may have the same hash.
 
-    # keeps integer columns with nulls from becoming floats, which have other hashes
-    nullable = {pa.int64(): pd.Int64Dtype()}
-    pieces: list[pd.Series[int] | Hashes] = [np.empty(0, np.uint64)]
+    The hashes are Python's own, so they hold for one process and those that are forked from it.
+    """
+    pieces = [np.empty(0, np.int64)]
     for batch in rows.to_batches(BATCH):
-        values = batch.to_pandas(types_mapper=nullable.get)
-        pieces.append(pd.util.hash_pandas_object(values, index=False, categorize=False))
-    return np.concatenate(pieces, dtype=np.uint64)
+        values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        pieces.append(np.fromiter(map(hash, values), np.int64, batch.num_rows))
+    return np.concatenate(pieces).view(np.uint64)
 
 
 class HashIndex:

@@ -51,8 +51,7 @@ class FindDuplicates(StageTask):
         """Find the duplicates, write the table, and report."""
         layout, settings = self.layout, self.settings
         found = with_ranks(find_duplicates(self._images, settings.used), layout.predicted)
-        shown = found.select(["first", "id", "split", "source", "ranks"]).to_pandas()
-        figures = duplicates_figures(shown, settings.used, settings.images.duplicates)
+        figures = duplicates_figures(found, settings.used, settings.images.duplicates)
         write_duplicates(layout.duplicates, found)
         ReportTarget(layout.duplicates_report).write(figures, duplicates_text(figures))
 
