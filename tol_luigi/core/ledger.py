@@ -19,6 +19,8 @@ class State(enum.StrEnum):
     """An image whose name or location identifies neither the taxon nor the image."""
     UNSAFE = "unsafe"
     """A link to a missing target or out of the archive, a device, or a name that leads out of the archive."""
+    NOT_SELECTED = "not_selected"
+    """An image that the selection in the settings of its source leaves out."""
     # found by the mapping
     DUPLICATE_NAME = "duplicate_name"
     """An image with the same natural key as an earlier one."""
@@ -35,6 +37,8 @@ class State(enum.StrEnum):
     """An image of a species that a benchmark reserves as unseen."""
     DUPLICATE = "duplicate"
     """An exact duplicate of another image, dropped because of the settings."""
+    IN_OTHER_SOURCE = "in_other_source"
+    """An image that another source has, too, which is preferred by the settings."""
     # found when the image is opened
     TOO_LARGE = "too_large"
     """An image with too many pixels or bytes, or one that takes too much memory to open."""

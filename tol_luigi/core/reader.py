@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from tol_luigi.core.ledger import State
     from tol_luigi.core.source import Key
 
-__all__ = ["MAX_FILE_BYTES", "FileContent", "Found", "Member", "MemberError", "Reader"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "FileContent",
+    "Found",
+    "Member",
+    "MemberError",
+    "Reader",
+    "listing_of",
+    "partition_name",
+]
 
 MAX_FILE_BYTES = 1 << 29
 """A larger file (512 MiB) is not a photograph, and is not read into memory."""
@@ -70,6 +79,19 @@ class Found:
     reason: str = ""
 
 
+def partition_name(listing: str, number: int) -> str:
+    """Return the name of one of several partitions of a listing."""
+    return f"{listing}-{number:03d}"
+
+
+def listing_of(partition: str, listings: Sequence[str]) -> str:
+    """Return the listing that contains the files of a partition."""
+    if partition in listings:
+        return partition
+    listing = partition.rpartition("-")[0]
+    return listing if listing in listings else listings[0]
+
+
 class Reader(abc.ABC):
     """A reader of the files of a source, in place."""
 
@@ -87,7 +109,10 @@ class Reader(abc.ABC):
         """
 
     def listings(self) -> tuple[str, ...]:
-        """Return the names of the listings: one per partition, unless one archive contains all partitions."""
+        """Return the names of the listings: one per partition, unless an archive contains several partitions.
+
+        If there are several such archives, the names of their partitions are those of :func:`partition_name`.
+        """
         return self.partitions()
 
     @abc.abstractmethod

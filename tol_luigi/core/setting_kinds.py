@@ -26,6 +26,7 @@ __all__ = [
     "Numbers",
     "Pairs",
     "Place",
+    "Subset",
     "Text",
     "Whole",
     "Words",
@@ -282,6 +283,22 @@ class Names(Kind):
     def serialize(self, value: tuple[str, ...]) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return "" if value == self.names else ",".join(value)
+
+
+class Subset(Names):
+    """Some of a set of names, separated by commas; none of them if the setting is empty."""
+
+    def __init__(self, names: tuple[str, ...], labelled: tuple[str, ...] = ()) -> None:
+        super().__init__(names, labelled)
+        self.allowed = self.hint = self.allowed.removesuffix(" for all")
+
+    def parse(self, raw: str) -> tuple[str, ...]:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        return super().parse(raw) if raw.strip() else ()
+
+    def serialize(self, value: tuple[str, ...]) -> str:
+        """Return the text that :meth:`parse` reads as a value."""
+        return ",".join(value)
 
 
 class Numbers(Kind):

@@ -222,6 +222,19 @@ class Labeler(abc.ABC):
         """
         raise NotImplementedError
 
+    shared_collection: str = ""
+    """The collection that other sources copy from, too, if there is one; then :meth:`shared_ids` is used."""
+
+    def shared_ids(self) -> Callable[[Key], str]:
+        """Return a function that returns the id of an image in that collection, "" if it has none.
+
+        Images of several sources with the same id are one image.
+
+        Raises:
+            TableError: The table with the ids cannot be read.
+        """
+        raise NotImplementedError
+
     def label(self, key: Key) -> str:
         """Return the name of an image in the table of names, by its natural key."""
         return "/".join(map(str, key))

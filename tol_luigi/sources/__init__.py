@@ -9,6 +9,7 @@ from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.registry import add_plugins
 from tol_luigi.core.source_names import LABEL, base_of, is_label, label_of
 from tol_luigi.sources.bioscan import BIOSCAN
+from tol_luigi.sources.bioscan5m import BIOSCAN5M
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
 from tol_luigi.sources.imagefolder import IMAGEFOLDER
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "by_precedence", "label_fault", "plugin_of", "with_labels"]
 
 SOURCES: dict[str, SourcePlugin[Any]] = {
-    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER)
+    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER, BIOSCAN5M)
 }
 """Every source by name, in the order of the catalogs: built-in sources, then sources of other packages."""
 

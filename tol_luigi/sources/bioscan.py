@@ -16,10 +16,10 @@ from tol_luigi.core.setting_kinds import Place, Whole
 from tol_luigi.core.source import Column, Entry, Labeler, NameRecord, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources.numbered import NumberedReader
-from tol_luigi.sources.tables import bioscan_rows
+from tol_luigi.sources.tables import BIOSCAN_COLLECTION, bioscan_process_ids, bioscan_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
@@ -117,6 +117,8 @@ class BioscanLabeler(Labeler):
         metadata: The table of insects; without it, no image has a name.
     """
 
+    shared_collection = BIOSCAN_COLLECTION
+
     def __init__(self, metadata: Path | None) -> None:
         self.metadata = metadata
 
@@ -144,6 +146,11 @@ class BioscanLabeler(Labeler):
         for _, filename, image in images:
             if (ranks := rows.get(str(filename))) is not None:
                 yield str(image), ranks
+
+    def shared_ids(self) -> Callable[[Key], str]:
+        """Return a function that returns the process id of an image, which BIOSCAN-5M has, too."""
+        known = dict(bioscan_process_ids(self.metadata)) if self.metadata else {}
+        return lambda key: known.get(str(key[1]), "")
 
     def label(self, key: Key) -> str:
         """Return the file name of an image: the table does not contain parts."""

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "BIOSCAN_COLLECTION",
     "BioscanRow",
     "InatRow",
     "ItisRow",
+    "bioscan_process_ids",
     "bioscan_rows",
     "eol_vernaculars",
     "hierarchy_pages",
@@ -44,6 +46,9 @@ __all__ = [
     "resolved_names",
     "scraped_pages",
 ]
+
+BIOSCAN_COLLECTION = "bioscan"
+"""The collection of insects whose process ids BIOSCAN-1M and BIOSCAN-5M contain."""
 
 _RANKS = RANK_LABELS[:-1]  # the species has another column name there
 
@@ -219,12 +224,21 @@ def load_common_names(
 
 def bioscan_rows(path: Path) -> Iterator[BioscanRow]:
     """Yield the rows of BIOSCAN's metadata in order: ``.jsonld`` or ``.json`` (one list), or ``.tsv``."""
-    if path.suffix.lower() == ".tsv":
-        rows = Table(path, delimiter="\t").rows(BioscanRow._fields)
-    else:
-        rows = limited(_entries(path, BioscanRow._fields))
-    for _, (image_file, *ranks) in rows:
+    for image_file, *ranks in _bioscan_columns(path, BioscanRow._fields):
         yield BioscanRow(image_file, *("" if rank == "not_classified" else rank for rank in ranks))
+
+
+def bioscan_process_ids(path: Path) -> Iterator[tuple[str, str]]:
+    """Return an iterator over file name and process id of each row of BIOSCAN's metadata."""
+    return ((row[0], row[1]) for row in _bioscan_columns(path, ("image_file", "processid")))
+
+
+def _bioscan_columns(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    if path.suffix.lower() == ".tsv":
+        rows = Table(path, delimiter="\t").rows(columns)
+    else:
+        rows = limited(_entries(path, columns))
+    return (cells for _, cells in rows)
 
 
 def load_exclusions(path: Path, *, with_species: bool) -> Exclusions:

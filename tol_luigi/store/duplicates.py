@@ -7,7 +7,7 @@ the order of the images nor on the process that searches.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DuplicateIndex",
+    "exclude_all_but_first",
     "expected_images",
     "find_duplicates",
     "mark_duplicates",
@@ -46,18 +47,19 @@ _DIGESTS = pa.schema([("position", pa.int64()), ("sha256", pa.string())])
 _EXPECTED = ["treeoflife_id", "split", "source", "partition", "position", "excluded"]
 
 
-def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
+def find_duplicates(images: Images, sources: Sequence[str], *, prefers_val: bool = True) -> pa.Table:
     """Return the images that are exact duplicates of others.
 
     The first image of a group is one of val, if any, so that held-out images stay held out; then one of the
-    source that comes first in the catalogs; then the one with the lowest id.
+    first source; then the one with the lowest id.
 
     The memory is eight bytes per image, and the complete rows of duplicates.
 
     Args:
         images: Returns the images in tables, from the start at each of two calls: ``sha256``, ``id``,
             ``split``, ``source`` and ``partition``.
-        sources: The sources, in the order of the catalogs.
+        sources: The sources, in order.
+        prefers_val: Whether the first image of a group is one of val, if any.
 
     Returns:
         These columns and ``first``, the id of the first image of the group. There is one row per image of a
@@ -68,7 +70,7 @@ def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
         table.select(_IMAGES.names).filter(_are_in(repeated, _beginnings(table["sha256"]))).cast(_IMAGES)
         for table in images()
     ]
-    return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources)
+    return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources, prefers_val=prefers_val)
 
 
 def _beginnings(hashes: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -95,13 +97,14 @@ def _are_in(known: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return found
 
 
-def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:
+def _grouped(images: pa.Table, sources: Sequence[str], *, prefers_val: bool) -> pa.Table:
     """Sort images into groups, each in the order of the rule, and drop groups of one image."""
     ranked = images.append_column("is_train", pc.not_equal(images["split"], "val"))
     ranked = ranked.append_column(
         "rank", pc.index_in(images["source"], value_set=pa.array(sources, pa.string()))
     )
-    keys = [(key, "ascending") for key in ("sha256", "is_train", "rank", "id")]
+    order = ("sha256", *(["is_train"] if prefers_val else []), "rank", "id")
+    keys = [(key, "ascending") for key in order]
     images = ranked.sort_by(keys).select(_IMAGES.names)
     starts, sizes = _bounds(images["sha256"])
     first = images["id"].take(pa.array(np.repeat(starts, sizes)))
@@ -170,32 +173,65 @@ def mark_duplicates(
     Yields:
         The tables, with ``excluded`` and ``exclusion`` filled in.
     """
+
+    def find(spool: Path) -> DuplicateIndex:
+        return DuplicateIndex(find_duplicates(lambda: expected_images(spool, digests), sources))
+
+    verdict = State.DUPLICATE, "exact duplicate of {}, which is kept"
+    return exclude_all_but_first(tables, schema, output, find, verdict)
+
+
+def exclude_all_but_first(
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    output: Path,
+    find: Callable[[Path], DuplicateIndex],
+    verdict: tuple[State, str],
+) -> Iterator[pa.Table]:
+    """Exclude all but the first image of each group, in tables of a predicted catalog.
+
+    Args:
+        tables: The tables, one per partition.
+        schema: Their columns.
+        output: The file to be written; the tables are spooled to a scratch file in its folder.
+        find: Returns the groups, given the scratch file.
+        verdict: The state of excluded images, and their reason with ``{}`` for the id of the first image.
+
+    Yields:
+        The tables, with ``excluded`` and ``exclusion`` filled in.
+    """
     spool = scratch_path(output)
     try:
         with pq.ParquetWriter(spool, schema) as writer:
             for table in tables:
                 writer.write_table(table.select(schema.names).cast(schema))
-        found = DuplicateIndex(find_duplicates(lambda: expected_images(spool, digests), sources))
+        found = find(spool)
         for table in pieces(spool):
-            yield _marked(table, found)
+            yield _marked(table, found, *verdict)
     finally:
         with contextlib.suppress(FileNotFoundError):
             spool.unlink()
 
 
-def _marked(table: pa.Table, found: DuplicateIndex) -> pa.Table:
+def _marked(table: pa.Table, found: DuplicateIndex, state: State, reason: str) -> pa.Table:
     if not len(table):
         return table
     first = found.of(table["source"][0].as_py(), table["partition"][0].as_py(), table["treeoflife_id"])
-    reason = pc.binary_join_element_wise("exact duplicate of ", first, ", which is kept", "")
+    reasons = pc.binary_join_element_wise(*_around(reason, first), "")
     values = {
-        "excluded": pc.if_else(pc.is_valid(first), str(State.DUPLICATE), table["excluded"]),
-        "exclusion": pc.coalesce(reason, table["exclusion"]),
+        "excluded": pc.if_else(pc.is_valid(first), str(state), table["excluded"]),
+        "exclusion": pc.coalesce(reasons, table["exclusion"]),
     }
     marked = table
     for name, column in values.items():
         marked = marked.set_column(table.schema.get_field_index(name), name, column)
     return marked.cast(table.schema)
+
+
+def _around(text: str, value: pa.ChunkedArray) -> tuple[Any, ...]:
+    """Return the parts of a text with a value in the place of ``{}``."""
+    before, _, after = text.partition("{}")
+    return before, value, after
 
 
 def _by_partition(images: pa.Table) -> dict[tuple[str, str], pa.Table]:

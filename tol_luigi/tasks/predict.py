@@ -13,10 +13,12 @@ from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.further_texts import TEXTS, FurtherTexts
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
+from tol_luigi.store.shared_images import mark_shared_images
 from tol_luigi.tasks.label_columns import templates_of, text_tables
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
 from tol_luigi.tasks.metadata import MakeMetadata
 from tol_luigi.tasks.scan import all_hashes
+from tol_luigi.tasks.shared_images import preferred_order, shared_tables, sharing_sources
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ class PredictCatalog(StageTask):
         return [layout.predicted, layout.predicted_csv, layout.names_ledger, layout.exclusions]
 
     def reads(self) -> dict[str, Path]:
-        """Return the exclusion lists, and the tables whose columns further texts contain."""
+        """Return the exclusion lists, and the tables with columns of further texts or ids of shared images."""
         lists = self.settings.places(("rare_species", "seen"), ("rare_species", "unseen"))
-        return {**lists, **text_tables(self.settings)}
+        return {**lists, **text_tables(self.settings), **shared_tables(self.settings)}
 
     def make(self) -> None:
         """Join mapping, names and listings, partition by partition."""
@@ -68,6 +70,9 @@ class PredictCatalog(StageTask):
             if templates := templates_of(settings):
                 joined = FurtherTexts(templates, settings.sources).added(joined)
                 schema = schema.append(TEXTS)
+            if sharing := sharing_sources(settings):
+                order = preferred_order(settings)
+                joined = mark_shared_images(joined, schema, layout.predicted, sharing, order)
             if settings.images.duplicates == "drop":
                 joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
             checked = self._checked(joined, policy, unnamed)

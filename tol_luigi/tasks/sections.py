@@ -21,6 +21,7 @@ from tol_luigi.core.setting_kinds import (
     Lines,
     Names,
     Place,
+    Subset,
     Text,
     Whole,
     Words,
@@ -93,6 +94,13 @@ class DatasetSection(Section):
         Names(tuple(SOURCES), with_labels()),
         tuple(SOURCES),
         "the sources to use; a source without images is skipped",
+    )
+    prefer: tuple[str, ...] = setting(
+        Subset(tuple(SOURCES), with_labels()),
+        (),
+        "if several sources have the same image, it is kept from the first of these; the others follow in the order of the catalogs",
+        determines=True,
+        is_recorded=False,
     )
     reuse: Path | None = setting(
         Place("folder"),

@@ -13,6 +13,7 @@ from tol_luigi import demonstration
 from tol_luigi.core.errors import SettingsError, TolError
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.layout import Layout
+from tol_luigi.core.reader import listing_of
 from tol_luigi.core.registry import FAULTS
 from tol_luigi.core.setting_kinds import Place
 from tol_luigi.core.source_names import base_of, label_of, section_of, setting_of, source_of
@@ -211,8 +212,7 @@ class Settings:
 
     def listing_of(self, source: str, partition: str) -> str:
         """Return the listing that contains the files of a partition."""
-        listings = self.listings(source)
-        return partition if partition in listings else listings[0]
+        return listing_of(partition, self.listings(source))
 
     @functools.cached_property
     def _places(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
