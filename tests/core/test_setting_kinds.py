@@ -18,6 +18,7 @@ from tol_luigi.core.setting_kinds import (
     Names,
     Pairs,
     Place,
+    Subset,
     Text,
     Whole,
     Words,
@@ -36,6 +37,7 @@ TEXT = Text()
 CHOICE = Choice("exact", "scaled")
 FLAG = Flag()
 NAMES = Names(("eol", "bioscan", "inat21"))
+SUBSET = Subset(("eol", "bioscan", "inat21"))
 LABELLED = Names(("eol", "folder"), labelled=("folder",))
 ADDRESS = Address()
 PLACE = Place("either")
@@ -57,6 +59,8 @@ WORDS = Words()
         pytest.param(NAMES, "inat21, eol", ("inat21", "eol"), id="names with a blank"),
         pytest.param(NAMES, "eol,", ("eol",), id="a comma too many"),
         pytest.param(NAMES, "", ("eol", "bioscan", "inat21"), id="nothing is all"),
+        pytest.param(SUBSET, " ", (), id="nothing is none"),
+        pytest.param(SUBSET, "inat21, eol", ("inat21", "eol"), id="some of the names"),
         pytest.param(LABELLED, "eol,folder:pond", ("eol", "folder:pond"), id="a name with a label"),
         pytest.param(ADDRESS, "", None, id="no server"),
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),

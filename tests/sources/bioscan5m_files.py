@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLUMNS = (
-    *("processid", "sampleid", "taxon", "phylum", "class", "order", "family", "subfamily", "genus", "species"),
+    *(
+        "processid",
+        "sampleid",
+        "taxon",
+        "phylum",
+        "class",
+        "order",
+        "family",
+        "subfamily",
+        "genus",
+        "species",
+    ),
     *("dna_bin", "dna_barcode", "country", "province_state", "coord-lat", "coord-lon"),
     *("image_measurement_value", "area_fraction", "scale_factor", "inferred_ranks", "split"),
     *("index_bioscan_1M_insect", "chunk"),

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bioscan5m_files import BEE, COLUMNS, FLY, WASP, member, row, write_table, write_zip
@@ -13,6 +12,9 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.reader import Found, listing_of
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.bioscan5m import BIOSCAN5M, Bioscan5mSection
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Rows = list[dict[str, str]]
 
@@ -87,7 +89,9 @@ def test_rows_without_image_and_images_without_row_add_up(tmp_path: Path) -> Non
         "AACTA12-20.jpg": (State.MISSING, "metadata.csv lists it, but it is missing"),
         "AACTA13-20.jpg": (State.MISSING, "metadata.csv lists it, but it is missing"),
     }
-    missing = [each.member.name for each in scanned(opened(tmp_path, ROWS, place)) if each.state == State.MISSING]
+    missing = [
+        each.member.name for each in scanned(opened(tmp_path, ROWS, place)) if each.state == State.MISSING
+    ]
     chunk = ROWS[3]["chunk"]
     assert missing == ["test_unseen/AACTA12-20.jpg", f"other_heldout/{chunk}/AACTA13-20.jpg"]
 
@@ -95,7 +99,10 @@ def test_rows_without_image_and_images_without_row_add_up(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"exclude_splits": ("test_unseen",)}, {"AACTA12-20": (State.EXCLUDED_IMAGE, "split test_unseen of BIOSCAN-5M")}),
+        (
+            {"exclude_splits": ("test_unseen",)},
+            {"AACTA12-20": (State.EXCLUDED_IMAGE, "split test_unseen of BIOSCAN-5M")},
+        ),
         (
             {"taxa": ("Diptera", "apis")},
             dict.fromkeys(
@@ -136,7 +143,11 @@ def test_a_number_of_images_per_species(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_images_of_the_table(tmp_path: Path) -> None:
-    files = {"bioscan5m/images/cropped/train/1/AACTA10-20.png": b"x", "readme.txt": b"x", "../AACTA11-20.jpg": b"x"}
+    files = {
+        "bioscan5m/images/cropped/train/1/AACTA10-20.png": b"x",
+        "readme.txt": b"x",
+        "../AACTA11-20.jpg": b"x",
+    }
     found = states(opened(tmp_path, ROWS[:2], write_zip(tmp_path / "cropped.zip", files)))
 
     assert found["AACTA10-20.png"] == (State.BAD_NAME, "ending .png, not .jpg")
@@ -168,7 +179,7 @@ def test_placeholders_of_species(tmp_path: Path, placeholders: str, expected: tu
 
 
 def test_quotes_tabs_and_commas_in_cells(tmp_path: Path) -> None:
-    rows = [row("A-1", "train", BEE, country='Côte "d’Ivoire", west\tcoast', taxon='a "b", c')]
+    rows = [row("A-1", "train", BEE, country='Côte "d\'Ivoire", west\tcoast', taxon='a "b", c')]
     source = opened(tmp_path, rows, pack(tmp_path, rows), countries=None)
 
     assert entries(source, rows) == {"a-1": (*HIGHER, "Hymenoptera", "Apidae", "Apis", "mellifera")}

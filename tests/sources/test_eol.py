@@ -33,7 +33,7 @@ def judged(pack: Pack, name: str) -> Found:
 
 
 def test_the_source_is_known() -> None:
-    assert list(SOURCES) == ["eol", "bioscan", "inat21", "folder", "imagefolder"]
+    assert list(SOURCES) == ["eol", "bioscan", "inat21", "folder", "imagefolder", "bioscan5m"]
     assert SOURCES["eol"] is EOL
     assert [(column.name, column.catalog, column.type) for column in EOL.columns] == [
         ("content_id", "eol_content_id", int),

@@ -47,11 +47,11 @@ _DIGESTS = pa.schema([("position", pa.int64()), ("sha256", pa.string())])
 _EXPECTED = ["treeoflife_id", "split", "source", "partition", "position", "excluded"]
 
 
-def find_duplicates(images: Images, sources: Sequence[str], *, prefers_val: bool = True) -> pa.Table:
+def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
     """Return the images that are exact duplicates of others.
 
     The first image of a group is one of val, if any, so that held-out images stay held out; then one of the
-    first source; then the one with the lowest id.
+    first source in the given order; then the one with the lowest id.
 
     The memory is eight bytes per image, and the complete rows of duplicates.
 
@@ -59,7 +59,6 @@ def find_duplicates(images: Images, sources: Sequence[str], *, prefers_val: bool
         images: Returns the images in tables, from the start at each of two calls: ``sha256``, ``id``,
             ``split``, ``source`` and ``partition``.
         sources: The sources, in order.
-        prefers_val: Whether the first image of a group is one of val, if any.
 
     Returns:
         These columns and ``first``, the id of the first image of the group. There is one row per image of a
@@ -70,7 +69,7 @@ def find_duplicates(images: Images, sources: Sequence[str], *, prefers_val: bool
         table.select(_IMAGES.names).filter(_are_in(repeated, _beginnings(table["sha256"]))).cast(_IMAGES)
         for table in images()
     ]
-    return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources, prefers_val=prefers_val)
+    return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources)
 
 
 def _beginnings(hashes: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -97,14 +96,13 @@ def _are_in(known: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return found
 
 
-def _grouped(images: pa.Table, sources: Sequence[str], *, prefers_val: bool) -> pa.Table:
+def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:
     """Sort images into groups, each in the order of the rule, and drop groups of one image."""
     ranked = images.append_column("is_train", pc.not_equal(images["split"], "val"))
     ranked = ranked.append_column(
         "rank", pc.index_in(images["source"], value_set=pa.array(sources, pa.string()))
     )
-    order = ("sha256", *(["is_train"] if prefers_val else []), "rank", "id")
-    keys = [(key, "ascending") for key in order]
+    keys = [(key, "ascending") for key in ("sha256", "is_train", "rank", "id")]
     images = ranked.sort_by(keys).select(_IMAGES.names)
     starts, sizes = _bounds(images["sha256"])
     first = images["id"].take(pa.array(np.repeat(starts, sizes)))

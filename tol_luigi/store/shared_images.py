@@ -30,7 +30,7 @@ def mark_shared_images(
 ) -> Iterator[pa.Table]:
     """Exclude the images that a preferred source has, too, in tables of a predicted catalog.
 
-    An image that is excluded from the preferred source for another reason, such as a benchmark, is excluded from all.
+    An image that is excluded from one source for another reason, such as a benchmark, is excluded from all.
     Memory is eight bytes per image of the sources, and the complete rows of shared images.
 
     Args:
@@ -46,25 +46,27 @@ def mark_shared_images(
 
     def find(spool: Path) -> DuplicateIndex:
         known = {source.name: (source, source.labeler.shared_ids()) for source in sources}
-        return DuplicateIndex(find_duplicates(lambda: _images(spool, known), order, prefers_val=False))
+        return DuplicateIndex(find_duplicates(lambda: _images(spool, known), order))
 
-    verdict = State.IN_OTHER_SOURCE, "the same image as {}, which is kept ([dataset] prefer)"
+    verdict = State.IN_OTHER_SOURCE, "the same image as {} ([dataset] prefer)"
     return exclude_all_but_first(tables, schema, output, find, verdict)
 
 
 def _images(spool: Path, known: dict[str, tuple[Source, Callable[[Key], str]]]) -> Iterator[pa.Table]:
     """Yield the images with an id in a shared collection, with its hash in the place of the hash of a file."""
     every = [column.catalog for source, _ in known.values() for column in source.columns]
-    columns = ["treeoflife_id", "split", "source", "partition", *dict.fromkeys(every)]
-    for piece in pieces(spool, columns):
+    fields = ["treeoflife_id", "source", "partition", "excluded"]
+    for piece in pieces(spool, [*fields, *dict.fromkeys(every)]):
         name = piece["source"][0].as_py() if len(piece) else ""  # a row group contains one partition
         if name not in known:
             continue
         source, shared_id = known[name]
         keys = zip(*(piece[column.catalog].to_pylist() for column in source.columns), strict=True)
         hashes = [_hash(source.labeler.shared_collection, shared_id(key)) for key in keys]
-        images = piece.select(columns[:4]).rename_columns({columns[0]: "id"})
-        images = images.append_column("sha256", pa.array(hashes, pa.string()))
+        # Those of val come first, so that no source writes an image that one of them excludes.
+        order = pc.if_else(pc.equal(piece["excluded"], ""), "train", "val")
+        images = piece.select(fields[:3]).rename_columns({fields[0]: "id"})
+        images = images.append_column("split", order).append_column("sha256", pa.array(hashes, pa.string()))
         yield images.filter(pc.is_valid(images["sha256"]))
 
 
