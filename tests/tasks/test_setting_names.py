@@ -53,6 +53,8 @@ def names_the_setting(
                 "images": sample_settings["bioscan"]["images"],
                 "labels": tmp_path / "labels.csv",
             }
+        if section == "bioscan5m":
+            sections[section] = {"images": sample_settings["bioscan"]["images"]}
         for name, value in {key: place, **others}.items():
             sections.setdefault(section, {})[name] = value
         ended = forks.build(settings_file(sections), "BuildCatalog")
