@@ -75,6 +75,7 @@ def one_of_each_kind(names: list[str]) -> list[str]:
         path = Path(name)
         is_one_of_many = path.suffix == ".tar" or path.parts[0] == "listings" or "records" in path.parts
         is_one_of_many |= len(path.parts) > 2 and path.parts[0] == "receipts"
+        is_one_of_many |= len(path.parts) > 2 and path.parts[1] in {"attribution", "report"}
         kind = (*path.parts[:2], "".join(path.suffixes)) if is_one_of_many else path.parts
         kinds.setdefault(kind, name)
     return list(kinds.values())
