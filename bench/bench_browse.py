@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from _columns import below, chunks, dealt, uuids
 from _sizes import Sizes
 from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
@@ -85,6 +86,25 @@ def fill(folder: Path, rows: int) -> None:
     groups = in_row_groups(tables(rows, schema), ROW_GROUP)
     write_catalog(layout.catalog_csv, layout.catalog, schema, groups, lambda _: None, by_id=True)
     layout.catalog_csv.unlink()
+    fill_features(layout, rows)
+
+
+def fill_features(layout: Layout, rows: int) -> None:
+    """Write a column of features, in a file for each shard."""
+    folder = layout.features / "quality" / "train"
+    folder.mkdir(parents=True)
+    for shard, first in enumerate(range(0, rows, SHARD_ROWS)):
+        numbers = np.arange(first, min(first + SHARD_ROWS, rows), dtype=np.uint64)
+        ids = uuids(numbers, 0)
+        columns = {
+            "uid": ids,
+            "key": ids,
+            "row": pa.array((numbers % SHARD_ROWS).astype(np.int64)),
+            "status": pa.repeat("ok", len(numbers)),
+            "error": pa.nulls(len(numbers), pa.string()),
+            "blur": pa.array(numbers % 997 / 997),
+        }
+        pq.write_table(pa.table(columns), folder / f"shard-{shard:06}.parquet", compression="zstd")
 
 
 def opened(folder: Path) -> tuple[BrowsedDataset, list[float]]:
@@ -117,6 +137,9 @@ def search(folder: Path) -> None:
         figures += cost(lambda query=query: dataset.page(query, 0, PAGE))  # type: ignore[misc]
     figures += cost(lambda: dataset.search().counts(Query.of(lineage)))
     figures += cost(lambda: dataset.page(Query.of(queries[1]), dataset.index.rows // 2, PAGE))
+    for condition in ("width < 200", "blur < 0.1"):
+        query = Query.of({"where": condition})
+        figures += cost(lambda query=query: dataset.page(query, 0, PAGE))  # type: ignore[misc]
     memory = peak_mib()
     same = (pc.field("genus") == record["genus"]) & (pc.field("species") == record["species"])
     figures += cost(lambda: Catalog(dataset.layout.catalog).to_arrow(["treeoflife_id"], same))
@@ -147,6 +170,8 @@ def main() -> None:
         "an order, by lineage",
         "the counts of that order",
         "a page in the middle",
+        "a condition on a column of the catalog",
+        "a condition on a column of features",
         "the same species, in the catalog with Arrow",
     )
     baseline = columns[3 + 2 * (len(whats) - 1)]

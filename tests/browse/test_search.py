@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from browsed_images import OWNER
+from drawn_samples import write_family
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,8 @@ from tol_luigi.browse.image_ids import SortedIds, as_words, id_range, spelt
 from tol_luigi.browse.index import open_index
 from tol_luigi.browse.opened import BrowsedDataset
 from tol_luigi.browse.query import Query
-from tol_luigi.core.errors import DatasetError, SettingsError, ShardError
+from tol_luigi.core.errors import DamagedError, DatasetError, SettingsError, ShardError
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:
@@ -198,8 +200,86 @@ def test_a_condition_that_cannot_be_computed_is_one_line(
     condition: str, what: str, first: BrowsedDataset
 ) -> None:
     with pytest.raises((SettingsError, DatasetError), match=f"(?i){what}") as error:
-        matching_rows(first.layout.catalog, condition)
+        matching_rows(first.layout, condition)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def with_tables(first: BrowsedDataset, tmp_path: Path) -> Layout:
+    """The catalog of the first dataset, with scores (some are not numbers), near-duplicates and a selection."""
+    layout = Layout.of(tmp_path / "it's [1] *", 32, 32)
+    layout.shards.mkdir(parents=True)
+    shutil.copy(first.layout.catalog, layout.catalog)
+    rows = [row for row in pq.read_table(layout.catalog).to_pylist() if row["split"] != "train_small"]
+    for split, shard in sorted({(row["split"], row["shard"]) for row in rows}):
+        ids = [row["treeoflife_id"] for row in rows if (row["split"], row["shard"]) == (split, shard)]
+        blur = [float("nan") if number == 3 else float(number) for number in range(len(ids))]
+        flags = {"width": [number % 2 == 0 for number in range(len(ids))]}
+        write_family(
+            layout.features / "quality" / split / f"shard-{shard:06}.parquet", {"blur": blur}, ids=ids
+        )
+        write_family(layout.features / "clip-b32" / split / f"shard-{shard:06}.parquet", flags, ids=ids)
+    near = pa.table(
+        {"id": [rows[0]["treeoflife_id"], rows[1]["treeoflife_id"]], "cluster": [5, 5], "keep": [True, False]}
+    )
+    pq.write_table(near, layout.near_duplicates)
+    selected = {
+        "id": [row["treeoflife_id"] for row in rows],
+        "state": ["selected", "filtered:dark"] * 30,
+        "score": [1.5] * 60,
+    }
+    layout.selection("best-ones").mkdir(parents=True)
+    pq.write_table(
+        pa.table({name: cells[: len(rows)] for name, cells in selected.items()}),
+        layout.selection("best-ones") / "selection.parquet",
+    )
+    shutil.copy(layout.catalog, layout.selection("best-ones") / "catalog.parquet")
+    return layout
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_met"),
+    [
+        ("blur < 2 OR blur IS NULL", lambda _, place: place["blur"] in {0, 1, 3}),
+        (
+            "samples.blur >= 4 AND width > 50 AND clip_b32_width AND quality_status = 'ok'",
+            lambda row, place: place["blur"] >= 4 and row["width"] > 50 and place["blur"] % 2 == 0,
+        ),
+        ("near_cluster = 5 AND NOT near_keep", lambda _, place: place["image"] == 1),
+        (
+            "selection_best_ones LIKE 'filtered:%' AND selection_best_ones_score > 1",
+            lambda _, place: place["image"] % 2,
+        ),
+    ],
+)
+def test_features_and_selections_are_columns_of_conditions(
+    condition: str, is_met: Callable[[dict[str, Any], dict[str, int]], bool], with_tables: Layout
+) -> None:
+    places: dict[str, dict[str, int]] = {}
+    expected = []
+    in_shard: Counter[tuple[str, int]] = Counter()
+    for number, row in enumerate(pq.read_table(with_tables.catalog).to_pylist()):
+        if row["treeoflife_id"] not in places:  # those of train_small repeat others
+            shard = row["split"], row["shard"]
+            places[row["treeoflife_id"]] = {"blur": in_shard[shard], "image": len(places)}
+            in_shard[shard] += 1
+        if is_met(row, places[row["treeoflife_id"]]):
+            expected.append(number)
+    assert matching_rows(with_tables, condition).tolist() == expected
+    assert expected
+
+
+def test_a_damaged_table_of_features_is_one_line(with_tables: Layout) -> None:
+    table = min(with_tables.features.glob("quality/val/*.parquet"))
+    table.write_bytes(table.read_bytes()[:-20])
+    assert len(matching_rows(with_tables, "clip_b32_width"))
+    with pytest.raises(DamagedError, match=table.name) as error:
+        matching_rows(with_tables, "blur > 1")
+    assert "\n" not in str(error.value)
+    with pytest.raises(
+        SettingsError, match=r"there is no column sharp\. Valid are .*blur.*selection_best_ones"
+    ):
+        matching_rows(with_tables, "sharp > 1")
 
 
 def test_the_image_of_a_row_is_that_of_its_shard(first: BrowsedDataset) -> None:

@@ -53,10 +53,15 @@ def write_catalog(path: Path, count: int, **columns: Sequence[Any]) -> pa.Table:
     return table
 
 
-def write_family(path: Path, columns: dict[str, Any], status: Sequence[str] | None = None) -> Path:
+def write_family(
+    path: Path,
+    columns: dict[str, Any],
+    status: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+) -> Path:
     """Write the table of a family; its columns have a value for each sample."""
     count = len(next(iter(columns.values())))
     path.parent.mkdir(parents=True, exist_ok=True)
-    keys = {"key": list(map(image_id, range(count))), "status": status or ["ok"] * count}
+    keys = {"key": ids or list(map(image_id, range(count))), "status": status or ["ok"] * count}
     pq.write_table(pa.table({**keys, **columns}), path)
     return path

@@ -66,7 +66,7 @@ class BrowsedDataset:
         if number not in self._searches:
             self._searches[number] = Search(
                 self.index,
-                lambda condition: matching_rows(self.layout.catalog, condition),
+                lambda condition: matching_rows(self.layout, condition),
                 lambda rows: self._only_here(other, rows),
                 self._ids_of_file,
             )
