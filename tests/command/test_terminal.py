@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tol_luigi.report.image_trace import ImageTrace, candidates_text, image_trace_text
+from tol_luigi.core.errors import DatasetError
+from tol_luigi.report.image_trace import ImageTrace, candidates_text, image_trace_text, unknown_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,3 +80,23 @@ def test_traces_are_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("COLUMNS", str(columns))
         assert columns - 5 < max(map(len, image_trace_text(trace).splitlines())) <= columns
     assert candidates_text("a.jpg", [trace, trace], 20).endswith("folder: a.jpg\n")
+
+
+HOSTILE = "a\x1b[31m\x9b1m\u202e\r\nb.jpg"
+"""A name of a file that would change colours, the direction of writing, and lines."""
+
+
+def test_hostile_names_are_shown_as_escapes_on_a_terminal() -> None:
+    nameless = ImageTrace(
+        "", "folder", "unreadable", reason=HOSTILE, member=HOSTILE, place=HOSTILE, names_from=[HOSTILE]
+    )
+    texts = [
+        image_trace_text(nameless),
+        candidates_text(HOSTILE, [nameless, nameless], 10),
+        unknown_text(HOSTILE, [HOSTILE]),
+        str(DatasetError(HOSTILE, HOSTILE, HOSTILE)),
+    ]
+    lines = [line for text in texts for line in text.splitlines()]
+    assert len(lines) == 5 + 3 + 2 + 1  # of one image; of several; of none; of an error
+    assert all(line.isprintable() for line in lines)
+    assert all("a\\x1b[31m\\x9b1m\\u202e" in line for line in lines if "not found" not in line)

@@ -21,7 +21,7 @@ from tol_luigi.core.errors import DatasetError, TolError
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.dataset.difference import CHANGES, compare, difference_figures
 from tol_luigi.dataset.release import open_release
-from tol_luigi.report.difference import difference_text
+from tol_luigi.report.difference import difference_text, setting_notes
 from tol_luigi.report.difference_page import difference_page
 
 LABELS = (*RANK_LABELS, "common")
@@ -209,6 +209,13 @@ def test_hostile_names_are_text_on_the_terminal_and_on_the_page() -> None:
     assert not any(letter in page + text for letter in "\x1b")
     assert "\\x1b[31m" in text
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_setting_that_is_not_set_is_said_to_be_so() -> None:
+    changed = {"images.profiles": [None, ["wide", "small"]], "images.upright": [False, None]}
+    found = {**figures({}, {}), "image_settings": changed}
+    (note,) = [note for note in setting_notes(found) if "settings of images" in note]
+    assert note.endswith("images.profiles was not set, is wide, small; images.upright was false, is not set")
 
 
 @pytest.mark.parametrize(

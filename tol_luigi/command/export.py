@@ -11,7 +11,7 @@ from tol_luigi.command.release_names import release_path
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.dataset.exports.run import export as export_shards
 from tol_luigi.dataset.opened import Dataset
-from tol_luigi.report.text import counted
+from tol_luigi.report.text import counted, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +37,6 @@ def export(given: argparse.Namespace) -> int:
         )
     shards = counted(done.shards, "shard")
     sys.stdout.write(
-        f"{given.destination}: {counted(done.samples, 'sample')} of {shards}, {done.written:,} of them converted now\n"
+        f"{printable(str(given.destination))}: {counted(done.samples, 'sample')} of {shards}, {done.written:,} of them converted now\n"
     )
     return ExitCode.COMPLETE

@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.publication.publish import open_destination, plan_publication, publish
-from tol_luigi.report.text import counted, human_bytes
+from tol_luigi.report.text import counted, human_bytes, printable
 from tol_luigi.tasks.settings import settings
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from tol_luigi.publication.publish import PublicationPlan
 
@@ -60,12 +61,17 @@ def _unlisted(plan: PublicationPlan, *, delete: bool) -> list[str]:
 def _plan_text(plan: PublicationPlan, *, delete: bool) -> str:
     width = len(f"{max((file.size for file in plan.missing), default=0):,}")
     lines = [f"send  {file.size:>{width},}  {file.name}" for file in plan.missing]
-    return "\n".join([*lines, *_unlisted(plan, delete=delete), f"To send: {_summary(plan)}"]) + "\n"
+    return _lines([*lines, *_unlisted(plan, delete=delete), f"To send: {_summary(plan)}"])
 
 
 def _result_text(plan: PublicationPlan, name: str, *, delete: bool) -> str:
     lines = _unlisted(plan, delete=delete)
-    return "\n".join([*lines, f"{name}: sent {_summary(plan)}. All are verified by checksum."]) + "\n"
+    return _lines([*lines, f"{name}: sent {_summary(plan)}. All are verified by checksum."])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """Return lines for a terminal; the names of files at the destination are those of others."""
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _plan_json(plan: PublicationPlan) -> str:

@@ -12,6 +12,7 @@ from tol_luigi.command.build import run
 from tol_luigi.core.errors import DatasetError, SettingsError
 from tol_luigi.core.exit_code import ExitCode
 from tol_luigi.report.selection import selection_text
+from tol_luigi.report.text import printable
 from tol_luigi.store.selections import chosen_taxa, remove_selection
 from tol_luigi.tasks.feature_settings import feature_set
 from tol_luigi.tasks.selection import CatalogSelection, SelectSamples, selection_tables
@@ -41,7 +42,8 @@ def select(given: argparse.Namespace) -> int:
     root = CatalogSelection()
     code = run(root, given)
     if code == ExitCode.COMPLETE:
-        sys.stdout.write(f"\n{root.clone(SelectSamples).summary()}{root.layout.shard(root.name, 0).parent}\n")
+        place = printable(str(root.layout.shard(root.name, 0).parent))
+        sys.stdout.write(f"\n{root.clone(SelectSamples).summary()}{place}\n")
     return code
 
 

@@ -34,6 +34,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tol_luigi.core.printable_text import printable
+
 __all__ = [
     "ArchiveError",
     "ChangedError",
@@ -80,10 +82,13 @@ class TolError(Exception):
         self.where, self.what, self.remedy = str(where), what, remedy
 
     def __str__(self) -> str:
-        """Return ``where: what. remedy.`` in one line, even with a multi-line message of a library."""
+        """Return ``where: what. remedy.`` in one line, even with a multi-line message of a library.
+
+        Control characters, such as those of hostile file names, are shown as escapes.
+        """
         end = "" if self.remedy.endswith("?") else "."
         lines = f"{self.where}: {self.what}. {self.remedy}{end}".splitlines()
-        return " ".join(filter(None, map(str.strip, lines)))
+        return printable(" ".join(filter(None, map(str.strip, lines))))
 
 
 class SettingsError(TolError):

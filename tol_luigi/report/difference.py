@@ -56,10 +56,20 @@ def heading(side: Mapping[str, Any]) -> str:
 def setting_notes(figures: Mapping[str, Any]) -> list[str]:
     """Return what is to be said of changes that were not looked for, and of the settings of images."""
     notes = [NOT_COMPARED[change] for change, count in figures["images"].items() if count is None]
-    changed = [f"{key} was {old}, is {new}" for key, (old, new) in figures["image_settings"].items()]
+    changed = [
+        f"{key} was {_setting(old)}, is {_setting(new)}"
+        for key, (old, new) in figures["image_settings"].items()
+    ]
     if changed:
         notes.append(f"the settings of images differ, so the pixels of each image can: {'; '.join(changed)}")
     return notes
+
+
+def _setting(value: object) -> str:
+    """Return a setting as it is written in a settings file; one of no value is not set."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_setting, value)) or "empty"
+    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _example_parts(example: Mapping[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.report.text import printable, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["ImageTrace", "candidates_text", "image_trace_figures", "image_trace_text", "unknown_text"]
 
@@ -87,7 +87,7 @@ def image_trace_figures(trace: ImageTrace) -> dict[str, Any]:
 def image_trace_text(trace: ImageTrace) -> str:
     """Return the trace as text, as wide as the terminal except for longer paths."""
     state = f"{trace.state}: {trace.reason}" if trace.reason else trace.state
-    lines = [trace.id or trace.member, *_row("state", state)]
+    lines = [printable(trace.id or trace.member), *_row("state", state)]
     for label, text in _entries(trace):
         if text:
             lines += _row(label, text)
@@ -159,10 +159,14 @@ def candidates_text(text: str, traces: Sequence[ImageTrace], most: int) -> str:
     """Return a message that several images match, with the first of them, one per line."""
     count = f"{most} or more" if len(traces) >= most else str(len(traces))
     lines = [f"{trace.id or '-':<36}  {trace.source}: {trace.member or '-'}" for trace in traces[:most]]
-    return "\n".join([f"{text}: {count} images match. Name one by its id or its path:", *lines]) + "\n"
+    return _lines([f"{text}: {count} images match. Name one by its id or its path:", *lines])
 
 
 def unknown_text(text: str, looked_through: Sequence[str]) -> str:
     """Return a message that an image is unknown, with the places that were searched."""
     places = [*looked_through, *(["nothing: the build has not started"] if not looked_through else [])]
-    return "\n".join([f"{text}: not found. Searched:", *(f"  {place}" for place in places)]) + "\n"
+    return _lines([f"{text}: not found. Searched:", *(f"  {place}" for place in places)])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{printable(line)}\n" for line in lines)

@@ -7,6 +7,8 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
+from tol_luigi.core.printable_text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,13 +61,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def printable(text: str) -> str:
-    """Return a text for a terminal: control characters, which names can contain, are shown as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def wrapped(text: str, indent: str = "", label: str = "") -> list[str]:
