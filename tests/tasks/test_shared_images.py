@@ -135,6 +135,21 @@ def test_a_plan_counts_what_the_selection_gives(both: Sections, settings_file: C
     assert stats["bioscan5m"].partitions == 4
 
 
+def test_a_plan_that_cannot_read_all_files_estimates_what_the_selection_gives(
+    settings_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = [row(f"FLY{number:04d}-24", "pretrain", FLY if number % 4 else BEE) for number in range(4000)]
+    write_zip(tmp_path / "cropped_256.zip", {member(each): b"x" * 3000 for each in rows})
+    own = {"images": "cropped_256.zip", "metadata": write_table(tmp_path / "rows.csv", rows), "taxa": "Apis"}
+    sections = {"dataset": {"tag": "part"}, "bioscan5m": own}
+    with settings_from(settings_file(sections)) as settings:
+        [stats] = source_stats(settings, 0.002)
+
+    assert not stats.is_counted
+    assert stats.at_least < 1000
+    assert stats.images == pytest.approx(1000, rel=0.5)
+
+
 def test_a_preferred_source_that_does_not_exist(both: Sections, settings_file: Callable[..., Path]) -> None:
     both["dataset"]["prefer"] = "bioscan6m"
     with pytest.raises(SettingsError, match=r"\[dataset\] prefer"), settings_from(settings_file(both)):

@@ -32,8 +32,8 @@ _SAMPLED_FILES = 5
 _GRACE_SECONDS = 1.0
 """How long entries of folders are read at least, so that there is something to extrapolate from."""
 
-_LISTED = {None, State.NOT_IN_MAPPING, State.BAD_NAME}
-"""The states of files that can be images, before a source compares their names with its tables."""
+_LISTED = {None, State.NOT_IN_MAPPING, State.BAD_NAME, State.NOT_SELECTED, State.EXCLUDED_IMAGE}
+"""The states of files that can be images, before a source compares their names with its tables and selection."""
 
 
 class _Estimate(NamedTuple):
@@ -73,9 +73,9 @@ def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
         estimate = _Estimate(images, size, 0, demonstration.ESTIMATE_ERROR)
     is_archive = place.exists() and bool(_archives_in(place) or archives.kind(place) != "folder")
     if estimate is None:
-        estimate = _count(settings, name, start + seconds / 2)
+        estimate = _count(settings, name, seconds / 2)
         if estimate.error is None:
-            estimate = _from_files(place, estimate, start + seconds)
+            estimate = _from_files(place, estimate, max(start + seconds, time.monotonic() + seconds / 2))
     return SourceStats(
         name=name,
         place=str(place),
@@ -113,12 +113,17 @@ def _rows(path: Path, *columns: str) -> pa.Table | None:
         return None
 
 
-def _count(settings: Settings, name: str, deadline: float) -> _Estimate:
-    """Read the files of a source as the build does, up to the time limit or an error, which the build reports."""
+def _count(settings: Settings, name: str, seconds: float) -> _Estimate:
+    """Read the files of a source as the build does, up to the time limit or an error, which the build reports.
+
+    The time starts with the first file: before, a source reads the tables that select its images.
+    """
     images = size = listed = 0
+    deadline = 0.0
     reader, error = settings.sources[name].reader, None
     try:
         for found in itertools.chain.from_iterable(map(reader.scan, settings.listings(name))):
+            deadline = deadline or time.monotonic() + seconds
             listed += found.state in _LISTED
             if found.state is None:
                 images += 1
