@@ -6,7 +6,8 @@ import io
 import time
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+import PIL.PdfImagePlugin  # noqa: F401 (otherwise Pillow loads all of its formats to write this one)
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from tol_luigi.core.taxon import RANK_LABELS
 
@@ -24,6 +25,9 @@ _DEPTH = 5
 _SHADES = ("#dbe9f6", "#e5f1dc", "#fdebd0", "#f6dfe6", "#e8e3f3", "#dff2f0")
 """Light shades, on which black text is readable; they repeat, since names and order tell the taxa apart."""
 
+_STEPS = 8
+"""How many steps of grey there are between a shade and black text."""
+
 _LEAST = 2.0
 """The smallest height of a taxon that is drawn."""
 
@@ -38,11 +42,19 @@ def drawn_tree(tree: TaxonTree) -> tuple[bytes, bytes]:
     if tree.images[0]:
         _Drawing(tree, draw, font, wide).draw(0, _MARGIN + _HEAD, _HEIGHT - _MARGIN)
     png, pdf = io.BytesIO(), io.BytesIO()
-    palette = image.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    palette.save(png, "PNG", dpi=(_DPI, _DPI))
+    image.quantize(palette=_palette(), dither=Image.Dither.NONE).save(png, "PNG", dpi=(_DPI, _DPI))
     epoch = time.gmtime(0)  # otherwise the time of writing
     image.save(pdf, "PDF", resolution=_DPI, quality=90, creationDate=epoch, modDate=epoch)
     return png.getvalue(), pdf.getvalue()
+
+
+def _palette() -> Image.Image:
+    """Return an image with the colours of the drawing: white and the shades, and their steps to black text."""
+    colours = [ImageColor.getrgb(shade) for shade in ("#ffffff", *_SHADES)]
+    steps = [round(255 * step / _STEPS) for step in range(_STEPS + 1)]
+    image = Image.new("P", (1, 1))
+    image.putpalette([value * step // 255 for step in steps for colour in colours for value in colour[:3]])
+    return image
 
 
 class _Drawing:
