@@ -23,6 +23,7 @@ PATHS = {
     "task_states": "logs/tasks",
     "task_times": "logs/times.jsonl",
     "times_page": "logs/times.html",
+    "excluded_page": "logs/excluded.html",
     "mapping": "mapping.sqlite",
     "metadata": "metadata",
     "names": "metadata/names.sqlite",

@@ -13,12 +13,15 @@ from PIL import Image
 
 from tol_luigi.features.hashes import dhash64, phash64
 from tol_luigi.features.near_duplicates import (
+    NEAR_DUPLICATES,
     described_clusters,
     find_clusters,
     near_duplicates_figures,
     read_hashes,
+    write_near_duplicates,
 )
-from tol_luigi.report.near_duplicates import near_duplicates_text
+from tol_luigi.report.near_duplicates import near_duplicates_text, pair_text
+from tol_luigi.store.near_pairs import near_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +65,24 @@ def test_chains_and_equal_pixels_are_clusters_and_plain_or_unusable_images_are_n
 def test_one_image_of_each_cluster_is_to_be_kept_the_largest(found: Any) -> None:
     rows, _ = found
     assert [id_ for id_, row in rows.items() if row["keep"]] == [image_id(10), image_id(9)]
+
+
+def test_a_page_shows_a_pair_of_each_cluster_those_that_differ_in_labels_or_splits_first(
+    found: Any, tmp_path: Path
+) -> None:
+    rows, _ = found
+    assert [row["distance"] for row in rows.values()][:3] == [8, 4, 0]
+    write_near_duplicates(
+        tmp_path / "near.parquet", pa.Table.from_pylist(list(rows.values()), NEAR_DUPLICATES)
+    )
+    pairs = near_pairs(tmp_path / "near.parquet", 5)
+    assert [[one["id"] for one in pair] for pair in pairs] == [
+        [image_id(9), image_id(1)],
+        [image_id(10), image_id(0)],
+    ]
+    assert pair_text(*pairs[0]).endswith("bits apart; labels differ in the genus; one in train, one in val")
+    assert pair_text(*pairs[1]) == "8 bits apart; labels agree; both in train"
+    assert near_pairs(tmp_path / "near.parquet", 1) == pairs[:1]
 
 
 def test_clusters_across_splits_and_labels_are_reported(found: Any) -> None:

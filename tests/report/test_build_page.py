@@ -18,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from tol_luigi.core.shards import Shard
 from tol_luigi.report.build_figures import BuildFigures, CatalogData, Group, Thumbnail
 from tol_luigi.report.build_page import page_text
+from tol_luigi.report.excluded_page import excluded_page
 from tol_luigi.report.sprites import sprite_sheets
 from tol_luigi.report.taxon_tree import taxon_tree
 
@@ -157,6 +158,14 @@ def hostile_page() -> str:
             "taxa": {"checks": {}, "rules": {HOSTILE: 1}},
             "matches": {"matches": []},
             "settings": {"folder.name": HOSTILE},
+            "near_duplicates": {
+                "images": 2,
+                "in_clusters": 2,
+                "clusters": 1,
+                "bits": 4,
+                "crossing_splits": 0,
+                "label_conflicts": {"genus": 1},
+            },
             "features": {
                 HOSTILE: {
                     "columns": {
@@ -179,6 +188,7 @@ def hostile_page() -> str:
         samples={("train", "eol"): 1},
         stats=[{"source": "all", "images": 1, "lineages": 1, **dict.fromkeys(LABELS, 0)}],
         tree=taxon_tree([(ranks, 1, 0)]),
+        by_source=np.array([[1], [1]]),
         commons={1: HOSTILE},
         species=np.array([1]),
         flags={(HOSTILE, "eol"): 1},
@@ -188,9 +198,19 @@ def hostile_page() -> str:
         aspects=[],
         thumbnails=[Thumbnail(1, HOSTILE, {"owner": HOSTILE})],
         sheets=list(sprite_sheets([jpeg("red")])),
-        groups=[Group("flag", HOSTILE, 1, [0])],
+        groups=[
+            Group("flag", HOSTILE, 1, [0]),
+            Group("near", HOSTILE, 2, [0, 0]),
+        ],
         excluded=[
-            {"state": "unreadable", "source": "eol", "partition": "p", "name": HOSTILE, "reason": HOSTILE}
+            {
+                "state": "unreadable",
+                "source": "eol",
+                "partition": "p",
+                "name": HOSTILE,
+                "reason": HOSTILE,
+                "unshown": HOSTILE,
+            }
         ],
     )
     return page_text(figures, data)
@@ -209,7 +229,15 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any) -> None:
     assert driver.find_elements(By.CSS_SELECTOR, "img, b, body script[src]") == []
     assert driver.execute_script(SCROLLS_ACROSS) is False
     driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    for selector in ("#look h4", ".examples li", "#properties", ".settings td", "#checks", "#features"):
+    for selector in (
+        "#look h4",
+        ".examples li",
+        "#properties",
+        ".settings td",
+        "#checks",
+        "#features",
+        ".pair",
+    ):
         assert visible in driver.find_element(By.CSS_SELECTOR, selector).text, selector
     histogram = driver.find_element(By.CSS_SELECTOR, ".histogram div").get_attribute("aria-label")
     assert histogram == f"Histogram of {visible}: sharpness: 2, 1"
@@ -218,4 +246,19 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, show: Any) -> None:
     driver.find_element(By.CSS_SELECTOR, "#look .t").click()
     assert driver.find_element(By.ID, "detail-name").text == visible
     assert driver.find_element(By.CSS_SELECTOR, "#detail dd").text == visible
+    assert faults(driver) == []
+
+
+def test_images_in_no_shard_are_shown_with_hostile_names_as_text(tmp_path: Path, show: Any) -> None:
+    row = {"state": "truncated", "source": "eol", "partition": HOSTILE, "name": HOSTILE, "reason": HOSTILE}
+    page = tmp_path / "excluded.html"
+    page.write_text(
+        excluded_page([row, row], [jpeg("red"), f"no {HOSTILE}"], {"truncated": 2}), encoding="utf-8"
+    )
+    driver = show(page, WIDTHS["phone"], "dark")
+
+    assert driver.get_log("browser") == []
+    assert driver.find_element(By.TAG_NAME, "main").text.count("<img src=x onerror=alert(1)>") == 7
+    assert driver.find_elements(By.CSS_SELECTOR, "img, b, script") == []
+    assert driver.execute_script(SCROLLS_ACROSS) is False
     assert faults(driver) == []

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tol_luigi.report.build_tables import taxa_stats_text
 from tol_luigi.report.diversity import abundance, hill_numbers, taxa_stats
-from tol_luigi.report.taxon_tree import taxon_tree
+from tol_luigi.report.taxon_tree import images_by_source, taxon_tree
 from tol_luigi.report.tree_drawing import drawn_tree
 
 RANKS = 7
@@ -57,6 +57,28 @@ def test_a_cut_tree_has_the_largest_taxa_and_says_how_many_are_missing(
     assert cut.images[0] == full.images[0]
     assert len(cut.names) <= max(most, RANKS + 1)
     assert bool(cut.hidden) == (len(cut.names) < len(full.names))
+
+
+@given(rows, st.integers(1, 12))
+def test_a_taxon_has_the_images_of_all_below_it_from_each_source(
+    found: list[tuple[tuple[str, ...], str, int]], most: int
+) -> None:
+    tree, sources = taxon_tree(placed(found), most), ["eol", "inat21"]
+    origins, images = (
+        [sources.index(name) for _, name, _ in sorted(found)],
+        [one for *_, one in sorted(found)],
+    )
+    counts = images_by_source(tree, origins, images, len(sources))
+
+    assert counts.sum(axis=1).tolist() == tree.images
+    paths: list[tuple[str, ...]] = []
+    for name, depth, of_sources in zip(tree.names, tree.depths, counts.tolist(), strict=True):
+        path = (*paths[-1][: depth - 1], name) if depth else ()
+        paths.append(path)
+        for source, count in zip(sources, of_sources, strict=True):
+            own = [(ranks, one) for ranks, of, one in found if of == source and ranks[:depth] == path]
+            # Those without this rank and without a lower one end at the taxon above.
+            assert count == sum(one for ranks, one in own if depth == 0 or any(ranks[depth - 1 :]))
 
 
 @given(rows)

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+import tarfile
 from base64 import b64decode
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -38,6 +40,13 @@ def script_data(page: Path) -> Any:
     )
     assert found
     return json.loads(found[1])
+
+
+def drawn_thumbnails(page: Path) -> Image.Image:
+    """The first sheet of thumbnails of a page."""
+    sheet = re.search(r"base64,([^)]+)", page.read_text("utf-8").partition(".s0{")[2])
+    assert sheet
+    return Image.open(io.BytesIO(b64decode(sheet[1]))).convert("RGB")
 
 
 def test_the_distinct_lineages_are_those_of_the_catalog(sample_build: Path) -> None:
@@ -81,9 +90,7 @@ def test_every_image_of_a_small_dataset_is_shown_at_its_place(
     ids = data["labels"].index("id") + 2
 
     assert [thumb[ids] for thumb in data["thumbs"]] == [row["treeoflife_id"] for row in images]
-    sheet = re.search(r"base64,([^)]+)", page.read_text("utf-8").partition(".s0{")[2])
-    assert sheet
-    drawn = Image.open(io.BytesIO(b64decode(sheet[1]))).convert("RGB")
+    drawn = drawn_thumbnails(page)
     val = samples(sample_build, "val")
     place = next(place for place, row in enumerate(images) if row["treeoflife_id"] in val)
     assert place >= len(images) - len(val)
@@ -93,6 +100,57 @@ def test_every_image_of_a_small_dataset_is_shown_at_its_place(
     differences = [abs(one - other) for one, other in zip(shown.tobytes(), expected.tobytes(), strict=True)]
     assert max(differences) < 24
     assert sum(differences) / len(differences) < 8
+
+
+def test_excluded_images_are_shown_as_the_source_has_them_or_why_they_cannot_be(
+    sample_build: Path, shared: Path, ledger: Callable[..., Any]
+) -> None:
+    page = sample_build / "logs" / "excluded.html"
+    rows = {row["name"]: row for row in ledger(sample_build) if row["state"] != "written"}
+    text = page.read_text("utf-8")
+    shown = re.findall(
+        r'class="t s0" style="background-position:-(\d+)px -(\d+)px" role="img" aria-label="(.*?)"', text
+    )
+
+    assert {name for *_, name in shown} == {
+        name for name, row in rows.items() if row["state"] != "unreadable"
+    }
+    assert all(f"<bdi>{name}</bdi>" in text for name in rows)
+    assert text.count('class="t none"') == sum(row["state"] == "unreadable" for row in rows.values()) > 0
+    sheet = drawn_thumbnails(page)
+    for left, top, name in shown:
+        with (
+            tarfile.open(shared / "sample" / "eol-original" / f"{rows[name]['partition']}.tar.gz") as tar,
+            Image.open(tar.extractfile(name)) as image,
+        ):
+            small = image.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+        start = int(left) + (SIDE - small.width) // 2, int(top) + (SIDE - small.height) // 2
+        drawn = sheet.crop((*start, start[0] + small.width, start[1] + small.height))
+        pairs = zip(
+            *(one.resize((4, 4), Image.Resampling.BOX).tobytes() for one in (drawn, small)), strict=True
+        )
+        assert max(abs(one - other) for one, other in pairs) < 24, name
+
+
+def test_each_taxon_has_its_images_by_source(sample_build: Path) -> None:
+    shards = sample_build / "224x224"
+    images = images_of(shards)
+    data, rows = script_data(shards / "report" / "report.html"), rows_of(shards / "report" / "tree.csv")
+
+    for row in rows:
+        depth = RANKS.index(row["rank"]) + 1
+        own = [one for one in images if all(one[rank] == row[rank] for rank in RANKS[:depth])]
+        counts = Counter(one["source"] for one in own if any(one[rank] for rank in RANKS[depth - 1 :]))
+        assert {source: int(row[f"images_{source}"]) for source in data["sources"]} == {
+            source: counts[source] for source in data["sources"]
+        }, row
+    *first, last = data["sources"]
+    assert data["bySource"]["images"] == [
+        [sum(one["source"] == source for one in images), *(int(row[f"images_{source}"]) for row in rows)]
+        for source in first
+    ]
+    assert last not in first
 
 
 def test_a_report_is_made_again_if_it_is_asked_for_otherwise_and_not_if_it_is_unwanted(

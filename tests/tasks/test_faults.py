@@ -211,29 +211,6 @@ def test_a_start_clears_up_after_the_dead_and_leaves_the_living_alone(
     assert after == {path: time_ for path, time_ in before.items() if path != forgotten}
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a file system in memory with such options, or mount it anew with others; it goes at the end."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = False
-
-    def mount(options: str) -> Path:
-        nonlocal mounted
-        if os.geteuid():
-            pytest.skip("only root may mount a file system")
-        again = ["-o", f"remount,{options}"] if mounted else ["-t", "tmpfs", "-o", options]
-        done = subprocess.run(["mount", *again, "tmpfs", folder], capture_output=True, text=True, check=False)
-        if done.returncode:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"cannot mount: {done.stderr.strip()}")
-        mounted = True
-        return folder
-
-    yield mount
-    if mounted:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def on(disk: Path, given: Sections) -> Sections:
     return {**given, "dataset": {**given["dataset"], "root": disk}}
 

@@ -21,6 +21,7 @@ from tol_luigi.core.image_memory import EMBEDDING_FORMATS, UNKNOWN_FORMAT_BYTES,
 from tol_luigi.core.image_pixels import (
     UnsupportedDepthError,
     has_deep_channels,
+    in_rgb,
     is_deep_grey,
     is_transparent,
     padded,
@@ -36,7 +37,7 @@ with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder"]
+__all__ = ["BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder", "preview"]
 
 _SCALED_MARGIN = 3
 """With ``resize=scaled`` the JPEG decoder shrinks an image to at least this multiple of the sample's size.
@@ -171,6 +172,37 @@ def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
     if spec.truncated == "drop":
         raise BrokenImageError(State.TRUNCATED, reason)
     return result
+
+
+_PREVIEWED = ImageSpec(max_pixels=1 << 26, max_memory_mib=1024)
+"""What is opened for a preview at most."""
+
+
+def preview(data: bytes, side: int) -> bytes:
+    """Return an image file, which may be truncated, as a small JPEG with its aspect ratio.
+
+    Args:
+        data: The content of the file.
+        side: The longer side of the JPEG in pixels.
+
+    Raises:
+        BrokenImageError: Nothing of it can be shown.
+    """
+    written = io.BytesIO()
+    with _pillow(max_pixels=_PREVIEWED.max_pixels, lenient=True):
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _validate_size(image, data, _PREVIEWED)
+                image.draft("RGB", (2 * side, 2 * side))
+                image.load()
+                small = in_rgb(image)
+            small.thumbnail((side, side), Image.Resampling.BICUBIC)
+            small.save(written, "JPEG", quality=90)
+        except (Image.DecompressionBombError, BrokenImageError, MemoryError) as error:
+            raise BrokenImageError(State.TOO_LARGE, "has too many pixels") from error
+        except Exception as error:
+            raise BrokenImageError(State.UNREADABLE, _one_line(error, data)) from error
+    return written.getvalue()
 
 
 def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, ImageMetadata] | str:

@@ -85,6 +85,11 @@ class Layout:
         """The times by stage as a page; the table is next to it. No part of the dataset."""
         return self.logs / "times.html"
 
+    @property
+    def excluded_page(self) -> Path:
+        """The images that are in no shard, as a page. No part of the dataset."""
+        return self.logs / "excluded.html"
+
     def sightings(self, family: str, *values: str) -> Path:
         """Return the path of the recorded state of a task's source files; it is not part of the dataset."""
         *folders, name = (family, *values)

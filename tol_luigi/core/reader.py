@@ -98,6 +98,9 @@ class Reader(abc.ABC):
     images: Path
     """The folder or archive."""
 
+    index: Path | None = None
+    """The path of the index that the scan of a compressed archive writes, if it writes one."""
+
     @abc.abstractmethod
     def partitions(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order, without opening an archive.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.dataset.thumbnails import sample_images
 from tol_luigi.report.build_figures import CatalogData, Group, Thumbnail
 from tol_luigi.report.diversity import lineage_counts, taxa_stats
+from tol_luigi.report.near_duplicates import pair_text
 from tol_luigi.report.sprites import sprite_sheets
-from tol_luigi.report.taxon_tree import TaxonTree, taxon_tree
+from tol_luigi.report.taxon_tree import TaxonTree, images_by_source, taxon_tree
 from tol_luigi.store.catalog_figures import ASPECTS, SIDES, CatalogFigures, count_catalog, rows_at
 from tol_luigi.store.exclusion_examples import excluded_examples
+from tol_luigi.store.near_pairs import near_pairs
 from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _EXCLUDED = 6
 """The most examples of each state and source."""
 
 _GROUPS = 24
-"""The most groups of duplicates that are shown."""
+"""The most groups of duplicates, and pairs of near-duplicates, that are shown."""
 
 _ALIKE = 6
 """The most images of each of them."""
@@ -56,6 +58,8 @@ def catalog_data(
     ledgers: Sequence[Path],
     most: int,
     progress: Callable[[int], None],
+    *,
+    near_duplicates: Path | None = None,
 ) -> CatalogData:
     """Return what a report shows of a dataset.
 
@@ -65,13 +69,15 @@ def catalog_data(
         ledgers: The ledgers with all images that are in no shard.
         most: The largest number of thumbnails; 0 reads no shard.
         progress: Called with the number of rows of the catalog read so far.
+        near_duplicates: The table of near-duplicates, if there is one.
     """
-    alike = _duplicates(layout.duplicates) if most else {}
-    figures = count_catalog(layout.catalog, progress, {image for group in alike.values() for image in group})
+    alike = _alike(layout.duplicates, near_duplicates) if most else []
+    figures = count_catalog(layout.catalog, progress, {image for group in alike for image in group.ids})
     names = [figures.lineages[label].to_pylist() for label in RANK_LABELS]
     ranks = list(zip(*names, strict=True))
     images = figures.lineages["images"].to_pylist()
-    counted = list(zip(ranks, figures.lineages["source"].to_pylist(), images, strict=True))
+    origins = figures.lineages["source"].to_pylist()
+    counted = list(zip(ranks, origins, images, strict=True))
     tree = taxon_tree(zip(ranks, images, figures.lineages["first"].to_pylist(), strict=True))
     rows = rows_at(layout.catalog, _chosen(figures, tree, most), _SHOWN).to_pylist()
     places = {row["row"]: place for place, row in enumerate(rows)}
@@ -79,6 +85,7 @@ def catalog_data(
         samples=figures.samples,
         stats=taxa_stats(counted, sources),
         tree=tree,
+        by_source=images_by_source(tree, list(map(list(sources).index, origins)), images, len(sources)),
         commons=_commons(layout.catalog, tree),
         species=lineage_counts(counted),
         flags=figures.flags,
@@ -91,6 +98,27 @@ def catalog_data(
         groups=_groups(figures, alike, places),
         excluded=excluded_examples(ledgers, _EXCLUDED),
     )
+
+
+class _Alike(NamedTuple):
+    """Images that are duplicates or near-duplicates of each other.
+
+    Attributes:
+        kind: ``duplicate`` or ``near``.
+        name: What the page says of them.
+        ids: Their ids.
+    """
+
+    kind: str
+    name: str
+    ids: list[str]
+
+
+def _alike(duplicates: Path, near: Path | None) -> list[_Alike]:
+    """Return the first groups of duplicates, and pairs of near-duplicates."""
+    groups = [_Alike("duplicate", first, ids) for first, ids in _duplicates(duplicates).items()]
+    pairs = near_pairs(near, _GROUPS) if near else []
+    return [*groups, *(_Alike("near", pair_text(*pair), [one["id"] for one in pair]) for pair in pairs)]
 
 
 def _duplicates(path: Path) -> dict[str, list[str]]:
@@ -148,7 +176,7 @@ def _thumbnail(row: dict[str, Any], tree: TaxonTree) -> Thumbnail:
     return Thumbnail(tree.find(ranks), taxon.scientific or taxon.taxonomic, known)
 
 
-def _groups(figures: CatalogFigures, alike: dict[str, list[str]], places: dict[int, int]) -> list[Group]:
+def _groups(figures: CatalogFigures, alike: Sequence[_Alike], places: dict[int, int]) -> list[Group]:
     """Return the groups of images that are shown together."""
     flags, splits = Counter[str](), Counter[str]()
     for (flag, _), count in figures.flags.items():
@@ -160,8 +188,8 @@ def _groups(figures: CatalogFigures, alike: dict[str, list[str]], places: dict[i
         Group(kind, name, counts[kind][name], _placed(numbers, places))
         for (kind, name), numbers in sorted(figures.examples.items())
     ]
-    for first, ids in alike.items():
-        groups.append(Group("duplicate", first, len(ids), _placed(map(figures.wanted.get, ids), places)))
+    for kind, name, ids in alike:
+        groups.append(Group(kind, name, len(ids), _placed(map(figures.wanted.get, ids), places)))
     return [group for group in groups if group.thumbnails]
 
 

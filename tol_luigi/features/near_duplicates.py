@@ -38,6 +38,7 @@ NEAR_DUPLICATES = pa.schema(
         pa.field("id", pa.string()),
         pa.field("cluster", pa.int64()),
         pa.field("keep", pa.bool_()),
+        pa.field("distance", pa.uint8()),
         pa.field("split", pa.string()),
         pa.field("source", pa.string()),
         *(pa.field(rank, pa.string()) for rank in RANK_LABELS),
@@ -45,8 +46,8 @@ NEAR_DUPLICATES = pa.schema(
         pa.field("label_conflict", pa.string()),
     ]
 )
-"""The columns of the table: clusters are numbered from 0; ``keep`` is true for one image of each; ``label_conflict``
-is the highest rank in which two images of the cluster differ, null if they agree."""
+"""The columns of the table: clusters are numbered from 0; ``keep`` is true for one image of each; ``distance`` is
+the number of bits in which the perceptual hash differs from the hash of that image; ``label_conflict`` is the highest rank in which two images of the cluster differ, null if they agree."""
 
 _LEAST_ENTROPY = 1.0
 """The lowest entropy of the brightness, in bits, of an image with detail; only if ``quality`` is computed."""
@@ -158,13 +159,16 @@ def described_clusters(hashed: Hashed, first: NDArray[np.int64], catalog: Path) 
     pixels = pc.multiply(rows["width"].cast(pa.int64()), rows["height"].cast(pa.int64())).fill_null(0)
     # lexsort: the last key counts first, and equal rows keep their order
     ranked = np.lexsort((-hashed.sharpness[places], -pixels.to_numpy(), cluster))
+    kept = ranked[_starts(cluster[ranked])]
     keep = np.zeros(len(places), bool)
-    keep[ranked[_starts(cluster[ranked])]] = True
+    keep[kept] = True
+    looks = hashed.looks[places]
     texts = {name: rows[name].cast(pa.string()) for name in ("split", "source", *RANK_LABELS)}
     columns = {
         "id": ids,
         "cluster": pa.array(cluster, pa.int64()),
         "keep": pa.array(keep),
+        "distance": pa.array(np.bitwise_count(looks ^ looks[kept][cluster])),
         **texts,
         "crosses_splits": pa.array(_differs(texts["split"], cluster)[cluster]),
         "label_conflict": _conflicts(texts, cluster),

@@ -56,11 +56,11 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Group:
-    """Images that are shown together: of a flag, of a split, or with identical bytes.
+    """Images that are shown together.
 
     Attributes:
-        kind: ``flag``, ``split`` or ``duplicate``.
-        name: The flag, the split, or the beginning of the SHA-256.
+        kind: ``flag``, ``split``, ``duplicate`` (identical bytes) or ``near`` (a pair of near-duplicates).
+        name: The flag, the split, the id of the first duplicate, or what distinguishes a pair.
         count: How many images are like this.
         thumbnails: The numbers of those that are shown.
     """
@@ -79,6 +79,7 @@ class CatalogData:
         samples: Samples by (split, source).
         stats: The rows of ``taxa_stats.csv``.
         tree: The tree of lineages.
+        by_source: The images of each node of the tree (rows) from each source (columns).
         commons: The common name of each species that has one, by the number of its node.
         species: The number of images of each species, most first.
         flags: Images by (flag, source).
@@ -95,6 +96,7 @@ class CatalogData:
     samples: Mapping[tuple[str, str], int]
     stats: Sequence[Mapping[str, Any]]
     tree: TaxonTree
+    by_source: np.ndarray[Any, Any]
     commons: Mapping[int, str]
     species: np.ndarray[Any, Any]
     flags: Mapping[tuple[str, str], int]

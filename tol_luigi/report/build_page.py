@@ -8,6 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from tol_luigi.core.ledger import State
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["page_text"]
 
 _USUAL_KINGDOMS = 3
+
+_MOST_COUNTS = 600_000
+"""The most numbers of images by taxon and source in the page, which take about 2.5 bytes each."""
 
 _CURVE = (640, 260, 56, 34)
 """Width and height of the plot of rank and abundance, and its margins to the left and below."""
@@ -65,6 +69,7 @@ def _script_data(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
         "depths": "".join(map(str, tree.depths)),
         "images": tree.images,
         "lineages": tree.lineages,
+        "bySource": _by_source(data),
         "hidden": tree.hidden,
         "commons": {node: printable(name) for node, name in data.commons.items()},
         "labels": labels,
@@ -77,6 +82,17 @@ def _script_data(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
         "columns": COLUMNS,
         "perSheet": PER_SHEET,
     }
+
+
+def _by_source(data: CatalogData) -> dict[str, Any]:
+    """Return the images of taxa by source, down to the lowest rank for which the page has room.
+
+    The numbers of the last source are not repeated, since they are the difference to those of all.
+    """
+    depths, counts = np.array(data.tree.depths), data.by_source[:, :-1]
+    room = _MOST_COUNTS // max(counts.shape[1], 1)
+    lowest = max((depth for depth in set(data.tree.depths) if (depths <= depth).sum() <= room), default=-1)
+    return {"lowest": lowest, "images": [column[depths <= lowest].tolist() for column in counts.T]}
 
 
 def _content(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
@@ -113,6 +129,7 @@ def _content(figures: BuildFigures, data: CatalogData) -> dict[str, Any]:
         ],
         "flags": _flags(figures, data),
         "duplicates": figures.reports.get("duplicates"),
+        "near": figures.reports.get("near_duplicates"),
         "leaks": figures.reports.get("leaks"),
         "features": _features(figures.reports.get("features", {})),
         "settings": [(key, _setting(value)) for key, value in figures.reports["settings"].items()],

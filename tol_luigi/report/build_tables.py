@@ -63,13 +63,13 @@ def _abundance(figures: BuildFigures, data: CatalogData) -> Iterator[Sequence[An
 
 
 def _tree(figures: BuildFigures, data: CatalogData) -> Iterator[Sequence[Any]]:
-    del figures
-    yield "rank", *RANK_LABELS, "images", "lineages"
+    yield "rank", *RANK_LABELS, "images", "lineages", *(f"images_{source}" for source in figures.sources)
     tree, path = data.tree, [""] * len(RANK_LABELS)
     for node in range(1, len(tree.names)):
         depth = tree.depths[node]
         path[depth - 1 :] = [tree.names[node], *[""] * (len(RANK_LABELS) - depth)]
-        yield RANK_LABELS[depth - 1], *path, tree.images[node], tree.lineages[node]
+        counts = tree.images[node], tree.lineages[node], *data.by_source[node].tolist()
+        yield RANK_LABELS[depth - 1], *path, *counts
 
 
 _CSV: dict[str, Callable[[BuildFigures, CatalogData], Iterable[Sequence[Any]]]] = {

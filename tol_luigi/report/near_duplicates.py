@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["near_duplicates_text"]
+__all__ = ["near_duplicates_text", "pair_text"]
 
 
 def near_duplicates_text(figures: Mapping[str, Any]) -> str:
@@ -41,3 +42,13 @@ def _clusters(title: str, count: int, listed: Sequence[Mapping[str, Any]]) -> It
             yield f"    {image['id']} {image['split']} {image['taxon']}"
     if count > len(listed):
         yield f"  and {count - len(listed):,} more"
+
+
+def pair_text(kept: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return what distinguishes two near-duplicates: the distance, the labels and the splits."""
+    pairs = [(rank, kept[rank], other[rank]) for rank in RANK_LABELS]
+    conflict = next((rank for rank, one, another in pairs if one and another and one != another), "")
+    labels = f"labels differ in the {conflict}" if conflict else "labels agree"
+    is_crossing = kept["split"] != other["split"]
+    splits = "one in train, one in val" if is_crossing else f"both in {kept['split']}"
+    return f"{counted(other['distance'], 'bit')} apart; {labels}; {splits}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tol_luigi.report.diversity import shared_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["TaxonTree", "taxon_tree"]
+__all__ = ["TaxonTree", "images_by_source", "taxon_tree"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class TaxonTree:
         lineages: The number of distinct lineages of the taxon and below it.
         hidden: By the number of a node, how many of its taxa with the fewest images are omitted.
         first: The number of the first row of the taxon with the most images, at each level, below the node.
+        nodes: The number of the node of each lineage that the tree was made of, or of its closest ancestor in the tree.
     """
 
     names: list[str]
@@ -34,6 +37,7 @@ class TaxonTree:
     lineages: list[int]
     hidden: dict[int, int]
     first: list[int]
+    nodes: list[int]
 
     def find(self, ranks: Sequence[str]) -> int:
         """Return the number of the node of a lineage, or of its closest ancestor in the tree."""
@@ -58,11 +62,11 @@ class TaxonTree:
 
 
 class _Node:
-    __slots__ = ("children", "first", "images", "lineages", "name", "own")
+    __slots__ = ("children", "first", "images", "lineages", "name", "number", "own")
 
     def __init__(self, name: str) -> None:
         self.name, self.images, self.lineages, self.own = name, 0, 0, (0, -1)
-        self.first = -1
+        self.first = self.number = -1
         self.children: list[_Node] = []
 
 
@@ -82,6 +86,7 @@ def taxon_tree(lineages: Iterable[tuple[Sequence[str], int, int]], most: int = 2
     """
     root = _Node("")
     path, last = [root], None
+    leaves: list[_Node] = []
     for ranks, images, first in lineages:
         known = _known(ranks)
         shared = shared_ranks(known, [node.name for node in path[1:]])
@@ -95,9 +100,29 @@ def taxon_tree(lineages: Iterable[tuple[Sequence[str], int, int]], most: int = 2
             node.lineages += known != last
         leaf, (count, row) = path[-1], path[-1].own
         leaf.own = count + images, first if row < 0 else min(row, first)
+        leaves.append(leaf)
         last = known
     _settle(root)
-    return _flat(root, _widest(root, most))
+    tree = _flat(root, _widest(root, most))
+    tree.nodes.extend(leaf.number for leaf in leaves)
+    return tree
+
+
+def images_by_source(
+    tree: TaxonTree, sources: Sequence[int], images: Sequence[int], count: int
+) -> np.ndarray[Any, Any]:
+    """Return the number of images of each taxon from each source: one row per node, one column per source.
+
+    Args:
+        tree: The tree.
+        sources: The number of the source of each lineage that the tree was made of.
+        images: The number of images of each of them.
+        count: The number of sources.
+    """
+    own = np.zeros((len(tree.names) + 1, count), np.int64)
+    np.add.at(own, (np.asarray(tree.nodes, np.int64) + 1, np.asarray(sources, np.int64)), images)
+    before = own.cumsum(axis=0)  # a taxon and all below it are one range of nodes
+    return np.asarray(before[np.asarray(tree.ends)] - before[:-1])
 
 
 def _settle(root: _Node) -> None:
@@ -129,14 +154,14 @@ def _widest(root: _Node, most: int) -> int:
 
 
 def _flat(root: _Node, widest: int) -> TaxonTree:
-    tree = TaxonTree([], [], [], [], [], {}, [])
+    tree = TaxonTree([], [], [], [], [], {}, [], [])
     _add(tree, root, 0, widest)
     return tree
 
 
 def _add(tree: TaxonTree, node: _Node, depth: int, widest: int) -> None:
     """Add a node and all below it; there are seven levels at most."""
-    number = len(tree.names)
+    number = node.number = len(tree.names)
     columns: list[tuple[list[Any], Any]] = [
         (tree.names, node.name),
         (tree.depths, depth),
@@ -152,3 +177,8 @@ def _add(tree: TaxonTree, node: _Node, depth: int, widest: int) -> None:
     tree.ends[number] = len(tree.names)
     if len(node.children) > widest:
         tree.hidden[number] = len(node.children) - widest
+        waiting = node.children[widest:]
+        while waiting:
+            omitted = waiting.pop()
+            omitted.number = number
+            waiting += omitted.children

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["entries", "index", "is_file", "is_folder", "kind", "read", "scan", "strip_ending"]
+__all__ = ["entries", "index", "is_file", "is_folder", "is_quick", "kind", "read", "scan", "strip_ending"]
 
 _AGAIN = "Fetch it again, or set [checks] unreadable_archive = skip to build without it"
+_SMALL_BYTES = 1 << 24
+"""An archive that is read to its end in a moment."""
+
 _BROKEN = (
     *(OSError, EOFError, ValueError, LookupError, RecursionError, NotImplementedError),
     *(struct.error, tarfile.TarError, zipfile.BadZipFile, InflateError),
@@ -133,6 +136,16 @@ def read(
         else:
             with open_seekable(path, form, known) as file:
                 yield from _read_members(functools.partial(read_tarred, path, file), members)
+
+
+def is_quick(path: Path, index_file: Path | None = None) -> bool:
+    """Return whether single files can be read quickly: :func:`read` does not read all before them, or that is little.
+
+    Raises:
+        SourceError: The place cannot be read.
+    """
+    is_streamed = kind(path) == "tar.gz" and not (index_file and index_file.exists())
+    return not is_streamed or path.stat().st_size <= _SMALL_BYTES
 
 
 @contextlib.contextmanager

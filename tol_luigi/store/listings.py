@@ -15,7 +15,7 @@ from tol_luigi.core.reader import Member
 from tol_luigi.store.row_groups import Rows, rows_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from tol_luigi.core.reader import Found
@@ -29,6 +29,7 @@ __all__ = [
     "key_fields",
     "listing_schema",
     "members_at",
+    "members_named",
     "read_listing",
     "write_listing",
 ]
@@ -155,13 +156,24 @@ def files_at(path: Path, partition: str, positions: Iterable[int]) -> tuple[list
     with Rows(path) as file:
         columns = ["member", "size", "offset", *({_STORED_AS} & set(file.names))]
         rows = file.rows({"partition": [partition]}, [*columns, "reason"]).take(wanted)
-    members = [
-        Member(row["member"], row["size"], row["offset"], row.get(_STORED_AS) or "")
-        for row in rows.select(columns).to_pylist()
-    ]
+    members = _members(rows.select(columns))
     notes = rows["reason"]
     places = np.flatnonzero(pc.not_equal(notes, "").to_numpy())
     return members, dict(zip(places.tolist(), notes.take(pa.array(places)).to_pylist(), strict=True))
+
+
+def members_named(path: Path, partition: str, names: Collection[str]) -> list[Member]:
+    """Return the files of one partition with these names, in the order of the scan; several can have one name."""
+    with Rows(path) as file:
+        columns = ["member", "size", "offset", *({_STORED_AS} & set(file.names))]
+        return _members(file.rows({"partition": [partition], "member": names}, columns))
+
+
+def _members(rows: pa.Table) -> list[Member]:
+    return [
+        Member(row["member"], row["size"], row["offset"], row.get(_STORED_AS) or "")
+        for row in rows.to_pylist()
+    ]
 
 
 def images_of(path: Path, partition: str) -> tuple[list[int], list[Member]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.files import committed, read_json
@@ -14,15 +15,17 @@ from tol_luigi.tasks.feature_settings import feature_set
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.mapping import MakeMapping
 from tol_luigi.tasks.matches import CheckMatches
+from tol_luigi.tasks.near_duplicates import FindNearDuplicates
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.selection_settings import finds_near_duplicates
 from tol_luigi.tasks.shards import CheckShards, written_shards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tol_luigi.report.build_figures import BuildFigures
+    from tol_luigi.report.build_figures import BuildFigures, CatalogData
     from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["BuildReport"]
@@ -38,6 +41,7 @@ class BuildReport(StageTask):
             FindDuplicates: settings.images.duplicates != "keep",
             ReportLeaks: settings.excludes_benchmarks,
             ExtractFeatures: bool(feature_set(settings).extractors),
+            FindNearDuplicates: finds_near_duplicates(settings),
         }
         always: list[type[DatasetTask]] = [WriteCatalog, CheckTaxa, CheckMatches, MakeMapping, PredictCatalog]
         stages = [*always, *(stage for stage, is_wanted in wanted.items() if is_wanted)]
@@ -56,7 +60,7 @@ class BuildReport(StageTask):
         return [self.layout.report, self.layout.taxa_stats, *(folder / name for name in TABLES)]
 
     def make(self) -> None:
-        """Count, read the images to show, and write page and tables."""
+        """Count, read the images to show, and write pages and tables."""
         from tol_luigi.dataset.report_data import catalog_data  # noqa: PLC0415 (as above)
         from tol_luigi.report.build_page import page_text  # noqa: PLC0415
         from tol_luigi.report.build_tables import tables, taxa_stats_text  # noqa: PLC0415
@@ -64,16 +68,33 @@ class BuildReport(StageTask):
         figures = self._figures()
         with self.progress("rows") as progress:
             data = catalog_data(
-                self.layout, self.settings.used, self._ledgers, self.settings.report.thumbnails, progress
+                self.layout,
+                self.settings.used,
+                self._ledgers,
+                self.settings.report.thumbnails,
+                progress,
+                near_duplicates=self.layout.near_duplicates if finds_near_duplicates(self.settings) else None,
             )
         texts = {
             **{self.layout.report.parent / name: content for name, content in tables(figures, data).items()},
             self.layout.taxa_stats: taxa_stats_text(data.stats).encode(),
+            self.layout.excluded_page: self._excluded_page(figures, data).encode(),
             self.layout.report: page_text(figures, data).encode(),
         }
         for path, content in texts.items():
             with committed(path) as scratch:
                 scratch.write_bytes(content)
+
+    def _excluded_page(self, figures: BuildFigures, data: CatalogData) -> str:
+        """Return the page of images in no shard, which no other file may depend on: a copy of the dataset has no sources."""
+        from tol_luigi.report.excluded_page import excluded_page, shown_examples  # noqa: PLC0415 (as above)
+        from tol_luigi.tasks.originals import read_originals  # noqa: PLC0415
+
+        rows = shown_examples(data.excluded) if self.settings.report.thumbnails else []
+        counts = Counter[str]()
+        for (state, _), count in figures.states.items():
+            counts[state] += count
+        return excluded_page(rows, read_originals(self.settings, rows), counts)
 
     def _figures(self) -> BuildFigures:
         from tol_luigi import __version__  # noqa: PLC0415 (it imports this module)
@@ -111,4 +132,6 @@ class BuildReport(StageTask):
             paths["leaks"] = layout.leak_report
         if feature_set(settings).extractors:
             paths["features"] = layout.features_report
+        if finds_near_duplicates(settings):
+            paths["near_duplicates"] = layout.near_duplicates_report
         return {name: read_json(path) for name, path in paths.items()}

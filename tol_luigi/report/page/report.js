@@ -32,6 +32,18 @@
     return element;
   }
 
+  // Images of taxa by source; the last source has the others. Lower ranks than the lowest one have no numbers.
+  const { lowest, images: counted } = data.bySource;
+  const columns = Int32Array.from({ length: count });
+  for (let node = 0, column = 0; node < count; node++) columns[node] = depth(node) <= lowest ? column++ : -1;
+
+  function bySource(node) {
+    if (data.sources.length < 2 || columns[node] < 0) return [];
+    const some = counted.map((source) => source[columns[node]]);
+    some.push(images[node] - some.reduce((sum, one) => sum + one, 0));
+    return data.sources.map((source, index) => [source, some[index]]).filter(([, one]) => one);
+  }
+
   // Thumbnails
 
   function place(element, thumb) {
@@ -194,6 +206,8 @@
     add("rank", node ? data.ranks[depth(node)] : "all kingdoms");
     if (data.commons[node]) add("common name", data.commons[node]);
     add("images", `${number(images[node])} (${share < 0.1 ? "<0.1" : share.toFixed(1)} %)`);
+    const sources = bySource(node).map(([source, some]) => `${source} ${number(some)}`);
+    if (sources.length) add("by source", sources.join(", "));
     add("lineages", number(lineages[node]));
     const own = images[node] - below.reduce((sum, child) => sum + images[child], 0);
     if (below.length && own && !data.hidden[node]) add("not below", `${number(own)} images have no lower rank`);
