@@ -21,27 +21,32 @@ WIDTH, HEIGHT = 1180, 620
 COLOURS = 64
 ARGUMENTS = ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", f"window-size={WIDTH},{HEIGHT}")
 
+REPORT = "224x224/report/report.html"
 SCRIPTS = {
-    "report": "return 0",
-    "report-tree": """
+    "report": (REPORT, "return 0"),
+    "report-excluded": ("logs/excluded.html", "return 0"),
+    "report-tree": (
+        REPORT,
+        """
         document.querySelector("#icicle [data-column='1']").click();
         document.activeElement.blur();
         return document.getElementById("tree").getBoundingClientRect().top + scrollY;
     """,
+    ),
 }
-"""What is done before each picture, which begins at the height that is returned."""
+"""The page of each picture, and what is done before; the picture begins at the height that is returned."""
 
 
 def main() -> None:
     """Open the report of a dataset, and write the pictures."""
-    page = Path(sys.argv[1]).absolute() / "224x224" / "report" / "report.html"
+    dataset = Path(sys.argv[1]).absolute()
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for argument in ARGUMENTS:
         options.add_argument(f"--{argument}")
     with webdriver.Chrome(options, Service("/usr/bin/chromedriver")) as driver:
-        for name, script in SCRIPTS.items():
-            driver.get(page.as_uri())
+        for name, (page, script) in SCRIPTS.items():
+            driver.get((dataset / page).as_uri())
             top = driver.execute_script(script)
             clip = {"x": 0, "y": top, "width": WIDTH, "height": HEIGHT, "scale": 1}
             options_of_picture = {"captureBeyondViewport": True, "clip": clip}
