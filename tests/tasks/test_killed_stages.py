@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-IMAGES = 3000
+IMAGES = 1000
 
 STAGES = [
     "MakeMapping",
