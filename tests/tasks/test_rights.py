@@ -41,6 +41,7 @@ class State(NamedTuple):
 
 def looked_at(dataset: Path, ended: Ended, digests: Any, ledger: Any) -> State:
     names = ["takedowns.csv", "224x224/changes.csv", "224x224/licenses.csv", "224x224/rights-report.txt"]
+    names += ["README.md", "DATASHEET.md"]
     names += [path.relative_to(dataset).as_posix() for path in dataset.glob("224x224/attribution/**/*.csv")]
     found = [name for name in names if (dataset / name).exists()]
     texts = {name: (dataset / name).read_bytes().decode() for name in found}
@@ -108,7 +109,9 @@ def make_world(  # noqa: PLR0917 (fixtures)
         )
         build("forgotten", "id\n")
         build("restricted", "id\n", **{"rights.allow": "CC-BY, CC-BY-SA, cc0, public domain, unknown"})
-        build("allowed", "id\n", **{"rights.allow": ""})
+        stated = {"bioscan.license": "CC BY-NC 4.0", "inat21.license": "as <b>agreed</b>"}
+        build("stated", "id\n", **stated, **{"rights.allow": "CC-BY, CC-BY-SA, cc0, public domain, CC-BY-NC"})
+        build("allowed", "id\n", **dict.fromkeys(stated, ""), **{"rights.allow": ""})
         reused = {"rights.takedowns": "", "dataset.reuse": str(dataset), "dataset.tag": "next"}
         ended = session.run(settings={**rebuild, **reused})
         states["released"] = looked_at(folder / "out" / "next", ended, digests, ledger)
@@ -222,6 +225,35 @@ def test_a_restriction_leaves_the_other_shards_alone(world: dict[str, Any]) -> N
     kept = changed(before.shards, after.shards)
     assert all(before.ledger[one]["source"] == "eol" for one in refused)
     assert 0 < len(kept) < len(before.shards) / 2
+
+
+def test_the_licence_that_is_stated_for_a_source_is_that_of_images_without_one(world: dict[str, Any]) -> None:
+    restricted, stated = world["restricted"], world["stated"]
+    rows = {row["treeoflife_id"]: row for row in stated.rows("224x224/licenses.csv")}
+    before = {row["treeoflife_id"]: row for row in restricted.rows("224x224/licenses.csv")}
+    refused = {
+        one: row["reason"]
+        for one, row in stated.ledger.items()
+        if row["state"] == "license_not_allowed" and row["source"] != "eol"
+    }
+
+    assert {row["reason"] for one, row in stated.ledger.items() if one in refused} == {
+        "its licence is not a known one (as <b>agreed</b>)"
+    }
+    assert {stated.ledger[one]["source"] for one in refused} == {"inat21"}
+    insects = [row for one, row in rows.items() if stated.ledger[one]["source"] == "bioscan"]
+    assert {(row["license_name"], row["license_link"]) for row in insects} == {
+        ("CC BY-NC 4.0", "https://creativecommons.org/licenses/by-nc/4.0/")
+    }
+    own = {
+        one: row for one, row in rows.items() if stated.ledger[one]["source"] == "eol" and row["license_name"]
+    }
+    assert own.items() <= before.items()
+    credited = stated.rows("224x224/attribution/train.csv")
+    assert {row["license"] for row in credited if row["source"] == "bioscan"} == {"CC-BY-NC-4.0"}
+    for name in ("README.md", "DATASHEET.md"):
+        assert "bioscan: CC BY\\-NC 4.0" in stated.texts[name]
+        assert "<b>agreed" not in stated.texts[name]
 
 
 def test_every_sample_has_its_attribution_in_its_split_and_in_its_shard(world: dict[str, Any]) -> None:

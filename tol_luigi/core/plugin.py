@@ -155,7 +155,9 @@ class SourcePlugin(Generic[S]):
         """
         licenses = self.licenses
         own = {} if licenses is None else {"licenses": lambda: licenses(section)}
-        return Source(self, self.reader(section, images, index), self.labeler(section), **own)
+        return Source(
+            self, self.reader(section, images, index), self.labeler(section), section.license or "", **own
+        )
 
     def fault(self) -> str:
         """Return what is wrong with the plugin, "" if it is valid."""

@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from tol_luigi.core.setting_kinds import Formed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -86,6 +88,11 @@ class SourceSection(Section):
     """The section of a source, which is used if ``images`` is set."""
 
     images: Path | None
+    license: str | None = setting(
+        Formed(r"\S.*", "one line"),
+        None,
+        "the licence of all images without one of their own, such as CC-BY-4.0, if their publisher states one",
+    )
 
     @classmethod
     def labelled(cls, label: str, key: str) -> type[Self]:

@@ -292,12 +292,14 @@ class Source:
         plugin: The plugin, with everything else about the source.
         reader: The reader of its files.
         labeler: The labeler of its images.
+        license: The licence of its images without one of their own, "" if none is stated.
         licenses: Yields the known licences of its images.
     """
 
     plugin: SourcePlugin[Any]
     reader: Reader
     labeler: Labeler
+    license: str = ""
     licenses: Callable[[], Iterator[License]] = field(default=_no_licenses)
 
     @property

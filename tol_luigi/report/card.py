@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.shards import Shard
 
-__all__ = ["Card", "card_text", "configs_header", "markdown_table"]
+__all__ = ["Card", "card_text", "configs_header", "markdown_table", "stated_licenses_text"]
 
 _FIELDS = {
     "__key__": "the image id",
@@ -71,6 +71,7 @@ class Card:
         shards: The shards by split.
         kingdoms: The number of images by kingdom, the largest first; "" is an unknown one.
         published: What the settings say of the dataset.
+        stated_licenses: The licence of all images without one of their own, by source, where the settings state one.
     """
 
     digest: str
@@ -83,6 +84,7 @@ class Card:
     shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     kingdoms: Mapping[str, int] = field(default_factory=dict)
     published: Publication = field(default_factory=Publication)
+    stated_licenses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -284,4 +286,14 @@ def _licenses(card: Card, folder: str) -> str:
 
 The images belong to their owners and keep their own licences. `{folder}licenses.csv` contains the licence and the owner of each
 image. If its source publishes none, the licence is empty, and the owner is `not provided`. `{folder}attribution` contains the same
-for each split and each shard.{named}"""
+for each split and each shard.{stated_licenses_text(card)}{named}"""
+
+
+def stated_licenses_text(card: Card) -> str:
+    """Return which licences the settings state for all images of a source, "" if none; it begins with a blank."""
+    stated = [
+        f"{markdown_text(source)}: {markdown_text(name)}" for source, name in card.stated_licenses.items()
+    ]
+    if not stated:
+        return ""
+    return f" Images without a licence of their own have the one that is stated for their source ({'; '.join(stated)})."

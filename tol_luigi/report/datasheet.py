@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tol_luigi.report.card import markdown_table
+from tol_luigi.report.card import markdown_table, stated_licenses_text
 from tol_luigi.report.publication import markdown_text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def datasheet_text(card: Card, folder: str) -> str:
         "Distribution": {
             "How is it distributed?": markdown_text(published.url) or _OPEN,
             "Under what licence?": "Each image has its own licence and owner "
-            f"(`{folder}licenses.csv`). {_of_tables(published.license)}".rstrip(),
+            f"(`{folder}licenses.csv`).{stated_licenses_text(card)} {_of_tables(published.license)}".rstrip(),
             "When?": published.date or _OPEN,
         },
         "Maintenance": {

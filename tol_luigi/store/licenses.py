@@ -19,6 +19,7 @@ from pyarrow import ipc
 
 from tol_luigi.core.batches import batched
 from tol_luigi.core.files import committed, scratch_path
+from tol_luigi.core.license_names import license_url, spdx_name
 from tol_luigi.core.source import License
 from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.csv_text import csv_text
@@ -26,7 +27,7 @@ from tol_luigi.store.hash_index import HashIndex, hash_rows
 from tol_luigi.store.row_groups import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.source import Source
@@ -51,6 +52,7 @@ _PUBLIC_DOMAIN = {
     "cc-publicdomain": "https://creativecommons.org/publicdomain/mark/1.0/",
     "cc-0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
+_STATED = "stated"
 LICENSE_FIELDS = License._fields[1:]
 """The columns with the licence of an image."""
 
@@ -75,7 +77,7 @@ def license_link(name: str) -> str:
 
 
 def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], stretch: int = _STRETCH) -> None:
-    """Write one line for every image; the licence is empty if the source publishes none.
+    """Write one line for every image; the licence is empty if the source publishes none, and none is stated for all its images.
 
     Args:
         path: The CSV to write atomically, in the order of the catalog.
@@ -89,8 +91,9 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], str
         text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
         images = images_with_licenses(scratch_path(path), catalog, sources, _COLUMNS[:4], stretch=stretch)
         with contextlib.closing(images):
+            stated = {source.license for source in sources.values()}
             for piece in images:
-                text.write(csv_text(_lines(piece)))
+                text.write(csv_text(_lines(piece, stated)))
 
 
 def images_with_licenses(
@@ -114,17 +117,20 @@ def images_with_licenses(
 
     Yields:
         The columns, ``key`` (the source and the natural key, ``<source>/<key>``), and :data:`LICENSE_FIELDS`, which are ""
-        if unknown.
+        if unknown. The licence of an image without one of its own is that stated for its source.
     """
     started = {name: _unless_empty(source.licenses()) for name, source in sources.items()}
     by_source = {name: licenses for name, licenses in started.items() if licenses is not None}
     spelled = sources if has_keys else {name: sources[name] for name in by_source}
+    stated = {name: source.license for name, source in sources.items()}
     try:
-        hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, spelled, ())]
+        hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, spelled, (), {})]
         index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
         numbers = _distribute(spool, by_source, index, stretch)
         with ipc.open_file(spool) as file:
-            for number, images in enumerate(in_row_groups(_images(catalog, spelled, columns), stretch)):
+            for number, images in enumerate(
+                in_row_groups(_images(catalog, spelled, columns, stated), stretch)
+            ):
                 batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
                 yield _joined(images, pa.Table.from_batches(batches, _LICENSES), number * stretch)
     finally:
@@ -138,11 +144,15 @@ def _unless_empty(licenses: Iterator[License]) -> Iterator[License] | None:
     return None if first is None else itertools.chain([first], licenses)
 
 
-def _images(catalog: Path, spelled: Mapping[str, Source], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield some columns of the images, in catalog order, with source and natural key as one string.
+def _images(
+    catalog: Path, spelled: Mapping[str, Source], columns: Sequence[str], stated: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    """Yield some columns of the images, in catalog order, with source and natural key as one string, and ``stated``.
 
-    The key is null for images of other sources than those in ``spelled``.
+    The key is null for images of other sources than those in ``spelled``, and ``stated`` is the licence stated for all images
+    of the source, "" if there is none.
     """
+    names, values = pa.array(list(stated), pa.string()), pa.array([*stated.values()], pa.string())
     parts = [column.catalog for source in spelled.values() for column in source.columns]
     for rows in pieces(catalog, list(dict.fromkeys([*columns, "split", "source", *parts]))):
         images = rows.filter(pc.not_equal(rows["split"], "train_small")).combine_chunks()
@@ -151,7 +161,9 @@ def _images(catalog: Path, spelled: Mapping[str, Source], columns: Sequence[str]
             mine = pc.equal(images["source"], source.name).combine_chunks()
             if pc.any(mine).as_py():
                 keys = pc.replace_with_mask(keys, mine, _spelled(images.filter(mine), source))
-        yield images.select(columns).append_column("key", keys)
+        which = pc.index_in(images["source"].combine_chunks().cast(pa.string()), value_set=names)
+        licenses = pc.fill_null(values.take(which), "")
+        yield images.select(columns).append_column("key", keys).append_column(_STATED, licenses)
 
 
 def _spelled(images: pa.Table, source: Source) -> pa.Array:
@@ -227,13 +239,19 @@ def _joined(images: pa.Table, licenses: pa.Table, start: int) -> pa.Table:
     found = licenses.take(pa.array(first, mask=first == len(licenses)))
     for field in LICENSE_FIELDS:
         images = images.append_column(field, found[field].fill_null(""))
-    return images
+    place = images.column_names.index("name")
+    name = pc.if_else(pc.equal(images["name"], ""), images[_STATED], images["name"])
+    return images.set_column(place, "name", name).drop_columns([_STATED])
 
 
-def _lines(images: pa.Table) -> pa.Table:
-    """Return images with their licences as the lines of ``licenses.csv``."""
+def _lines(images: pa.Table, stated: Collection[str]) -> pa.Table:
+    """Return images with their licences as the lines of ``licenses.csv``; a stated licence has its link in any spelling."""
     names = images["name"].combine_chunks().dictionary_encode()
-    links = pa.array([license_link(name) for name in names.dictionary.to_pylist()], pa.string())
+    texts = names.dictionary.to_pylist()
+    links = pa.array(
+        [license_link(name) or (license_url(spdx_name(name)) if name in stated else "") for name in texts],
+        pa.string(),
+    )
     owners = images["owner"]
     columns = [
         *images.select(_COLUMNS[:4]).columns,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tol_luigi.core.files import committed, remove, write_json
+from tol_luigi.core.files import remove, write_json, write_text
 from tol_luigi.core.receipts import record_file
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.card import Card, card_text
@@ -19,17 +20,33 @@ from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.label_columns import text_form
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.publication_settings import publication, publication_digest
+from tol_luigi.tasks.rights_settings import stated_licenses, stated_licenses_input
 from tol_luigi.tasks.shards import WriteShards, written_shards
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tol_luigi.core.receipts import Receipt
     from tol_luigi.core.shards import Shard
     from tol_luigi.tasks.base import DatasetTask
 
-__all__ = ["WriteCard"]
+__all__ = ["WriteCard", "index_paths", "write_indexes"]
+
+
+def index_paths(folder: Path, shards: Sequence[Shard]) -> list[Path]:
+    """Return the paths of the indexes of a folder of shards; none if it has no shards."""
+    return [folder / name for name in index_files(shards)] if shards else []
+
+
+def write_indexes(folder: Path, shards: Sequence[Shard]) -> None:
+    """Write the indexes of a folder of shards; if it has none, remove those of a previous state of the dataset."""
+    for name, text in index_files(shards).items():
+        if shards:
+            write_text(folder / name, text)
+        else:
+            remove(folder / name)
 
 
 class WriteCard(StageTask):
@@ -42,16 +59,19 @@ class WriteCard(StageTask):
 
     def inputs(self) -> dict[str, str]:
         """Return the digests of the input stages, and of what the settings say of the dataset."""
-        return {**super().inputs(), "[publication]": publication_digest(self.settings)}
+        return {
+            **super().inputs(),
+            "[publication]": publication_digest(self.settings),
+            **stated_licenses_input(self.settings),
+        }
 
     def files(self) -> list[Path]:
         """Return the descriptions and the indexes."""
         indexes = [
-            self._index(split, name)
+            index_paths(self.layout.shard(split, 0).parent, shards)
             for split, shards in self._shards().items()
-            for name in index_files(shards)
         ]
-        return [*self._descriptions, self.layout.shard_table, *indexes]
+        return [*self._descriptions, self.layout.shard_table, *itertools.chain.from_iterable(indexes)]
 
     @property
     def _descriptions(self) -> list[Path]:
@@ -63,9 +83,6 @@ class WriteCard(StageTask):
         names = {path.relative_to(self.layout.directory).as_posix() for path in self._descriptions}
         return super().is_intact(receipt) and names <= receipt.files.keys()
 
-    def _index(self, split: str, name: str) -> Path:
-        return self.layout.shard(split, 0).with_name(name)
-
     def _shards(self) -> dict[str, list[Shard]]:
         """Return the shards of each split that has any, in order."""
         return {split: shards for split, shards in written_shards(self).items() if shards}
@@ -74,19 +91,15 @@ class WriteCard(StageTask):
         """Count the samples; write the indexes, then the descriptions."""
         layout, shards, published = self.layout, self._shards(), publication(self.settings)
         for split in SPLITS:
-            for name, text in index_files(shards.get(split, [])).items():
-                if split in shards:
-                    _write(self._index(split, name), text)
-                else:  # a previous state of the dataset may have had some
-                    remove(self._index(split, name))
-        _write(layout.shard_table, shard_table(shards))
+            write_indexes(layout.shard(split, 0).parent, shards.get(split, []))
+        write_text(layout.shard_table, shard_table(shards))
         card, folder = self._card(shards), layout.shards.name
         tables = {path.name: record_file(path) for path in (layout.catalog, layout.shard_table)}
         write_json(layout.croissant, croissant(published, self._columns(), tables, shards, folder))
-        _write(layout.citation, citation_text(published))
-        _write(layout.datasheet, datasheet_text(card, f"{folder}/"))
-        _write(layout.card, card_text(card))
-        _write(layout.root_card, card_text(card, f"{folder}/"))
+        write_text(layout.citation, citation_text(published))
+        write_text(layout.datasheet, datasheet_text(card, f"{folder}/"))
+        write_text(layout.card, card_text(card))
+        write_text(layout.root_card, card_text(card, f"{folder}/"))
 
     def _card(self, shards: dict[str, list[Shard]]) -> Card:
         settings, texts = self.settings, text_form(self.settings)
@@ -101,6 +114,7 @@ class WriteCard(StageTask):
             shards=shards,
             kingdoms=count_by_kingdom(self.layout.catalog),
             published=publication(settings),
+            stated_licenses=stated_licenses(settings),
         )
 
     def _columns(self) -> dict[str, type]:
@@ -113,8 +127,3 @@ def _python_type(kind: pa.DataType) -> type:
     if pa.types.is_list(kind):
         return list
     return int if pa.types.is_integer(kind) else str
-
-
-def _write(path: Path, text: str) -> None:
-    with committed(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")

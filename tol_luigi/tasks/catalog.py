@@ -13,6 +13,7 @@ from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.mapping import LoadMapping, MakeMapping, MakeSplits
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.predict import PredictCatalog
+from tol_luigi.tasks.rights_settings import stated_licenses_input
 from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.taxa import TaxaStage
@@ -40,6 +41,10 @@ class WriteCatalog(StageTask):
         """Return the catalog in both forms, the licences, and the list of bad shards."""
         layout = self.layout
         return [layout.catalog_csv, layout.catalog, layout.licenses, layout.bad_shards]
+
+    def inputs(self) -> dict[str, str]:
+        """Return the digests of the input stages, and of the licences that the settings state."""
+        return {**super().inputs(), **stated_licenses_input(self.settings)}
 
     def reads(self) -> dict[str, Path]:
         """Return the tables of licences."""

@@ -12,6 +12,7 @@ from tol_luigi.tasks.rights_settings import (
     allowed_licenses,
     listed_takedowns,
     rights_digest,
+    stated_licenses_input,
     takedowns_in_force,
 )
 from tol_luigi.tasks.stage import StageTask
@@ -36,7 +37,11 @@ class WithholdImages(StageTask):
 
     def inputs(self) -> dict[str, str]:
         """Return the digests of the input stages, and of the allowed licences and takedowns."""
-        return {**super().inputs(), "[rights]": rights_digest(self.settings)}
+        return {
+            **super().inputs(),
+            "[rights]": rights_digest(self.settings),
+            **stated_licenses_input(self.settings),
+        }
 
     def reads(self) -> dict[str, Path]:
         """Return the tables of licences. The list of takedowns may change under the same dataset."""

@@ -23,6 +23,8 @@ __all__ = [
     "allowed_licenses",
     "listed_takedowns",
     "rights_digest",
+    "stated_licenses",
+    "stated_licenses_input",
     "takedowns_in_force",
     "validate_rights",
     "withholds",
@@ -74,6 +76,17 @@ def listed_takedowns(settings: Settings) -> list[tuple[str, Takedown]]:
 def takedowns_in_force(settings: Settings) -> list[Takedown]:
     """Return all takedowns: those of the settings, and those that this dataset or the one it reuses has recorded."""
     return merge_takedowns(one for _, one in listed_takedowns(settings))
+
+
+def stated_licenses(settings: Settings) -> dict[str, str]:
+    """Return the licence that the settings state for all images of a source, by source."""
+    return {name: source.license for name, source in settings.sources.items() if source.license}
+
+
+def stated_licenses_input(settings: Settings) -> dict[str, str]:
+    """Return the digest of these licences as an input of a stage; none if there are none, as before there could be any."""
+    stated = stated_licenses(settings)
+    return {"[…] license": json_digest(stated)} if stated else {}
 
 
 def rights_digest(settings: Settings) -> str:
