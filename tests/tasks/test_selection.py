@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from argparse import Namespace
 from collections import Counter
@@ -101,6 +102,11 @@ def states(folder: Path) -> dict[str, str]:
     return {row["id"]: row["state"] for row in rows}
 
 
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_shards_are_copies_of_the_selected_samples_and_all_sums_agree(
     built: Path, samples: Callable[[Path, str], dict[str, dict[str, bytes]]]
 ) -> None:
@@ -134,6 +140,28 @@ def test_the_shards_are_copies_of_the_selected_samples_and_all_sums_agree(
             places[row["treeoflife_id"]]["shard"],
             places[row["treeoflife_id"]]["position"],
         )
+
+
+def test_its_attributions_and_indexes_are_those_of_a_split(
+    built: Path, samples: Callable[[Path, str], dict[str, dict[str, bytes]]]
+) -> None:
+    shards = built / "224x224"
+    ids = list(samples(built, "balanced"))
+    of_train = csv_rows(shards / "attribution/train.csv")
+    found = csv_rows(shards / "attribution/balanced.csv")
+    assert [row["id"] for row in found] == ids
+    assert found == [row for row in of_train if row["id"] in ids]
+    sizes = json.loads((shards / "balanced/sizes.json").read_text())
+    parts = [shards / f"attribution/balanced/{name.removesuffix('.tar')}.csv" for name in sizes]
+    assert sorted(sizes) == sorted(path.name for path in (shards / "balanced").glob("*.tar"))
+    assert [row for part in parts for row in csv_rows(part)] == found
+    assert list(sizes.values()) == [len(csv_rows(part)) for part in parts]
+    wids = json.loads((shards / "balanced/wids.json").read_text())
+    assert [(one["url"], one["nsamples"], one["filesize"]) for one in wids["shardlist"]] == [
+        (name, count, (shards / "balanced" / name).stat().st_size) for name, count in sizes.items()
+    ]
+    listed = json.loads((built / "manifest.json").read_text())["files"]
+    assert {"224x224/attribution/balanced.csv", "224x224/balanced/wids.json"} <= set(listed)
 
 
 def test_of_each_species_those_are_chosen_whose_vectors_are_farthest_from_each_other(built: Path) -> None:

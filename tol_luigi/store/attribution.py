@@ -21,29 +21,41 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-__all__ = ["attribution_of", "write_attribution"]
+__all__ = ["attribution_files", "write_attribution"]
 
 _HEADER = ("id", "license", "license_as_given", "license_url", "owner", "source", "url")
 _READ = ("treeoflife_id", "license_name", "copyright_owner", "medium_source_url", "eol_full_size_copy_url")
 _NOT_PROVIDED = "not provided"
 
 
-def attribution_of(folder: Path, split: str, shard: int) -> Path:
+def _of_shard(folder: Path, split: str, shard: int) -> Path:
     """Return the path of the attributions of a shard."""
     return folder / split / f"{shard_name(shard).removesuffix('.tar')}.csv"
 
 
+def attribution_files(folder: Path, split: str, shards: Collection[int]) -> list[Path]:
+    """Return the paths of the attributions of a split, and of those of its shards."""
+    return [folder / f"{split}.csv", *(_of_shard(folder, split, shard) for shard in shards)]
+
+
 def write_attribution(
-    folder: Path, split: str, shards: Collection[int], catalog: Path, licenses: Path
+    folder: Path,
+    split: str,
+    shards: Collection[int],
+    catalog: Path,
+    licenses: Path,
+    *,
+    selection: Path | None = None,
 ) -> Iterator[int]:
-    """Write the attributions of a split, all in one file, and those of each shard in a file of its own.
+    """Write the attributions of a split or selection, all in one file, and those of each shard in a file of its own.
 
     Args:
         folder: The folder of the attributions.
-        split: The split.
+        split: The split, or the name of the selection.
         shards: The numbers of its shards, some of which may be empty.
         catalog: The final catalog.
         licenses: The table of the licences of its images, ``licenses.csv``.
+        selection: The catalog of the selection; None for a split.
 
     Yields:
         The number of samples so far.
@@ -56,10 +68,10 @@ def write_attribution(
     with contextlib.ExitStack() as all_of_split, contextlib.ExitStack() as of_shard:
         every = _opened(folder / f"{split}.csv", header, all_of_split)
         one: IO[bytes] | None = None
-        for shard, samples in _by_shard(_samples(split, catalog, licenses)):
+        for shard, samples in _by_shard(_samples(split, catalog, licenses, selection)):
             if one is None or shard != current:
                 of_shard.close()
-                one, current = _opened(attribution_of(folder, split, shard), header, of_shard), shard
+                one, current = _opened(_of_shard(folder, split, shard), header, of_shard), shard
                 missing.discard(shard)
             text = csv_text(samples)
             one.write(text)
@@ -68,7 +80,7 @@ def write_attribution(
             yield rows
     for shard in sorted(missing):
         with contextlib.ExitStack() as of_shard:
-            _opened(attribution_of(folder, split, shard), header, of_shard)
+            _opened(_of_shard(folder, split, shard), header, of_shard)
 
 
 def _opened(path: Path, header: memoryview, stack: contextlib.ExitStack) -> IO[bytes]:
@@ -87,20 +99,19 @@ def _by_shard(samples: Iterator[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
             start = end
 
 
-def _samples(split: str, catalog: Path, licenses: Path) -> Iterator[pa.Table]:
+def _samples(split: str, catalog: Path, licenses: Path, selection: Path | None) -> Iterator[pa.Table]:
     """Yield the attributions of the samples of a split with the numbers of their shards, in the order of the catalog."""
     columns = ["treeoflife_id", "split", "source", "shard"]
-    if split != "train_small":
+    if split != "train_small" and selection is None:
         for images in _licensed(catalog, licenses, columns):
             yield images.filter(pc.equal(images["split"], split))
         return
-    # train_small repeats images of train in the same order, but in shards of its own.
-    small = [piece.filter(pc.equal(piece["split"], split)) for piece in pieces(catalog, columns)]
+    # train_small and selections repeat images in the same order, but in shards of their own.
+    small = [piece.filter(pc.equal(piece["split"], split)) for piece in pieces(selection or catalog, columns)]
     own = pa.concat_tables(small).combine_chunks()
     done = 0
     for images in _licensed(catalog, licenses, columns):
-        mine = pc.equal(images["split"], "train")
-        repeated = images.filter(pc.and_(mine, pc.is_in(images["id"], own["treeoflife_id"].combine_chunks())))
+        repeated = images.filter(pc.is_in(images["id"], own["treeoflife_id"].combine_chunks()))
         part = own.slice(done, len(repeated))
         _validate_same(repeated["id"], part["treeoflife_id"], licenses)
         yield repeated.set_column(repeated.schema.get_field_index("shard"), "shard", part["shard"])

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.copying import SampleRef
-from tol_luigi.core.files import clear_disk_errors
+from tol_luigi.core.files import clear_disk_errors, remove
 from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import in_row_groups, write_catalog
@@ -109,14 +109,21 @@ def selection_states(table: Path, source: str, partition: str) -> dict[str, str]
 
 
 def remove_selection(layout: Layout, name: str) -> None:
-    """Remove the shards, the ledgers and the tables of a selection.
+    """Remove the shards, the attributions, the ledgers and the tables of a selection.
 
     The tables come last, so that a selection whose removal was interrupted is still listed.
 
     Raises:
         DiskError: A file cannot be removed.
     """
-    for folder in (layout.shard(name, 0).parent, layout.records(name), layout.selection(name)):
+    remove(layout.attribution / f"{name}.csv")
+    folders = (
+        layout.shard(name, 0).parent,
+        layout.attribution / name,
+        layout.records(name),
+        layout.selection(name),
+    )
+    for folder in folders:
         with clear_disk_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)

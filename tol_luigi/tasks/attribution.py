@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi.core.files import remove
 from tol_luigi.core.shards import shard_number
-from tol_luigi.store.attribution import attribution_of, write_attribution
+from tol_luigi.store.attribution import attribution_files, write_attribution
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.shards import written_shards
 from tol_luigi.tasks.stage import StageTask
@@ -18,7 +18,10 @@ __all__ = ["WriteAttribution"]
 
 
 class WriteAttribution(StageTask):
-    """Write licence and owner of each sample, in a file for each split, and in one for each shard."""
+    """Write licence and owner of each sample, in a file for each split, and in one for each shard.
+
+    Those of a selection are written with its catalog.
+    """
 
     def requires(self) -> WriteCatalog:
         """Require the catalog and the licences."""
@@ -26,11 +29,10 @@ class WriteAttribution(StageTask):
 
     def files(self) -> list[Path]:
         """Return the files of the splits and of their shards."""
-        folder = self.layout.attribution
         return [
             path
             for split, shards in self._shards().items()
-            for path in (folder / f"{split}.csv", *(attribution_of(folder, split, shard) for shard in shards))
+            for path in attribution_files(self.layout.attribution, split, shards)
         ]
 
     def _shards(self) -> dict[str, list[int]]:
@@ -51,7 +53,8 @@ class WriteAttribution(StageTask):
                 ):
                     progress(done + rows)
                 done += rows
-        known = set(self.files())
+        known, selections = set(self.files()), layout.selections(finished=False)
         for path in layout.attribution.glob("**/*.csv"):
-            if path not in known:
+            part = path.relative_to(layout.attribution).parts[0]
+            if path not in known and part.removesuffix(".csv") not in selections:
                 remove(path)

@@ -14,6 +14,7 @@ from tol_luigi.core.plan import WorkUnit, number
 from tol_luigi.core.receipts import FileRecord, Receipt, record_files
 from tol_luigi.core.shards import Shard, shard_number
 from tol_luigi.report.selection import selection_text
+from tol_luigi.store.attribution import attribution_files, write_attribution
 from tol_luigi.store.ledger import LEDGER, write_ledger
 from tol_luigi.store.selections import (
     SELECTION_TABLE,
@@ -25,6 +26,7 @@ from tol_luigi.store.selections import (
     selection_states,
     write_selection_catalog,
 )
+from tol_luigi.tasks.card import index_paths, write_indexes
 from tol_luigi.tasks.catalog import WriteCatalog
 from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_settings import feature_families, feature_set
@@ -42,6 +44,7 @@ from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tol_luigi.core.packing import Outcome
@@ -221,31 +224,68 @@ class WriteSelection(_SelectionStage):
 
 
 class CatalogSelection(_SelectionStage):
-    """Write the catalog of the selection, after checking that its ledgers add up."""
+    """Write the catalog of the selection, after checking that its ledgers add up; its attributions and indexes of shards."""
 
     def requires(self) -> list[DatasetTask]:
         """Require the shards of all partitions, and the catalog."""
         return [
             self.clone(WriteCatalog),
             self.clone(SelectSamples),
-            *(self.clone(WriteSelection, **_place(share)) for share in self.shares),
+            *self._written,
         ]
 
     def files(self) -> list[Path]:
-        """Return the catalog in both forms."""
-        return list(catalog_files(self.folder))
+        """Return the catalog in both forms, the attributions, and the indexes of the shards."""
+        shards, layout = self._shards(), self.layout
+        indexes = index_paths(layout.shard(self.name, 0).parent, shards)
+        return [
+            *catalog_files(self.folder),
+            *attribution_files(layout.attribution, self.name, _numbers(shards)),
+            *indexes,
+        ]
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Return whether all files exist, also those that a selection of an earlier release lacks."""
+        lists_attributions = any(name.endswith(f"/{self.name}.csv") for name in receipt.files)
+        return lists_attributions and super().is_intact(receipt)
+
+    def _shards(self) -> list[Shard]:
+        """Return the shards of the selection, in order."""
+        return [shard for task in self._written for shard in task.shards()]
+
+    @property
+    def _written(self) -> list[WriteSelection]:
+        """Return the stages that write its shards."""
+        return [self.clone(WriteSelection, **_place(share)) for share in self.shares]
 
     def make(self) -> None:
-        """Check the sums, write the catalog, and remove the shards of a larger selection."""
-        written = [self.clone(WriteSelection, **_place(share)) for share in self.shares]
-        ledgers = [task.ledger for task in written]
+        """Check the sums, write catalog, attributions and indexes, and remove what is of shards of a larger selection."""
+        layout, ledgers = self.layout, [task.ledger for task in self._written]
         with self.progress("samples") as progress:
-            counts = write_selection_catalog(self.layout.catalog, self.name, ledgers, self.folder, progress)
+            counts = write_selection_catalog(layout.catalog, self.name, ledgers, self.folder, progress)
         self._validate(counts)
-        named = {shard.name for task in written for shard in task.shards()}
-        for path in sorted(self.layout.shard(self.name, 0).parent.glob("shard-[0-9]*.tar")):
-            if path.name not in named:
+        shards, folder = self._shards(), layout.shard(self.name, 0).parent
+        self._attribute(shards)
+        write_indexes(folder, shards)
+        known = {*self.files(), *(folder / shard.name for shard in shards)}
+        attributions = layout.attribution / self.name
+        for path in sorted([*folder.glob("shard-[0-9]*.tar"), *attributions.glob("shard-[0-9]*.csv")]):
+            if path not in known:
                 remove(path)
+
+    def _attribute(self, shards: Sequence[Shard]) -> None:
+        """Write licence and owner of each sample, for all shards and for each of them."""
+        layout, (_, catalog) = self.layout, catalog_files(self.folder)
+        with self.progress("samples") as progress:
+            for rows in write_attribution(
+                layout.attribution,
+                self.name,
+                _numbers(shards),
+                layout.catalog,
+                layout.licenses,
+                selection=catalog,
+            ):
+                progress(rows)
 
     def _validate(self, counts: Counter[str]) -> None:
         """Raise an error if the ledgers have other sums than the report."""
@@ -256,6 +296,10 @@ class CatalogSelection(_SelectionStage):
         if expected != found:
             what = f"{found[0]} of {expected[0]} selected samples were written, {dropped} were not selected"
             raise LedgerError(self.folder, what, "Delete the folder, and run the same command again")
+
+
+def _numbers(shards: Sequence[Shard]) -> list[int]:
+    return [shard_number(shard.name) for shard in shards]
 
 
 def _place(share: dict[str, str]) -> dict[str, str]:
