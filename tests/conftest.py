@@ -233,6 +233,29 @@ def unprivileged_prefix() -> tuple[str, ...]:
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a file system in memory with such options, or mount it anew with others; it goes at the end."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = False
+
+    def mount(options: str) -> Path:
+        nonlocal mounted
+        if os.geteuid():
+            pytest.skip("only root may mount a file system")
+        again = ["-o", f"remount,{options}"] if mounted else ["-t", "tmpfs", "-o", options]
+        done = subprocess.run(["mount", *again, "tmpfs", folder], capture_output=True, text=True, check=False)
+        if done.returncode:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"cannot mount: {done.stderr.strip()}")
+        mounted = True
+        return folder
+
+    yield mount
+    if mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def settings_file(tmp_path: Path) -> Callable[..., Path]:
     """Write sections into a settings file, ``luigi.cfg`` in the test's folder unless named otherwise."""
     return lambda sections, path="settings.cfg": _write(tmp_path / path, sections)

@@ -136,6 +136,7 @@ class Publisher:
         *,
         pid: Path | None = None,
         kill_at: int = 0,
+        delete: bool = False,
         **environment: str,
     ) -> tuple[int, str]:
         """Publish, and be killed with -9 after a number of bytes if one is given; return the exit code and what was written."""
@@ -148,6 +149,7 @@ class Publisher:
             "environment": environment,
             "pid": str(pid or self.folder / "pid"),
             "kill_at": kill_at,
+            "delete": delete,
             "log": str(self.folder / "log"),
         }
         self.process.stdin.write(json.dumps(given) + "\n")

@@ -1,7 +1,8 @@
 """Publications in processes of their own, forked from one that has imported everything: a start takes no second, then.
 
 Each line on standard input is JSON: the folder of the dataset, the destination, the size of parts, further environment, the
-file for its process id, and after how many bytes it is killed (0: never). The answer is the exit code.
+file for its process id, after how many bytes it is killed (0: never), and whether files of an earlier publication are
+removed. The answer is the exit code.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _publish(given: dict[str, Any]) -> int:
             given["destination"], layout.directory, jobs=1, part_size=given["part_size"]
         )
         plan = plan_publication(layout, destination, lambda _: None)
-        publish(plan, destination, count)
+        publish(plan, destination, count, delete=given["delete"])
     except TolError as error:
         sys.stderr.write(f"{error}\n")
         return 40

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from conftest import Publisher, Server
 
+HOSTILE = "old\x1b[31m\n.txt"
 SHARD = "224x224/train/shard-000000.tar"
 
 
@@ -188,6 +191,16 @@ def test_the_command_lists_sends_and_reports(
     assert "All are verified by checksum." in capsys.readouterr().out
     assert main(["publish", there, "--dry-run"]) == 0
     assert capsys.readouterr().out == f"To send: 0 files, 0 bytes; {len(lines)} unchanged\n"
+    earlier = json.loads(Path(there, "manifest.json").read_text())
+    earlier["files"] |= {HOSTILE: {}}
+    Path(there, "manifest.json").write_text(json.dumps(earlier))
+    Path(there, HOSTILE).write_text("x")
+    for more in (["--dry-run"], ["--delete"]):
+        assert main(["publish", there, *more]) == 0
+        said = capsys.readouterr().out
+        assert all(line.isprintable() for line in said.splitlines())
+        assert r"old\x1b[31m\n.txt (of an earlier publication, not of this dataset)" in said
+    assert not Path(there, HOSTILE).exists()
 
 
 def cut_until_complete(
@@ -297,3 +310,85 @@ def test_a_cut_copy_to_a_folder_is_continued_and_copies_nothing_twice(
         copied = times
     assert set(copied) == {file.name for file in files}
     assert not list(there.rglob("*.attempt-*"))
+
+
+def test_a_full_disk_is_one_line_and_the_copy_is_continued(
+    publishes: Publisher, small_build: Path, small_disk: Callable[[str], Path]
+) -> None:
+    size = sum(file.size for file in listed_files(layout(small_build)))
+    there = small_disk(f"size={size // 2}") / "there"
+    code, text = publishes(small_build, str(there))
+    assert (code, text.count("\n")) == (40, 1)
+    assert "the disk is full" in text
+    assert "run the same command again" in text
+    kept = {path: path.stat().st_mtime_ns for path in there.rglob("*") if path.is_file()}
+    assert kept
+    assert not list(there.rglob("*.attempt-*"))
+    assert not (there / "README.md").exists()
+    small_disk(f"size={size * 3}")
+    assert publishes(small_build, str(there)) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+OLD_SHARD = "224x224/train/shard-000009.tar"
+
+
+def put_on_s3(s3: Server, files: dict[str, bytes]) -> None:
+    import requests  # noqa: PLC0415
+
+    for name, content in files.items():
+        assert requests.put(f"{s3.url}/datasets/again/{name}", content, timeout=60).ok
+
+
+def names_on_s3(s3: Server) -> set[str]:
+    import requests  # noqa: PLC0415
+
+    listing = requests.get(f"{s3.url}/datasets?list-type=2&prefix=again/", timeout=60).text
+    return set(re.findall(r"<Key>again/([^<]+)</Key>", listing))
+
+
+def put_on_hub(hub: Server, files: dict[str, bytes]) -> None:
+    import requests  # noqa: PLC0415
+
+    contents = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    lines = [
+        {"key": "file", "value": {"path": f"again/{name}", "content": text}}
+        for name, text in contents.items()
+    ]
+    answer = requests.post(
+        f"{hub.url}/api/datasets/owner/name/commit/main",
+        "\n".join(map(json.dumps, lines)),
+        headers={"Authorization": "Bearer hf_tests"},
+        timeout=60,
+    )
+    assert answer.ok
+
+
+def names_on_hub(hub: Server) -> set[str]:
+    import requests  # noqa: PLC0415
+
+    tree = requests.get(f"{hub.url}/api/datasets/owner/name/tree/main", timeout=60).json()
+    return {one["path"].removeprefix("again/") for one in tree if one["path"].startswith("again/")}
+
+
+@pytest.mark.parametrize("store", ["s3", "hub"])
+def test_files_of_an_earlier_publication_are_removed_from_stores_on_request(
+    store: str, publishes: Publisher, small_build: Path, request: pytest.FixtureRequest
+) -> None:
+    server: Server = request.getfixturevalue(store)
+    destination, environment, put, names = {
+        "s3": ("s3://datasets/again", server.environment, put_on_s3, names_on_s3),
+        "hub": ("hf://datasets/owner/name/again", {"HF_TOKEN": "hf_tests"}, put_on_hub, names_on_hub),
+    }[store]
+    manifest = json.loads((small_build / "manifest.json").read_text())
+    earlier = {"files": {**manifest["files"], "old.txt": {}}}
+    old = dict.fromkeys(("old.txt", "own.txt", OLD_SHARD), b"x")
+    put(server, {**old, "manifest.json": json.dumps(earlier).encode()})
+
+    code, text = publishes(small_build, destination, **environment)
+    assert (code, text.count("\n")) == (40, 1)
+    assert f"{OLD_SHARD} is a shard of an earlier publication" in text
+    assert names(server) == {*old, "manifest.json"}
+    assert publishes(small_build, destination, delete=True, **environment) == (0, "")
+    assert names(server) == {file.name for file in listed_files(layout(small_build))} | {"own.txt"}
+    assert publishes(small_build, destination, delete=True, **environment) == (0, "")

@@ -66,6 +66,36 @@ print(json.dumps({
 """
 
 
+DESCRIBED = """
+import hashlib, json, logging, sys
+import mlcroissant, requests
+logging.disable()
+url = sys.argv[1]
+metadata = mlcroissant.Dataset(f"{url}/croissant.json").metadata
+files = [one for one in metadata.distribution if isinstance(one, mlcroissant.FileObject)]
+content = {one.content_url: requests.get(f"{url}/{one.content_url}", timeout=60).content for one in files}
+print(json.dumps({
+    "errors": list(metadata.ctx.issues.errors),
+    "sets": sorted(one.uuid for one in metadata.record_sets),
+    "wrong": [one.content_url for one in files if hashlib.sha256(content[one.content_url]).hexdigest() != one.sha256],
+    "files": len(files),
+}))
+"""
+
+
+def test_mlcroissant_reads_the_description_on_s3_whose_files_are_next_to_it(
+    s3: Server, publishes: Publisher, small_build: Path, counts: dict[str, int]
+) -> None:
+    # It resolves relative addresses in a folder only, so the records are loaded from there.
+    assert publishes(small_build, "s3://datasets/read", **s3.environment) == (0, "")
+    found = run(sys.executable, DESCRIBED, f"{s3.url}/datasets/read")
+    assert (found["errors"], found["wrong"]) == ([], [])
+    assert found["files"] > sum(
+        1 for split in counts for _ in (small_build / "224x224" / split).glob("*.tar")
+    )
+    assert {"catalog", "shards", *counts} <= set(found["sets"])
+
+
 def test_mlcroissant_validates_and_loads_records(
     folder: Path, counts: dict[str, int], tmp_path: Path
 ) -> None:
@@ -103,6 +133,41 @@ print(json.dumps(found))
 def patterns_of(card: str) -> list[str]:
     """Return the braces in a card."""
     return re.findall(r"`(\S+/shard-\{\d+\.\.\d+\}\.tar)`", card)
+
+
+REMOTE = """
+import json, os, sys
+import wids
+from open_clip_train.data import expand_urls, get_dataset_size
+url, cache, *patterns = sys.argv[1:]
+found = {}
+for pattern in patterns:
+    split = pattern.split("/")[-2]
+    index = wids.ShardListDataset(f"{url}/224x224/{split}/wids.json", cache_dir=f"{cache}/{split}")
+    ids = {index[place]["__key__"] for place in range(len(index))}
+    shards = expand_urls(f"{url}/{pattern}")[0]
+    found[split] = [len(index), len(ids), get_dataset_size(f"{url}/{pattern}")[1], [shard.removeprefix(url) for shard in shards]]
+print(json.dumps(found))
+"""
+
+
+def test_wids_and_open_clip_read_the_copy_on_s3_by_its_address(
+    s3: Server, publishes: Publisher, small_build: Path, counts: dict[str, int], tmp_path: Path
+) -> None:
+    assert publishes(small_build, "s3://datasets/read", **s3.environment) == (0, "")
+    python = python_with("wids", "open_clip_train", "torch")
+    patterns = patterns_of((small_build / "README.md").read_text(encoding="utf-8"))
+    found = run(python, REMOTE, f"{s3.url}/datasets/read", tmp_path, *patterns, PYTHONPATH=str(OPERATORS))
+    shards = {
+        split: [
+            f"/{path.relative_to(small_build)}"
+            for path in sorted((small_build / "224x224" / split).glob("*.tar"))
+        ]
+        for split in counts
+    }
+    assert found == {
+        split: [count, count, len(shards[split]), shards[split]] for split, count in counts.items()
+    }
 
 
 def test_open_clip_and_wids_count_what_the_catalog_says(
