@@ -204,6 +204,14 @@ def test_a_condition_that_cannot_be_computed_is_one_line(
     assert "\n" not in str(error.value)
 
 
+EVIL = """x"{0} FROM read_csv('/etc/passwd') --"""
+"""A name of a column that ends a query and begins another one, unless it is taken for a name."""
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 @pytest.fixture
 def with_tables(first: BrowsedDataset, tmp_path: Path) -> Layout:
     """The catalog of the first dataset, with scores (some are not numbers), near-duplicates and a selection."""
@@ -216,7 +224,9 @@ def with_tables(first: BrowsedDataset, tmp_path: Path) -> Layout:
         blur = [float("nan") if number == 3 else float(number) for number in range(len(ids))]
         flags = {"width": [number % 2 == 0 for number in range(len(ids))]}
         write_family(
-            layout.features / "quality" / split / f"shard-{shard:06}.parquet", {"blur": blur}, ids=ids
+            layout.features / "quality" / split / f"shard-{shard:06}.parquet",
+            {"blur": blur, EVIL: blur, "BLUR": blur},
+            ids=ids,
         )
         write_family(layout.features / "clip-b32" / split / f"shard-{shard:06}.parquet", flags, ids=ids)
     near = pa.table(
@@ -245,6 +255,7 @@ def with_tables(first: BrowsedDataset, tmp_path: Path) -> Layout:
             "samples.blur >= 4 AND width > 50 AND clip_b32_width AND quality_status = 'ok'",
             lambda row, place: place["blur"] >= 4 and row["width"] > 50 and place["blur"] % 2 == 0,
         ),
+        (f"{quoted(EVIL)} = 2", lambda _, place: place["blur"] == 2),
         ("near_cluster = 5 AND NOT near_keep", lambda _, place: place["image"] == 1),
         (
             "selection_best_ones LIKE 'filtered:%' AND selection_best_ones_score > 1",

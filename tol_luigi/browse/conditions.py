@@ -85,9 +85,7 @@ def matching_rows(layout: Layout, condition: str) -> NDArray[np.int64]:
 def _query(tables: Sequence[JoinedTable], condition: str) -> str:
     """Return a query of the rows that meet a validated condition; its parameters are the files of catalog and tables."""
     columns = "".join(
-        f', {column.sql.replace("{}", f"t{number}")} AS "{column.name}"'
-        for number, table in enumerate(tables)
-        for column in table.columns
+        f", {column.sql(f't{number}')}" for number, table in enumerate(tables) for column in table.columns
     )
     # Ids as numbers take a third of the memory of texts.
     joins = " ".join(

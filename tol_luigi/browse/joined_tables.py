@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,12 +32,22 @@ class JoinedColumn:
     Attributes:
         name: What conditions call it.
         kind: Its type.
-        sql: Its value, in SQL, where ``{}`` stands for the table.
+        stored: The name of the column in the table.
+        form: The value in SQL, where ``{0}`` stands for the column of the table.
     """
 
     name: str
     kind: pa.DataType
-    sql: str
+    stored: str
+    form: str = "{0}"
+
+    def sql(self, table: str) -> str:
+        """Return the value with its name, in SQL; whatever a dataset calls its columns, they are names only."""
+        return f"{self.form.format(f'{table}.{_quoted(self.stored)}')} AS {_quoted(self.name)}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,8 @@ class JoinedTable:
 
     def is_used_in(self, condition: str) -> bool:
         """Return whether a condition may use a column: all that it uses are found, and few others."""
-        return any(column.name.lower() in condition.lower() for column in self.columns)
+        plain = condition.replace('""', '"').lower()
+        return any(column.name.lower() in plain for column in self.columns)
 
     @property
     def patterns(self) -> list[str]:
@@ -67,6 +78,8 @@ class JoinedTable:
 def joined_tables(layout: Layout, catalog: Sequence[str]) -> list[JoinedTable]:
     """Return the tables of features, near-duplicates and selections that a dataset has.
 
+    Of columns with the same name, apart from case, the first counts.
+
     Args:
         layout: The paths of the dataset.
         catalog: The columns of the catalog, whose names no other column gets.
@@ -75,17 +88,27 @@ def joined_tables(layout: Layout, catalog: Sequence[str]) -> list[JoinedTable]:
         DamagedError: A table cannot be read.
     """
     near = layout.near_duplicates
-    return [
+    tables = [
         *_families(layout, catalog),
         *([JoinedTable([near], "id", _NEAR)] if near.exists() else []),
         *(_selection(layout, name) for name in layout.selections()),
     ]
+    known = {name.lower() for name in catalog}
+    distinct = []
+    for table in tables:
+        columns = []
+        for column in table.columns:
+            if column.name.lower() not in known:
+                known.add(column.name.lower())
+                columns.append(column)
+        distinct.append(replace(table, columns=columns))
+    return distinct
 
 
 _NEAR = (
-    JoinedColumn("near_cluster", pa.int64(), "{}.cluster"),
+    JoinedColumn("near_cluster", pa.int64(), "cluster"),
     # A sample without near-duplicates is the one to keep.
-    JoinedColumn("near_keep", pa.bool_(), "coalesce({}.keep, true)"),
+    JoinedColumn("near_keep", pa.bool_(), "keep", "coalesce({0}, true)"),
 )
 
 
@@ -102,10 +125,8 @@ def _families(layout: Layout, catalog: Sequence[str]) -> Iterator[JoinedTable]:
             found.append((Family(folder.name, own), paths))
     columns: list[list[JoinedColumn]] = [[] for _ in found]
     for number, name, column in joined_columns([family for family, _ in found], catalog):
-        plain = f'{{}}."{column.name}"'
-        is_float = pa.types.is_floating(column.type)
-        sql = f"CASE WHEN isnan({plain}) THEN NULL ELSE {plain} END" if is_float else plain
-        columns[number].append(JoinedColumn(name, column.type, sql))
+        form = "CASE WHEN isnan({0}) THEN NULL ELSE {0} END" if pa.types.is_floating(column.type) else "{0}"
+        columns[number].append(JoinedColumn(name, column.type, column.name, form))
     for (_, paths), own_columns in zip(found, columns, strict=True):
         yield JoinedTable(paths, "key", own_columns)
 
@@ -113,7 +134,7 @@ def _families(layout: Layout, catalog: Sequence[str]) -> Iterator[JoinedTable]:
 def _selection(layout: Layout, name: str) -> JoinedTable:
     prefix = f"selection_{name.replace('-', '_')}"
     columns = [
-        JoinedColumn(prefix, pa.string(), "{}.state"),
-        JoinedColumn(f"{prefix}_score", pa.float64(), "{}.score"),
+        JoinedColumn(prefix, pa.string(), "state"),
+        JoinedColumn(f"{prefix}_score", pa.float64(), "score"),
     ]
     return JoinedTable([layout.selection(name) / SELECTION_TABLE], "id", columns)

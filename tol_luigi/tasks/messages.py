@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tol_luigi.core.printable_text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,5 +49,6 @@ def write_line(text: str, label: str = "") -> None:
         text: What the line says.
         label: The task that it is about, "" if it is about none.
     """
+    label, text = printable(label), printable(text)
     sys.stderr.write(f"tol_luigi: {label}: {text}\n" if label else f"tol_luigi: {text}\n")
     send_event("line", label=label, text=text)
