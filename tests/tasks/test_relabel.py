@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from tol_luigi.core.layout import Layout
+from tol_luigi.tasks.previous import PreviousDataset
+
 Sections = dict[str, dict[str, Any]]
 Digests = Callable[..., dict[str, str]]
 
@@ -258,6 +261,17 @@ def test_pictures_are_made_anew_with(
     finished = relabelled.relabel(sample_build)
     assert finished.returncode == 0, finished.stderr
     assert of_the_dataset(digests(relabelled.directory("relabelled"))) == digests(relabelled.scratch())
+
+
+def test_a_default_that_is_not_recorded_is_compared_too(sample_build: Path) -> None:
+    now = json.loads((sample_build / "dataset.json").read_text(encoding="utf-8"))
+    cropped = {**now, "images.fit": "crop"}
+
+    def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        return PreviousDataset(Layout.of_record(sample_build, before), before).differences(after)
+
+    assert differences(now, now) == differences(cropped, cropped) == []
+    assert differences(cropped, now) == differences(now, cropped) == ["images.fit"]
 
 
 def test_a_picture_that_has_changed_its_length_is_made_anew(

@@ -42,8 +42,9 @@ class PreviousDataset:
 
     def differences(self, determining: Mapping[str, Any]) -> list[str]:
         """Return the settings that would make other images than its own."""
-        mine = {key: value for key, value in determining.items() if _is_of_images(key)}
-        names = [key for key, value in mine.items() if self.record.get(key) != value]
+        # A default that is not recorded is in neither, or in one of the two.
+        keys = filter(_is_of_images, {**determining, **self.record})
+        names = [key for key in keys if self.record.get(key) != determining.get(key)]
         fits = IMAGES_SINCE <= self.record["format"] <= determining["format"]
         return [*([] if fits else ["format"]), *names]
 
