@@ -17,9 +17,9 @@ def sizes(folder: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for sample in Dataset.open(folder).samples():
         found["samples"] += 1
-        found["images"] += len(sample.jpeg)
+        found["images"] += len(sample.image_file)
         for form in ("files", "json"):
-            members = {**encoded_texts(sample.texts, is_json=form == "json"), IMAGE: sample.jpeg}
+            members = {**encoded_texts(sample.texts, is_json=form == "json"), IMAGE: sample.image_file}
             found[form] += len(sample_record(sample.id, members))
     return found
 

@@ -305,10 +305,10 @@ def test_the_image_of_a_row_is_that_of_its_shard(first: BrowsedDataset) -> None:
     for row in range(first.index.rows):
         record = first.index.record(row)
         if record["state"] == "written":
-            assert first.pictures.jpeg(record) == held[record["split"], record["id"]]
+            assert first.pictures.image_file(record) == held[record["split"], record["id"]]
         else:
             with pytest.raises(DatasetError, match="the image has no sample"):
-                first.pictures.jpeg(record)
+                first.pictures.image_file(record)
 
 
 def test_a_missing_or_damaged_shard_costs_its_own_images(
@@ -325,7 +325,7 @@ def test_a_missing_or_damaged_shard_costs_its_own_images(
     ]
     for record in records:
         try:
-            assert copy.pictures.jpeg(record)
+            assert copy.pictures.image_file(record)
         except ShardError as error:
             faults.setdefault(f"{error.where}: {error.what}".partition(" sample")[0], []).append(
                 record["row"]

@@ -25,7 +25,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode, encoder
+from tol_luigi.core.images import LOSSLESS, BrokenImageError, ImageMetadata, ImageSpec, encode, encoder
 from tol_luigi.core.ledger import State
 
 if TYPE_CHECKING:
@@ -403,3 +403,23 @@ def test_pixels_of_the_golden_samples(shared: Path) -> None:
                 assert hashlib.sha256(opened(jpeg).tobytes()).hexdigest() == sample["rgb_sha256"]
                 compared.append(member.name)
     assert len(compared) > 5
+
+
+def test_webp_has_the_pixels_of_the_sample_without_loss_and_nearly_so_with_loss() -> None:
+    data = photograph((600, 400))
+    exact = Image.open(io.BytesIO(data)).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+    lossless, lossy = (
+        Image.open(io.BytesIO(encode(data, ImageSpec(format="webp", webp_quality=quality))[0]))
+        for quality in (LOSSLESS, 90)
+    )
+
+    assert (lossless.format, lossless.mode, lossy.mode) == ("WEBP", "RGB", "RGB")
+    assert lossless.tobytes() == exact.tobytes()
+    assert 0 < np.abs(np.asarray(lossy, int) - np.asarray(exact, int)).mean() < 3
+
+
+def test_the_format_changes_the_encoder_and_nothing_that_is_known_of_the_original(draw: Draw) -> None:
+    data, webp = draw((500, 300), "L", "PNG"), ImageSpec(format="webp")
+
+    assert encode(data, webp)[1] == encode(data, SPEC)[1]
+    assert encoder(webp).startswith(f"{encoder(SPEC)}, libwebp ")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tol_luigi.core.sample_texts import TextForm, decoded_texts, encoded_texts
+from tol_luigi.core.sample_texts import SampleForm, decoded_texts, encoded_texts
 from tol_luigi.core.samples import MEMBERS, TEXTS
 
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -20,7 +20,7 @@ texts = st.builds(
 @given(texts, st.booleans())
 def test_texts_are_read_as_they_were_written(written: dict[str, str], is_json: bool) -> None:
     members = {**encoded_texts(written, is_json=is_json), "jpg": b"\xff\xd8"}
-    form = TextForm(tuple(set(written) - set(TEXTS)), is_json)
+    form = SampleForm(tuple(set(written) - set(TEXTS)), is_json)
 
     assert decoded_texts(members) == written
     assert list(decoded_texts(members)) == list(form.names)
@@ -28,15 +28,15 @@ def test_texts_are_read_as_they_were_written(written: dict[str, str], is_json: b
 
 
 def test_the_members_are_those_of_the_published_dataset_by_default() -> None:
-    assert TextForm.of_record({}).members == MEMBERS
-    assert TextForm(("note.txt",)).members == (*MEMBERS[:3], "note.txt", *MEMBERS[3:])
+    assert SampleForm.of_record({}).members == MEMBERS
+    assert SampleForm(("note.txt",)).members == (*MEMBERS[:3], "note.txt", *MEMBERS[3:])
 
 
 def test_one_json_member_takes_the_place_of_all_texts_but_the_caption() -> None:
     record = {"texts.form": "json", "texts.templates": ["txt = {common}", "note.txt = a = b"]}
     members = encoded_texts({"sci.txt": "a", "note.txt": "ü", "txt": "c"}, is_json=True)
 
-    assert TextForm.of_record(record).members == ("jpg", "json", "txt")
+    assert SampleForm.of_record(record).members == ("jpg", "json", "txt")
     assert members == {"json": '{"note":"ü","sci":"a"}'.encode(), "txt": b"c"}
 
 

@@ -21,6 +21,7 @@ from tol_luigi.core.setting_kinds import (
     Subset,
     Text,
     Whole,
+    WholeOr,
     Words,
 )
 from tol_luigi.tasks.sections import SECTIONS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.sections import Setting
 
 WHOLE = Whole(0, 100)
+QUALITY = WholeOr(1, 100, "lossless")
 LIMIT = Limit()
 TEXT = Text()
 CHOICE = Choice("exact", "scaled")
@@ -62,6 +64,8 @@ WORDS = Words()
         pytest.param(SUBSET, " ", (), id="nothing is none"),
         pytest.param(SUBSET, "inat21, eol", ("inat21", "eol"), id="some of the names"),
         pytest.param(LABELLED, "eol,folder:pond", ("eol", "folder:pond"), id="a name with a label"),
+        pytest.param(QUALITY, "80", 80, id="a number where a word may be"),
+        pytest.param(QUALITY, "lossless", "lossless", id="a word instead of a number"),
         pytest.param(ADDRESS, "", None, id="no server"),
         pytest.param(ADDRESS, "postgresql://me@host:5433/db", "postgresql://me@host:5433/db", id="a server"),
         pytest.param(ADDRESS, "postgresql:///db", "postgresql:///db", id="the server of this machine"),
@@ -82,6 +86,8 @@ def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "raw"),
     [
+        pytest.param(QUALITY, "101", id="a number too high where a word may be"),
+        pytest.param(QUALITY, "best", id="another word"),
         pytest.param(WHOLE, "-1", id="below the lowest"),
         pytest.param(WHOLE, "101", id="above the highest"),
         pytest.param(WHOLE, "5.0", id="a fraction"),
@@ -189,7 +195,14 @@ def test_messages_say_what_is_allowed(kind: Kind, allowed: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "hint"),
-    [(WHOLE, "0 to 100"), (Whole(1, 10**9), "from 1"), (CHOICE, "exact or scaled"), (FLAG, ""), (PLACE, "")],
+    [
+        (WHOLE, "0 to 100"),
+        (QUALITY, "1 to 100, or lossless"),
+        (Whole(1, 10**9), "from 1"),
+        (CHOICE, "exact or scaled"),
+        (FLAG, ""),
+        (PLACE, ""),
+    ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_descriptions_say_what_is_not_obvious(kind: Kind, hint: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tol_luigi.core.packing import Sample
-from tol_luigi.core.sample_texts import TextForm
+from tol_luigi.core.sample_texts import SampleForm
 from tol_luigi.core.samples import IMAGE, MEMBERS, texts
 from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards, first_damaged
 from tol_luigi.core.shards import Shard, sample_record, shard_name, write_shard
@@ -168,9 +168,9 @@ def test_further_texts_are_compared(tmp_path: Path, record: Record) -> None:
         image: dataclasses.replace(sample, further=(("note.txt", f"of {image}" if image != "b" else "of a"),))
         for image, sample in NAMED.items()
     }
-    members = TextForm(("note.txt",)).members
+    form = SampleForm(("note.txt",))
 
-    assert found(tmp_path, shard, samples=named, members=members) == [
+    assert found(tmp_path, shard, samples=named, form=form) == [
         "note.txt of sample b differs from the predicted catalog"
     ]
     assert found(tmp_path, shard)[0] == "the members of sample a, or their order, are wrong"

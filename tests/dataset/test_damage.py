@@ -110,7 +110,7 @@ def test_a_damaged_image_is_told_with_its_shard(ask: Ask, copied: Path) -> None:
     sample = dataset[last(dataset)]
     shard = copied / SHARD
     content = shard.read_bytes()
-    replace(shard, content.replace(sample.jpeg, bytes(len(sample.jpeg)), 1))
+    replace(shard, content.replace(sample.image_file, bytes(len(sample.image_file)), 1))
     with pytest.raises(TolError) as caught:
         ask(dataset)
     assert str(caught.value).startswith(f"{shard}: ")

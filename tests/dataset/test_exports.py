@@ -76,7 +76,9 @@ def sha256(content: bytes) -> str:
 def expected(dataset: Dataset) -> list[Any]:
     """Split, digest of the JPEG and fields of each sample, in the order of the shards."""
     return [
-        [split, sha256(sample.jpeg), fields(sample)] for split in SPLITS for sample in dataset.samples(split)
+        [split, sha256(sample.image_file), fields(sample)]
+        for split in SPLITS
+        for sample in dataset.samples(split)
     ]
 
 

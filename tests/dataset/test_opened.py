@@ -54,7 +54,7 @@ def test_a_sample_tells_what_catalog_and_licences_tell(dataset: Dataset) -> None
         assert sample.taxon == {rank: row[rank] for rank in sample.taxon}
         assert " ".join(sample.taxon.values()) == sample.texts["taxonomic_name.txt"]
         assert sample.common_name == row["common"]
-        with Image.open(io.BytesIO(sample.jpeg)) as image:
+        with Image.open(io.BytesIO(sample.image_file)) as image:
             assert sample.image.tobytes() == image.tobytes()
         expected = licenses.get(sample.id)
         assert (sample.license is None) == (sample.source != "eol")
@@ -180,7 +180,7 @@ def test_a_copy_elsewhere_gives_the_same_and_stays_as_it_is(
 
 def read_everywhere(dataset: Dataset, image: str) -> tuple[bytes, str, int]:
     sample = dataset[image]
-    return sample.jpeg, sample.row["sha256"], sum(1 for _ in dataset.samples("val"))
+    return sample.image_file, sample.row["sha256"], sum(1 for _ in dataset.samples("val"))
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])

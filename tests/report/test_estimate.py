@@ -153,3 +153,12 @@ def test_hours_are_shown_where_there_are_some() -> None:
     assert "core-hours" in texts[0]
     assert "core-hours" not in texts[1]
     assert " 0.0 " not in texts[1]
+
+
+def test_webp_takes_less_room_and_more_time_than_jpeg() -> None:
+    forms = [MAKING, replace(MAKING, format="webp"), replace(MAKING, format="webp", quality="lossless")]
+    left = {"eol": full_estimate(EOL, MAKING)}
+    jpeg, webp, lossless = (estimate_cost([EOL], form, left, STAGES) for form in forms)
+    assert webp.shard_bytes < jpeg.shard_bytes < lossless.shard_bytes
+    seconds = [sum(one.core_seconds.values()) for one in (jpeg, webp, lossless)]
+    assert seconds == sorted(set(seconds))

@@ -136,7 +136,7 @@ class Before:
                 shown.append("decoded")
             else:
                 assert not isinstance(content, OSError)
-                shown.append(names[content.jpeg] if content.jpeg else str(content.outcome.state))
+                shown.append(names[content.image] if content.image else str(content.outcome.state))
         return shown
 
 

@@ -207,16 +207,16 @@ class _LicenseHandler(_DataHandler):
 
 class _ImageHandler(_DataHandler):
     async def get(self, key: str, row: str) -> None:
-        """Send the JPEG file of a row; else what is wrong, and the complete error, in one line each."""
+        """Send the image file of a row; else what is wrong, and the complete error, in one line each."""
         dataset = next((each for each in self.datasets if each.key == key), None)
         if dataset is None or int(row) >= dataset.index.rows:
             raise HTTPError(HTTPStatus.NOT_FOUND)
         try:
-            content = await self.answer(lambda: dataset.pictures.jpeg(dataset.index.record(int(row))))
+            content = await self.answer(lambda: dataset.pictures.image_file(dataset.index.record(int(row))))
         except TolError as error:
             self.send_text(HTTPStatus.NOT_FOUND, f"{error.what}\n{error}")
             return
-        self.set_header("Content-Type", "image/jpeg")
+        self.set_header("Content-Type", dataset.image_format.media_type)
         self.set_header("Cache-Control", f"private, max-age={_ONE_YEAR}, immutable")
         self.finish(content)
 
@@ -237,7 +237,7 @@ def application(datasets: Sequence[BrowsedDataset], hosts: str, executor: Execut
         (r"/api/counts", _CountsHandler, shared),
         (r"/api/life", _LifeHandler, shared),
         (r"/api/license", _LicenseHandler, shared),
-        (r"/image/([0-9a-f]{16})/([0-9]{1,10})\.jpg", _ImageHandler, shared),
+        (r"/image/([0-9a-f]{16})/([0-9]{1,10})", _ImageHandler, shared),
         (r"/()", _PageHandler, {"path": str(_STATIC), "default_filename": "index.html"}),
         (r"/static/([a-z_]+\.(?:js|css|svg))", _PageHandler, {"path": str(_STATIC)}),
     ]

@@ -15,6 +15,7 @@ from tol_luigi.browse.search import Search
 from tol_luigi.core.errors import TolError, UnknownImageError
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
+from tol_luigi.core.sample_texts import SampleForm
 from tol_luigi.dataset.opened import Dataset
 from tol_luigi.features.reading import with_features
 from tol_luigi.report.image_trace import image_trace_figures
@@ -53,6 +54,7 @@ class BrowsedDataset:
         self.layout = Layout.of_record(self.dataset.path, self.dataset.settings)
         self.index = open_index(self.layout, cache, progress)
         self.pictures = Pictures(self.layout)
+        self.image_format = SampleForm.of_record(self.dataset.settings).image
         self._searches: dict[int, Search] = {}
 
     @property

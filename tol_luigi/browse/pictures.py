@@ -1,4 +1,4 @@
-"""The JPEG files of samples, read from their shards."""
+"""The image files of samples, read from their shards."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Pictures:
         self._layout = layout
         self._offsets = functools.lru_cache(_LEDGERS)(PartitionOffsets)
 
-    def jpeg(self, record: Mapping[str, Any]) -> bytes:
-        """Return the JPEG file of a sample, of which only its own bytes are read.
+    def image_file(self, record: Mapping[str, Any]) -> bytes:
+        """Return the image file of a sample, of which only its own bytes are read.
 
         Args:
             record: The row of the index.

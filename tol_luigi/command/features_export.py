@@ -41,7 +41,8 @@ def features_export(given: argparse.Namespace) -> int:
     root = ExtractFeatures()
     if not extractors or not root.complete():
         raise DatasetError(root.layout.features, "not all features are computed", "Run tol features first")
-    catalog = Catalog(root.layout.catalog, settings().features.text)
+    image = settings().image_spec.image_format
+    catalog = Catalog(root.layout.catalog, settings().features.text, image)
     files = _EXPORTS[given.export](given.output, root.shards(), extractors, catalog, given.model or "")
     sys.stdout.write(f"{counted(len(files), 'file')} in {given.output}\n")
     return ExitCode.COMPLETE

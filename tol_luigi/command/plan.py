@@ -30,7 +30,7 @@ from tol_luigi.report.estimate import (
 from tol_luigi.report.estimate_text import estimate_figures, estimate_text
 from tol_luigi.tasks.download_orders import forecast as forecast_downloads
 from tol_luigi.tasks.download_settings import wanted_downloads
-from tol_luigi.tasks.label_columns import text_form
+from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.scan import HashPartition
 from tol_luigi.tasks.settings import settings
 
@@ -97,18 +97,19 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
     to_do = [stage.name for stage in graph if stage.to_do]
     hashed = {task.source for stage in graph for task in stage.to_do if isinstance(task, HashPartition)}
     names = expect_matches(settings, seconds, is_checked="CheckMatches" not in to_do)
-    texts = text_form(settings)
+    form = sample_form(settings)
     making = OutputSettings(
         width=settings.images.width,
         height=settings.images.height,
-        quality=settings.images.jpeg_quality,
+        quality=settings.image_spec.quality,
         resize=settings.images.resize,
         max_samples=settings.shards.max_samples,
         val_percent=settings.dataset.val_percent,
         train_small_percent=settings.dataset.train_small_percent,
         max_memory_mib=settings.images.max_memory_mib,
-        further_texts=len(texts.further),
-        is_json=texts.is_json,
+        further_texts=len(form.further),
+        is_json=form.is_json,
+        format=settings.images.format,
     )
     # A plan that is damaged is made again.
     left = _left(settings, stats, making, is_planned="PlanShards" not in to_do)

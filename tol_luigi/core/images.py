@@ -1,4 +1,4 @@
-"""Conversion of an image file to the JPEG of a sample."""
+"""Conversion of an image file to the image of a sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 from PIL.JpegImagePlugin import JpegImageFile
@@ -30,6 +30,7 @@ from tol_luigi.core.image_pixels import (
 from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 from tol_luigi.core.png_chunks import without_bad_metadata
+from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 
 with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
     import cykooz_resizer
@@ -37,7 +38,10 @@ with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder", "preview"]
+__all__ = ["LOSSLESS", "BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder", "preview"]
+
+LOSSLESS = "lossless"
+"""The value of ``[images] webp_quality`` for images without loss."""
 
 _SCALED_MARGIN = 3
 """With ``resize=scaled`` the JPEG decoder shrinks an image to at least this multiple of the sample's size.
@@ -63,7 +67,9 @@ class ImageSpec:
         padding: The colour of the bars of ``fit=pad``, as Pillow names it.
         resize: ``exact`` (decode at full size, then resize with the bicubic filter: the published pixels) or
             ``scaled`` (the JPEG decoder shrinks large photographs first, and a faster library resizes them).
+        format: ``jpeg`` or ``webp``.
         jpeg_quality: Pillow's scale, 1 to 100.
+        webp_quality: The same for WebP, or ``lossless``.
         truncated: ``keep`` or ``drop`` truncated images.
         exif: ``ignore`` or ``apply`` the EXIF orientation.
         max_pixels: The most pixels of an image to open.
@@ -72,7 +78,7 @@ class ImageSpec:
             ``black``.
         high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
-        hashed: Whether to compute the perceptual hash, too; it does not change the JPEG.
+        hashed: Whether to compute the perceptual hash, too; it does not change the image.
     """
 
     width: int = 224
@@ -80,7 +86,9 @@ class ImageSpec:
     fit: str = "stretch"
     padding: str = "black"
     resize: str = "exact"
+    format: str = "jpeg"
     jpeg_quality: int = 100
+    webp_quality: int | str = 90
     truncated: str = "keep"
     exif: str = "ignore"
     max_pixels: int = 900_000_000
@@ -88,6 +96,21 @@ class ImageSpec:
     transparency: str = "published"
     high_bit_depth: str = "refuse"
     hashed: bool = False
+
+    @property
+    def image_format(self) -> ImageFormat:
+        """Return the format of the image of a sample."""
+        return IMAGE_FORMATS[self.format]
+
+    @property
+    def encoder_options(self) -> dict[str, Any]:
+        """Return the options with which Pillow encodes the image; all others are its defaults."""
+        return {"lossless": True} if self.quality == LOSSLESS else {"quality": self.quality}
+
+    @property
+    def quality(self) -> int | str:
+        """Return the quality in the format of the image."""
+        return self.jpeg_quality if self.format == "jpeg" else self.webp_quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,11 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
     names += "".join(
         f", no {name}" for feature, name in OPTIONAL_FORMATS.items() if not features.check(feature)
     )
+    if spec.format == "webp":
+        if not features.check("webp"):
+            what, remedy = "this Pillow has no WebP", "Install Pillow from its wheel, or set format = jpeg"
+            raise SettingsError("[images] format = webp", what, remedy)
+        names += f", libwebp {features.version('webp')}"
     if spec.resize == "exact":
         return names
     try:
@@ -148,7 +176,7 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
 
 
 def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
-    """Return the JPEG of a sample and the metadata of the original.
+    """Return the image of a sample and the metadata of the original.
 
     All modes are converted to RGB. Pillow's bicubic filter resizes in one step (except for large photographs
     with ``resize=scaled``). The first frame of an animation is used.
@@ -206,7 +234,7 @@ def preview(data: bytes, side: int) -> bytes:
 
 
 def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, ImageMetadata] | str:
-    """Return the JPEG of a sample and the metadata of the original, or the reason why Pillow fails.
+    """Return the image of a sample and the metadata of the original, or the reason why Pillow fails.
 
     Args:
         data: The content of a file.
@@ -265,7 +293,7 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, Imag
             sample = to_sample(image, spec, deep=flags["high_bit_depth"])
         flags["transparent"] = is_transparent(image)
     encoded = io.BytesIO()
-    sample.save(encoded, "JPEG", quality=spec.jpeg_quality)
+    sample.save(encoded, spec.image_format.pillow, **spec.encoder_options)
     raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
     phash = perceptual_hash(sample) if spec.hashed else None
     return encoded.getvalue(), ImageMetadata(width, height, mode, kind, raised, phash)

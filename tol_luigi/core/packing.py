@@ -1,6 +1,6 @@
 """Packing of files into shards: read in the source's order, written in the dataset's order.
 
-Images are read once and sequentially, which suits archives on a slow file system. Their JPEGs are spooled to
+Images are read once and sequentially, which suits archives on a slow file system. What is encoded is spooled to
 an unnamed file on disk until the number of samples is known. Memory depends on the number of samples, not on
 their size.
 """
@@ -21,7 +21,7 @@ from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.reader import FileContent, MemberError
 from tol_luigi.core.sample_texts import encoded_texts
-from tol_luigi.core.samples import IMAGE, texts
+from tol_luigi.core.samples import texts
 from tol_luigi.core.shards import (
     DifferentBytesError,
     Shard,
@@ -123,11 +123,11 @@ class ReusedImage:
     Attributes:
         outcome: The outcome of the file in the previous dataset; its location in the new shards is not yet
             set.
-        jpeg: The JPEG of the sample, b"" if the file was rejected.
+        image: The image of the sample, b"" if the file was rejected.
     """
 
     outcome: Outcome
-    jpeg: bytes
+    image: bytes
 
 
 Content = FileContent | ReusedImage
@@ -217,7 +217,7 @@ def pack(
     """
     opened: dict[int, Outcome] = {}
     with contextlib.ExitStack() as stack:
-        spool = _Spool(stack.enter_context(_unnamed_file(paths)))
+        spool = _Spool(stack.enter_context(_unnamed_file(paths)), spec)
         for index, content in contents:
             opened[index] = _process(content, spec, spool, benchmarks, withheld.get(samples[index].id))
             progress(len(opened))
@@ -263,7 +263,8 @@ def repack(
     validate_complete(damaged, {sample.id for sample in samples})
     outcomes: dict[str, tuple[Sample, Outcome]] = {}
     with contextlib.ExitStack() as stack:
-        spool = _Spool(stack.enter_context(_unnamed_file([shard.path for shard in damaged])))
+        file = stack.enter_context(_unnamed_file([shard.path for shard in damaged]))
+        spool = _Spool(file, spec)
         for index, content in contents:
             outcome = _process(content, spec, spool)
             if outcome.state is not State.WRITTEN:  # it was written before, so the shard would differ
@@ -305,24 +306,24 @@ def _unnamed_file(paths: Sequence[Path]) -> Iterator[IO[bytes]]:
 
 
 class _Spool:
-    """JPEGs waiting for their shard."""
+    """Images waiting for their shard."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
+    def __init__(self, file: IO[bytes], spec: ImageSpec) -> None:
+        self.file, self.extension = file, spec.image_format.extension
         self.places: dict[int, tuple[int, int]] = {}
         self.end = 0
 
-    def put(self, outcome: Outcome, jpeg: bytes) -> None:
-        """Append the JPEG of a sample."""
-        self.file.write(jpeg)
-        self.places[id(outcome)] = self.end, len(jpeg)
-        self.end += len(jpeg)
+    def put(self, outcome: Outcome, image: bytes) -> None:
+        """Append the image of a sample."""
+        self.file.write(image)
+        self.places[id(outcome)] = self.end, len(image)
+        self.end += len(image)
 
     def record(self, sample: Sample, outcome: Outcome) -> bytes:
         """Return the bytes of a sample in a shard."""
         offset, length = self.places[id(outcome)]
         self.file.seek(offset)
-        record = sample_record(sample.id, {**sample.text_members, IMAGE: self.file.read(length)})
+        record = sample_record(sample.id, {**sample.text_members, self.extension: self.file.read(length)})
         outcome.length = len(record)
         return record
 
@@ -334,29 +335,29 @@ def _process(
     benchmarks: Benchmarks | None = None,
     withheld: Withheld | None = None,
 ) -> Outcome:
-    """Decode one file and spool its JPEG, or spool a reused image; return the outcome."""
+    """Decode one file and spool its image, or spool a reused image; return the outcome."""
     if isinstance(content, ReusedImage):
-        return _spooled(content.outcome, content.jpeg, spool, withheld)
+        return _spooled(content.outcome, content.image, spool, withheld)
     if isinstance(content, (MemberError, OSError)):
         return _failure(content)
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
     if benchmarks and (match := benchmarks.match_bytes(digests[0])):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
     try:
-        jpeg, metadata = encode(content, spec)
+        image, metadata = encode(content, spec)
     except BrokenImageError as error:
         return Outcome(error.state, error.reason, *digests)
     if benchmarks and metadata.phash and (match := benchmarks.match_phash(metadata.phash)):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match)
-    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), jpeg, spool, withheld)
+    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), image, spool, withheld)
 
 
-def _spooled(outcome: Outcome, jpeg: bytes, spool: _Spool, withheld: Withheld | None) -> Outcome:
-    """Spool the JPEG of an image to write; return the outcome, which is another one if the image is withheld."""
+def _spooled(outcome: Outcome, image: bytes, spool: _Spool, withheld: Withheld | None) -> Outcome:
+    """Spool an image to write; return the outcome, which is another one if the image is withheld."""
     if withheld and outcome.is_usable:
         outcome.state, outcome.reason = withheld
     elif outcome.state is State.WRITTEN:
-        spool.put(outcome, jpeg)
+        spool.put(outcome, image)
     return outcome
 
 

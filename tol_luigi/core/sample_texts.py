@@ -1,4 +1,4 @@
-"""How samples store their texts: a member for each, or one JSON member with all.
+"""How samples are stored: the format of the image, and a member for each text or one JSON member with all.
 
 A member takes at least a kilobyte of a tar, however short its text is.
 """
@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tol_luigi.core.samples import IMAGE, TEXTS
+from tol_luigi.core.samples import IMAGE_EXTENSIONS, IMAGE_FORMATS, TEXTS, ImageFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["JSON", "TextForm", "decoded_texts", "encoded_texts"]
+__all__ = ["JSON", "SampleForm", "decoded_texts", "encoded_texts"]
 
 JSON = "json"
 """The extension of the member with all texts."""
@@ -26,23 +26,26 @@ _CAPTION = "txt"
 
 
 @dataclass(frozen=True)
-class TextForm:
-    """What texts samples have, and how they are stored.
+class SampleForm:
+    """What members samples have.
 
     Attributes:
         further: The names of the texts from templates.
-        is_json: Whether they are stored in one JSON member.
+        is_json: Whether the texts are stored in one JSON member.
+        image: The format of the image.
     """
 
     further: tuple[str, ...] = ()
     is_json: bool = False
+    image: ImageFormat = IMAGE_FORMATS["jpeg"]
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Self:
         """Return what the settings in ``dataset.json`` say."""
         templates = record.get("texts.templates", ())
         names = tuple(line.partition("=")[0].strip() for line in templates)
-        return cls(names, record.get("texts.form") == JSON)
+        image = IMAGE_FORMATS[record.get("images.format", "jpeg")]
+        return cls(names, record.get("texts.form") == JSON, image)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,7 +55,8 @@ class TextForm:
     @property
     def members(self) -> tuple[str, ...]:
         """The extensions of a sample's members, in their order in a shard."""
-        return tuple(sorted((IMAGE, *encoded_texts(dict.fromkeys(self.names, ""), is_json=self.is_json))))
+        texts = encoded_texts(dict.fromkeys(self.names, ""), is_json=self.is_json)
+        return tuple(sorted((self.image.extension, *texts)))
 
 
 def encoded_texts(texts: Mapping[str, str], *, is_json: bool) -> dict[str, bytes]:
@@ -76,7 +80,8 @@ def decoded_texts(members: Mapping[str, bytes]) -> dict[str, str]:
     Raises:
         ValueError: They are damaged.
     """
-    texts = {name: content.decode() for name, content in members.items() if name not in {IMAGE, JSON}}
+    others = {*IMAGE_EXTENSIONS, JSON}
+    texts = {name: content.decode() for name, content in members.items() if name not in others}
     if JSON in members:
         together = json.loads(members[JSON])
         texts |= {f"{name}{_ENDING}": text for name, text in together.items()}

@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.taxon import common_or_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tol_luigi.core.taxon import Taxon
 
-__all__ = ["IMAGE", "MEMBERS", "TEXTS", "one_line", "texts"]
+__all__ = [
+    "IMAGE",
+    "IMAGE_EXTENSIONS",
+    "IMAGE_FORMATS",
+    "MEMBERS",
+    "TEXTS",
+    "ImageFormat",
+    "image_of",
+    "one_line",
+    "texts",
+]
 
-IMAGE = "jpg"
-"""The extension of the image."""
+
+class ImageFormat(NamedTuple):
+    """A format of the images of samples.
+
+    Attributes:
+        name: Its name in texts.
+        extension: The extension of the image in a sample.
+        pillow: Pillow's name of it.
+        media_type: Its media type.
+    """
+
+    name: str
+    extension: str
+    pillow: str
+    media_type: str
+
+
+IMAGE_FORMATS = {
+    "jpeg": ImageFormat("JPEG", "jpg", "JPEG", "image/jpeg"),
+    "webp": ImageFormat("WebP", "webp", "WEBP", "image/webp"),
+}
+"""The formats of the images of samples by the value of ``[images] format``; the first is the published one."""
+
+IMAGE_EXTENSIONS = tuple(form.extension for form in IMAGE_FORMATS.values())
+"""The extensions that the image of a sample can have; a sample has one of them."""
+
+IMAGE = IMAGE_FORMATS["jpeg"].extension
+"""The extension of the image in the published format."""
 
 MEMBERS = (
     "com.txt",
@@ -28,10 +66,22 @@ MEMBERS = (
     "taxon_com.txt",
     "taxonomic_name.txt",
 )
-"""The extensions of a sample's members, in their order in a shard."""
+"""The extensions of a published sample's members, in their order in a shard."""
 
 TEXTS = tuple(name for name in MEMBERS if name != IMAGE)
 """The extensions of its texts."""
+
+
+def image_of(members: Mapping[str, bytes]) -> bytes:
+    """Return the image among the members of a sample, whatever its format.
+
+    Raises:
+        KeyError: There is none.
+    """
+    for extension in IMAGE_EXTENSIONS:
+        if extension in members:
+            return members[extension]
+    raise KeyError("image")
 
 
 _BREAKS = re.compile("[\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

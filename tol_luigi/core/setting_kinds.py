@@ -29,6 +29,7 @@ __all__ = [
     "Subset",
     "Text",
     "Whole",
+    "WholeOr",
     "Words",
 ]
 
@@ -130,6 +131,19 @@ class Whole(Kind):
         if not self.low <= value <= self.high:
             raise ValueError(raw)
         return value
+
+
+class WholeOr(Whole):
+    """An integer within bounds, or a word."""
+
+    def __init__(self, low: int, high: int, word: str) -> None:
+        super().__init__(low, high)
+        self.word = word
+        self.allowed, self.hint = f"{self.allowed}, or {word}", f"{self.hint}, or {word}"
+
+    def parse(self, raw: str) -> int | str:  # type: ignore[override]  # a word is no integer
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        return raw if raw == self.word else super().parse(raw)
 
 
 class Limit(Kind):

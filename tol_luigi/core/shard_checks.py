@@ -11,7 +11,8 @@ from PIL import Image
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import sha256_file
-from tol_luigi.core.samples import IMAGE, MEMBERS
+from tol_luigi.core.sample_texts import SampleForm
+from tol_luigi.core.samples import image_of
 from tol_luigi.core.shards import Shard, ShardReader, shard_name, shard_number
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = ["Level", "check_numbering", "check_records", "check_shards", "first_d
 
 _SHOWN = 20
 """The most samples of one shard that are reported individually."""
+
+_PUBLISHED = SampleForm()
 
 
 class Level(enum.StrEnum):
@@ -56,7 +59,7 @@ def check_shards(
     *,
     level: Level = Level.MEMBERS,
     samples: Mapping[str, Sample] | None = None,
-    members: Sequence[str] = MEMBERS,
+    form: SampleForm = _PUBLISHED,
 ) -> list[Finding]:
     """Compare shards with receipt and ledger, reading each shard at most once.
 
@@ -68,7 +71,7 @@ def check_shards(
         progress: Called with the number of shards checked so far.
         level: How thoroughly to check.
         samples: The expected samples of the split, by id; None to skip this check and that of the texts.
-        members: The extensions of a sample's members, in order.
+        form: What members a sample has.
 
     Returns:
         Findings, each with the path of the shard and the problem, in the order of the shards.
@@ -76,7 +79,7 @@ def check_shards(
     Raises:
         DiskError: A shard cannot be read at the moment.
     """
-    check = _Check(size, level, samples, members)
+    check = _Check(size, level, samples, form)
     findings = []
     for count, shard in enumerate(shards, start=1):
         path = folder / shard.name
@@ -94,10 +97,10 @@ class _Check:
         size: tuple[int, int],
         level: Level,
         samples: Mapping[str, Sample] | None,
-        members: Sequence[str],
+        form: SampleForm,
     ) -> None:
         self.size, self.level, self.samples = size, level, samples
-        self.members = tuple(members)
+        self.members, self.image = form.members, form.image
 
     def findings(self, path: Path, shard: Shard, ids: Sequence[str]) -> Iterator[str]:
         """Yield the problems of a shard: its size, then single samples, then all samples together."""
@@ -138,11 +141,11 @@ class _Check:
         """Return the first problem of a sample, or ""."""
         if tuple(members) != self.members:
             return f"the members of sample {key}, or their order, are wrong"
-        if not self._is_image(members[IMAGE]):
-            width, height = self.size
+        if not self._is_image(image_of(members)):
+            kind = f"{self.image.name} of {self.size[0]} x {self.size[1]} pixels"
             if self.level.decodes:
-                return f"the image of sample {key} is not a complete RGB JPEG of {width} x {height} pixels"
-            return f"the image of sample {key} is not a JPEG of {width} x {height} pixels"
+                return f"the image of sample {key} is not a complete RGB {kind}"
+            return f"the image of sample {key} is not a {kind}"
         return "" if self.samples is None else self._naming(key, members, self.samples)
 
     @staticmethod
@@ -154,10 +157,10 @@ class _Check:
                 return f"{extension} of sample {key} differs from the predicted catalog"
         return ""
 
-    def _is_image(self, jpeg: bytes) -> bool:
-        """Return whether a JPEG is valid, by its header (the checksum covers the rest) or by decoding it."""
+    def _is_image(self, content: bytes) -> bool:
+        """Return whether an image is valid, by its header (the checksum covers the rest) or by decoding it."""
         try:
-            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            with Image.open(io.BytesIO(content), formats=[self.image.pillow]) as image:
                 if image.size != self.size:
                     return False
                 if self.level.decodes:

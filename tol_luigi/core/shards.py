@@ -6,6 +6,7 @@ sorted, and headers have a fixed time, owner and mode.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import re
@@ -16,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import committed
 from tol_luigi.core.limits import reading_error
+from tol_luigi.core.samples import IMAGE_EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +30,7 @@ __all__ = [
     "balanced",
     "copy_record",
     "member_header",
+    "record_image",
     "record_member",
     "sample_record",
     "shard_name",
@@ -291,6 +294,18 @@ def record_member(record: bytes, name: str) -> bytes:
             return record[content : content + size]
         header = content + size + -size % tarfile.BLOCKSIZE
     raise ValueError(name)
+
+
+def record_image(record: bytes, key: str) -> bytes:
+    """Return the image in the bytes of a sample, whatever its format.
+
+    Raises:
+        ValueError: It is missing or incomplete.
+    """
+    for extension in IMAGE_EXTENSIONS:
+        with contextlib.suppress(ValueError):
+            return record_member(record, f"{key}.{extension}")
+    raise ValueError(key)
 
 
 _REBUILD = "Delete it and run the same command again"

@@ -39,7 +39,7 @@ _MOST_PARTITIONS = 64
 """As many files are open at a time."""
 
 
-_COLUMNS = {"moved": "place", "relabelled": "labels", "other file": "file", "other pixels": "jpeg"}
+_COLUMNS = {"moved": "place", "relabelled": "labels", "other file": "file", "other pixels": "image"}
 """The column that differs, by change of an image that is in both releases."""
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
-from tol_luigi.core.shards import shard_name
+from tol_luigi.core.samples import IMAGE_EXTENSIONS
+from tol_luigi.core.shards import shard_name, split_member_name
 from tol_luigi.core.source_names import base_of
 from tol_luigi.dataset.reading import reading
 from tol_luigi.report.image_trace import ImageTrace
@@ -70,7 +71,9 @@ class Explainer:
 
     def explain(self, text: str) -> list[ImageTrace]:
         """Return the traces of all images that match an image id, a file name, or a natural key."""
-        name = text.rpartition("/")[2].removesuffix(".jpg")
+        name = text.rpartition("/")[2]
+        stem, ending = split_member_name(name)
+        name = stem if ending in IMAGE_EXTENSIONS else name
         image = name.lower() if is_image_id(name) else ""
         traces = list(self._from_mapping(text, image))
         return traces or list(self._from_mapping_ledger(text, image))

@@ -14,7 +14,7 @@ from tol_luigi.core.errors import DatasetError, UnknownImageError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.ledger import State
-from tol_luigi.core.sample_texts import TextForm
+from tol_luigi.core.sample_texts import SampleForm
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.dataset.catalog import Catalog
 from tol_luigi.dataset.explain import Explainer, is_image_id
@@ -68,7 +68,7 @@ class Dataset:
         self.settings: Mapping[str, Any] = MappingProxyType(dict(settings))
         self._layout = Layout.of_record(path, settings)
         self.catalog = Catalog(self._layout.catalog)
-        self._members = TextForm.of_record(settings).members
+        self._members = SampleForm.of_record(settings).members
         self._licenses = LicenseReader(self._layout.licenses)
 
     @classmethod

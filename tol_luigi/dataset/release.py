@@ -31,7 +31,7 @@ LABELS = (*RANK_LABELS, "common")
 SEPARATOR = "\x1f"
 """What separates the labels of an image in the column ``labels``."""
 
-SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "split", "source", "labels", "file", "jpeg")])
+SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "split", "source", "labels", "file", "image")])
 """The columns of the rows of a release."""
 
 _SHORTEST_ROW = 40
@@ -96,7 +96,7 @@ class Release:
     def rows(self, *, pixels: bool) -> Iterator[pa.Table]:
         """Yield the rows, with the columns of :data:`SCHEMA`.
 
-        ``file`` is the SHA-256 of the original, ``jpeg`` that of the image in the shard. What is not known is null.
+        ``file`` is the SHA-256 of the original, ``image`` that of the image in the shard. What is not known is null.
 
         Args:
             pixels: Whether to read the images in the shards. Samples of ``train_small`` repeat others and are not read.
@@ -106,7 +106,7 @@ class Release:
             DatasetError: It is not a catalog, or ``pixels`` needs the shards and they are not at hand.
             ShardError: A shard is missing or damaged.
         """
-        images = self._jpegs() if pixels else None
+        images = self._digests() if pixels else None
         with reading(self.catalog):
             for piece in self._pieces():
                 ids = piece["treeoflife_id"]
@@ -119,7 +119,7 @@ class Release:
                     "source": _text(piece["source"]) if "source" in self.columns else nothing,
                     "labels": _joined(piece),
                     "file": _text(piece["sha256"]) if "sha256" in self.columns else nothing,
-                    "jpeg": pa.array(_in_order(images, piece), pa.string()) if images else nothing,
+                    "image": pa.array(_in_order(images, piece), pa.string()) if images else nothing,
                 }
                 yield pa.table(columns, SCHEMA)
 
@@ -133,10 +133,10 @@ class Release:
         with pcsv.open_csv(self.catalog, parse_options=parsing, convert_options=options) as file:
             yield from (pa.Table.from_batches([batch]) for batch in file)
 
-    def _jpegs(self) -> Iterator[tuple[str, str]]:
+    def _digests(self) -> Iterator[tuple[str, str]]:
         """Return the id and the SHA-256 of the image of each sample, in the order of the catalog."""
         samples = self._shards.samples()
-        return ((sample.id, hashlib.sha256(sample.jpeg).hexdigest()) for sample in samples)
+        return ((sample.id, hashlib.sha256(sample.image_file).hexdigest()) for sample in samples)
 
     @property
     def _shards(self) -> Dataset:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tol_luigi.core.errors import ShardError
 from tol_luigi.core.sample_texts import decoded_texts
-from tol_luigi.core.samples import IMAGE
+from tol_luigi.core.samples import IMAGE_FORMATS, image_of
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.dataset.reading import REPAIR
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tol_luigi.dataset.opened import Dataset
 
 __all__ = ["Sample"]
+
+_FORMATS = [form.pillow for form in IMAGE_FORMATS.values()]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Sample:
     loaded_row: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
-    def jpeg(self) -> bytes:
-        """The image as a JPEG file."""
-        return self.members[IMAGE]
+    def image_file(self) -> bytes:
+        """The file of the image: JPEG, or what ``[images] format`` of the dataset says."""
+        return image_of(self.members)
 
     @property
     def image(self) -> Image.Image:
@@ -59,7 +61,7 @@ class Sample:
             ShardError: The image is damaged.
         """
         try:
-            image = Image.open(io.BytesIO(self.jpeg), formats=["JPEG"])
+            image = Image.open(io.BytesIO(self.image_file), formats=_FORMATS)
             image.load()
         except (OSError, ValueError, SyntaxError) as error:
             what = f"the image of sample {self.id} is damaged ({' '.join(str(error).split())})"

@@ -11,8 +11,8 @@ import numpy as np
 from tol_luigi.core.errors import DamagedError, ShardError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.receipts import read_receipt
-from tol_luigi.core.samples import IMAGE, MEMBERS
-from tol_luigi.core.shards import Shard, copy_record, record_member
+from tol_luigi.core.samples import MEMBERS
+from tol_luigi.core.shards import Shard, copy_record, record_image
 from tol_luigi.dataset.reading import REPAIR, reading
 from tol_luigi.store.row_groups import rows_with
 
@@ -77,13 +77,13 @@ def open_shard(path: Path) -> IO[bytes]:
 
 
 def read_image(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:
-    """Read the JPEG file of one sample; the arguments are those of :func:`read_sample`.
+    """Read the image file of one sample; the arguments are those of :func:`read_sample`.
 
     Raises:
         ShardError: There is no complete sample of this image at the offset.
     """
     try:
-        return record_member(copy_record(shard, offset, length, key), f"{key}.{IMAGE}")
+        return record_image(copy_record(shard, offset, length, key), key)
     except ShardError as error:
         raise ShardError(error.where, error.what, REPAIR) from error
     except (OSError, ValueError) as error:

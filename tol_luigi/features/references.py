@@ -83,7 +83,7 @@ class ReferenceImages:
                 sample.fault = str(content)
             else:
                 try:
-                    sample.add("jpg", encode(content, self.spec)[0])
+                    sample.add(self.spec.image_format.extension, encode(content, self.spec)[0])
                 except BrokenImageError as error:
                     sample.fault = error.reason
             yield sample

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.publication import Publication, markdown_text, shard_pattern
 
@@ -20,7 +21,6 @@ __all__ = ["Card", "card_text", "configs_header", "markdown_table", "stated_lice
 
 _FIELDS = {
     "__key__": "the image id",
-    "jpg": "the image, as JPEG",
     "scientific_name.txt": "genus and species",
     "taxonomic_name.txt": "all known ranks, from kingdom to species",
     "common_name.txt": "the English name; if unknown, the scientific or taxonomic name",
@@ -32,7 +32,7 @@ _FIELDS = {
     "taxon_com.txt": "`taxon.txt` with the common name",
     "taxonTag_com.txt": "`taxonTag.txt` with the common name",
 }
-"""What each field of a sample contains: the key, then the members."""
+"""What each field of a sample contains besides its image."""
 
 _FILES = {
     "`catalog.parquet`, `catalog.csv`": (
@@ -67,6 +67,7 @@ class Card:
         sources: The sources, in the order of the catalog.
         texts: The further texts of each sample, such as ``field_note.txt``.
         is_json: Whether all texts of a sample are in one JSON member.
+        image: The format of the images.
         is_demonstration: Whether the images are the drawn ones of the demonstration.
         shards: The shards by split.
         kingdoms: The number of images by kingdom, the largest first; "" is an unknown one.
@@ -80,6 +81,7 @@ class Card:
     sources: Sequence[str]
     texts: Sequence[str] = ()
     is_json: bool = False
+    image: ImageFormat = IMAGE_FORMATS["jpeg"]
     is_demonstration: bool = False
     shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     kingdoms: Mapping[str, int] = field(default_factory=dict)
@@ -228,8 +230,15 @@ numbers of samples, and `wids.json` is the index of `wids`. `{folder}shards.csv`
 
 
 def _samples(card: Card) -> str:
-    every = {**_FIELDS, **dict.fromkeys(card.texts, "a further text, from a template in the settings")}
-    own = {"__key__", "jpg", "txt"} if card.is_json else every.keys()
+    image = {card.image.extension: f"the image, as {card.image.name}"}
+    key, *members = _FIELDS.items()
+    every = {
+        **dict([key]),
+        **image,
+        **dict(members),
+        **dict.fromkeys(card.texts, "a further text, from a template in the settings"),
+    }
+    own = {"__key__", card.image.extension, "txt"} if card.is_json else every.keys()
     fields = [(f"`{name}`", text) for name, text in every.items() if name in own]
     fields += [
         (f'`json["{name.removesuffix(".txt")}"]`', text) for name, text in every.items() if name not in own
@@ -259,6 +268,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, number
 
 def _loading(card: Card, folder: str) -> str:
     text = _LOADING.replace("folder/train", f"folder/{folder}train")
+    text = text.replace('"jpg"', f'"{card.image.extension}"')
     return text.replace('"sci.txt"', '"json"') if card.is_json else text
 
 

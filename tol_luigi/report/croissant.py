@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.receipts import FileRecord
+from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 from tol_luigi.report.shard_index import SHARD_COLUMNS
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def croissant(
     tables: Mapping[str, FileRecord],
     shards: Mapping[str, Sequence[Shard]],
     folder: str,
+    *,
+    image: ImageFormat = IMAGE_FORMATS["jpeg"],
 ) -> dict[str, Any]:
     """Return the metadata: every file with its checksum, and record sets of catalog, shards and images.
 
@@ -88,6 +91,7 @@ def croissant(
         tables: Size and checksum of ``catalog.parquet`` and ``shards.csv``.
         shards: The shards by split.
         folder: The folder of tables and splits, relative to that of the metadata.
+        image: The format of the images.
     """
     files = [
         _file("catalog.parquet", folder, tables["catalog.parquet"], "application/x-parquet"),
@@ -99,8 +103,8 @@ def croissant(
         for name, shard in zip(names, each, strict=True):
             record = FileRecord(shard.size, shard.sha256)
             files.append(_file(name, folder, record, "application/x-tar"))
-        files.append(_images_of(split, names))
-        sets.append(_images(split))
+        files.append(_images_of(split, names, image))
+        sets.append(_images(split, image))
     return {"@context": _CONTEXT, **_about(published), "distribution": files, "recordSet": sets}
 
 
@@ -145,16 +149,20 @@ def _file(name: str, folder: str, record: FileRecord, encoding: str) -> dict[str
     }
 
 
-def _images_of(split: str, names: Sequence[str]) -> dict[str, Any]:
+def _images_of(split: str, names: Sequence[str], image: ImageFormat) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
-        "@id": f"{split}-jpg",
-        "name": f"{split}-jpg",
+        "@id": _file_set(split, image),
+        "name": _file_set(split, image),
         "description": f"The images in the shards of {split}.",
         "containedIn": [{"@id": name} for name in names],
-        "encodingFormat": "image/jpeg",
-        "includes": "*.jpg",
+        "encodingFormat": image.media_type,
+        "includes": f"*.{image.extension}",
     }
+
+
+def _file_set(split: str, image: ImageFormat) -> str:
+    return f"{split}-{image.extension}"
 
 
 def _catalog(columns: Mapping[str, type]) -> dict[str, Any]:
@@ -174,9 +182,10 @@ def _shards() -> dict[str, Any]:
     return _record_set("shards", "One record for each shard.", {"@id": "shards/path"}, fields)
 
 
-def _images(split: str) -> dict[str, Any]:
-    files = {"@id": f"{split}-jpg"}
-    key = {"fileSet": files, "extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(.+)\.jpg$"}}
+def _images(split: str, image: ImageFormat) -> dict[str, Any]:
+    files = {"@id": _file_set(split, image)}
+    regex = {"regex": rf"^(.+)\.{image.extension}$"}
+    key = {"fileSet": files, "extract": {"fileProperty": "filename"}, "transform": regex}
     fields = [
         _field(split, "id", _TEXT, key),
         _field(split, "image", "sc:ImageObject", {"fileSet": files, "extract": {"fileProperty": "content"}}),

@@ -34,7 +34,7 @@ def datasheet_text(card: Card, folder: str) -> str:
             "What do the instances represent?": "Images of organisms, each with its scientific classification in seven "
             "ranks, its common name, and texts made from them.",
             "How many are there?": _counts(card),
-            "What data does each instance consist of?": f"A JPEG of {card.size[0]} by {card.size[1]} pixels and its texts. "
+            "What data does each instance consist of?": f"A {card.image.name} of {card.size[0]} by {card.size[1]} pixels and its texts. "
             f"`{folder}catalog.parquet` has a row for each, with the metadata of the original image.",
             "Is any information missing?": "Ranks that no source names are empty. `ledger/` and "
             f"`{folder}records/` list each source image that has no sample, and the reason.",

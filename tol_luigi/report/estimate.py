@@ -49,8 +49,17 @@ _LISTING_MS = 0.03
 _TABLES_MS = 0.25
 """Milliseconds per image in the stages that process all images: mapping, splits, names, catalogs."""
 
-_JPEG_BYTES = ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300))
-"""The mean size in bytes of a JPEG of 224 x 224 pixels, as (quality, bytes)."""
+_IMAGE_BYTES = {
+    "jpeg": ((75, 10_500), (90, 17_300), (95, 24_300), (100, 45_300)),
+    "webp": ((75, 7_900), (90, 14_700), (95, 19_800), (100, 26_100)),
+}
+"""The mean size in bytes of an image of 224 x 224 pixels by format, as (quality, bytes)."""
+
+_LOSSLESS_BYTES = 59_400
+"""The same without loss, as WebP."""
+
+_WEBP_MS, _LOSSLESS_MS = 7.5, 55.0
+"""Milliseconds to encode an image of that size as WebP, more than as JPEG."""
 
 _PIXELS = 224 * 224
 
@@ -128,7 +137,7 @@ class OutputSettings:
     Attributes:
         width: The width of the images in samples, in pixels.
         height: Their height, in pixels.
-        quality: The JPEG quality, on Pillow's scale.
+        quality: The quality of the images on Pillow's scale, or ``lossless``.
         resize: ``exact`` or ``scaled``.
         max_samples: The maximum number of samples per shard.
         val_percent: The percentage of images in val.
@@ -136,11 +145,12 @@ class OutputSettings:
         max_memory_mib: The maximum memory to open an image, in MiB.
         further_texts: The number of further texts of a sample.
         is_json: Whether the texts of a sample are in one JSON member.
+        format: The format of the images, ``jpeg`` or ``webp``.
     """
 
     width: int
     height: int
-    quality: int
+    quality: int | str
     resize: str
     max_samples: int
     val_percent: int
@@ -148,6 +158,7 @@ class OutputSettings:
     max_memory_mib: int
     further_texts: int = 0
     is_json: bool = False
+    format: str = "jpeg"
 
 
 @dataclass(frozen=True)
@@ -338,13 +349,27 @@ def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
     """Return the seconds per image of a source."""
     megapixels = source.mean_megapixels
     speedup = _SCALED_SPEEDUP if output.resize == "scaled" and megapixels > _LARGE_MEGAPIXELS else 1.0
-    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup) / 1000
+    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup + _webp_ms(output)) / 1000
+
+
+def _webp_ms(output: OutputSettings) -> float:
+    if output.format != "webp":
+        return 0.0
+    each = _LOSSLESS_MS if isinstance(output.quality, str) else _WEBP_MS
+    return each * output.width * output.height / _PIXELS
 
 
 def _sample_bytes(output: OutputSettings) -> float:
-    lower = max((point for point in _JPEG_BYTES if point[0] <= output.quality), default=_JPEG_BYTES[0])
-    upper = min((point for point in _JPEG_BYTES if point[0] >= output.quality), default=lower)
-    fraction = (output.quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
-    jpeg = lower[1] + fraction * (upper[1] - lower[1])
+    image = _image_bytes(output.format, output.quality)
     texts = _JSON_BYTES if output.is_json else _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES
-    return texts + jpeg * output.width * output.height / _PIXELS
+    return texts + image * output.width * output.height / _PIXELS
+
+
+def _image_bytes(form: str, quality: int | str) -> float:
+    if isinstance(quality, str):
+        return _LOSSLESS_BYTES
+    points = _IMAGE_BYTES[form]
+    lower = max((point for point in points if point[0] <= quality), default=points[0])
+    upper = min((point for point in points if point[0] >= quality), default=lower)
+    fraction = (quality - lower[0]) / (upper[0] - lower[0]) if upper[0] > lower[0] else 0.0
+    return lower[1] + fraction * (upper[1] - lower[1])

@@ -21,8 +21,7 @@ from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.limits import reading_error
 from tol_luigi.core.packing import ReusedImage
 from tol_luigi.core.reader import Found, Member
-from tol_luigi.core.samples import IMAGE
-from tol_luigi.core.shards import Shard, record_member, shard_number
+from tol_luigi.core.shards import Shard, record_image, shard_number
 from tol_luigi.store.row_groups import rows_with
 from tol_luigi.store.worklists import outcome_of
 
@@ -164,8 +163,8 @@ class _PreviousShard:
                     _skip(file, wanted.offset - file.tell(), digest)
                     record = file.read(wanted.length)
                     digest.update(record)
-                    jpeg = record_member(record, f"{wanted.id}.{IMAGE}")
-                    yield wanted.index, ReusedImage(dataclasses.replace(wanted.outcome), jpeg)
+                    image = record_image(record, wanted.id)
+                    yield wanted.index, ReusedImage(dataclasses.replace(wanted.outcome), image)
                 _skip(file, self.path.stat().st_size - file.tell(), digest)
         except (FileNotFoundError, ValueError):
             return

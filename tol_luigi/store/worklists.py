@@ -14,7 +14,7 @@ from tol_luigi.core.copying import SampleRef
 from tol_luigi.core.images import ImageMetadata
 from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.packing import Outcome, Sample, ShardToRebuild, Withheld
-from tol_luigi.core.sample_texts import TextForm
+from tol_luigi.core.sample_texts import SampleForm
 from tol_luigi.core.shards import shard_number
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.catalogs import partition_rows
@@ -40,7 +40,7 @@ __all__ = [
     "work_list",
 ]
 
-_PUBLISHED = TextForm()
+_PUBLISHED = SampleForm()
 """The texts of the published dataset."""
 
 
@@ -133,7 +133,7 @@ def _place(outcome: Outcome, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def work_list(
-    predicted: Path, listing: Path, split: str, source: str, partition: str, *, texts: TextForm = _PUBLISHED
+    predicted: Path, listing: Path, split: str, source: str, partition: str, *, texts: SampleForm = _PUBLISHED
 ) -> WorkList:
     """Return the images to write, from the predicted catalog; only rows of the partition are read.
 
@@ -164,7 +164,7 @@ def work_list(
     return WorkList(source, partition, samples, places, rejected, notes)
 
 
-def _sample(image: Mapping[str, Any], texts: TextForm) -> Sample:
+def _sample(image: Mapping[str, Any], texts: SampleForm) -> Sample:
     further = tuple(zip(texts.further, image[TEXTS.name], strict=True)) if texts.further else ()
     ranks = tuple(image[rank] for rank in RANK_LABELS)
     return Sample(image["treeoflife_id"], ranks, image["common"], further, is_json=texts.is_json)
@@ -199,7 +199,7 @@ class Expected:
 
 
 def read_expected(
-    predicted: Path, split: str, source: str, partition: str, *, texts: TextForm = _PUBLISHED
+    predicted: Path, split: str, source: str, partition: str, *, texts: SampleForm = _PUBLISHED
 ) -> Expected:
     """Return the expected images of one (split, source, partition).
 

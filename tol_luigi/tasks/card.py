@@ -17,7 +17,7 @@ from tol_luigi.report.datasheet import datasheet_text
 from tol_luigi.report.shard_index import index_files, shard_table, shards_digest
 from tol_luigi.store.catalogs import catalog_schema, count_by_kingdom, count_by_source
 from tol_luigi.tasks.catalog import WriteCatalog
-from tol_luigi.tasks.label_columns import text_form
+from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.publication_settings import publication, publication_digest
 from tol_luigi.tasks.rights_settings import stated_licenses, stated_licenses_input
@@ -95,21 +95,24 @@ class WriteCard(StageTask):
         write_text(layout.shard_table, shard_table(shards))
         card, folder = self._card(shards), layout.shards.name
         tables = {path.name: record_file(path) for path in (layout.catalog, layout.shard_table)}
-        write_json(layout.croissant, croissant(published, self._columns(), tables, shards, folder))
+        write_json(
+            layout.croissant, croissant(published, self._columns(), tables, shards, folder, image=card.image)
+        )
         write_text(layout.citation, citation_text(published))
         write_text(layout.datasheet, datasheet_text(card, f"{folder}/"))
         write_text(layout.card, card_text(card))
         write_text(layout.root_card, card_text(card, f"{folder}/"))
 
     def _card(self, shards: dict[str, list[Shard]]) -> Card:
-        settings, texts = self.settings, text_form(self.settings)
+        settings, form = self.settings, sample_form(self.settings)
         return Card(
             digest=shards_digest(shards),
             size=(settings.images.width, settings.images.height),
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
-            texts=texts.further,
-            is_json=texts.is_json,
+            texts=form.further,
+            is_json=form.is_json,
+            image=form.image,
             is_demonstration=settings.is_demonstration,
             shards=shards,
             kingdoms=count_by_kingdom(self.layout.catalog),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.sample_texts import JSON, TextForm
+from tol_luigi.core.sample_texts import JSON, SampleForm
 from tol_luigi.core.templates import TAXON_FIELDS, columns_of, parse_templates
 from tol_luigi.tasks.settings_files import where_set
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "hinted_sources",
     "linked_sources",
+    "sample_form",
     "split_tables",
     "templates_of",
-    "text_form",
     "text_tables",
     "validate_templates",
 ]
@@ -55,10 +55,10 @@ def templates_of(settings: Settings) -> tuple[Template, ...]:
     return parse_templates(settings.texts.templates or ())
 
 
-def text_form(settings: Settings) -> TextForm:
-    """Return what texts samples have, and how they are stored."""
+def sample_form(settings: Settings) -> SampleForm:
+    """Return what members samples have."""
     further = tuple(template.name for template in templates_of(settings))
-    return TextForm(further, settings.texts.form == JSON)
+    return SampleForm(further, settings.texts.form == JSON, settings.image_spec.image_format)
 
 
 def text_tables(settings: Settings) -> dict[str, Path]:

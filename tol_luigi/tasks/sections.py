@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import luigi
 
 from tol_luigi.core.image_geometry import FITS
-from tol_luigi.core.images import ImageSpec
+from tol_luigi.core.images import LOSSLESS, ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE
+from tol_luigi.core.samples import IMAGE_FORMATS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
     Address,
@@ -24,6 +25,7 @@ from tol_luigi.core.setting_kinds import (
     Subset,
     Text,
     Whole,
+    WholeOr,
     Words,
 )
 from tol_luigi.core.source_names import base_of, source_of
@@ -266,8 +268,18 @@ class ImagesSection(Section):
         "the published pixels (exact), or nearly the same pixels in less time (scaled)",
         determines=True,
     )
+    format: str = setting(
+        Choice(*IMAGE_FORMATS), _IMAGE.format, "the format of samples", determines=True, is_recorded=False
+    )
     jpeg_quality: int = setting(
         Whole(1, 100), _IMAGE.jpeg_quality, "the JPEG quality on Pillow's scale", determines=True
+    )
+    webp_quality: int | str = setting(
+        WholeOr(1, 100, LOSSLESS),
+        _IMAGE.webp_quality,
+        "the same for format = webp",
+        determines=True,
+        is_recorded=False,
     )
     truncated: str = setting(
         Choice("keep", "drop"), _IMAGE.truncated, "what to do with truncated images", determines=True

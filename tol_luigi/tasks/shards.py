@@ -28,7 +28,7 @@ from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, wo
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.contents import read_contents
-from tol_luigi.tasks.label_columns import text_form
+from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.plan import PlanShards
 from tol_luigi.tasks.predict import PredictCatalog
@@ -291,7 +291,7 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _work_list(self) -> WorkList:
         listing = self.layout.listing(self.source, self.settings.listing_of(self.source, self.partition))
-        texts = text_form(self.settings)
+        texts = sample_form(self.settings)
         return work_list(self.layout.predicted, listing, *self.work_unit, texts=texts)
 
     def _copy_list(self) -> CopyList:
@@ -400,9 +400,9 @@ class CheckShards(PartitionTask, StageTask):
         shards = [shard for shard in written if names is None or shard.name in names]
         size = self.settings.images.width, self.settings.images.height
         ids = ids_by_shard(layout.ledger(*self.work_unit))
-        folder, members = layout.shard(self.split, 0).parent, text_form(self.settings).members
+        folder, form = layout.shard(self.split, 0).parent, sample_form(self.settings)
         with self.progress("shards", len(shards)) as progress:
-            return inputs, check_shards(folder, shards, ids, size, progress, members=members)
+            return inputs, check_shards(folder, shards, ids, size, progress, form=form)
 
 
 def written_shards(task: DatasetTask) -> dict[str, list[Shard]]:

@@ -28,7 +28,7 @@ from tol_luigi.store.worklists import read_expected, work_list
 from tol_luigi.tasks.bad_shards import list_bad_shards
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
-from tol_luigi.tasks.label_columns import text_form
+from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.reports import JsonTarget, ReportTarget
@@ -132,10 +132,10 @@ class VerifyShards(PartitionTask):
             findings += _compare_ids(ledger, expected) if expected else []
         size = self.settings.images.width, self.settings.images.height
         samples = expected.samples if expected else None
-        members = text_form(self.settings).members
+        form = sample_form(self.settings)
         with self.progress("shards", len(shards)) as progress:
             findings += check_shards(
-                folder, shards, ids, size, progress, level=level, samples=samples, members=members
+                folder, shards, ids, size, progress, level=level, samples=samples, form=form
             )
         if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.reused:
             findings += self._files_changed()
@@ -181,13 +181,13 @@ class VerifyShards(PartitionTask):
     def _work(self, listing: str) -> WorkList:
         """Return the work list, with the source files of the samples."""
         predicted, path = self.layout.predicted, self.layout.listing(self.source, listing)
-        texts = text_form(self.settings)
+        texts = sample_form(self.settings)
         return _readable(path, lambda path: work_list(predicted, path, *self.work_unit, texts=texts))
 
     def _expected(self) -> Expected | None:
         """Return the partition's part of the predicted catalog; None if damaged (see ``VerifyDataset``)."""
         with contextlib.suppress(ShardError):
-            texts = text_form(self.settings)
+            texts = sample_form(self.settings)
             return _readable(
                 self.layout.predicted, lambda path: read_expected(path, *self.work_unit, texts=texts)
             )

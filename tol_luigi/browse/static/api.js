@@ -13,7 +13,7 @@ export async function get(path, fields = {}, signal = undefined) {
 
 /** Return the address of the image of a row. */
 export function imageAddress(dataset, row) {
-  return `/image/${dataset.key}/${row}.jpg`;
+  return `/image/${dataset.key}/${row}`;
 }
 
 /** Return why an image is not shown: in a few words, and in full. */

@@ -1,4 +1,4 @@
-"""Plain image files with tables: ``<split>/<shard>/<id>.jpg`` and ``<split>/<shard>/metadata.csv``."""
+"""Plain image files with tables: ``<split>/<shard>/<id>.jpg`` (or ``.webp``) and ``<split>/<shard>/metadata.csv``."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class ImageFolderFormat(ExportFormat):
                     table = csv.writer(file, lineterminator="\n")
                     table.writerow(["file_name", *self.fields])
                     for sample in shard.samples():
-                        size += (scratch / f"{sample.id}.jpg").write_bytes(sample.jpeg)
+                        size += (scratch / sample.file_name).write_bytes(sample.image)
                         count += 1
-                        table.writerow([f"{sample.id}.jpg", *sample.values])
+                        table.writerow([sample.file_name, *sample.values])
                 flush_to_disk(scratch / _TABLE)
                 if target.exists():  # of another attempt, or of a shard that was another one
                     shutil.rmtree(target)

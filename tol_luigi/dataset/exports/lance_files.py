@@ -56,9 +56,9 @@ class LanceFormat(ExportFormat):
 
     def _batches(self, shard: ShardToExport) -> Iterator[pa.RecordBatch]:
         for samples in batched(shard.samples(), _BATCH):
-            jpegs = pa.array([sample.jpeg for sample in samples], pa.large_binary())
+            images = pa.array([sample.image for sample in samples], pa.large_binary())
             columns = zip(*(sample.values for sample in samples), strict=True)
-            arrays = [jpegs, *(pa.array(column, pa.string()) for column in columns)]
+            arrays = [images, *(pa.array(column, pa.string()) for column in columns)]
             yield pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def finish(self, split: str, receipts: Sequence[Receipt]) -> None:

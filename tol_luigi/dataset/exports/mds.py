@@ -45,6 +45,7 @@ class MdsFormat(ExportFormat):
             "hashes": [_HASH],
             "size_limit": _LARGEST,
             "column_names": columns,
+            # It has no name for WebP, and what it calls jpeg is decoded by Pillow, whatever the format.
             "column_encodings": ["jpeg" if name == IMAGE_FIELD else "str" for name in columns],
             "column_sizes": [None] * len(columns),
         }
@@ -76,7 +77,7 @@ class MdsFormat(ExportFormat):
 def _encoded(sample: ExportedSample, fields: Sequence[str], columns: Sequence[str]) -> bytes:
     """Return the bytes of a sample: the lengths of its columns, and then the columns."""
     texts = zip(fields, sample.values, strict=True)
-    values: dict[str, Any] = {IMAGE_FIELD: sample.jpeg, **{name: text.encode() for name, text in texts}}
+    values: dict[str, Any] = {IMAGE_FIELD: sample.image, **{name: text.encode() for name, text in texts}}
     contents = [values[name] for name in columns]
     return np.array([len(content) for content in contents], "<u4").tobytes() + b"".join(contents)
 

@@ -38,7 +38,7 @@ class ParquetFormat(ExportFormat):
         """Write the Parquet file of a shard."""
         name = f"data/{shard.split}-{shard.number:05d}-of-{shard.count:05d}.parquet"
         schema = image_schema(self.fields)
-        # JPEGs cannot be compressed further, and each is distinct, as ids are.
+        # Images cannot be compressed further, and each is distinct, as ids are.
         images = [f"{IMAGE_FIELD}.bytes", f"{IMAGE_FIELD}.path"]
         compression = {**dict.fromkeys(self.fields, "zstd"), images[0]: "none", images[1]: "zstd"}
         with (
@@ -75,9 +75,9 @@ def image_schema(fields: Sequence[str]) -> pa.Schema:
 
 def image_table(samples: Sequence[ExportedSample], schema: pa.Schema) -> pa.Table:
     """Return samples as rows of :func:`image_schema`."""
-    names = pa.array([f"{sample.id}.jpg" for sample in samples], pa.string())
-    jpegs = pa.array([sample.jpeg for sample in samples], pa.binary())
-    image = pa.StructArray.from_arrays([jpegs, names], fields=list(schema.field(IMAGE_FIELD).type))
+    names = pa.array([sample.file_name for sample in samples], pa.string())
+    contents = pa.array([sample.image for sample in samples], pa.binary())
+    image = pa.StructArray.from_arrays([contents, names], fields=list(schema.field(IMAGE_FIELD).type))
     columns = zip(*(sample.values for sample in samples), strict=True)
     return pa.Table.from_arrays(
         [image, *(pa.array(column, pa.string()) for column in columns)], schema=schema

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.errors import DatasetError, ShardError
 from tol_luigi.core.layout import Layout
-from tol_luigi.core.sample_texts import TextForm, decoded_texts
-from tol_luigi.core.samples import IMAGE
+from tol_luigi.core.sample_texts import SampleForm, decoded_texts
+from tol_luigi.core.samples import image_of
 from tol_luigi.core.shards import Shard, ShardReader, shard_number
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.core.taxon import RANK_LABELS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_FIELD", "ExportedSample", "ShardToExport", "fields_of", "shards_to_export"]
 
 IMAGE_FIELD = "image"
-"""The field of the JPEG."""
+"""The field of the image."""
 
 _FROM_CATALOG = ("treeoflife_id", "source", *RANK_LABELS)
 """The first fields of a sample besides the image; the others are its texts."""
@@ -36,13 +36,13 @@ class ExportedSample(NamedTuple):
     """A sample of an export.
 
     Attributes:
-        id: The image id.
-        jpeg: The image, as it is in the shard.
+        file_name: The name of the image as a file: its id, with the ending of its format.
+        image: The image, as it is in the shard.
         values: The values of the other fields, in the order of :func:`fields_of`.
     """
 
-    id: str
-    jpeg: bytes
+    file_name: str
+    image: bytes
     values: tuple[str, ...]
 
 
@@ -52,7 +52,7 @@ def fields_of(dataset: Dataset) -> tuple[str, ...]:
     A text has its name without ``.txt``; with ``_txt`` if the other fields have that name.
     """
     taken, texts = {IMAGE_FIELD, *_FROM_CATALOG}, []
-    for name in TextForm.of_record(dataset.settings).names:
+    for name in SampleForm.of_record(dataset.settings).names:
         plain = name.removesuffix(".txt")
         texts.append(f"{plain}_txt" if plain.lower() in taken else plain)
     return (*_FROM_CATALOG, *texts)
@@ -69,7 +69,7 @@ class ShardToExport:
         count: How many shards the split has.
         record: What its receipt says of it.
         catalog: The catalog that has its samples.
-        texts: The names of the texts, in order.
+        form: What members its samples have.
     """
 
     path: Path
@@ -78,7 +78,7 @@ class ShardToExport:
     count: int
     record: Shard
     catalog: Path
-    texts: tuple[str, ...]
+    form: SampleForm
 
     @property
     def stem(self) -> str:
@@ -96,8 +96,9 @@ class ShardToExport:
         try:
             for key, members in reader:
                 found = decoded_texts(members)
-                texts = (found[name] for name in self.texts)
-                yield ExportedSample(key, members[IMAGE], (key, *self._values(rows, count, key), *texts))
+                texts = (found[name] for name in self.form.names)
+                values = (key, *self._values(rows, count, key), *texts)
+                yield ExportedSample(f"{key}.{self.form.image.extension}", image_of(members), values)
                 count += 1
         except (KeyError, ValueError, AttributeError) as error:
             raise ShardError(self.path, f"a sample is incomplete ({error})", REPAIR) from error
@@ -133,7 +134,7 @@ def shards_to_export(dataset: Dataset, splits: Sequence[str] = ()) -> list[Shard
         DamagedError: A receipt is damaged.
     """
     layout = Layout.of_record(dataset.path, dataset.settings)
-    texts = TextForm.of_record(dataset.settings).names
+    form = SampleForm.of_record(dataset.settings)
     known = [*(split for split in SPLITS if dataset.splits[split]), *dataset.selections]
     found: list[ShardToExport] = []
     for split in splits or [split for split in known if split in SPLITS]:
@@ -144,7 +145,7 @@ def shards_to_export(dataset: Dataset, splits: Sequence[str] = ()) -> list[Shard
         records = [one for one in shard_records(layout.receipts(split)) if one.samples]
         found += [
             ShardToExport(
-                layout.shards / split / record.name, split, number, len(records), record, catalog, texts
+                layout.shards / split / record.name, split, number, len(records), record, catalog, form
             )
             for number, record in enumerate(records)
         ]

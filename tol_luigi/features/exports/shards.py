@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import DatasetError, SettingsError
-from tol_luigi.core.samples import texts
+from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat, texts
 from tol_luigi.core.taxon import RANK_LABELS, Taxon
 from tol_luigi.features.usable import Output, UsableRows
 
@@ -63,9 +63,11 @@ class Catalog:
     Args:
         path: The catalog, as Parquet.
         text: The extension of the text that is the caption.
+        image: The format of the images.
     """
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, image: ImageFormat = IMAGE_FORMATS["jpeg"]) -> None:
+        self.image = image
         columns = ["treeoflife_id", *RANK_LABELS, "common", "width", "height"]
         self._path, self._text, self._table = path, text, pq.read_table(path, columns=columns)
         uids = pc.replace_substring(self._table["treeoflife_id"], "-", "")

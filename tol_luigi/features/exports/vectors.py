@@ -54,7 +54,7 @@ def export_clip_retrieval(
                 np.save(file, rows.rows(output).astype(np.float16))
         uids, keys = rows.key_column("uid"), rows.key_column("key")
         known = catalog.rows(uids.to_pylist())
-        places = [f"{shard.name}.tar/{key}.jpg" for key in keys.to_pylist()]
+        places = [f"{shard.name}.tar/{key}.{catalog.image.extension}" for key in keys.to_pylist()]
         columns = {
             "image_path": pa.array(places, pa.string()),
             "caption": known["caption"],
