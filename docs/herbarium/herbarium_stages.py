@@ -17,5 +17,5 @@ class MeasureBrightness(PartitionStage):
 
     def rows(self, samples: Iterator[Sample]) -> Iterator[dict[str, Any]]:
         for sample in samples:
-            with Image.open(io.BytesIO(sample.members["jpg"])) as image:
+            with Image.open(io.BytesIO(sample.image_file)) as image:
                 yield {"id": sample.id, "brightness": ImageStat.Stat(image.convert("L")).mean[0]}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tol_luigi.core.errors import LedgerError
 from tol_luigi.core.registry import add_plugins
+from tol_luigi.core.samples import image_of
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.report.text import counted
 from tol_luigi.store.row_groups import write_rows
@@ -35,6 +36,11 @@ class Sample(NamedTuple):
 
     id: str
     members: dict[str, bytes]
+
+    @property
+    def image_file(self) -> bytes:
+        """Return the file of the image, whatever its format."""
+        return image_of(self.members)
 
 
 class PartitionStage(PartitionTask, StageTask):
