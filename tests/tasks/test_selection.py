@@ -7,6 +7,7 @@ import json
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,17 @@ from tol_luigi.command.select import remove, select
 from tol_luigi.command.status import build_status
 from tol_luigi.core.copying import SampleRef, copy_samples
 from tol_luigi.core.errors import DamagedError, DatasetError, SettingsError
+from tol_luigi.core.layout import Layout
 from tol_luigi.core.shards import ShardReader
 from tol_luigi.dataset.exports.run import export
+from tol_luigi.dataset.report_data import catalog_data
 from tol_luigi.features.coresets import rounded, spread_out
+from tol_luigi.features.near_duplicates import (
+    described_clusters,
+    find_clusters,
+    read_hashes,
+    write_near_duplicates,
+)
 from tol_luigi.tasks.selection_settings import other_selections
 
 Build = Callable[..., Any]
@@ -238,6 +247,26 @@ def test_it_is_read_with_webdataset_and_checked_by_a_verification(built: Path, a
     (note,) = report["notes"]
     assert note.startswith("The selection old is not that of [select] name")
     assert "tol select --remove old" in note
+
+
+def test_the_report_shows_a_pair_of_each_cluster_of_near_duplicates(built: Path, tmp_path: Path) -> None:
+    layout, table = Layout.of(built, 224, 224), tmp_path / "near.parquet"
+    read = read_hashes((path, None) for path in sorted((built / "224x224/features").glob("hash/*/*.parquet")))
+    looks = read.looks.copy()
+    looks[1:10:2] = looks[0:10:2] ^ np.uint64(3)  # no two drawings look alike, so some are given such hashes
+    hashed = replace(read, looks=looks, is_plain=np.zeros(len(looks), bool))
+    rows = described_clusters(hashed, find_clusters(hashed, 2), layout.catalog)
+    write_near_duplicates(table, rows)
+    data = catalog_data(layout, ["imagefolder"], [], 100, lambda _: None, near_duplicates=table)
+
+    clusters = {row["id"]: row["cluster"] for row in rows.to_pylist()}
+    kept = {row["id"] for row in rows.to_pylist() if row["keep"]}
+    pairs = [group.thumbnails for group in data.groups if group.kind == "near"]
+    shown = [[data.thumbnails[number].fields["id"] for number in pair] for pair in pairs]
+    assert sorted(clusters[one] for one, _ in shown) == sorted(set(clusters.values()))
+    assert all(one in kept and other not in kept and clusters[one] == clusters[other] for one, other in shown)
+    assert len(shown) == 5
+    assert all(group.name.startswith("2 bits apart; ") for group in data.groups if group.kind == "near")
 
 
 def test_an_image_has_its_state_in_each_selection(built: Path) -> None:
