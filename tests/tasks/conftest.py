@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,26 +33,3 @@ def copy_of_build(once: Callable[..., Path], tmp_path: Path) -> Callable[[str, C
         return tmp_path / "out" / "sample"
 
     return copy
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a file system in memory with such options, or mount it anew with others; it goes at the end."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = False
-
-    def mount(options: str) -> Path:
-        nonlocal mounted
-        if os.geteuid():
-            pytest.skip("only root may mount a file system")
-        again = ["-o", f"remount,{options}"] if mounted else ["-t", "tmpfs", "-o", options]
-        done = subprocess.run(["mount", *again, "tmpfs", folder], capture_output=True, text=True, check=False)
-        if done.returncode:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"cannot mount: {done.stderr.strip()}")
-        mounted = True
-        return folder
-
-    yield mount
-    if mounted:
-        subprocess.run(["umount", "--lazy", folder], check=True)
