@@ -32,6 +32,9 @@ _SAMPLED_FILES = 5
 _GRACE_SECONDS = 1.0
 """How long entries of folders are read at least, so that there is something to extrapolate from."""
 
+_FETCHED_BYTES, _FETCHED_ERROR = 500_000, 1.0
+"""The size of an image on a server, a guess: a listing does not contain it."""
+
 _LISTED = {None, State.NOT_IN_MAPPING, State.BAD_NAME, State.NOT_SELECTED, State.EXCLUDED_IMAGE}
 """The states of files that can be images, before a source compares their names with its tables and selection."""
 
@@ -67,7 +70,7 @@ def source_stats(settings: Settings, seconds: float) -> list[SourceStats]:
 
 def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
     place, start = settings.sources[name].reader.images, time.monotonic()
-    estimate = _from_listings(settings, name)
+    estimate = _from_listings(settings, name) or _expected(settings, name)
     if estimate is None and settings.is_demonstration and not place.exists():
         images, size = demonstration.ESTIMATES[name]
         estimate = _Estimate(images, size, 0, demonstration.ESTIMATE_ERROR)
@@ -103,6 +106,12 @@ def _from_listings(settings: Settings, name: str) -> _Estimate | None:
         images += used.num_rows
         size += pc.sum(used["size"]).as_py() or 0
     return _Estimate(images, size, images, 0)
+
+
+def _expected(settings: Settings, name: str) -> _Estimate | None:
+    """Return the images that are still to be fetched; None if the source has its files."""
+    images = settings.sources[name].reader.expected_images()
+    return None if images is None else _Estimate(images, images * _FETCHED_BYTES, images, _FETCHED_ERROR)
 
 
 def _rows(path: Path, *columns: str) -> pa.Table | None:

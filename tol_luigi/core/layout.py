@@ -211,6 +211,14 @@ class Layout:
         """Return the path of the index of a source in a single ``.tar.gz``."""
         return self.directory / "listings" / source / "archive.gzindex"
 
+    def urls(self, source: str) -> Path:
+        """Return the path of the URLs of a source, with the partition of each."""
+        return self.fetched(source) / "urls.parquet"
+
+    def fetched(self, source: str) -> Path:
+        """Return the folder of what is fetched for a source of URLs: an archive for each partition, and its URLs."""
+        return self.directory / "fetched" / source
+
     def digests(self, source: str, partition: str) -> Path:
         """Return the path of the hashes of a partition's files, which exists if duplicates are dropped."""
         return self.directory / "hashes" / source / f"{partition}.parquet"

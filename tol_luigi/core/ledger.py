@@ -21,6 +21,8 @@ class State(enum.StrEnum):
     """A link to a missing target or out of the archive, a device, or a name that leads out of the archive."""
     NOT_SELECTED = "not_selected"
     """An image that the selection in the settings of its source leaves out."""
+    NOT_FETCHED = "not_fetched"
+    """An image by URL whose server gave no image: the reason begins with the state of the URL."""
     # found by the mapping
     DUPLICATE_NAME = "duplicate_name"
     """An image with the same natural key as an earlier one."""

@@ -93,6 +93,7 @@ class SourcePlugin(Generic[S]):
         is_upgraded: Whether missing higher ranks of its images are filled in from other tables.
         is_published: Whether it is part of the published dataset, so that the published mapping and lookups
             can be used.
+        is_fetched: Whether its images are a listing of URLs, so that its reader is given the folder of what is fetched.
         bytes_per_pixel: The size of its files, for estimates.
         downloads: The files that ``DownloadSources`` can fetch.
         taxonomies: Its tables that are taxonomies.
@@ -118,6 +119,7 @@ class SourcePlugin(Generic[S]):
     precedence: int = 100
     is_upgraded: bool = False
     is_published: bool = False
+    is_fetched: bool = False
     bytes_per_pixel: float = 0.25
     downloads: SourceDownloads | None = None
     taxonomies: tuple[TaxonomyTable, ...] = ()

@@ -111,6 +111,10 @@ class Reader(abc.ABC):
             SourceError: The path in the settings contains nothing to read.
         """
 
+    def expected_images(self) -> int | None:
+        """Return the number of images before any of them is fetched; None if the files themselves must be counted."""
+        return None
+
     def listings(self) -> tuple[str, ...]:
         """Return the names of the listings: one per partition, unless an archive contains several partitions.
 

@@ -12,6 +12,7 @@ STATE_TEXTS = {
     State.BAD_NAME: "a name that does not identify the image",
     State.UNSAFE: "a link or name that leads out of its archive, or to nothing",
     State.NOT_SELECTED: "left out by the selection of its source",
+    State.NOT_FETCHED: "not received from its server",
     State.DUPLICATE_NAME: "the natural key of an earlier image",
     State.NOT_IN_MAPPING: "not listed by the mapping or the labels",
     State.MISSING: "listed, but in no source",

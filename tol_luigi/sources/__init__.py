@@ -14,6 +14,7 @@ from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
 from tol_luigi.sources.imagefolder import IMAGEFOLDER
 from tol_luigi.sources.inat21 import INAT21
+from tol_luigi.sources.url_table import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "by_precedence", "label_fault", "plugin_of", "with_labels"]
 
 SOURCES: dict[str, SourcePlugin[Any]] = {
-    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER, BIOSCAN5M)
+    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER, BIOSCAN5M, TABLE)
 }
 """Every source by name, in the order of the catalogs: built-in sources, then sources of other packages."""
 

@@ -92,6 +92,7 @@ class MakeMapping(StageTask):
             for name, source in settings.sources.items()
             if name not in settings.reused
             and not source.plugin.listing_tables
+            and not source.plugin.is_fetched
             and source.reader.images.is_dir()
         ]
 

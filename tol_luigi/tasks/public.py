@@ -37,6 +37,7 @@ from tol_luigi.tasks.taxonomy import (
     ImportTaxonomy,
     NormaliseTaxonomy,
 )
+from tol_luigi.tasks.urls import FetchPartition, ListUrls
 from tol_luigi.tasks.vector_index import BuildIndex
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 
@@ -59,11 +60,13 @@ __all__ = [
     "ExtractReferences",
     "ExtractShards",
     "ExtractTars",
+    "FetchPartition",
     "FindDuplicates",
     "FindNearDuplicates",
     "HashBenchmarks",
     "HashPartition",
     "ImportTaxonomy",
+    "ListUrls",
     "LoadMapping",
     "LoadNames",
     "MakeMapping",

@@ -31,6 +31,8 @@ from tol_luigi.tasks.partitions import SourceParameter, SourceTask
 from tol_luigi.tasks.recorded_settings import can_begin_again
 from tol_luigi.tasks.stage import AGAIN, CHANGED_MEANWHILE, StageTask
 from tol_luigi.tasks.unread import ReadingStage, inaccessible_names, read_files, scan_files
+from tol_luigi.tasks.url_settings import fetched_sources
+from tol_luigi.tasks.urls import FetchPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +151,9 @@ class ScanPartition(SourceTask, ReadingStage):
         return self.settings.listings(self.source)
 
     def requires(self) -> DatasetTask:
-        """Require the stored settings; the drawn sources, if the demonstration is built."""
+        """Require the stored settings; the drawn sources, if the demonstration is built; the archive, if it is fetched."""
+        if self._is_fetched:
+            return self.clone(FetchPartition)
         return self.clone(DrawDemonstration if self.settings.is_demonstration else StoreSettings)
 
     def files(self) -> list[Path]:
@@ -159,7 +163,7 @@ class ScanPartition(SourceTask, ReadingStage):
 
     def reads(self) -> dict[str, Path]:
         """Return the archive or folder, and the labels if the listing depends on them."""
-        if self.source in self.settings.reused:
+        if self.source in self.settings.reused or self._is_fetched:
             return {}
         tables = [(self.source, key) for key in self.settings.plugins[self.source].listing_tables]
         return {setting_of(self.source, "images"): self.place, **self.settings.places(*tables)}
@@ -209,6 +213,10 @@ class ScanPartition(SourceTask, ReadingStage):
                     for split in ("train", "val"):
                         remove(self.layout.receipt(split, self.source, partition))
         super().withdraw()
+
+    @property
+    def _is_fetched(self) -> bool:
+        return self.source in fetched_sources(self.settings)
 
     @property
     def _listing(self) -> Path:

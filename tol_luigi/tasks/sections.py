@@ -40,6 +40,7 @@ from tol_luigi.tasks.run_sections import (
     SelectSection,
     SlurmSection,
 )
+from tol_luigi.tasks.url_sections import FetchSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -441,6 +442,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ClusterSection,
     SlurmSection,
     DOWNLOAD_SECTION,
+    FetchSection,
 )
 """Every section without a label, in the order of ``luigi.cfg``."""
 

@@ -44,6 +44,7 @@ from tol_luigi.tasks.settings_files import (
     where_set,
 )
 from tol_luigi.tasks.taxonomy_settings import folder_of_sources, parsed_sources, validate_taxonomy
+from tol_luigi.tasks.url_settings import validate_fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     )
     from tol_luigi.tasks.settings_files import Origins
     from tol_luigi.tasks.taxonomy_settings import TaxonomySource
+    from tol_luigi.tasks.url_sections import FetchSection
 
 __all__ = ["Settings", "name_setting", "settings"]
 
@@ -106,6 +108,7 @@ class Settings:
     cluster: ClusterSection
     slurm: SlurmSection
     download: DownloadSection
+    fetch: FetchSection
     plugins: Mapping[str, SourcePlugin[Any]]
     source_sections: Mapping[str, SourceSection]
     directory: Path
@@ -178,6 +181,8 @@ class Settings:
         images = previous.layout.directory if previous and name in self.reused else section.images
         if images is None:  # a source is used only if its images are named
             raise SettingsError(setting_of(name, "images"), "empty", "Set it to the images")
+        if self.plugins[name].is_fetched and name not in self.reused:
+            images = self.layout.fetched(name)
         return self.plugins[name].open(section, images, self.layout.index(name))
 
     @property
@@ -318,6 +323,7 @@ def settings() -> Settings:
         validate_features(result, origins)
         validate_selection(result, origins)
         validate_rights(result, origins)
+        validate_fetch(result, origins)
         validate_reuse(result, origins)
         validate_unchanged(result, origins)
     except TolError as error:

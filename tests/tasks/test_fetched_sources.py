@@ -1,0 +1,155 @@
+"""Sources by URL, from a settings file to shards."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from image_server import drawn, image_servers
+from PIL import Image
+
+from tol_luigi.command.line import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from image_server import ImageServers
+
+SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+COUNT = 24
+LOST = {
+    4: "gone: HTTP 404",
+    9: "not_an_image: a page in HTML or XML, sent as image/jpeg",
+    13: "opted_out: X-Robots-Tag: noai",
+}
+KINDS = {4: "status/404", 9: "html/9", 13: "noai/13"}
+BOX = 5
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[ImageServers]:
+    with image_servers(*SERVERS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def listing(servers: ImageServers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("listing") / "urls.csv"
+    lines = ["image_url,key,kingdom,genus,species,license,owner,page,x,y,width,height"]
+    for number in range(COUNT):
+        url = servers.url("/" + KINDS.get(number, f"image/{number}"), SERVERS[number % 3])
+        box = "2,2,10,8" if number == BOX else ",,,"
+        lines.append(
+            f'{url},k/{number},Animalia,Corvus,corax,cc-by,"Ann ""A"", X",https://x.org/{number},{box}'
+        )
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def sections(listing: Path) -> dict[str, dict[str, Any]]:
+    return {
+        "dataset": {"root": "out", "tag": "urls", "val_percent": 10, "train_small_percent": 15},
+        "table:pond": {"images": listing, "columns": "url=image_url", "partitions": 2},
+        "fetch": {
+            "contact": "me@example.org",
+            "connections": 1,
+            "requests_per_second": 200,
+            "pause_seconds": 0,
+            "private_networks": "127.0.0.0/8",
+        },
+        "report": {"page": "false"},
+    }
+
+
+@pytest.fixture(scope="module")
+def dataset(build_once: Callable[..., Path], sections: dict[str, dict[str, Any]]) -> Path:
+    return build_once("fetched", sections)
+
+
+def test_every_row_is_a_sample_or_has_a_reason(
+    dataset: Path, ledger: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    rows = ledger(dataset)
+
+    assert len(rows) == COUNT
+    lost = {row["member"]: row["reason"] for row in rows if row["state"] == "not_fetched"}
+    assert {key: reason.rpartition(" (http")[0] for key, reason in lost.items()} == {
+        f"k/{number}": reason for number, reason in LOST.items()
+    }
+    licenses = (dataset / "224x224" / "licenses.csv").read_text()
+    assert licenses.count("https://x.org/") == COUNT - len(LOST)
+    assert '"Ann ""A"", X"' in licenses
+    table = [
+        row for path in dataset.glob("fetched/*/0000?.parquet") for row in pq.read_table(path).to_pylist()
+    ]
+    assert sorted(row["key"] for row in table) == sorted(f"k/{number}" for number in range(COUNT))
+    assert {row["key"]: row["state"] for row in table}["k/4"] == "gone"
+
+
+def test_of_an_image_with_a_box_only_the_box_is_used(dataset: Path) -> None:
+    paths = dataset.glob("224x224/records/*/*/*.ledger.parquet")
+    rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    sizes = {(row["width"], row["height"]) for row in rows if row["member"].startswith(f"k%2F{BOX}.")}
+    whole = Image.open(io.BytesIO(drawn(BOX))).size
+
+    assert sizes == {(10, 8)} != {whole}
+
+
+def test_the_commands_know_the_source(
+    dataset: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(dataset.parents[1] / "settings.cfg"))
+    with contextlib.suppress(SystemExit):
+        main(["why", "k/4"])
+    assert "gone: HTTP 404" in capsys.readouterr().out
+
+
+def test_a_build_that_is_killed_fetches_nothing_twice_and_makes_the_same_bytes(
+    servers: ImageServers,
+    sections: dict[str, dict[str, Any]],
+    dataset: Path,
+    settings_file: Callable[..., Path],
+    start: Callable[..., Any],
+    finish: Callable[..., Any],
+    build: Callable[..., Any],
+    digests: Callable[..., dict[str, str]],
+) -> None:
+    settings = settings_file({**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}})
+    before = servers.times.total()
+    killed = start(settings, task="MakeMapping")
+    while servers.times.total() < before + 5:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    finished = build(settings_file(sections))
+
+    assert finished.returncode == 0, finished.stderr
+    assert servers.times.total() - before <= COUNT + len(SERVERS)
+    again = settings.parent / "out" / "urls"
+    for pattern in ("fetched/**/0000?.*", "224x224/**/*.tar", "224x224/*.csv", "224x224/*.parquet"):
+        assert digests(again, pattern) == digests(dataset, pattern)
+        assert digests(dataset, pattern)
+    assert finish(start(settings)).ran == []
+
+
+def test_settings_without_a_contact_are_refused(
+    sections: dict[str, dict[str, Any]],
+    settings_file: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    build: Callable[..., Any],
+) -> None:
+    fetch = {key: value for key, value in sections["fetch"].items() if key != "contact"}
+    finished = build(settings_file({**sections, "fetch": fetch}))
+
+    assert finished.returncode == 40
+    assert "[fetch] contact" in finished.stderr
+    assert "Set it to your email address" in finished.stderr

@@ -1,0 +1,58 @@
+"""The partitions of images by URL: dealt by server, so that all requests to a server come from one process at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LANES", "UrlPartitions", "server_of"]
+
+LANES = 16
+"""A server belongs to one of this many lanes, the same for all sources. One partition of a lane is fetched at a time."""
+
+
+def server_of(url: str) -> str:
+    """Return the name of the server of a URL in lower case, "" if it has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+class UrlPartitions:
+    """The partitions of one source.
+
+    Partition i contains URLs of servers whose lane is i modulo the largest power of two that is neither more than their
+    number nor more than the number of lanes. The URLs of a server are distributed to all these partitions.
+
+    Args:
+        count: The number of partitions.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._groups = min(LANES, 1 << (count.bit_length() - 1))
+        self._members = [range(group, count, self._groups) for group in range(self._groups)]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the partitions, in order."""
+        return tuple(f"{number:05d}" for number in range(self.count))
+
+    def partition_of(self, url: str) -> str:
+        """Return the partition of a URL."""
+        group = _hash(server_of(url)) % LANES % self._groups
+        members = self._members[group]
+        return f"{members[_hash(url) % len(members)]:05d}"
+
+    def lanes(self, partition: str) -> Sequence[int]:
+        """Return the lanes of the servers of a partition."""
+        return range(int(partition) % self._groups, LANES, self._groups)
+
+
+def _hash(text: str) -> int:
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")

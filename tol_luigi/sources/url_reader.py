@@ -1,0 +1,214 @@
+"""Images by URL, read from the archives that they were fetched to, and named by the rows of their listing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from tol_luigi.core.errors import SourceError
+from tol_luigi.core.ledger import State
+from tol_luigi.core.reader import Found, Member, MemberError, Reader
+from tol_luigi.core.source import Entry, Labeler, License, NameRecord
+from tol_luigi.core.taxon import Taxon
+from tol_luigi.sources import archives
+from tol_luigi.sources.url_partitions import UrlPartitions
+from tol_luigi.sources.url_rows import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.reader import FileContent
+    from tol_luigi.core.source import Key, NaturalKey
+    from tol_luigi.core.vernacular import CommonNames
+    from tol_luigi.sources.url_rows import UrlListing, UrlRow
+
+__all__ = [
+    "FETCHED",
+    "FETCHED_SCHEMA",
+    "UrlLabeler",
+    "UrlReader",
+    "fetched_archive",
+    "fetched_table",
+    "stem_of",
+    "url_licenses",
+]
+
+FETCHED = "fetched"
+"""The state of a URL that gave an image."""
+
+FETCHED_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("key", "url", "server", "member", "excluded", "state", "reason")),
+        ("code", pa.int32()),
+        ("bytes", pa.int64()),
+        *((name, pa.string()) for name in ("sha256", "md5", "type")),
+        *((name, pa.int32()) for name in Box._fields),
+    ]
+)
+"""The table of a fetched partition: a row for each row of the listing, in their order."""
+
+_LONGEST = 80
+
+
+def fetched_archive(folder: Path, partition: str) -> Path:
+    """Return the path of the images of a partition."""
+    return folder / f"{partition}.tar"
+
+
+def fetched_table(folder: Path, partition: str) -> Path:
+    """Return the path of the table of a partition."""
+    return folder / f"{partition}.parquet"
+
+
+def stem_of(key: str) -> str:
+    """Return the name of an image in its archive, without an ending: its key, or the hash of a long one."""
+    name = quote(key, safe=" ()+,=@").replace(".", "%2E")
+    return name if len(name) <= _LONGEST else hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+
+
+class UrlReader(Reader):
+    """Reads the archives of a source of URLs.
+
+    Args:
+        images: The folder of the archives.
+        listing: Yields the rows of the listing.
+        partitions: The number of partitions.
+        key_of: Returns the natural key for the key of a row.
+    """
+
+    def __init__(
+        self, images: Path, listing: UrlListing, partitions: int, key_of: Callable[[str], Key]
+    ) -> None:
+        self.images, self.listing, self.key_of = images, listing, key_of
+        self.partitioning = UrlPartitions(partitions)
+
+    def partitions(self) -> tuple[str, ...]:
+        """Return all partitions; some of them may be empty."""
+        return self.partitioning.names()
+
+    def place(self, listing: str) -> Path:
+        """Return the archive of a partition."""
+        return fetched_archive(self.images, listing)
+
+    def expected_images(self) -> int:
+        """Return the number of rows that are fetched."""
+        return sum(row.state is None for row in self.listing())
+
+    def scan(self, listing: str) -> Iterator[Found]:
+        """Yield the images of a partition, then the rows that have no image.
+
+        Raises:
+            SourceError: It has not been fetched.
+        """
+        rows = self._rows(listing)
+        keys = {row["member"]: row["key"] for row in rows if row["member"]}
+        for found in archives.scan(self.place(listing)):
+            key = None if found.state else keys.get(found.member.name)
+            yield dataclasses.replace(found, partition=listing, key=None if key is None else self.key_of(key))
+        for row in rows:
+            if not row["member"]:
+                member, key = Member(row["key"], 0), self.key_of(row["key"])
+                if row["excluded"]:
+                    yield Found(member, listing, state=State(row["excluded"]), reason=row["reason"])
+                else:
+                    reason = ": ".join(filter(None, [row["state"], row["reason"]])) + f" ({row['url']})"
+                    yield Found(member, listing, key, state=State.NOT_FETCHED, reason=reason)
+
+    def unlisted(self) -> Iterator[Found]:
+        """Yield nothing: every row of the listing has a partition."""
+        return iter(())
+
+    def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
+        """Read images of one partition; of an image with a box, only the box, without loss."""
+        boxes = {
+            row["member"]: Box(*(row[name] for name in Box._fields))
+            for row in self._rows(partition)
+            if row["member"] and row["width"] is not None
+        }
+        for position, content in archives.read(self.place(partition), members):
+            box = boxes.get(members[position].name)
+            yield position, _cropped(content, box) if box and isinstance(content, bytes) else content
+
+    def _rows(self, partition: str) -> list[dict[str, Any]]:
+        path = fetched_table(self.images, partition)
+        try:
+            rows: list[dict[str, Any]] = pq.read_table(path, page_checksum_verification=True).to_pylist()
+        except OSError as error:
+            raise SourceError(path, "cannot be read", "Run the same command again") from error
+        return rows
+
+
+def _cropped(content: bytes, box: Box) -> bytes | MemberError:
+    """Return the part of an image in a box, as PNG; an error if it cannot be read or has no such part."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            left, upper = max(0, box.x), max(0, box.y)
+            right, lower = min(image.width, box.x + box.width), min(image.height, box.y + box.height)
+            if left >= right or upper >= lower:
+                return MemberError(
+                    f"the box {tuple(box)} is outside the image of {image.width} x {image.height} pixels"
+                )
+            part, target = image.crop((left, upper, right, lower)), io.BytesIO()
+            if part.mode not in {"L", "RGB", "RGBA", "P", "LA", "I;16"}:
+                part = part.convert("RGB")
+            part.save(target, "PNG", compress_level=1)
+            return target.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return MemberError(f"cannot be decoded to cut out its box: {error}")
+
+
+class UrlLabeler(Labeler):
+    """Names images by the rows of their listing; the last part of their natural key is the key of the row.
+
+    Args:
+        listing: Yields the rows of the listing.
+    """
+
+    def __init__(self, listing: UrlListing) -> None:
+        self.listing = listing
+
+    def entries(
+        self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
+    ) -> Iterator[Entry]:
+        """Yield an entry for each image whose row names a rank; those of a scientific name alone are looked up."""
+        for image, row in self._rows(images):
+            taxon = Taxon.of(*row.ranks)
+            if taxon.is_empty and row.name:
+                taxon = lookup.fill(lookup.taxon_of(row.name, row.ranks))
+            if not taxon.is_empty:
+                rules = frozenset() if row.common else common_names.rules(taxon)
+                yield Entry(image, taxon, row.common or common_names.of(taxon), rules)
+
+    def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
+        """Yield a record for each image whose row has a name, with the names as written."""
+        for image, row in self._rows(images):
+            if any(row.ranks) or row.name or row.identifier:
+                yield NameRecord(image, row.ranks, row.name, row.identifier, row.common)
+
+    def label(self, key: Key) -> str:
+        """Return the key of the row of an image."""
+        return str(key[-1])
+
+    def _rows(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[tuple[str, UrlRow]]:
+        """Yield the id of each image, and the first row with its key."""
+        known: dict[str, UrlRow] = {}
+        for row in self.listing():
+            known.setdefault(row.key, row)
+        for *_, key, image in images:
+            if (found := known.get(str(key))) is not None:
+                yield str(image), found
+
+
+def url_licenses(listing: UrlListing, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
+    """Yield the licence, the owner, the page and the URL of each row."""
+    for row in listing():
+        yield License(natural.spell(key_of(row.key)), row.page, row.url, row.license, row.owner)

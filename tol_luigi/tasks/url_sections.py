@@ -1,0 +1,58 @@
+"""The section ``[fetch]``: how servers are asked for images by URL."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tol_luigi.core.sections import Section, setting
+from tol_luigi.core.setting_kinds import Flag, Formed, Whole, Words
+
+__all__ = ["FetchSection"]
+
+
+class _Networks(Words):
+    """Networks, separated by commas, or None."""
+
+    allowed = "networks such as 10.0.0.0/8, separated by commas, or empty"
+    hint = "such as 10.0.0.0/8"
+
+    def parse(self, raw: str) -> tuple[str, ...] | None:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        words = super().parse(raw)
+        return tuple(str(ipaddress.ip_network(word)) for word in words) if words else None
+
+
+@dataclass(frozen=True)
+class FetchSection(Section):
+    """How images by URL are fetched (docs/url-sources.md)."""
+
+    section: ClassVar[str] = "fetch"
+
+    contact: str | None = setting(
+        Formed(r"\S+@\S+|https?://\S+", "an email address or a URL"),
+        None,
+        "an email address or a URL by which the owner of a server can reach you; sent with each request, so required",
+    )
+    connections: int = setting(Whole(1, 64), 4, "the largest number of requests to a server at once; 1 to 64")
+    requests_per_second: int = setting(
+        Whole(1, 1000),
+        10,
+        "the largest number of requests to a server a second; fewer if it refuses some; 1 to 1000",
+    )
+    tries: int = setting(Whole(1, 20), 4, "the largest number of requests for a URL; 1 to 20")
+    pause_seconds: int = setting(
+        Whole(0, 300), 1, "the delay before the second request for a URL; it doubles each time; 0 to 300"
+    )
+    timeout_seconds: int = setting(Whole(1, 3600), 60, "the longest time for an image; 1 to 3600")
+    max_mib: int = setting(Whole(1, 512), 64, "the size of the largest image in MiB; 1 to 512")
+    max_redirects: int = setting(Whole(0, 20), 5, "the largest number of redirects in a row; 0 to 20")
+    obey_opt_out: bool = setting(
+        Flag(),
+        True,
+        "do not use images that a server sends with X-Robots-Tag: noai or noimageai; true or false",
+    )
+    private_networks: tuple[str, ...] | None = setting(
+        _Networks(), None, "networks that URLs may lead to although they are not public, such as 10.0.0.0/8"
+    )

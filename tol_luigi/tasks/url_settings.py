@@ -1,0 +1,53 @@
+"""What the settings say of images by URL: which sources have them, and how servers are asked for them."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+import tol_luigi
+from tol_luigi.core.errors import SettingsError
+from tol_luigi.tasks.settings_files import where_set
+
+if TYPE_CHECKING:
+    from tol_luigi.downloads.server_budget import FetchPolicy
+    from tol_luigi.tasks.settings import Settings
+    from tol_luigi.tasks.settings_files import Origins
+    from tol_luigi.tasks.url_sections import FetchSection
+
+__all__ = ["fetch_policy", "fetched_sources", "validate_fetch"]
+
+
+def fetched_sources(settings: Settings) -> list[str]:
+    """Return the names of the sources whose images are fetched by URL."""
+    return [
+        name
+        for name in settings.used
+        if settings.plugins[name].is_fetched and name not in settings.reused and not settings.is_demonstration
+    ]
+
+
+def validate_fetch(settings: Settings, origins: Origins) -> None:
+    """Raise an error if images are to be fetched, but the settings name no contact."""
+    if fetched_sources(settings) and settings.fetch.contact is None:
+        where = where_set("fetch", "contact", origins, "")
+        what = "empty, but the owner of a server must be able to reach who sends it thousands of requests"
+        raise SettingsError(where, what, "Set it to your email address, or to a page about you")
+
+
+def fetch_policy(section: FetchSection) -> FetchPolicy:
+    """Return how images are fetched."""
+    from tol_luigi.downloads.server_budget import FetchPolicy  # noqa: PLC0415 (only where something is fetched)
+
+    return FetchPolicy(
+        agent=f"tol_luigi/{tol_luigi.__version__} (+{section.contact})",
+        connections=section.connections,
+        rate=float(section.requests_per_second),
+        tries=section.tries,
+        pause=float(section.pause_seconds),
+        timeout=float(section.timeout_seconds),
+        most_bytes=section.max_mib << 20,
+        redirects=section.max_redirects,
+        obeys_opt_out=section.obey_opt_out,
+        networks=tuple(map(ipaddress.ip_network, section.private_networks or ())),
+    )

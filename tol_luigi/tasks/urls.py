@@ -1,0 +1,231 @@
+"""The stages that turn a listing of URLs into archives: list the URLs, fetch each partition."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, cast
+
+import luigi
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tol_luigi.core.batches import batched
+from tol_luigi.core.files import committed
+from tol_luigi.core.shards import sample_record, write_shard
+from tol_luigi.report.text import counted
+from tol_luigi.sources.url_partitions import server_of
+from tol_luigi.sources.url_reader import FETCHED, FETCHED_SCHEMA, fetched_archive, fetched_table, stem_of
+from tol_luigi.sources.url_rows import Box
+from tol_luigi.store.row_groups import rows_with, write_rows
+from tol_luigi.tasks.messages import write_line
+from tol_luigi.tasks.partitions import SourceParameter, SourceTask
+from tol_luigi.tasks.stage import StageTask
+from tol_luigi.tasks.url_settings import fetch_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tol_luigi.downloads.fetch_outcomes import Outcome
+    from tol_luigi.downloads.fetched_parts import FetchedParts
+    from tol_luigi.sources.url_reader import UrlReader
+    from tol_luigi.sources.url_rows import UrlRow
+    from tol_luigi.tasks.base import DatasetTask
+
+__all__ = ["FetchPartition", "ListUrls"]
+
+_LISTED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("partition", "key", "url", "state", "reason", "sha256", "md5")),
+        *((name, pa.int32()) for name in Box._fields),
+    ]
+)
+_REQUESTS = pa.schema(
+    [
+        ("url", pa.string()),
+        ("server", pa.string()),
+        ("state", pa.string()),
+        ("tries", pa.int32()),
+        ("seconds", pa.float64()),
+    ]
+)
+_HELD_ROWS = 1_000_000
+"""The most rows in memory; they are then written, partition by partition."""
+
+
+class ListUrls(StageTask):
+    """List the URLs of a source that its settings select, and assign each to a partition by its server."""
+
+    source: str = SourceParameter(description="the source's name")
+
+    _digests: dict[str, str]
+
+    def requires(self) -> DatasetTask:
+        """Require the stored settings."""
+        from tol_luigi.tasks.scan import StoreSettings  # noqa: PLC0415 (which imports this module)
+
+        return self.clone(StoreSettings)
+
+    def reads(self) -> dict[str, Path]:
+        """Return the files of the listing."""
+        plugin = self.settings.plugins[self.source]
+        keys = dict.fromkeys(["images", *plugin.name_tables])
+        return self.settings.places(*((self.source, key) for key in keys))
+
+    def files(self) -> list[Path]:
+        """Return the table of URLs."""
+        return [self.layout.urls(self.source)]
+
+    def more(self) -> dict[str, Any]:
+        """Return a digest of the rows of each partition."""
+        return {"partitions": self._digests}
+
+    def make(self) -> None:
+        """Write the rows of each partition in row groups of their own."""
+        reader = cast("UrlReader", self.settings.sources[self.source].reader)
+        digests = {name: hashlib.sha256() for name in reader.partitions()}
+        with (
+            self.progress("URLs") as progress,
+            committed(self.layout.urls(self.source)) as scratch,
+            pq.ParquetWriter(scratch, _LISTED, compression="zstd", write_page_checksum=True) as writer,
+        ):
+            done = 0
+            for rows in batched(reader.listing(), _HELD_ROWS):
+                held: dict[str, list[dict[str, Any]]] = {}
+                for row in rows:
+                    partition = reader.partitioning.partition_of(row.url)
+                    held.setdefault(partition, []).append(_listed(partition, row))
+                for partition, listed in sorted(held.items()):
+                    digests[partition].update(json.dumps(listed).encode())
+                    writer.write_table(pa.Table.from_pylist(listed, schema=_LISTED))
+                done += len(rows)
+                progress(done)
+        self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def _listed(partition: str, row: UrlRow) -> dict[str, Any]:
+    box = row.box._asdict() if row.box else {}
+    return {
+        "partition": partition,
+        "key": row.key,
+        "url": row.url,
+        "state": str(row.state or ""),
+        "reason": row.reason,
+        "sha256": row.sha256,
+        "md5": row.md5,
+        **box,
+    }
+
+
+class FetchPartition(SourceTask, StageTask):
+    """Fetch the images of one partition into an archive, with a table of what became of each URL."""
+
+    source: str = SourceParameter(description="the source's name")
+    partition: str = luigi.Parameter(description="the partition's name")
+
+    def requires(self) -> ListUrls:
+        """Require the list of URLs."""
+        return self.clone(ListUrls)
+
+    @property
+    def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
+        """Return the lanes of the partition's servers, of which Luigi has one each: a server is asked by one task at a time."""
+        reader = cast("UrlReader", self.settings.sources[self.source].reader)
+        return {f"fetch_lane_{lane}": 1 for lane in reader.partitioning.lanes(self.partition)}
+
+    def files(self) -> list[Path]:
+        """Return the archive and the table."""
+        folder = self.layout.fetched(self.source)
+        return [fetched_archive(folder, self.partition), fetched_table(folder, self.partition)]
+
+    def inputs(self) -> dict[str, str]:
+        """Return the digest of the rows of this partition, so that changes of others do not matter."""
+        listed = self.requires()
+        receipt = listed.receipt()
+        return {listed.label: receipt.more["partitions"].get(self.partition, "") if receipt else ""}
+
+    def make(self) -> None:
+        """Fetch what is not fetched yet, and write the archive in the order of the listing."""
+        from tol_luigi.downloads.fetch_urls import Wanted, fetch_urls  # noqa: PLC0415 (slow to load)
+        from tol_luigi.downloads.fetched_parts import FetchedParts  # noqa: PLC0415 (as above)
+
+        rows = rows_with(self.layout.urls(self.source), {"partition": [self.partition]}).to_pylist()
+        wanted = {
+            row["url"]: Wanted(row["url"], row["sha256"], row["md5"])
+            for row in reversed(rows)
+            if not row["state"]
+        }
+        folder = self.layout.fetched(self.source)
+        archive, table = self.files()
+        with FetchedParts(folder / f".{self.partition}.parts") as parts:
+            left = [one for url, one in wanted.items() if url not in parts.outcomes]
+            with self.progress("URLs", len(wanted)) as progress:
+
+                def done(url: str, outcome: Outcome, content: bytes) -> None:
+                    parts.add(url, outcome, content)
+                    progress(len(parts.outcomes))
+
+                fetch_urls(left[::-1], fetch_policy(self.settings.fetch), done)
+            placed = [(row, _member(row, parts)) for row in rows]
+            write_shard(archive, _records(placed, parts))
+            write_rows(table, (_fetched(row, member, parts) for row, member in placed), FETCHED_SCHEMA)
+            requests = folder / f"{self.partition}-requests.parquet"
+            write_rows(requests, (_request(url, parts.outcomes[url]) for url in wanted), _REQUESTS)
+            self._report_lost(parts.outcomes[url] for url in wanted)
+            parts.discard()
+
+    def _report_lost(self, outcomes: Iterator[Outcome]) -> None:
+        """Write one line if URLs have no image because of their servers, not because of the image."""
+        states = Counter(str(outcome.state) for outcome in outcomes)
+        lost = {state: states[state] for state in _OF_SERVERS if states[state]}
+        if lost:
+            which = ", ".join(f"{count:,} {state}" for state, count in lost.items())
+            write_line(f"{counted(sum(lost.values()), 'URL')} without an answer to use: {which}", self.label)
+
+
+_OF_SERVERS = (
+    "server_down",
+    "refused",
+    "timed_out",
+    "no_address",
+    "bad_certificate",
+    "wrong_length",
+    "http_error",
+)
+"""The states that another time may differ."""
+
+
+def _member(row: dict[str, Any], parts: FetchedParts) -> str:
+    """Return the name of the image of a row in the archive, "" if there is none."""
+    outcome = None if row["state"] else parts.outcomes[row["url"]]
+    return f"{stem_of(row['key'])}{outcome.ending}" if outcome and outcome.state == FETCHED else ""
+
+
+def _records(placed: list[tuple[dict[str, Any], str]], parts: FetchedParts) -> Iterator[bytes]:
+    """Yield the records of the archive; of two rows with the same key, the mapping uses the first."""
+    for row, member in placed:
+        if member:
+            stem, _, ending = member.rpartition(".")
+            yield sample_record(stem, {ending: parts.content(row["url"])})
+
+
+def _fetched(row: dict[str, Any], member: str, parts: FetchedParts) -> dict[str, Any]:
+    box = {name: row[name] for name in Box._fields}
+    common = {"key": row["key"], "url": row["url"], "server": server_of(row["url"]), "member": member, **box}
+    if row["state"]:
+        return {**common, "excluded": row["state"], "state": "", "reason": row["reason"]}
+    outcome = parts.outcomes[row["url"]]
+    names = ("reason", "code", "bytes", "sha256", "md5", "type")
+    return {**common, "excluded": "", "state": str(outcome.state), **{name: getattr(outcome, name) for name in names}}
+
+
+def _request(url: str, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "url": url,
+        "server": server_of(url),
+        "state": str(outcome.state),
+        "tries": outcome.tries,
+        "seconds": outcome.seconds,
+    }
