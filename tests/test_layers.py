@@ -26,7 +26,7 @@ ALLOWED = {
     "eol_full_size_copy_url",
 }
 
-GENERAL = {"folder"}
+GENERAL = {"folder", "table"}
 """Names of sources that are words of their own."""
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from forked import Forks
     from image_server import ImageServers
 
 SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -80,7 +81,7 @@ def test_every_row_is_a_sample_or_has_a_reason(
     rows = ledger(dataset)
 
     assert len(rows) == COUNT
-    lost = {row["member"]: row["reason"] for row in rows if row["state"] == "not_fetched"}
+    lost = {row["name"]: row["reason"] for row in rows if row["state"] == "not_fetched"}
     assert {key: reason.rpartition(" (http")[0] for key, reason in lost.items()} == {
         f"k/{number}": reason for number, reason in LOST.items()
     }
@@ -97,7 +98,7 @@ def test_every_row_is_a_sample_or_has_a_reason(
 def test_of_an_image_with_a_box_only_the_box_is_used(dataset: Path) -> None:
     paths = dataset.glob("224x224/records/*/*/*.ledger.parquet")
     rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
-    sizes = {(row["width"], row["height"]) for row in rows if row["member"].startswith(f"k%2F{BOX}.")}
+    sizes = {(row["width"], row["height"]) for row in rows if row["name"].startswith(f"k%2F{BOX}.")}
     whole = Image.open(io.BytesIO(drawn(BOX))).size
 
     assert sizes == {(10, 8)} != {whole}
@@ -112,14 +113,13 @@ def test_the_commands_know_the_source(
     assert "gone: HTTP 404" in capsys.readouterr().out
 
 
-def test_a_build_that_is_killed_fetches_nothing_twice_and_makes_the_same_bytes(
+def test_a_build_that_is_killed_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
     servers: ImageServers,
     sections: dict[str, dict[str, Any]],
     dataset: Path,
     settings_file: Callable[..., Path],
     start: Callable[..., Any],
-    finish: Callable[..., Any],
-    build: Callable[..., Any],
+    forks: Forks,
     digests: Callable[..., dict[str, str]],
 ) -> None:
     settings = settings_file({**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}})
@@ -130,26 +130,26 @@ def test_a_build_that_is_killed_fetches_nothing_twice_and_makes_the_same_bytes(
         time.sleep(0.01)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    finished = build(settings_file(sections))
 
-    assert finished.returncode == 0, finished.stderr
+    finished = forks.build(settings_file(sections), "BuildCatalog")
+
+    assert finished.code == 0, finished.output
     assert servers.times.total() - before <= COUNT + len(SERVERS)
     again = settings.parent / "out" / "urls"
     for pattern in ("fetched/**/0000?.*", "224x224/**/*.tar", "224x224/*.csv", "224x224/*.parquet"):
-        assert digests(again, pattern) == digests(dataset, pattern)
         assert digests(dataset, pattern)
-    assert finish(start(settings)).ran == []
+        assert digests(again, pattern) == digests(dataset, pattern)
+    assert not list(again.glob("fetched/**/.*"))
 
 
 def test_settings_without_a_contact_are_refused(
-    sections: dict[str, dict[str, Any]],
-    settings_file: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
-    build: Callable[..., Any],
+    sections: dict[str, dict[str, Any]], settings_file: Callable[..., Path], forks: Forks
 ) -> None:
     fetch = {key: value for key, value in sections["fetch"].items() if key != "contact"}
-    finished = build(settings_file({**sections, "fetch": fetch}))
 
-    assert finished.returncode == 40
-    assert "[fetch] contact" in finished.stderr
-    assert "Set it to your email address" in finished.stderr
+    ended = forks.build(settings_file({**sections, "fetch": fetch}), "BuildCatalog")
+
+    assert ended.code == 40
+    assert len(ended.messages) == 1
+    assert "[fetch] contact" in ended.messages[0]
+    assert "Set it to your email address" in ended.messages[0]

@@ -118,7 +118,3 @@ class FetchedParts:
         """Return the image of a URL."""
         place, length = self._places[url]
         return os.pread(self._file.fileno(), length, place)
-
-    def discard(self) -> None:
-        """Remove the file: all that it contains is written elsewhere."""
-        self.path.unlink(missing_ok=True)

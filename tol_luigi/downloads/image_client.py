@@ -137,32 +137,14 @@ class ImageClient:
             try:
                 async with asyncio.timeout(self.policy.timeout):
                     return await self._request(url, budget, began)
-            except (TimeoutError, aiohttp.ServerTimeoutError):
-                return _failed(
-                    budget, UrlState.TIMED_OUT, f"no complete answer within {self.policy.timeout:g} s"
-                )
-            except aiohttp.ClientConnectorDNSError as error:
-                if isinstance(error.os_error, PrivateAddressError):
-                    raise error.os_error from error
-                return _failed(budget, UrlState.NO_ADDRESS, f"the name {url.host} has no address")
-            except (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError) as error:
-                return Answer(Outcome(UrlState.BAD_CERTIFICATE, _tls_fault(error)))
-            except aiohttp.ClientConnectorError as error:
-                return _failed(budget, UrlState.SERVER_DOWN, os.strerror(error.errno) if error.errno else "no connection")
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                return _failed(budget, UrlState.WRONG_LENGTH, "the connection was closed without an answer")
-            except aiohttp.ClientPayloadError:
-                return Answer(
-                    Outcome(UrlState.WRONG_LENGTH, "the connection was closed within the image"),
-                    may_pass=True,
-                )
-            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-                raise BadUrlError(f"not a URL of http or https ({error})") from error
-            except aiohttp.ClientError as error:
-                budget.answered()
-                return Answer(
-                    Outcome(UrlState.HTTP_ERROR, f"no answer of HTTP ({type(error).__name__})"), may_pass=True
-                )
+            except (TimeoutError, aiohttp.ClientError) as error:
+                if isinstance(cause := getattr(error, "os_error", None), PrivateAddressError):
+                    raise cause from error
+                state, reason = _fault(error, url, self.policy)
+                if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientSSLError)):
+                    return Answer(Outcome(state, reason), may_pass=state is not UrlState.BAD_CERTIFICATE)
+                budget.failed(reason)
+                return Answer(Outcome(state, reason), may_pass=True)
 
     async def _request(self, url: URL, budget: ServerBudget, began: float) -> Answer | _Redirected:
         async with self._session.get(url, allow_redirects=False) as response:
@@ -234,9 +216,24 @@ def _error(code: int) -> Answer:
     return Answer(Outcome(_FINAL.get(code, UrlState.HTTP_ERROR), reason, code), may_pass=code in _TEMPORARY)
 
 
-def _failed(budget: ServerBudget, state: UrlState, reason: str) -> Answer:
-    budget.failed(reason)
-    return Answer(Outcome(state, reason), may_pass=True)
+def _fault(error: Exception, url: URL, policy: FetchPolicy) -> tuple[UrlState, str]:
+    """Return the state of a URL whose request has failed, and the reason."""
+    match error:
+        case TimeoutError():
+            found = UrlState.TIMED_OUT, f"no complete answer within {policy.timeout:g} s"
+        case aiohttp.ClientConnectorDNSError():
+            found = UrlState.NO_ADDRESS, f"the name {url.host} has no address"
+        case aiohttp.ClientSSLError():
+            found = UrlState.BAD_CERTIFICATE, _tls_fault(error)
+        case aiohttp.ClientConnectorError():
+            found = UrlState.SERVER_DOWN, os.strerror(error.errno) if error.errno else "no connection"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            found = UrlState.WRONG_LENGTH, "the connection was closed without an answer"
+        case aiohttp.ClientPayloadError():
+            found = UrlState.WRONG_LENGTH, "the connection was closed within the image"
+        case _:
+            found = UrlState.HTTP_ERROR, f"no answer of HTTP ({type(error).__name__})"
+    return found
 
 
 def _tls_fault(error: Exception) -> str:

@@ -46,12 +46,20 @@ class FetchSection(Section):
         Whole(0, 300), 1, "the delay before the second request for a URL; it doubles each time; 0 to 300"
     )
     timeout_seconds: int = setting(Whole(1, 3600), 60, "the longest time for an image; 1 to 3600")
-    max_mib: int = setting(Whole(1, 512), 64, "the size of the largest image in MiB; 1 to 512")
+    max_mib: int = setting(
+        Whole(1, 512),
+        64,
+        "the size of the largest image in MiB; 1 to 512",
+        determines=True,
+        is_recorded=False,
+    )
     max_redirects: int = setting(Whole(0, 20), 5, "the largest number of redirects in a row; 0 to 20")
     obey_opt_out: bool = setting(
         Flag(),
         True,
         "do not use images that a server sends with X-Robots-Tag: noai or noimageai; true or false",
+        determines=True,
+        is_recorded=False,
     )
     private_networks: tuple[str, ...] | None = setting(
         _Networks(), None, "networks that URLs may lead to although they are not public, such as 10.0.0.0/8"

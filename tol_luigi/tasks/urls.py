@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed
+from tol_luigi.core.files import committed, remove
 from tol_luigi.core.shards import sample_record, write_shard
 from tol_luigi.report.text import counted
 from tol_luigi.sources.url_partitions import server_of
@@ -159,7 +159,9 @@ class FetchPartition(SourceTask, StageTask):
         }
         folder = self.layout.fetched(self.source)
         archive, table = self.files()
-        with FetchedParts(folder / f".{self.partition}.parts") as parts:
+        with FetchedParts(self._parts) as parts:
+            if self.is_complete_now():  # another process had the lock
+                return
             left = [one for url, one in wanted.items() if url not in parts.outcomes]
             with self.progress("URLs", len(wanted)) as progress:
 
@@ -174,7 +176,15 @@ class FetchPartition(SourceTask, StageTask):
             requests = folder / f"{self.partition}-requests.parquet"
             write_rows(requests, (_request(url, parts.outcomes[url]) for url in wanted), _REQUESTS)
             self._report_lost(parts.outcomes[url] for url in wanted)
-            parts.discard()
+
+    def write_receipt(self, inputs: dict[str, str]) -> None:
+        """Write the receipt; then the answers are no longer needed, whatever happens."""
+        super().write_receipt(inputs)
+        remove(self._parts)
+
+    @property
+    def _parts(self) -> Path:
+        return self.layout.fetched(self.source) / f".{self.partition}.parts"
 
     def _report_lost(self, outcomes: Iterator[Outcome]) -> None:
         """Write one line if URLs have no image because of their servers, not because of the image."""
@@ -218,7 +228,12 @@ def _fetched(row: dict[str, Any], member: str, parts: FetchedParts) -> dict[str,
         return {**common, "excluded": row["state"], "state": "", "reason": row["reason"]}
     outcome = parts.outcomes[row["url"]]
     names = ("reason", "code", "bytes", "sha256", "md5", "type")
-    return {**common, "excluded": "", "state": str(outcome.state), **{name: getattr(outcome, name) for name in names}}
+    return {
+        **common,
+        "excluded": "",
+        "state": str(outcome.state),
+        **{name: getattr(outcome, name) for name in names},
+    }
 
 
 def _request(url: str, outcome: Outcome) -> dict[str, Any]:
