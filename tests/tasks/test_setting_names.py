@@ -55,6 +55,8 @@ def names_the_setting(
             }
         if section == "bioscan5m":
             sections[section] = {"images": sample_settings["bioscan"]["images"]}
+        if section == "table":
+            sections["fetch"] = {"contact": "me@example.org"}
         for name, value in {key: place, **others}.items():
             sections.setdefault(section, {})[name] = value
         ended = forks.build(settings_file(sections), "BuildCatalog")

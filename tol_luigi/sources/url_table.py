@@ -134,7 +134,22 @@ class UrlTable:
                 box = _box(numbers)
             except ValueError as error:
                 raise table.error(f"line {line} has the box {', '.join(numbers)}, {error}") from error
-            yield UrlRow(key, url, tuple(ranks), *texts[:7], box=box, sha256=texts[7], md5=texts[8])
+            name, identifier, common, license_, owner, title, page, sha256, md5 = texts
+            yield UrlRow(
+                key,
+                url,
+                tuple(ranks),
+                name,
+                identifier,
+                common,
+                license_,
+                owner,
+                title,
+                page,
+                box,
+                sha256,
+                md5,
+            )
 
     def _column(self, name: str) -> str:
         """Return what a column of the table is here."""
