@@ -63,7 +63,7 @@ def test_plan_has_a_row_and_a_match_for_each_collection(tol: Tol, settings: Path
         ),
         (
             "eol:pond.images=pond",
-            "--set eol:pond.images=pond: [eol] cannot have a label. Use [eol]; labels are for folder, imagefolder.",
+            "--set eol:pond.images=pond: [eol] cannot have a label. Use [eol]; labels are for folder, imagefolder, table.",
         ),
         (
             "dataset.sources=folder:sea",

@@ -190,7 +190,7 @@ def changed(section: str, **values: Any) -> Sections:
     [
         pytest.param(
             changed("eol:x", images="pond"),
-            "[eol:x]: [eol] cannot have a label. Use [eol]; labels are for folder, imagefolder.",
+            "[eol:x]: [eol] cannot have a label. Use [eol]; labels are for folder, imagefolder, table.",
             id="a source of which there is one",
         ),
         pytest.param(

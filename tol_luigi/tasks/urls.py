@@ -51,7 +51,7 @@ _REQUESTS = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
-_HELD_ROWS = 1_000_000
+_HELD_ROWS = 200_000
 """The most rows in memory; they are then written, partition by partition."""
 
 
