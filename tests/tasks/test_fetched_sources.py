@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from image_server import drawn, image_servers
 from PIL import Image
-
-from tol_luigi.command.line import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,12 +69,7 @@ def sections(listing: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.fixture(scope="module")
-def dataset(build_once: Callable[..., Path], sections: dict[str, dict[str, Any]]) -> Path:
-    return build_once("fetched", sections)
-
-
-def test_every_row_is_a_sample_or_has_a_reason(
+def _every_row_is_a_sample_or_has_a_reason(
     dataset: Path, ledger: Callable[[Path], list[dict[str, Any]]]
 ) -> None:
     rows = ledger(dataset)
@@ -95,7 +89,7 @@ def test_every_row_is_a_sample_or_has_a_reason(
     assert {row["key"]: row["state"] for row in table}["k/4"] == "gone"
 
 
-def test_of_an_image_with_a_box_only_the_box_is_used(dataset: Path) -> None:
+def _only_the_box_is_used_of_an_image_with_one(dataset: Path) -> None:
     paths = dataset.glob("224x224/records/*/*/*.ledger.parquet")
     rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
     sizes = {(row["width"], row["height"]) for row in rows if row["name"].startswith(f"k%2F{BOX}.")}
@@ -104,38 +98,44 @@ def test_of_an_image_with_a_box_only_the_box_is_used(dataset: Path) -> None:
     assert sizes == {(10, 8)} != {whole}
 
 
-def test_the_commands_know_the_source(
-    dataset: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(dataset.parents[1] / "settings.cfg"))
-    with contextlib.suppress(SystemExit):
-        main(["why", "k/4"])
-    assert "gone: HTTP 404" in capsys.readouterr().out
+def _commands_know_the_source(settings: Path) -> None:
+    command = [sys.executable, "-m", "tol_luigi", "--config", settings, "why", "k/4"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "gone: HTTP 404" in answer.stdout
 
 
-def test_a_build_that_is_killed_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
+def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
     servers: ImageServers,
     sections: dict[str, dict[str, Any]],
-    dataset: Path,
     settings_file: Callable[..., Path],
     start: Callable[..., Any],
     forks: Forks,
     digests: Callable[..., dict[str, str]],
+    ledger: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
-    settings = settings_file({**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}})
+    settings = settings_file(sections, "whole/settings.cfg")
+    built = forks.build(settings, "BuildCatalog")
+    assert built.code == 0, built.output
+    dataset = settings.parent / "out" / "urls"
+    _every_row_is_a_sample_or_has_a_reason(dataset, ledger)
+    _only_the_box_is_used_of_an_image_with_one(dataset)
+    _commands_know_the_source(settings)
+
+    slow = {**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}}
     before = servers.times.total()
-    killed = start(settings, task="MakeMapping")
+    killed = start(settings_file(slow, "killed/settings.cfg"), task="MakeMapping")
     while servers.times.total() < before + 5:
         assert killed.poll() is None
         time.sleep(0.01)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
 
-    finished = forks.build(settings_file(sections), "BuildCatalog")
+    resumed = settings_file(sections, "killed/settings.cfg")
+    finished = forks.build(resumed, "BuildCatalog")
 
     assert finished.code == 0, finished.output
     assert servers.times.total() - before <= COUNT + len(SERVERS)
-    again = settings.parent / "out" / "urls"
+    again = resumed.parent / "out" / "urls"
     for pattern in ("fetched/**/0000?.*", "224x224/**/*.tar", "224x224/*.csv", "224x224/*.parquet"):
         assert digests(dataset, pattern)
         assert digests(again, pattern) == digests(dataset, pattern)
