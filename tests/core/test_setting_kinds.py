@@ -14,6 +14,7 @@ from tol_luigi.core.setting_kinds import (
     Encoding,
     Flag,
     Kind,
+    Licenses,
     Limit,
     Names,
     Pairs,
@@ -45,6 +46,7 @@ ADDRESS = Address()
 PLACE = Place("either")
 ENCODING = Encoding()
 WORDS = Words()
+LICENSES = Licenses()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ WORDS = Words()
         pytest.param(ENCODING, "latin-1", "iso8859-1", id="an encoding by another name"),
         pytest.param(ENCODING, "UTF-16", "utf-16", id="an encoding in capitals"),
         pytest.param(WORDS, "", None, id="no words"),
+        pytest.param(LICENSES, "", None, id="no licences"),
+        pytest.param(LICENSES, "cc by 4.0,CC0, unknown", ("CC-BY-4.0", "CC0-1.0", "unknown"), id="licences"),
         pytest.param(WORDS, "NA, ?,,NA, not known ", ("NA", "?", "not known"), id="words, one of them twice"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),

@@ -33,7 +33,17 @@ def judged(pack: Pack, name: str) -> Found:
 
 
 def test_the_source_is_known() -> None:
-    assert list(SOURCES) == ["eol", "bioscan", "inat21", "folder", "imagefolder", "bioscan5m"]
+    assert list(SOURCES) == [
+        "eol",
+        "bioscan",
+        "inat21",
+        "folder",
+        "imagefolder",
+        "bioscan5m",
+        "table",
+        "inat_open",
+        "gbif",
+    ]
     assert SOURCES["eol"] is EOL
     assert [(column.name, column.catalog, column.type) for column in EOL.columns] == [
         ("content_id", "eol_content_id", int),

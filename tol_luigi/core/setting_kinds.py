@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tol_luigi.core.license_names import parse_allowed
 from tol_luigi.core.source_names import is_label
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Flag",
     "Formed",
     "Kind",
+    "Licenses",
     "Limit",
     "Lines",
     "Names",
@@ -207,6 +209,18 @@ class Words(Kind):
     def serialize(self, value: tuple[str, ...] | None) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return ",".join(value or ())
+
+
+class Licenses(Words):
+    """Names of licences, separated by commas, or None for all."""
+
+    allowed = "names of licences, such as CC0, CC-BY or CC-BY-SA-4.0, or unknown, separated by commas, or empty for all"
+    hint = "such as CC0, CC-BY, CC-BY-SA-4.0, unknown; separated by commas; if empty, all"
+
+    def parse(self, raw: str) -> tuple[str, ...] | None:
+        """Return the names as SPDX writes them; raise ValueError if one is not known."""
+        words = super().parse(raw)
+        return words and tuple(dict.fromkeys(map(parse_allowed, words)))
 
 
 class Lines(Kind):

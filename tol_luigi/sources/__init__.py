@@ -12,8 +12,10 @@ from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.bioscan5m import BIOSCAN5M
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.folder import FOLDER
+from tol_luigi.sources.gbif import GBIF
 from tol_luigi.sources.imagefolder import IMAGEFOLDER
 from tol_luigi.sources.inat21 import INAT21
+from tol_luigi.sources.inat_open import INAT_OPEN
 from tol_luigi.sources.url_table import TABLE
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "by_precedence", "label_fault", "plugin_of", "with_labels"]
 
 SOURCES: dict[str, SourcePlugin[Any]] = {
-    plugin.name: plugin for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER, BIOSCAN5M, TABLE)
+    plugin.name: plugin
+    for plugin in (EOL, BIOSCAN, INAT21, FOLDER, IMAGEFOLDER, BIOSCAN5M, TABLE, INAT_OPEN, GBIF)
 }
 """Every source by name, in the order of the catalogs: built-in sources, then sources of other packages."""
 

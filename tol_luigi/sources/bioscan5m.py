@@ -14,12 +14,12 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin, TaxonomyTable
 from tol_luigi.core.reader import Found, Member, Reader, listing_of, partition_name
 from tol_luigi.core.sections import SourceSection, setting
-from tol_luigi.core.setting_kinds import Choice, Limit, Place, Subset, Whole, Words
+from tol_luigi.core.setting_kinds import Choice, Place, Subset, Whole, Words
 from tol_luigi.core.source import Column, Entry, Labeler, License, NameRecord, NaturalKey
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
 from tol_luigi.sources.delimited import Table
-from tol_luigi.sources.selection import SpeciesLimit, WantedNames
+from tol_luigi.sources.selection import SpeciesLimit, WantedNames, per_species_setting
 from tol_luigi.sources.tables import BIOSCAN_COLLECTION
 
 if TYPE_CHECKING:
@@ -75,12 +75,7 @@ class Bioscan5mSection(SourceSection):
     countries: tuple[str, ...] | None = setting(
         Words(), None, "the countries to use, spelled as in metadata", determines=True
     )
-    max_per_species: int | None = setting(
-        Limit(),
-        None,
-        "the largest number of images per species; images without a species do not count",
-        determines=True,
-    )
+    max_per_species: int | None = per_species_setting()
     placeholders: str = setting(
         Choice("drop", "keep"),
         "drop",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["DELIMITERS", "FETCH", "Table", "first_rows", "json_lines", "limited", "open_table"]
+__all__ = ["DELIMITERS", "FETCH", "Table", "first_rows", "json_lines", "limited", "open_table", "row_limit"]
 
 T = TypeVar("T")
 
@@ -57,6 +57,11 @@ def first_rows(count: int) -> Iterator[None]:
         yield
     finally:
         _most_rows.reset(token)
+
+
+def row_limit() -> int | None:
+    """Return how many rows of each table are read in a block of :func:`first_rows`; None elsewhere."""
+    return _most_rows.get()
 
 
 def limited(rows: Iterator[T]) -> Iterator[T]:

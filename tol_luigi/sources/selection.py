@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.sections import setting
+from tol_luigi.core.setting_kinds import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["SpeciesLimit", "WantedNames"]
+__all__ = ["SpeciesLimit", "WantedNames", "per_species_setting"]
+
+
+def per_species_setting() -> Any:  # noqa: ANN401 (a field of any type)
+    """Return the field of a section for the number of images per species."""
+    description = "the largest number of images per species; images without a species do not count"
+    return setting(Limit(), None, description, determines=True)
 
 
 class WantedNames:

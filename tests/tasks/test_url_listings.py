@@ -1,0 +1,181 @@
+"""iNaturalist Open Data and a download of GBIF, from their tables to shards: images come from a server on loopback."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import http.server
+import io
+import threading
+import zipfile
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tol_luigi import settings_from
+from tol_luigi.command.source_estimate import source_stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Sections = dict[str, dict[str, Any]]
+Rows = list[dict[str, Any]]
+
+PHOTOS = 8
+GONE = 3
+"""The number of the photograph that the server does not have, though the tables list it."""
+
+META = """<archive xmlns="http://rs.tdwg.org/dwc/text/">
+  <core rowType="http://rs.tdwg.org/dwc/terms/Occurrence"><files><location>occurrence.txt</location></files></core>
+  <extension rowType="http://rs.gbif.org/terms/1.0/Multimedia"><files><location>multimedia.txt</location></files></extension>
+</archive>"""
+CC_BY = "http://creativecommons.org/licenses/by/4.0/"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers each address with an image of its own, but for one."""
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        if f"/{GONE}/" in self.path:
+            self.send_error(404)
+            return
+        shade = sum(self.path.encode()) * 7 % 256
+        file = io.BytesIO()
+        Image.new("RGB", (30, 20), (shade, 99, 255 - shade)).save(file, "JPEG")
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Length", str(len(file.getvalue())))
+        self.end_headers()
+        self.wfile.write(file.getvalue())
+
+    def log_message(self, *arguments: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of the server."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_address[1]}"
+        serving.shutdown()
+
+
+def write_tables(folder: Path, server: str) -> None:
+    """Write the tables of both sources."""
+    tables: dict[str, list[tuple[object, ...]]] = {
+        "taxa": [
+            ("taxon_id", "ancestry", "rank", "name"),
+            (1, "", "kingdom", "Animalia"),
+            (2, "1", "genus", "Corvus"),
+            (3, "1/2", "species", "Corvus corax"),
+        ],
+        "observers": [("observer_id", "login", "name"), (1, "ana", 'Ana "Nan" Lima')],
+        "observations": [
+            ("observation_uuid", "taxon_id", "quality_grade"),
+            ("o-1", 3, "research"),
+            ("o-2", 3, "casual"),
+        ],
+        "photos": [
+            ("photo_id", "observation_uuid", "observer_id", "extension", "license"),
+            *((number, "o-1", 1, "jpg", "CC-BY-NC") for number in range(PHOTOS)),
+            (99, "o-2", 1, "jpg", "CC-BY-NC"),
+        ],
+    }
+    for name, rows in tables.items():
+        text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+        (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text.encode()))
+    media = [("gbifID", "type", "identifier", "license", "rightsHolder")]
+    media += [
+        ("7", "StillImage", f"{server}/museum/a{number}.jpg?size=2", CC_BY, "Bo") for number in range(4)
+    ]
+    media += [
+        ("7", "Sound", f"{server}/museum/song.mp3", CC_BY, "Bo"),
+        ("8", "StillImage", f"{server}/x.jpg", "", ""),
+    ]
+    with zipfile.ZipFile(folder / "dwca.zip", "w") as archive:
+        archive.writestr("meta.xml", META)
+        archive.writestr("occurrence.txt", "gbifID\tkingdom\tgenus\tspecies\n7\tPlantae\tRosa\tRosa canina\n")
+        archive.writestr("multimedia.txt", "".join("\t".join(row) + "\n" for row in media))
+
+
+@pytest.fixture(scope="module")
+def settings(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings file of both sources."""
+    folder = tmp_path_factory.mktemp("listings")
+    (folder / "tables").mkdir()
+    write_tables(folder / "tables", server)
+    sections: Sections = {
+        "dataset": {"root": "out", "tag": "urls", "val_percent": 0},
+        "inat_open": {"images": "tables", "address": f"{server}/photos", "partitions": 1},
+        "gbif": {"images": "tables/dwca.zip", "partitions": 1},
+        "fetch": {
+            "contact": "ana@example.org",
+            "private_networks": "127.0.0.0/8",
+            "requests_per_second": 1000,
+            "tries": 1,
+        },
+    }
+    lines = [
+        line
+        for name, keys in sections.items()
+        for line in (f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()))
+    ]
+    (folder / "urls.cfg").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "urls.cfg"
+
+
+@pytest.fixture(scope="module")
+def built(settings: Path, build: Any) -> Path:
+    """The dataset."""
+    done = build(settings)
+    assert done.returncode == 0, done.stderr
+    return settings.parent / "out" / "urls"
+
+
+def test_a_plan_counts_the_selected_rows_before_anything_is_fetched(settings: Path) -> None:
+    with settings_from(settings) as read:
+        counts = {stats.name: stats.images for stats in source_stats(read, 20)}
+    assert counts == {"inat_open": PHOTOS, "gbif": 4}
+
+
+def test_a_second_run_has_nothing_to_do(settings: Path, built: Path, build: Any) -> None:
+    assert built.is_dir()
+    again = build(settings)
+    assert (again.returncode, again.ran) == (0, [])
+
+
+def test_every_selected_row_ends_in_one_state(built: Path, ledger: Callable[[Path], Rows]) -> None:
+    rows = ledger(built)
+
+    counts = Counter((row["source"], row["state"]) for row in rows)
+    assert counts == {
+        ("inat_open", "written"): PHOTOS - 1,
+        ("inat_open", "not_fetched"): 1,
+        ("gbif", "written"): 4,
+    }
+
+
+def test_names_and_licences_are_those_of_the_tables(built: Path) -> None:
+    catalog = pq.read_table(built / "224x224" / "catalog.parquet").to_pylist()
+    rows = [row for row in catalog if row["split"] != "train_small"]
+    inat = {row["inat_open_photo_id"]: row for row in rows if row["source"] == "inat_open"}
+    gbif = {row["gbif_image"]: row for row in rows if row["source"] == "gbif"}
+
+    assert set(inat) == set(range(PHOTOS)) - {GONE}
+    assert (inat[0]["genus"], inat[0]["species"], inat[0]["kingdom"]) == ("Corvus", "corax", "Animalia")
+    assert {(row["genus"], row["species"]) for row in gbif.values()} == {("Rosa", "canina")}
+    with (built / "224x224" / "licenses.csv").open(encoding="utf-8", newline="") as file:
+        licenses = {row["treeoflife_id"]: row for row in csv.DictReader(file)}
+    mine = licenses[inat[0]["treeoflife_id"]]
+    assert (mine["license_name"], mine["copyright_owner"]) == ("CC-BY-NC", 'Ana "Nan" Lima')
+    assert mine["medium_source_url"] == "https://www.inaturalist.org/observations/o-1"
+    for key, row in gbif.items():
+        other = licenses[row["treeoflife_id"]]
+        assert (other["license_name"], other["copyright_owner"]) == (CC_BY, "Bo")
+        assert other["eol_full_size_copy_url"] == key
