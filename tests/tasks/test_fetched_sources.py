@@ -99,7 +99,7 @@ def _only_the_box_is_used_of_an_image_with_one(dataset: Path) -> None:
 
 
 def _commands_know_the_source(settings: Path) -> None:
-    command = [sys.executable, "-m", "tol_luigi", "--config", settings, "why", "k/4"]
+    command = [sys.executable, "-m", "tol_luigi", "--config", str(settings), "why", "k/4"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "gone: HTTP 404" in answer.stdout
 
