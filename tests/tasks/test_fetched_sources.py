@@ -120,6 +120,7 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
     _every_row_is_a_sample_or_has_a_reason(dataset, ledger)
     _only_the_box_is_used_of_an_image_with_one(dataset)
     _commands_know_the_source(settings)
+    assert "fetched/" not in (dataset / "SHA256SUMS").read_text(), "originals are not published"
 
     slow = {**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}}
     before = servers.times.total()

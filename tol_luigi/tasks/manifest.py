@@ -78,7 +78,7 @@ class WriteManifest(StageTask):
         directory, files, inputs = self.layout.directory, dict[str, dict[str, Any]](), dict[str, Any]()
         for stage in self.stages():
             receipt = stage.receipt()
-            if receipt is None:  # removed since this stage began
+            if receipt is None or not stage.is_listed:  # None: removed since this stage began
                 continue
             inputs[receipt.task] = receipt.inputs
             own = stage.receipt_path.relative_to(directory).as_posix()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
 from luigi.task import flatten
@@ -49,6 +49,9 @@ class StageTask(DatasetTask):
     It is complete if its files have the sizes in the receipt, if all stages before it are complete, and if
     their outputs are still the inputs in the receipt.
     """
+
+    is_listed: ClassVar[bool] = True
+    """Whether the manifest lists its files, so that they are published: not what is fetched, as it includes what is taken down."""
 
     def files(self) -> list[Path]:
         """Return the files that the stage has written."""

@@ -60,6 +60,7 @@ class ListUrls(StageTask):
 
     source: str = SourceParameter(description="the source's name")
 
+    is_listed = False
     _digests: dict[str, str]
 
     def requires(self) -> DatasetTask:
@@ -124,6 +125,8 @@ class FetchPartition(SourceTask, StageTask):
 
     source: str = SourceParameter(description="the source's name")
     partition: str = luigi.Parameter(description="the partition's name")
+
+    is_listed = False
 
     def requires(self) -> ListUrls:
         """Require the list of URLs."""
