@@ -124,6 +124,12 @@ def test_too_little_room_is_told(room: DiskSpace, lacks: str) -> None:
             "to write   ~7,227,000 samples, ~408.8 GB, or many more\n",
             id="no range",
         ),
+        pytest.param(
+            replace(EOL, at_least=EOL.images, error=1.0),
+            "  6,600,000  ~1.90 TB          63  all images, bytes ±100 %",
+            "to write   ~7,227,000 samples, ~408.8 GB, ±100 %\n",
+            id="to be fetched",
+        ),
     ],
 )
 def test_counted_is_only_what_was_counted_and_estimates_have_a_range(
