@@ -258,7 +258,7 @@ def test_texts_that_repeat_are_categories_and_ids_and_names_of_files_are_not(
     }
 
     assert {name for name, kind in kinds.items() if kind == "category"} == {
-        "split", "inat21_cls_name", "folder_name", "imagefolder_name", "kingdom", "phylum", "class", "order", "family", "genus", "species",
+        "split", "inat21_cls_name", "folder_name", "imagefolder_name", "table_name", "kingdom", "phylum", "class", "order", "family", "genus", "species",
         "common", "name_rules", *several,
     }  # fmt: skip
     with pq.ParquetFile(tmp_path / "c") as file:
