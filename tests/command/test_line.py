@@ -44,7 +44,16 @@ def test_there_are_verbs_to_look_at() -> None:
         "select",
         "search",
     }
-    assert people | {"submit", "retry", "stop", "luigid", "worker", "foreman", "completion"} == set(VERBS)
+    assert people | {
+        "submit",
+        "retry",
+        "refetch",
+        "stop",
+        "luigid",
+        "worker",
+        "foreman",
+        "completion",
+    } == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -57,7 +57,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             times = self.server.all.times[address, self.path]
         try:
             with contextlib.suppress(ConnectionError):
-                self._answer(self.path.split("/"), times)
+                path = self.server.all.instead.get(self.path, self.path)
+                self._answer(path.split("/"), times)
         finally:
             with self.server.all.lock:
                 self.server.all.log.append(Asked(address, self.path, began, time.monotonic()))
@@ -167,6 +168,7 @@ class ImageServers:
         log: The requests that have ended.
         times: How often each path of each server was asked.
         agents: The User-Agents seen.
+        instead: Paths that are answered as other paths, such as those of images that are gone since.
     """
 
     def __init__(self) -> None:
@@ -175,6 +177,7 @@ class ImageServers:
         self.times = Counter[tuple[str, str]]()
         self.agents = set[str]()
         self.ports: dict[str, int] = {}
+        self.instead: dict[str, str] = {}
 
     def url(self, path: str, server: str = "127.0.0.1") -> str:
         """Return the URL of a path."""

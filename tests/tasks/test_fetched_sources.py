@@ -15,6 +15,9 @@ import pytest
 from image_server import drawn, image_servers
 from PIL import Image
 
+from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
+from tol_luigi.downloads.fetched_parts import FetchedParts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -28,8 +31,9 @@ LOST = {
     4: "gone: HTTP 404",
     9: "not_an_image: a page in HTML or XML, sent as image/jpeg",
     13: "opted_out: X-Robots-Tag: noai",
+    17: "http_error: HTTP 418",
 }
-KINDS = {4: "status/404", 9: "html/9", 13: "noai/13"}
+KINDS = {4: "status/404", 9: "html/9", 13: "noai/13", 17: "status/418"}
 BOX = 5
 
 
@@ -104,6 +108,29 @@ def _commands_know_the_source(settings: Path) -> None:
     assert "gone: HTTP 404" in answer.stdout
 
 
+def _only_what_servers_have_not_sent_is_asked_for_again(
+    servers: ImageServers, settings: Path, forks: Forks, ledger: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    dataset, before = settings.parent / "out" / "urls", servers.times.copy()
+    path = "/status/418"
+    for partition in ("00000", "00001"):  # as if killed just after the receipt was written
+        assert (dataset / "fetched" / "table-pond" / f"{partition}.tar").exists()
+        with FetchedParts(dataset / "fetched" / "table-pond" / f".{partition}.parts") as parts:
+            parts.add(servers.url(path, SERVERS[17 % 3]), Outcome(UrlState.GONE, "HTTP 404", 404), b"")
+    servers.instead[path] = "/image/17"
+    command = [sys.executable, "-m", "tol_luigi", "--config", str(settings), "refetch"]
+    marked = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "asks again for 1 URL" in marked.stdout
+
+    built = forks.build(settings, "BuildCatalog")
+
+    del servers.instead[path]
+    assert built.code == 0, built.output
+    assert (servers.times - before) == {(SERVERS[17 % 3], path): 1}
+    lost = [row["name"] for row in ledger(dataset) if row["state"] == "not_fetched"]
+    assert sorted(lost) == sorted(f"k/{number}" for number in LOST if number != 17)
+
+
 def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
     servers: ImageServers,
     sections: dict[str, dict[str, Any]],
@@ -141,6 +168,8 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
         assert digests(dataset, pattern)
         assert digests(again, pattern) == digests(dataset, pattern)
     assert not list(again.glob("fetched/**/.*"))
+
+    _only_what_servers_have_not_sent_is_asked_for_again(servers, resumed, forks, ledger)
 
 
 def test_settings_without_a_contact_are_refused(

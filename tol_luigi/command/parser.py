@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _add_submit,
         _add_status,
         _add_retry,
+        _add_refetch,
         _add_stop,
         _add_why,
         _add_browse,
@@ -217,6 +218,27 @@ def _add_retry(subcommands: Subcommands) -> None:
         text="Retry every failed task of the run, with its full number of attempts.",
         example="tol retry",
     )
+
+
+def _add_refetch(subcommands: Subcommands) -> None:
+    result = add_subcommand(
+        subcommands,
+        "refetch",
+        "refetch:refetch",
+        brief="ask again for images by URL that were not received",
+        text="Have the next build ask again for the URLs in some states, and for no other: all\n"
+        "images and other answers are kept. Partitions that are not fetched completely\n"
+        "are not counted: a build asks for what they lack anyway.",
+        example="tol refetch\n  tol refetch --states gone,forbidden",
+    )
+    result.add_argument(
+        "--states",
+        metavar="STATES",
+        type=lambda text: [word.strip() for word in text.split(",") if word.strip()],
+        help="states, separated by commas (default: those that come from servers, such as timed_out)",
+    )
+    add_overrides(result)
+    add_json(result)
 
 
 def _add_stop(subcommands: Subcommands) -> None:

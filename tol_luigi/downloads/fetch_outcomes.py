@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-__all__ = ["Outcome", "UrlState"]
+__all__ = ["OF_SERVERS", "Outcome", "UrlState"]
 
 
 class UrlState(enum.StrEnum):
@@ -47,6 +47,18 @@ class UrlState(enum.StrEnum):
     """The server answers with another error."""
     SERVER_DOWN = "server_down"
     """The server cannot be reached, or was not asked for this URL since it could not be reached for others."""
+
+
+OF_SERVERS = (
+    UrlState.SERVER_DOWN,
+    UrlState.REFUSED,
+    UrlState.TIMED_OUT,
+    UrlState.NO_ADDRESS,
+    UrlState.BAD_CERTIFICATE,
+    UrlState.WRONG_LENGTH,
+    UrlState.HTTP_ERROR,
+)
+"""The states that come from servers, not from images: another time may differ."""
 
 
 @dataclass(frozen=True, slots=True)

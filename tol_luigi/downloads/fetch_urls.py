@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.downloads.server_budget import FetchPolicy
 
-__all__ = ["Wanted", "fetch_urls"]
+__all__ = ["Wanted", "checked", "fetch_urls"]
 
 
 @dataclass
@@ -87,7 +87,7 @@ async def _work(
         if may_pass and each.tries < policy.tries:
             queue.append(each)
             continue
-        outcome, content = _checked(each, replace(outcome, tries=each.tries), content)
+        outcome, content = checked(each, replace(outcome, tries=each.tries), content)
         done(each.url, outcome, content)
 
 
@@ -100,7 +100,7 @@ def _unasked(client: ImageClient, each: Wanted) -> Outcome | None:
     return Outcome(UrlState.SERVER_DOWN, budget.reason) if budget.is_hopeless else None
 
 
-def _checked(each: Wanted, outcome: Outcome, content: bytes) -> tuple[Outcome, bytes]:
+def checked(each: Wanted, outcome: Outcome, content: bytes) -> tuple[Outcome, bytes]:
     """Return an outcome and its image, or that the image is not the expected one."""
     if outcome.state is not UrlState.FETCHED:
         return outcome, content

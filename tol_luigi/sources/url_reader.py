@@ -37,6 +37,7 @@ __all__ = [
     "UrlLabeler",
     "UrlReader",
     "fetched_archive",
+    "fetched_requests",
     "fetched_table",
     "stem_of",
     "url_licenses",
@@ -67,6 +68,11 @@ def fetched_archive(folder: Path, partition: str) -> Path:
 def fetched_table(folder: Path, partition: str) -> Path:
     """Return the path of the table of a partition."""
     return folder / f"{partition}.parquet"
+
+
+def fetched_requests(folder: Path, partition: str) -> Path:
+    """Return the path of the table of tries and times of a partition, which can differ each time."""
+    return folder / f"{partition}-requests.parquet"
 
 
 def stem_of(key: str) -> str:

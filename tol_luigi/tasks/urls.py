@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
@@ -12,11 +13,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed, remove
+from tol_luigi.core.errors import DamagedError
+from tol_luigi.core.files import committed, read_object, remove, write_json
 from tol_luigi.core.shards import sample_record, write_shard
+from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
 from tol_luigi.report.text import counted
 from tol_luigi.sources.url_partitions import server_of
-from tol_luigi.sources.url_reader import FETCHED, FETCHED_SCHEMA, fetched_archive, fetched_table, stem_of
+from tol_luigi.sources.url_reader import (
+    FETCHED,
+    FETCHED_SCHEMA,
+    fetched_archive,
+    fetched_requests,
+    fetched_table,
+    stem_of,
+)
 from tol_luigi.sources.url_rows import Box
 from tol_luigi.store.row_groups import rows_with, write_rows
 from tol_luigi.tasks.messages import write_line
@@ -25,11 +35,13 @@ from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.url_settings import fetch_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from tol_luigi.downloads.fetch_outcomes import Outcome
+    from tol_luigi.downloads.fetch_urls import Wanted
     from tol_luigi.downloads.fetched_parts import FetchedParts
+    from tol_luigi.downloads.kept_images import Answers, KeptImage
     from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.sources.url_rows import UrlRow
     from tol_luigi.tasks.base import DatasetTask
@@ -49,6 +61,7 @@ _REQUESTS = pa.schema(
         ("state", pa.string()),
         ("tries", pa.int32()),
         ("seconds", pa.float64()),
+        ("kept", pa.bool_()),
     ]
 )
 _HELD_ROWS = 200_000
@@ -153,6 +166,7 @@ class FetchPartition(SourceTask, StageTask):
         """Fetch what is not fetched yet, and write the archive in the order of the listing."""
         from tol_luigi.downloads.fetch_urls import Wanted, fetch_urls  # noqa: PLC0415 (slow to load)
         from tol_luigi.downloads.fetched_parts import FetchedParts  # noqa: PLC0415 (as above)
+        from tol_luigi.downloads.kept_images import Answers  # noqa: PLC0415 (as above)
 
         rows = rows_with(self.layout.urls(self.source), {"partition": [self.partition]}).to_pylist()
         wanted = {
@@ -160,76 +174,122 @@ class FetchPartition(SourceTask, StageTask):
             for row in reversed(rows)
             if not row["state"]
         }
-        folder = self.layout.fetched(self.source)
         archive, table = self.files()
         with FetchedParts(self._parts) as parts:
             if self.is_complete_now():  # another process had the lock
                 return
-            left = [one for url, one in wanted.items() if url not in parts.outcomes]
+            kept = self._kept(wanted, parts)
+            left = [
+                one
+                for url, one in wanted.items()
+                if url not in kept and not _is_answered(parts.outcomes.get(url))
+            ]
             with self.progress("URLs", len(wanted)) as progress:
+                before = len(wanted) - len(left)
+                asked = itertools.count(before + 1)
 
                 def done(url: str, outcome: Outcome, content: bytes) -> None:
                     parts.add(url, outcome, content)
-                    progress(len(parts.outcomes))
+                    progress(next(asked))
 
+                progress(before)
                 fetch_urls(left[::-1], fetch_policy(self.settings.fetch), done)
-            placed = [(row, _member(row, parts)) for row in rows]
-            write_shard(archive, _records(placed, parts))
-            write_rows(table, (_fetched(row, member, parts) for row, member in placed), FETCHED_SCHEMA)
-            requests = folder / f"{self.partition}-requests.parquet"
-            write_rows(requests, (_request(url, parts.outcomes[url]) for url in wanted), _REQUESTS)
-            self._report_lost(parts.outcomes[url] for url in wanted)
+            with Answers(parts, kept) as answers:
+                placed = [(row, _member(row, answers)) for row in rows]
+                write_shard(archive, _records(placed, answers))
+                write_rows(table, (_fetched(row, member, answers) for row, member in placed), FETCHED_SCHEMA)
+                requests = fetched_requests(self.layout.fetched(self.source), self.partition)
+                write_rows(requests, (_request(url, answers) for url in wanted), _REQUESTS)
+                self._report_lost(answers.outcome(url) for url in wanted)
+
+    def _kept(self, wanted: dict[str, Wanted], parts: FetchedParts) -> dict[str, KeptImage]:
+        """Return the earlier answers that are kept: those that are not requested again, without a new answer."""
+        from tol_luigi.downloads.kept_images import kept_images  # noqa: PLC0415 (slow to load)
+
+        again = read_object(self._again).get("states", OF_SERVERS)
+        open_ones = {url: one for url, one in wanted.items() if not _is_answered(parts.outcomes.get(url))}
+        found = kept_images(self.layout.fetched(self.source), self.partition, open_ones)
+        return {url: image for url, image in found.items() if image.outcome.state not in again}
 
     def write_receipt(self, inputs: dict[str, str]) -> None:
         """Write the receipt; then the answers are no longer needed, whatever happens."""
         super().write_receipt(inputs)
+        self._remove_notes()
+
+    def withdraw(self) -> None:
+        """Remove the receipt, and what a task that was killed after it left: answers of that time are not those of now."""
+        if self.receipt_path.exists():
+            self._remove_notes()
+        super().withdraw()
+
+    def ask_again(self, states: Collection[str]) -> int:
+        """Have the next run ask again for the URLs in some states; return their number.
+
+        Nothing is done if there are none, or if the partition has not been fetched completely.
+
+        Raises:
+            DamagedError: Its table cannot be read.
+        """
+        if not self.complete():
+            return 0
+        path = self.files()[1]
+        try:
+            table = pq.read_table(path, columns=["url", "state"], page_checksum_verification=True)
+        except (OSError, ValueError) as error:
+            raise DamagedError(path, "is damaged", "Remove it, and run tol build") from error
+        urls = {row["url"] for row in table.to_pylist() if row["state"] in states}
+        if urls:
+            self._remove_notes()
+            write_json(self._again, {"states": sorted(states)})
+            remove(self.receipt_path)
+        return len(urls)
+
+    def _remove_notes(self) -> None:
+        remove(self._again)
         remove(self._parts)
 
     @property
     def _parts(self) -> Path:
         return self.layout.fetched(self.source) / f".{self.partition}.parts"
 
+    @property
+    def _again(self) -> Path:
+        return self.layout.fetched(self.source) / f".{self.partition}.again"
+
     def _report_lost(self, outcomes: Iterator[Outcome]) -> None:
         """Write one line if URLs have no image because of their servers, not because of the image."""
-        states = Counter(str(outcome.state) for outcome in outcomes)
-        lost = {state: states[state] for state in _OF_SERVERS if states[state]}
+        states = Counter(outcome.state for outcome in outcomes)
+        lost = {state: states[state] for state in OF_SERVERS if states[state]}
         if lost:
             which = ", ".join(f"{count:,} {state}" for state, count in lost.items())
             write_line(f"{counted(sum(lost.values()), 'URL')} without an answer to use: {which}", self.label)
 
 
-_OF_SERVERS = (
-    "server_down",
-    "refused",
-    "timed_out",
-    "no_address",
-    "bad_certificate",
-    "wrong_length",
-    "http_error",
-)
-"""The states that another time may differ."""
+def _is_answered(outcome: Outcome | None) -> bool:
+    """Return whether a task that was killed has an answer that is kept: if it is not of the image, the URL is asked for again."""
+    return outcome is not None and outcome.state not in OF_SERVERS
 
 
-def _member(row: dict[str, Any], parts: FetchedParts) -> str:
+def _member(row: dict[str, Any], answers: Answers) -> str:
     """Return the name of the image of a row in the archive, "" if there is none."""
-    outcome = None if row["state"] else parts.outcomes[row["url"]]
+    outcome = None if row["state"] else answers.outcome(row["url"])
     return f"{stem_of(row['key'])}{outcome.ending}" if outcome and outcome.state == FETCHED else ""
 
 
-def _records(placed: list[tuple[dict[str, Any], str]], parts: FetchedParts) -> Iterator[bytes]:
+def _records(placed: list[tuple[dict[str, Any], str]], answers: Answers) -> Iterator[bytes]:
     """Yield the records of the archive; of two rows with the same key, the mapping uses the first."""
     for row, member in placed:
         if member:
             stem, _, ending = member.rpartition(".")
-            yield sample_record(stem, {ending: parts.content(row["url"])})
+            yield sample_record(stem, {ending: answers.content(row["url"])})
 
 
-def _fetched(row: dict[str, Any], member: str, parts: FetchedParts) -> dict[str, Any]:
+def _fetched(row: dict[str, Any], member: str, answers: Answers) -> dict[str, Any]:
     box = {name: row[name] for name in Box._fields}
     common = {"key": row["key"], "url": row["url"], "server": server_of(row["url"]), "member": member, **box}
     if row["state"]:
         return {**common, "excluded": row["state"], "state": "", "reason": row["reason"]}
-    outcome = parts.outcomes[row["url"]]
+    outcome = answers.outcome(row["url"])
     names = ("reason", "code", "bytes", "sha256", "md5", "type")
     return {
         **common,
@@ -239,11 +299,13 @@ def _fetched(row: dict[str, Any], member: str, parts: FetchedParts) -> dict[str,
     }
 
 
-def _request(url: str, outcome: Outcome) -> dict[str, Any]:
+def _request(url: str, answers: Answers) -> dict[str, Any]:
+    outcome = answers.outcome(url)
     return {
         "url": url,
         "server": server_of(url),
         "state": str(outcome.state),
         "tries": outcome.tries,
         "seconds": outcome.seconds,
+        "kept": url in answers.kept,
     }
