@@ -61,6 +61,7 @@ __all__ = [
     "PlanShards",
     "PredictCatalog",
     "RelabelShards",
+    "ReportFetched",
     "ReportLeaks",
     "ReportRights",
     "ScanPartition",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -19,7 +22,7 @@ from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from forked import Forks
@@ -45,14 +48,17 @@ def servers() -> Iterator[ImageServers]:
 
 @pytest.fixture(scope="module")
 def listing(servers: ImageServers, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("listing") / "urls.csv"
-    lines = ["image_url,key,kingdom,genus,species,license,owner,page,x,y,width,height"]
-    for number in range(COUNT):
+    return _listed(tmp_path_factory.mktemp("listing") / "urls.csv", servers, range(COUNT), {})
+
+
+def _listed(path: Path, servers: ImageServers, numbers: Iterable[int], hashes: dict[int, str]) -> Path:
+    """Write a listing of images; some of them with the SHA-256 that is expected."""
+    lines = ["image_url,key,kingdom,genus,species,license,owner,page,x,y,width,height,sha256"]
+    for number in numbers:
         url = servers.url("/" + KINDS.get(number, f"image/{number}"), SERVERS[number % 3])
         box = "2,2,10,8" if number == BOX else ",,,"
-        lines.append(
-            f'{url},k/{number},Animalia,Corvus,corax,cc-by,"Ann ""A"", X",https://x.org/{number},{box}'
-        )
+        names = f'k/{number},Animalia,Corvus,corax,cc-by,"Ann ""A"", X",https://x.org/{number}'
+        lines.append(f"{url},{names},{box},{hashes.get(number, '')}")
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -129,6 +135,51 @@ def _only_what_servers_have_not_sent_is_asked_for_again(
     assert (servers.times - before) == {(SERVERS[17 % 3], path): 1}
     lost = [row["name"] for row in ledger(dataset) if row["state"] == "not_fetched"]
     assert sorted(lost) == sorted(f"k/{number}" for number in LOST if number != 17)
+    assert f"compared with urls: {COUNT - 4} kept, 1 received, 1 gone, 2 missing" in built.output
+
+
+def _a_later_listing_is_fetched_with_the_images_of_an_earlier_dataset(
+    servers: ImageServers,
+    settings_of: Callable[[str, dict[str, Any]], Path],
+    listing: Path,
+    forks: Forks,
+    digests: Callable[..., dict[str, str]],
+) -> None:
+    changed, new, left_out = 7, COUNT, 3
+    numbers = [number for number in range(COUNT + 1) if number != left_out]
+    hashes = {changed: hashlib.sha256(drawn(107)).hexdigest()}
+    later = _listed(listing.with_name("later.csv"), servers, numbers, hashes)
+    servers.instead |= {"/image/7": "/image/107", "/status/418": "/image/17", "/html/9": "/status/410"}
+    asked = [
+        (SERVERS[number % 3], "/" + KINDS.get(number, f"image/{number}")) for number in (changed, new, *LOST)
+    ]
+    before = servers.times.copy()
+
+    kept = settings_of("kept", {"images": later, "partitions": 3})
+    ended = forks.build(kept, "ReportFetched")
+
+    assert ended.code == 0, ended.output
+    assert servers.times - before == Counter(asked)
+    folder = kept.parent / "out" / "urls" / "fetched"
+    report = json.loads((folder / "report.json").read_text())
+    counts = {"kept": 18, "changed": 1, "new": 1, "received": 1, "gone": 2, "missing": 1, "unlisted": 1}
+    assert report["sources"] == {"table-pond": counts}
+    assert "table-pond    18        1    1" in (folder / "report.txt").read_text()
+    rows = pq.read_table(folder / "table-pond" / "changes.parquet").to_pylist()
+    assert {row["change"]: (row["before"], row["now"]) for row in rows if row["change"] != "gone"} == {
+        "changed": ("fetched", "fetched"),
+        "new": ("", "fetched"),
+        "received": ("http_error", "fetched"),
+        "missing": ("opted_out", "opted_out"),
+        "unlisted": ("fetched", ""),
+    }
+
+    alone = settings_of("alone", {"images": later, "partitions": 3, "previous": ""})
+    assert forks.build(alone, "MakeMapping").code == 0
+    servers.instead.clear()
+    found = digests(kept.parent / "out" / "urls", "fetched/*/0000?.*")
+    assert len(found) == 6
+    assert found == digests(alone.parent / "out" / "urls", "fetched/*/0000?.*")
 
 
 def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
@@ -169,7 +220,18 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
         assert digests(again, pattern) == digests(dataset, pattern)
     assert not list(again.glob("fetched/**/.*"))
 
+    def settings_of(name: str, changes: dict[str, Any]) -> Path:
+        fetch = {**sections["fetch"], "previous": dataset} | {
+            k: v for k, v in changes.items() if k == "previous"
+        }
+        table = sections["table:pond"] | {k: v for k, v in changes.items() if k != "previous"}
+        return settings_file({**sections, "fetch": fetch, "table:pond": table}, f"{name}/settings.cfg")
+
+    resumed = settings_of("killed", {})
     _only_what_servers_have_not_sent_is_asked_for_again(servers, resumed, forks, ledger)
+    _a_later_listing_is_fetched_with_the_images_of_an_earlier_dataset(
+        servers, settings_of, sections["table:pond"]["images"], forks, digests
+    )
 
 
 def test_settings_without_a_contact_are_refused(

@@ -219,6 +219,15 @@ class Layout:
         """Return the folder of what is fetched for a source of URLs: an archive for each partition, and its URLs."""
         return self.directory / "fetched" / source
 
+    @property
+    def fetch_report(self) -> Path:
+        """The numbers of URLs that are new, changed or gone since an earlier dataset; the text report is next to it."""
+        return self.directory / "fetched" / "report.json"
+
+    def url_changes(self, source: str) -> Path:
+        """Return the path of the URLs that are new, changed or gone since an earlier dataset."""
+        return self.fetched(source) / "changes.parquet"
+
     def digests(self, source: str, partition: str) -> Path:
         """Return the path of the hashes of a partition's files, which exists if duplicates are dropped."""
         return self.directory / "hashes" / source / f"{partition}.parquet"

@@ -8,13 +8,11 @@ import os
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
-import pyarrow.parquet as pq
-
 from tol_luigi.core.errors import SourceError
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetch_urls import checked
 from tol_luigi.sources import archives
-from tol_luigi.sources.url_reader import fetched_archive, fetched_table
+from tol_luigi.sources.url_reader import fetched_archive, fetched_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +59,7 @@ def kept_images(folder: Path, partition: str, wanted: Mapping[str, Wanted]) -> d
     members = _members(archive)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(archive.open("rb")) if members else None
-        for row in _rows(fetched_table(folder, partition)):
+        for row in fetched_rows(folder, partition):
             url = row["url"]
             if url not in wanted or url in found or row["excluded"]:
                 continue
@@ -73,15 +71,6 @@ def kept_images(folder: Path, partition: str, wanted: Mapping[str, Wanted]) -> d
             elif file and (member := members.get(row["member"])) and _is_intact(file, member, outcome):
                 found[url] = KeptImage(outcome, archive, member.offset or 0, member.size)
     return found
-
-
-def _rows(table: Path) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = pq.read_table(table, page_checksum_verification=True).to_pylist()
-    except (OSError, ValueError):  # the errors of Arrow are among them
-        return []
-    needed = {"url", "member", "excluded", "state", *_OUTCOME}
-    return rows if rows and needed <= rows[0].keys() else []
 
 
 def _members(archive: Path) -> dict[str, Member]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["LANES", "UrlPartitions", "server_of"]
+__all__ = ["LANES", "UrlPartitions", "partitions_together", "server_of"]
 
 LANES = 16
 """A server belongs to one of this many lanes, the same for all sources. One partition of a lane is fetched at a time."""
@@ -35,8 +35,8 @@ class UrlPartitions:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._groups = min(LANES, 1 << (count.bit_length() - 1))
-        self._members = [range(group, count, self._groups) for group in range(self._groups)]
+        self.groups = min(LANES, 1 << (count.bit_length() - 1)) if count else 0
+        self._members = [range(group, count, self.groups) for group in range(self.groups)]
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order."""
@@ -44,13 +44,23 @@ class UrlPartitions:
 
     def partition_of(self, url: str) -> str:
         """Return the partition of a URL."""
-        group = _hash(server_of(url)) % LANES % self._groups
+        group = _hash(server_of(url)) % LANES % self.groups
         members = self._members[group]
         return f"{members[_hash(url) % len(members)]:05d}"
 
     def lanes(self, partition: str) -> Sequence[int]:
         """Return the lanes of the servers of a partition."""
-        return range(int(partition) % self._groups, LANES, self._groups)
+        return range(int(partition) % self.groups, LANES, self.groups)
+
+
+def partitions_together(first: UrlPartitions, second: UrlPartitions) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield partitions of two divisions of URLs, such that a URL is never in two pairs; the second can be empty."""
+    if first.count == second.count:
+        yield from (([name], [name]) for name in first.names())
+        return
+    groups = min(first.groups, second.groups) or 1
+    for group in range(groups):
+        yield list(first.names()[group::groups]), list(second.names()[group::groups])
 
 
 def _hash(text: str) -> int:

@@ -38,6 +38,7 @@ __all__ = [
     "UrlReader",
     "fetched_archive",
     "fetched_requests",
+    "fetched_rows",
     "fetched_table",
     "stem_of",
     "url_licenses",
@@ -73,6 +74,15 @@ def fetched_table(folder: Path, partition: str) -> Path:
 def fetched_requests(folder: Path, partition: str) -> Path:
     """Return the path of the table of tries and times of a partition, which can differ each time."""
     return folder / f"{partition}-requests.parquet"
+
+
+def fetched_rows(folder: Path, partition: str) -> list[dict[str, Any]]:
+    """Return the rows of the table of a partition; none if it is missing, damaged, or has other columns."""
+    try:
+        table = pq.read_table(fetched_table(folder, partition), page_checksum_verification=True)
+    except (OSError, ValueError):  # the errors of Arrow are among them
+        return []
+    return table.to_pylist() if table.schema.equals(FETCHED_SCHEMA) else []
 
 
 def stem_of(key: str) -> str:

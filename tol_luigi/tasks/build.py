@@ -15,6 +15,7 @@ from tol_luigi.core.errors import TolError
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State
 from tol_luigi.report.duplicates import leak_note
+from tol_luigi.report.fetch_changes import changes_note
 from tol_luigi.report.leaks import leak_line
 from tol_luigi.report.matches import match_notes
 from tol_luigi.report.rights import rights_note
@@ -31,6 +32,7 @@ from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.table_checks import validate_tables
+from tol_luigi.tasks.url_settings import earlier_dataset
 
 __all__ = ["BuildCatalog"]
 
@@ -122,6 +124,9 @@ class BuildCatalog(DatasetTask, luigi.WrapperTask):
         if withholds(self.settings):
             report = ReportTarget(self.layout.rights_report)
             notes.append(rights_note(report.read(), report.text_file))
+        if earlier_dataset(self.settings):
+            report = ReportTarget(self.layout.fetch_report)
+            notes.append(changes_note(report.read(), report.text_file))
         if self.settings.is_demonstration:
             notes.append("No source is configured, so this is the demonstration: its images are drawn.")
         return notes

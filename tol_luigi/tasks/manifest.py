@@ -13,12 +13,14 @@ from tol_luigi.tasks.build_report import BuildReport
 from tol_luigi.tasks.card import WriteCard
 from tol_luigi.tasks.catalog import CheckTaxa, WriteCatalog
 from tol_luigi.tasks.feature_stages import feature_stages
+from tol_luigi.tasks.fetch_report import ReportFetched
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.partition_stages import partition_stages
 from tol_luigi.tasks.rights_report import ReportRights
 from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.selection import CatalogSelection
 from tol_luigi.tasks.stage import StageTask
+from tol_luigi.tasks.url_settings import earlier_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +37,7 @@ class WriteManifest(StageTask):
         """Require the catalog, attributions, its card, the check of its taxa, the reports, and further stages."""
         leaks = [self.clone(ReportLeaks)] if self.settings.excludes_benchmarks else []
         rights = [self.clone(ReportRights)] if withholds(self.settings) else []
+        fetched = [self.clone(ReportFetched)] if earlier_dataset(self.settings) else []
         page = [self.clone(BuildReport)] if self.settings.report.page else []
         selection = [self.clone(CatalogSelection)] if self.settings.select.name is not None else []
         return [
@@ -44,6 +47,7 @@ class WriteManifest(StageTask):
             self.clone(CheckTaxa),
             *leaks,
             *rights,
+            *fetched,
             *page,
             *partition_stages(self),
             *feature_stages(self),

@@ -14,6 +14,7 @@ from tol_luigi.tasks.duplicates import FindDuplicates
 from tol_luigi.tasks.feature_report import ExtractFeatures
 from tol_luigi.tasks.feature_stages import BuildFeatures
 from tol_luigi.tasks.features import ExtractShards
+from tol_luigi.tasks.fetch_report import ReportFetched
 from tol_luigi.tasks.leak_scores import ExtractReferences, ScoreLeaks
 from tol_luigi.tasks.leaks import ReportLeaks
 from tol_luigi.tasks.manifest import WriteManifest
@@ -76,6 +77,7 @@ __all__ = [
     "PlanShards",
     "PredictCatalog",
     "RelabelShards",
+    "ReportFetched",
     "ReportLeaks",
     "ReportRights",
     "ScanPartition",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.sections import Section, setting
-from tol_luigi.core.setting_kinds import Flag, Formed, Whole, Words
+from tol_luigi.core.setting_kinds import Flag, Formed, Place, Whole, Words
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["FetchSection"]
 
@@ -63,4 +66,9 @@ class FetchSection(Section):
     )
     private_networks: tuple[str, ...] | None = setting(
         _Networks(), None, "networks that URLs may lead to although they are not public, such as 10.0.0.0/8"
+    )
+    previous: Path | None = setting(
+        Place("folder"),
+        None,
+        "the folder of an earlier dataset, <root>/<tag>; images that it has fetched from the same URLs are copied",
     )

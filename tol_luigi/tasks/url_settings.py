@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import tol_luigi
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.tasks.previous import PreviousDataset, previous_at
 from tol_luigi.tasks.settings_files import where_set
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tol_luigi.tasks.settings_files import Origins
     from tol_luigi.tasks.url_sections import FetchSection
 
-__all__ = ["fetch_policy", "fetched_sources", "validate_fetch"]
+__all__ = ["earlier_dataset", "fetch_policy", "fetched_sources", "validate_fetch"]
 
 
 def fetched_sources(settings: Settings) -> list[str]:
@@ -28,11 +29,34 @@ def fetched_sources(settings: Settings) -> list[str]:
 
 
 def validate_fetch(settings: Settings, origins: Origins) -> None:
-    """Raise an error if images are to be fetched, but the settings name no contact."""
-    if fetched_sources(settings) and settings.fetch.contact is None:
+    """Raise an error if images are to be fetched without a contact, or the earlier dataset cannot be used."""
+    sources = fetched_sources(settings)
+    if sources and settings.fetch.contact is None:
         where = where_set("fetch", "contact", origins, "")
         what = "empty, but the owner of a server must be able to reach who sends it thousands of requests"
         raise SettingsError(where, what, "Set it to your email address, or to a page about you")
+    if settings.fetch.previous is None:
+        return
+    where = where_set("fetch", "previous", origins, str(settings.fetch.previous))
+    earlier = previous_at(settings.fetch.previous, where)
+    if earlier and (what := _unusable(earlier, settings, sources)):
+        raise SettingsError(where, what, "Set it to another dataset, or remove it to fetch all images")
+
+
+def _unusable(earlier: PreviousDataset, settings: Settings, sources: list[str]) -> str:
+    """Return why the images of an earlier dataset cannot be kept, "" if they can."""
+    if earlier.layout.directory.resolve() == settings.directory.resolve():
+        return "it is this dataset itself"
+    if not any(map(earlier.partitions, sources)):
+        return f"it has no images of {', '.join(sources) or 'a source of URLs'}"
+    if settings.fetch.obey_opt_out and not earlier.record.get("fetch.obey_opt_out", True):
+        return "it was fetched with [fetch] obey_opt_out = false"
+    return ""
+
+
+def earlier_dataset(settings: Settings) -> PreviousDataset | None:
+    """Return the earlier dataset whose images are kept, if the settings name one."""
+    return previous_at(settings.fetch.previous, "[fetch] previous") if fetched_sources(settings) else None
 
 
 def fetch_policy(section: FetchSection) -> FetchPolicy:

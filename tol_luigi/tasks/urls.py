@@ -18,7 +18,7 @@ from tol_luigi.core.files import committed, read_object, remove, write_json
 from tol_luigi.core.shards import sample_record, write_shard
 from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
 from tol_luigi.report.text import counted
-from tol_luigi.sources.url_partitions import server_of
+from tol_luigi.sources.url_partitions import UrlPartitions, server_of
 from tol_luigi.sources.url_reader import (
     FETCHED,
     FETCHED_SCHEMA,
@@ -32,7 +32,7 @@ from tol_luigi.store.row_groups import rows_with, write_rows
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import SourceParameter, SourceTask
 from tol_luigi.tasks.stage import StageTask
-from tol_luigi.tasks.url_settings import fetch_policy
+from tol_luigi.tasks.url_settings import earlier_dataset, fetch_policy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -207,9 +207,29 @@ class FetchPartition(SourceTask, StageTask):
         from tol_luigi.downloads.kept_images import kept_images  # noqa: PLC0415 (slow to load)
 
         again = read_object(self._again).get("states", OF_SERVERS)
-        open_ones = {url: one for url, one in wanted.items() if not _is_answered(parts.outcomes.get(url))}
-        found = kept_images(self.layout.fetched(self.source), self.partition, open_ones)
-        return {url: image for url, image in found.items() if image.outcome.state not in again}
+        left = {url: one for url, one in wanted.items() if not _is_answered(parts.outcomes.get(url))}
+        own = kept_images(self.layout.fetched(self.source), self.partition, left)
+        own = {url: image for url, image in own.items() if image.outcome.state not in again}
+        return own | self._copied({url: one for url, one in left.items() if url not in own})
+
+    def _copied(self, wanted: dict[str, Wanted]) -> dict[str, KeptImage]:
+        """Return the images that an earlier dataset has fetched from URLs, if the settings name one."""
+        from tol_luigi.downloads.kept_images import kept_images  # noqa: PLC0415 (slow to load)
+
+        earlier = earlier_dataset(self.settings)
+        if earlier is None or not (count := len(earlier.partitions(self.source))):
+            return {}
+        partitions = UrlPartitions(count)
+        dealt: dict[str, dict[str, Wanted]] = {}
+        for url, one in wanted.items():
+            dealt.setdefault(partitions.partition_of(url), {})[url] = one
+        folder, most = earlier.layout.fetched(self.source), self.settings.fetch.max_mib << 20
+        return {
+            url: image
+            for partition, urls in sorted(dealt.items())
+            for url, image in kept_images(folder, partition, urls).items()
+            if image.outcome.state == FETCHED and image.outcome.bytes <= most
+        }
 
     def write_receipt(self, inputs: dict[str, str]) -> None:
         """Write the receipt; then the answers are no longer needed, whatever happens."""
