@@ -22,7 +22,7 @@ STAGES = (
 )
 """Those before the shards, in their order."""
 
-LATER_STAGES = ("FindDuplicates", "WriteCatalog", "CheckTaxa")
+LATER_STAGES = ("FindDuplicates", "WriteCatalog", "WriteAttribution", "CheckTaxa")
 """Those after them."""
 
 
