@@ -125,7 +125,7 @@ def test_too_little_room_is_told(room: DiskSpace, lacks: str) -> None:
             id="no range",
         ),
         pytest.param(
-            replace(EOL, at_least=EOL.images, error=1.0),
+            replace(EOL, is_listed=True, error=1.0),
             "  6,600,000  ~1.90 TB          63  all images, bytes ±100 %",
             "to write   ~7,227,000 samples, ~408.8 GB, ±100 %\n",
             id="to be fetched",

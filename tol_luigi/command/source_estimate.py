@@ -70,7 +70,8 @@ def source_stats(settings: Settings, seconds: float) -> list[SourceStats]:
 
 def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
     place, start = settings.sources[name].reader.images, time.monotonic()
-    estimate = _from_listings(settings, name) or _expected(settings, name)
+    estimate = _from_listings(settings, name)
+    is_listed = estimate is None and (estimate := _expected(settings, name)) is not None
     if estimate is None and settings.is_demonstration and not place.exists():
         images, size = demonstration.ESTIMATES[name]
         estimate = _Estimate(images, size, 0, demonstration.ESTIMATE_ERROR)
@@ -91,6 +92,7 @@ def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
         bytes_per_pixel=settings.plugins[name].bytes_per_pixel,
         at_least=estimate.at_least,
         error=estimate.error,
+        is_listed=is_listed,
     )
 
 

@@ -108,6 +108,7 @@ class SourceStats:
         bytes_per_pixel: The mean file size per pixel, used if the number of pixels is unknown.
         at_least: The number of images that were counted.
         error: The likely relative error of images and bytes, None if it is unknown.
+        is_listed: Whether the images are to be fetched and a listing has their number, so that the error is that of the bytes.
     """
 
     name: str
@@ -121,6 +122,7 @@ class SourceStats:
     bytes_per_pixel: float = 0.25
     at_least: int = 0
     error: float | None = None
+    is_listed: bool = False
 
     @property
     def mean_megapixels(self) -> float:

@@ -63,25 +63,19 @@ def estimate_text(estimate: BuildEstimate) -> str:
 def _sources(estimate: BuildEstimate) -> list[str]:
     rows = [["source", "images", "to read", "partitions", "counted"]]
     for source in estimate.stocks:
-        images = f"{'' if _all_known(source) else '~'}{source.images:,}"
+        images = f"{'' if source.is_counted or source.is_listed else '~'}{source.images:,}"
         size = f"{'' if source.is_counted else '~'}{human_bytes(source.bytes)}"
         rows.append([source.name, images, size, f"{source.partitions:,}", _how_counted(source)])
     return aligned(rows)
-
-
-def _all_known(source: SourceStats) -> bool:
-    """Return whether the number of images is known, if not their bytes: those of images to be fetched are not."""
-    return source.is_counted or source.at_least == source.images > 0
 
 
 def _how_counted(source: SourceStats) -> str:
     """Return whether every file of a source was counted, else how far its estimate may be off."""
     if source.is_counted:
         return "all files"
-    if _all_known(source) and source.error is not None:
-        return f"all images, bytes {_percent(source.error)}"
     if source.error is not None:
-        return f"estimated, {_percent(source.error)}"
+        what = "all images, bytes" if source.is_listed else "estimated,"
+        return f"{what} {_percent(source.error)}"
     return f"estimated, at least {source.at_least:,}"
 
 
