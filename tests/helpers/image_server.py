@@ -30,12 +30,12 @@ class Asked(NamedTuple):
     ended: float
 
 
-def drawn(number: int) -> bytes:
-    """Return an image that no other number has."""
+def drawn(number: int, scale: int = 1) -> bytes:
+    """Return an image that no other number has; 16 x 12 pixels, or a multiple."""
     target = io.BytesIO()
     image = Image.new("RGB", (16, 12), (number * 7 % 256, number // 36, number * 29 % 256))
     image.putpixel((number % 16, 3), (255, 255, 255))
-    image.save(target, "PNG")
+    image.resize((16 * scale, 12 * scale), Image.Resampling.NEAREST).save(target, "PNG")
     return target.getvalue()
 
 
@@ -69,6 +69,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         match kind:
             case "image":
                 self._send(content)
+            case "large":
+                self._send(drawn(int(number), 10))
             case "status":
                 self._send(b"", int(number))
             case "once":  # an error at first

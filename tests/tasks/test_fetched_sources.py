@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from PIL import Image
 
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
+from tol_luigi.sources.url_reader import UrlReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -182,6 +184,57 @@ def _a_later_listing_is_fetched_with_the_images_of_an_earlier_dataset(
     assert found == digests(alone.parent / "out" / "urls", "fetched/*/0000?.*")
 
 
+def _resized_images_are_stored_with_what_the_originals_were(
+    servers: ImageServers,
+    settings_of: Callable[[str, dict[str, Any]], Path],
+    listing: Path,
+    forks: Forks,
+    digests: Callable[..., dict[str, str]],
+) -> None:
+    few = _listed(listing.with_name("few.csv"), servers, (0, BOX, 6), {})
+    servers.instead |= {f"/image/{number}": f"/large/{number}" for number in (BOX, 6)}
+    resized = {"images": few, "store": "resized", "resized_size": 40}
+    settings = settings_of("resized", {**resized, "previous": ""})
+    built = forks.build(settings, "MakeMapping")
+    assert built.code == 0, built.output
+    folder = settings.parent / "out" / "urls" / "fetched"
+    rows = {
+        row["key"]: row for path in folder.glob("*/0000?.parquet") for row in pq.read_table(path).to_pylist()
+    }
+    assert {key: row["stored"] for key, row in rows.items()} == {"k/0": "", "k/5": "box", "k/6": "resized"}
+    found = {}
+    for path in folder.glob("*/*.tar"):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                assert content
+                found[member.name] = content.read()
+    original = drawn(6, 10)
+    row = rows["k/6"]
+    assert (row["bytes"], row["sha256"]) == (len(original), hashlib.sha256(original).hexdigest())
+    assert (row["image_width"], row["image_height"], row["member"]) == (160, 120, "k%2F6.jpg")
+    assert row["stored_sha256"] == hashlib.sha256(found["k%2F6.jpg"]).hexdigest()
+    assert {name: Image.open(io.BytesIO(content)).size for name, content in found.items()} == {
+        "k%2F0.png": (16, 12),
+        f"k%2F{BOX}.png": (10, 8),
+        "k%2F6.jpg": (40, 30),
+    }
+
+    reader = UrlReader(folder / "table-pond", lambda: iter(()), 2, lambda key: (key,))
+    for partition in reader.partitions():
+        members = [one.member for one in reader.scan(partition) if one.key]
+        contents = [content for _, content in reader.read(partition, members)]
+        assert contents == [found[member.name] for member in members], "the box is not cut out twice"
+
+    before = servers.times.copy()
+    again = settings_of("resized-again", {**resized, "previous": folder.parent})
+    assert forks.build(again, "ReportFetched").code == 0
+    servers.instead.clear()
+    assert servers.times == before, "nothing is requested"
+    later = again.parent / "out" / "urls"
+    assert digests(later, "fetched/*/0000?.*") == digests(folder.parent, "fetched/*/0000?.*")
+
+
 def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_makes_the_same_bytes(  # noqa: PLR0917
     servers: ImageServers,
     sections: dict[str, dict[str, Any]],
@@ -221,15 +274,17 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
     assert not list(again.glob("fetched/**/.*"))
 
     def settings_of(name: str, changes: dict[str, Any]) -> Path:
-        fetch = {**sections["fetch"], "previous": dataset} | {
-            k: v for k, v in changes.items() if k == "previous"
-        }
-        table = sections["table:pond"] | {k: v for k, v in changes.items() if k != "previous"}
+        own = {"previous", "store", "resized_size"}
+        fetch = {**sections["fetch"], "previous": dataset} | {k: v for k, v in changes.items() if k in own}
+        table = sections["table:pond"] | {k: v for k, v in changes.items() if k not in own}
         return settings_file({**sections, "fetch": fetch, "table:pond": table}, f"{name}/settings.cfg")
 
     resumed = settings_of("killed", {})
     _only_what_servers_have_not_sent_is_asked_for_again(servers, resumed, forks, ledger)
     _a_later_listing_is_fetched_with_the_images_of_an_earlier_dataset(
+        servers, settings_of, sections["table:pond"]["images"], forks, digests
+    )
+    _resized_images_are_stored_with_what_the_originals_were(
         servers, settings_of, sections["table:pond"]["images"], forks, digests
     )
 

@@ -6,10 +6,8 @@ import contextlib
 import importlib.metadata
 import io
 import math
-import threading
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 from PIL.JpegImagePlugin import JpegImageFile
@@ -29,14 +27,13 @@ from tol_luigi.core.image_pixels import (
 )
 from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
+from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.png_chunks import without_bad_metadata
 from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 
 with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
     import cykooz_resizer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["LOSSLESS", "BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder", "preview"]
 
@@ -217,7 +214,7 @@ def preview(data: bytes, side: int) -> bytes:
         BrokenImageError: Nothing of it can be shown.
     """
     written = io.BytesIO()
-    with _pillow(max_pixels=_PREVIEWED.max_pixels, lenient=True):
+    with pillow_limits(max_pixels=_PREVIEWED.max_pixels, lenient=True):
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _validate_size(image, data, _PREVIEWED)
@@ -244,7 +241,7 @@ def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, Ima
     Raises:
         BrokenImageError: The image is too large, or its bit depth is not supported.
     """
-    with _pillow(max_pixels=spec.max_pixels, lenient=lenient):
+    with pillow_limits(max_pixels=spec.max_pixels, lenient=lenient):
         try:
             return _make(data, spec, truncated=lenient)
         except Image.DecompressionBombError as error:
@@ -258,24 +255,6 @@ def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, Ima
             raise  # on a machine with more memory, the image can be read
         except Exception as error:  # noqa: BLE001 (with a hostile file, a decoder can raise anything)
             return _one_line(error, data)
-
-
-_SWITCHES = threading.RLock()
-
-
-@contextlib.contextmanager
-def _pillow(*, max_pixels: int, lenient: bool) -> Iterator[None]:
-    """Set Pillow's two global switches for one image and restore them afterwards; other threads wait."""
-    with _SWITCHES:
-        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        # Pillow rejects images with more than twice this number, and checks each frame of an animation.
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = -(-max_pixels // 2), lenient
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, ImageMetadata]:

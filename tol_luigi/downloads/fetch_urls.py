@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tol_luigi.downloads.server_budget import FetchPolicy
+    from tol_luigi.sources.url_rows import Box
 
 __all__ = ["Wanted", "checked", "fetch_urls"]
 
@@ -28,12 +29,14 @@ class Wanted:
         url: The URL.
         sha256: The SHA-256 that its content must have, "" if any is right.
         md5: The same as MD5.
+        boxes: The parts of the image that are used; None for all of it.
         tries: The number of requests so far.
     """
 
     url: str
     sha256: str = ""
     md5: str = ""
+    boxes: frozenset[Box | None] = frozenset((None,))
     tries: int = 0
 
 

@@ -12,7 +12,7 @@ from tol_luigi.core.errors import SourceError
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetch_urls import checked
 from tol_luigi.sources import archives
-from tol_luigi.sources.url_reader import fetched_archive, fetched_rows
+from tol_luigi.sources.url_reader import CUT, box_of, fetched_archive, fetched_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,38 @@ if TYPE_CHECKING:
     from tol_luigi.core.reader import Member
     from tol_luigi.downloads.fetch_urls import Wanted
     from tol_luigi.downloads.fetched_parts import FetchedParts
+    from tol_luigi.sources.url_rows import Box
 
-__all__ = ["Answers", "KeptImage", "kept_images"]
+__all__ = ["CUT", "RECEIVED", "RESIZED", "Answers", "KeptImage", "StoredImage", "kept_images"]
+
+RECEIVED, RESIZED = "", "resized"
+"""The values of ``stored``, besides ``CUT``."""
 
 _OUTCOME = ("reason", "code", "bytes", "sha256", "md5", "type")
+
+
+class StoredImage(NamedTuple):
+    """What an archive contains of an image.
+
+    Attributes:
+        content: The content of the file.
+        stored: How it differs from what was received: ``RECEIVED``, ``RESIZED`` or ``CUT``.
+        width: The width of what was received, in pixels; None if it is not recorded.
+        height: The height of what was received.
+    """
+
+    content: bytes
+    stored: str = RECEIVED
+    width: int | None = None
+    height: int | None = None
+
+
+class _Location(NamedTuple):
+    """Where an archive contains an image, and the image without its content."""
+
+    offset: int
+    size: int
+    image: StoredImage
 
 
 class KeptImage(NamedTuple):
@@ -34,26 +62,27 @@ class KeptImage(NamedTuple):
     Attributes:
         outcome: The outcome; its number of requests is 0.
         archive: The archive with the image.
-        offset: Where the image begins in the archive.
-        size: Its size in the archive, 0 without an image.
+        locations: Where it contains the image, by box; what was received is under ``RECEIVED``.
     """
 
     outcome: Outcome
     archive: Path
-    offset: int = 0
-    size: int = 0
+    locations: dict[Box | str | None, _Location]
 
 
-def kept_images(folder: Path, partition: str, wanted: Mapping[str, Wanted]) -> dict[str, KeptImage]:
+def kept_images(
+    folder: Path, partition: str, wanted: Mapping[str, Wanted], *, is_stored_alike: bool = True
+) -> dict[str, KeptImage]:
     """Return what became of URLs in a partition that was fetched before, by URL.
 
-    An image is returned only if the archive has it with the SHA-256 in the table, and if the listing expects no other
-    checksum. If the table or the archive is missing or damaged, fewer are returned.
+    An image is returned only if the archive has it with the SHA-256 in the table, if the listing expects no other checksum,
+    and if it is stored as it is now, for each of its boxes. If the table or the archive is missing or damaged, fewer are returned.
 
     Args:
         folder: The folder of the archives of a source.
         partition: The partition.
         wanted: The URLs, with the checksums that the listing expects now.
+        is_stored_alike: Whether images were resized as they are now; otherwise only images as received are kept.
     """
     archive, found = fetched_archive(folder, partition), dict[str, KeptImage]()
     members = _members(archive)
@@ -61,16 +90,31 @@ def kept_images(folder: Path, partition: str, wanted: Mapping[str, Wanted]) -> d
         file = stack.enter_context(archive.open("rb")) if members else None
         for row in fetched_rows(folder, partition):
             url = row["url"]
-            if url not in wanted or url in found or row["excluded"]:
+            if url not in wanted or row["excluded"]:
                 continue
             outcome = _outcome(row)
             if outcome.sha256 and not _is_expected(wanted[url], outcome):
                 continue
-            if outcome.state is not UrlState.FETCHED:
-                found[url] = KeptImage(outcome, archive)
-            elif file and (member := members.get(row["member"])) and _is_intact(file, member, outcome):
-                found[url] = KeptImage(outcome, archive, member.offset or 0, member.size)
-    return found
+            kept = found.setdefault(url, KeptImage(outcome, archive, {}))
+            if row["stored"] and not is_stored_alike:
+                continue
+            key = box_of(row) if row["stored"] else RECEIVED
+            digest = row["stored_sha256"] or outcome.sha256
+            if (
+                file
+                and key not in kept.locations
+                and (member := members.get(row["member"]))
+                and _is_intact(file, member, digest)
+            ):
+                image = StoredImage(b"", row["stored"], row["image_width"], row["image_height"])
+                kept.locations[key] = _Location(member.offset or 0, member.size, image)
+    return {url: kept for url, kept in found.items() if _has_all(kept, wanted[url])}
+
+
+def _has_all(kept: KeptImage, wanted: Wanted) -> bool:
+    """Return whether all that is stored of an image now is known; it always is if there is no image."""
+    is_image = kept.outcome.state is UrlState.FETCHED
+    return not is_image or RECEIVED in kept.locations or wanted.boxes <= kept.locations.keys()
 
 
 def _members(archive: Path) -> dict[str, Member]:
@@ -83,9 +127,7 @@ def _members(archive: Path) -> dict[str, Member]:
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
-    ending = f".{row['member'].rpartition('.')[2]}" if row["member"] else ""
-    fields = {name: row[name] for name in _OUTCOME}
-    return Outcome(UrlState(row["state"]), **fields, ending=ending)
+    return Outcome(UrlState(row["state"]), **{name: row[name] for name in _OUTCOME})
 
 
 def _is_expected(wanted: Wanted, outcome: Outcome) -> bool:
@@ -96,9 +138,9 @@ def _is_expected(wanted: Wanted, outcome: Outcome) -> bool:
     return checked(wanted, received, b"")[0] == outcome
 
 
-def _is_intact(file: IO[bytes], member: Member, outcome: Outcome) -> bool:
+def _is_intact(file: IO[bytes], member: Member, digest: str) -> bool:
     content = os.pread(file.fileno(), member.size, member.offset or 0)
-    return hashlib.sha256(content).hexdigest() == outcome.sha256
+    return hashlib.sha256(content).hexdigest() == digest
 
 
 class Answers:
@@ -116,7 +158,7 @@ class Answers:
 
     def __enter__(self) -> Self:
         """Open the archives of the kept images, before they are replaced."""
-        for archive in dict.fromkeys(image.archive for image in self.kept.values() if image.size):
+        for archive in dict.fromkeys(image.archive for image in self.kept.values() if image.locations):
             self._archives[archive] = self._files.enter_context(archive.open("rb"))
         return self
 
@@ -130,9 +172,11 @@ class Answers:
         """Return what became of a URL."""
         return self.kept[url].outcome if url in self.kept else self.parts.outcomes[url]
 
-    def content(self, url: str) -> bytes:
-        """Return the image of a URL."""
+    def image(self, url: str, box: Box | None) -> StoredImage:
+        """Return the image of a URL, with what was received, unless less is stored of it."""
         if url not in self.kept:
-            return self.parts.content(url)
-        image = self.kept[url]
-        return os.pread(self._archives[image.archive].fileno(), image.size, image.offset)
+            return StoredImage(self.parts.content(url))
+        kept = self.kept[url]
+        place = kept.locations.get(RECEIVED) or kept.locations[box]
+        content = os.pread(self._archives[kept.archive].fileno(), place.size, place.offset)
+        return place.image._replace(content=content)

@@ -22,7 +22,7 @@ from tol_luigi.sources.url_partitions import UrlPartitions
 from tol_luigi.sources.url_rows import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from tol_luigi.sources.url_rows import UrlListing, UrlRow
 
 __all__ = [
+    "CUT",
     "FETCHED",
     "FETCHED_SCHEMA",
     "UrlLabeler",
     "UrlReader",
+    "box_of",
+    "cut_box",
     "fetched_archive",
     "fetched_requests",
     "fetched_rows",
@@ -54,9 +57,18 @@ FETCHED_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         *((name, pa.string()) for name in ("sha256", "md5", "type")),
         *((name, pa.int32()) for name in Box._fields),
+        *((name, pa.string()) for name in ("stored", "stored_sha256")),
+        *((name, pa.int32()) for name in ("image_width", "image_height")),
     ]
 )
-"""The table of a fetched partition: a row for each row of the listing, in their order."""
+"""The table of a fetched partition: a row for each row of the listing, in their order.
+
+``bytes``, ``sha256``, ``md5`` and the size of the image are those of what was received. ``stored`` is "" if this is what the
+archive contains; else it contains a resized image, or the box cut out of it, with another SHA-256.
+"""
+
+CUT = "box"
+"""What ``stored`` is for an image of which only the box is stored."""
 
 _LONGEST = 80
 
@@ -83,6 +95,11 @@ def fetched_rows(folder: Path, partition: str) -> list[dict[str, Any]]:
     except (OSError, ValueError):  # the errors of Arrow are among them
         return []
     return table.to_pylist() if table.schema.equals(FETCHED_SCHEMA) else []
+
+
+def box_of(row: Mapping[str, Any]) -> Box | None:
+    """Return the box of a row of a table; None if it has none."""
+    return None if row["width"] is None else Box(*(row[name] for name in Box._fields))
 
 
 def stem_of(key: str) -> str:
@@ -146,13 +163,13 @@ class UrlReader(Reader):
     def read(self, partition: str, members: Sequence[Member]) -> Iterator[tuple[int, FileContent]]:
         """Read images of one partition; of an image with a box, only the box, without loss."""
         boxes = {
-            row["member"]: Box(*(row[name] for name in Box._fields))
+            row["member"]: box_of(row)
             for row in self._rows(partition)
-            if row["member"] and row["width"] is not None
+            if row["member"] and row["stored"] != CUT
         }
         for position, content in archives.read(self.place(partition), members):
             box = boxes.get(members[position].name)
-            yield position, _cropped(content, box) if box and isinstance(content, bytes) else content
+            yield position, cut_box(content, box) if box and isinstance(content, bytes) else content
 
     def _rows(self, partition: str) -> list[dict[str, Any]]:
         path = fetched_table(self.images, partition)
@@ -163,7 +180,7 @@ class UrlReader(Reader):
         return rows
 
 
-def _cropped(content: bytes, box: Box) -> bytes | MemberError:
+def cut_box(content: bytes, box: Box) -> bytes | MemberError:
     """Return the part of an image in a box, as PNG; an error if it cannot be read or has no such part."""
     try:
         with Image.open(io.BytesIO(content)) as image:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.sections import Section, setting
-from tol_luigi.core.setting_kinds import Flag, Formed, Place, Whole, Words
+from tol_luigi.core.setting_kinds import Choice, Flag, Formed, Place, Whole, Words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,23 @@ class FetchSection(Section):
         "do not use images that a server sends with X-Robots-Tag: noai or noimageai; true or false",
         determines=True,
         is_recorded=False,
+    )
+    store: str = setting(
+        Choice("original", "resized"),
+        "original",
+        "what the archives contain: images as received (original), or no larger than resized_size (resized)",
+        determines=True,
+        is_recorded=False,
+    )
+    resized_size: int = setting(
+        Whole(16, 20_000),
+        1024,
+        "with store = resized, the longest side of an image in pixels; 16 to 20000",
+        determines=True,
+        is_recorded=False,
+    )
+    resized_quality: int = setting(
+        Whole(1, 100), 95, "the JPEG quality of resized images; 1 to 100", determines=True, is_recorded=False
     )
     private_networks: tuple[str, ...] | None = setting(
         _Networks(), None, "networks that URLs may lead to although they are not public, such as 10.0.0.0/8"

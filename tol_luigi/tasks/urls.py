@@ -17,11 +17,13 @@ from tol_luigi.core.errors import DamagedError
 from tol_luigi.core.files import committed, read_object, remove, write_json
 from tol_luigi.core.shards import sample_record, write_shard
 from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
+from tol_luigi.downloads.image_content import ending_of
 from tol_luigi.report.text import counted
 from tol_luigi.sources.url_partitions import UrlPartitions, server_of
 from tol_luigi.sources.url_reader import (
     FETCHED,
     FETCHED_SCHEMA,
+    box_of,
     fetched_archive,
     fetched_requests,
     fetched_table,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from tol_luigi.downloads.fetch_outcomes import Outcome
     from tol_luigi.downloads.fetch_urls import Wanted
     from tol_luigi.downloads.fetched_parts import FetchedParts
-    from tol_luigi.downloads.kept_images import Answers, KeptImage
+    from tol_luigi.downloads.kept_images import Answers, KeptImage, StoredImage
     from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.sources.url_rows import UrlRow
     from tol_luigi.tasks.base import DatasetTask
@@ -164,16 +166,12 @@ class FetchPartition(SourceTask, StageTask):
 
     def make(self) -> None:
         """Fetch what is not fetched yet, and write the archive in the order of the listing."""
-        from tol_luigi.downloads.fetch_urls import Wanted, fetch_urls  # noqa: PLC0415 (slow to load)
+        from tol_luigi.downloads.fetch_urls import fetch_urls  # noqa: PLC0415 (slow to load)
         from tol_luigi.downloads.fetched_parts import FetchedParts  # noqa: PLC0415 (as above)
         from tol_luigi.downloads.kept_images import Answers  # noqa: PLC0415 (as above)
 
         rows = rows_with(self.layout.urls(self.source), {"partition": [self.partition]}).to_pylist()
-        wanted = {
-            row["url"]: Wanted(row["url"], row["sha256"], row["md5"])
-            for row in reversed(rows)
-            if not row["state"]
-        }
+        wanted = _wanted(rows)
         archive, table = self.files()
         with FetchedParts(self._parts) as parts:
             if self.is_complete_now():  # another process had the lock
@@ -195,12 +193,29 @@ class FetchPartition(SourceTask, StageTask):
                 progress(before)
                 fetch_urls(left[::-1], fetch_policy(self.settings.fetch), done)
             with Answers(parts, kept) as answers:
-                placed = [(row, _member(row, answers)) for row in rows]
-                write_shard(archive, _records(placed, answers))
-                write_rows(table, (_fetched(row, member, answers) for row, member in placed), FETCHED_SCHEMA)
+                placed: list[dict[str, Any]] = []
+                write_shard(archive, self._records(rows, answers, placed))
+                write_rows(table, placed, FETCHED_SCHEMA)
                 requests = fetched_requests(self.layout.fetched(self.source), self.partition)
                 write_rows(requests, (_request(url, answers) for url in wanted), _REQUESTS)
                 self._report_lost(answers.outcome(url) for url in wanted)
+
+    def _records(
+        self, rows: list[dict[str, Any]], answers: Answers, placed: list[dict[str, Any]]
+    ) -> Iterator[bytes]:
+        """Yield the records of the archive, and append the rows of the table; of two rows with the same key, the mapping uses the first."""
+        from tol_luigi.tasks.image_store import image_store  # noqa: PLC0415 (slow to load)
+
+        store = image_store(self.settings)
+        for row in rows:
+            is_image = not row["state"] and answers.outcome(row["url"]).state == FETCHED
+            if not is_image:
+                placed.append(_fetched(row, answers))
+                continue
+            image = store.stored(answers.image(row["url"], box_of(row)), box_of(row))
+            stem, ending = stem_of(row["key"]), ending_of(image.content)
+            yield sample_record(stem, {ending.removeprefix("."): image.content})
+            placed.append({**_fetched(row, answers), "member": stem + ending, **_stored(image)})
 
     def _kept(self, wanted: dict[str, Wanted], parts: FetchedParts) -> dict[str, KeptImage]:
         """Return the earlier answers that are kept: those that are not requested again, without a new answer."""
@@ -215,6 +230,7 @@ class FetchPartition(SourceTask, StageTask):
     def _copied(self, wanted: dict[str, Wanted]) -> dict[str, KeptImage]:
         """Return the images that an earlier dataset has fetched from URLs, if the settings name one."""
         from tol_luigi.downloads.kept_images import kept_images  # noqa: PLC0415 (slow to load)
+        from tol_luigi.tasks.image_store import is_stored_alike  # noqa: PLC0415 (as above)
 
         earlier = earlier_dataset(self.settings)
         if earlier is None or not (count := len(earlier.partitions(self.source))):
@@ -223,11 +239,12 @@ class FetchPartition(SourceTask, StageTask):
         dealt: dict[str, dict[str, Wanted]] = {}
         for url, one in wanted.items():
             dealt.setdefault(partitions.partition_of(url), {})[url] = one
+        is_alike = is_stored_alike(earlier.record, self.settings.determining)
         folder, most = earlier.layout.fetched(self.source), self.settings.fetch.max_mib << 20
         return {
             url: image
             for partition, urls in sorted(dealt.items())
-            for url, image in kept_images(folder, partition, urls).items()
+            for url, image in kept_images(folder, partition, urls, is_stored_alike=is_alike).items()
             if image.outcome.state == FETCHED and image.outcome.bytes <= most
         }
 
@@ -290,23 +307,36 @@ def _is_answered(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.state not in OF_SERVERS
 
 
-def _member(row: dict[str, Any], answers: Answers) -> str:
-    """Return the name of the image of a row in the archive, "" if there is none."""
-    outcome = None if row["state"] else answers.outcome(row["url"])
-    return f"{stem_of(row['key'])}{outcome.ending}" if outcome and outcome.state == FETCHED else ""
+def _wanted(rows: list[dict[str, Any]]) -> dict[str, Wanted]:
+    """Return the URLs of some rows; the first row with a URL has the checksums that count."""
+    from tol_luigi.downloads.fetch_urls import Wanted  # noqa: PLC0415 (slow to load)
+
+    boxes: dict[str, set[Box | None]] = {}
+    for row in rows:
+        boxes.setdefault(row["url"], set()).add(box_of(row))
+    return {
+        row["url"]: Wanted(row["url"], row["sha256"], row["md5"], frozenset(boxes[row["url"]]))
+        for row in reversed(rows)
+        if not row["state"]
+    }
 
 
-def _records(placed: list[tuple[dict[str, Any], str]], answers: Answers) -> Iterator[bytes]:
-    """Yield the records of the archive; of two rows with the same key, the mapping uses the first."""
-    for row, member in placed:
-        if member:
-            stem, _, ending = member.rpartition(".")
-            yield sample_record(stem, {ending: answers.content(row["url"])})
+def _stored(image: StoredImage) -> dict[str, Any]:
+    """Return the cells of the table for what the archive contains."""
+    digest = hashlib.sha256(image.content).hexdigest() if image.stored else ""
+    return {
+        "stored": image.stored,
+        "stored_sha256": digest,
+        "image_width": image.width,
+        "image_height": image.height,
+    }
 
 
-def _fetched(row: dict[str, Any], member: str, answers: Answers) -> dict[str, Any]:
+def _fetched(row: dict[str, Any], answers: Answers) -> dict[str, Any]:
+    """Return the row of the table, as for a URL without an image."""
     box = {name: row[name] for name in Box._fields}
-    common = {"key": row["key"], "url": row["url"], "server": server_of(row["url"]), "member": member, **box}
+    about = {"key": row["key"], "url": row["url"], "server": server_of(row["url"])}
+    common = {**about, "member": "", **box, "stored": "", "stored_sha256": ""}
     if row["state"]:
         return {**common, "excluded": row["state"], "state": "", "reason": row["reason"]}
     outcome = answers.outcome(row["url"])

@@ -1,0 +1,81 @@
+"""Images of a bounded size."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tol_luigi.core.bounded_images import bounded_image, image_size
+from tol_luigi.core.images import ImageSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPEC = ImageSpec(jpeg_quality=90)
+SIDEWAYS = Image.Exif()
+SIDEWAYS[0x0112] = 6
+
+
+def saved(image: Image.Image, **options: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    return Image.open(io.BytesIO(content)).size
+
+
+def test_a_larger_image_has_the_pixels_of_pillows_bicubic_filter(draw: Callable[..., bytes]) -> None:
+    original = draw((300, 200), form="JPEG")
+    small = Image.open(io.BytesIO(original)).resize((96, 64), Image.Resampling.BICUBIC)
+
+    assert bounded_image(original, 96, SPEC) == saved(small, quality=90)
+    assert image_size(original, SPEC) == (300, 200, False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 120))
+def test_the_longest_side_is_the_bound_and_the_aspect_ratio_is_kept(
+    width: int, height: int, side: int
+) -> None:
+    original = saved(Image.new("RGB", (width, height)))
+    bounded = bounded_image(original, side, SPEC)
+
+    assert (bounded == original) == (max(width, height) <= side)
+    across, down = size_of(bounded)
+    assert max(across, down) == min(side, max(width, height))
+    assert abs(across * height - down * width) <= max(width, height)
+
+
+def test_the_orientation_of_exif_is_applied_if_that_of_samples_is(draw: Callable[..., bytes]) -> None:
+    original = draw((300, 200), form="JPEG", exif=SIDEWAYS)
+    upright = ImageSpec(exif="apply")
+
+    assert size_of(bounded_image(original, 90, SPEC)) == (90, 60)
+    assert size_of(bounded_image(original, 90, upright)) == (60, 90)
+    assert image_size(original, SPEC) == (300, 200, True)
+
+
+@pytest.mark.parametrize("kind", ["small", "transparent", "deep", "truncated", "damaged", "other"])
+def test_what_cannot_be_a_jpeg_without_loss_of_what_settings_use_is_kept(
+    kind: str, draw: Callable[..., bytes]
+) -> None:
+    clear = io.BytesIO()
+    Image.new("RGBA", (300, 200), (9, 9, 9, 50)).save(clear, "PNG")
+    photograph = draw((300, 200), form="JPEG")
+    original = {
+        "small": draw((90, 60)),
+        "transparent": clear.getvalue(),
+        "deep": draw((300, 200), "I;16"),
+        "truncated": photograph[: len(photograph) // 2],
+        "damaged": photograph[:40],
+        "other": b"hello",
+    }[kind]
+
+    assert bounded_image(original, 90, SPEC) is original
