@@ -300,3 +300,13 @@ def test_settings_without_a_contact_are_refused(
     assert len(ended.messages) == 1
     assert "[fetch] contact" in ended.messages[0]
     assert "Set it to your email address" in ended.messages[0]
+
+
+def test_a_source_of_which_nothing_may_be_fetched_is_not_blamed_for_its_names(
+    sections: dict[str, dict[str, Any]], settings_file: Any, forks: Forks
+) -> None:
+    fetch = {name: value for name, value in sections["fetch"].items() if name != "private_networks"}
+    ended = forks.build(settings_file({**sections, "fetch": fetch}), "BuildCatalog")
+
+    assert ended.code == 30
+    assert "table-pond has no image that can be used" in ended.output

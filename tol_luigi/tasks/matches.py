@@ -106,6 +106,10 @@ class CheckMatches(StageTask):
     def _validate_not_empty(self, matches: Sequence[Match]) -> None:
         """Raise an error, because no image would be written."""
         least = min(matches, key=lambda match: match.percent)
+        if not least.files:
+            what = f"{least.source} has no image that can be used"
+            remedy = f"{self.layout.mapping_ledger} has the reason for each; tol why shows that of one"
+            raise MatchError(f"{least.table} = {least.path}", what, remedy)
         if not least.matched_files:
             raise _error(least, "Correct the names or the setting")
         what = "no image would be written, because all that have a name are excluded"
