@@ -6,7 +6,7 @@ import contextlib
 import importlib.metadata
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
@@ -35,7 +35,16 @@ with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
     import cykooz_resizer
 
 
-__all__ = ["LOSSLESS", "BrokenImageError", "ImageMetadata", "ImageSpec", "encode", "encoder", "preview"]
+__all__ = [
+    "LOSSLESS",
+    "BrokenImageError",
+    "ImageMetadata",
+    "ImageSpec",
+    "encode",
+    "encode_sizes",
+    "encoder",
+    "preview",
+]
 
 LOSSLESS = "lossless"
 """The value of ``[images] webp_quality`` for images without loss."""
@@ -76,6 +85,7 @@ class ImageSpec:
         high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
         hashed: Whether to compute the perceptual hash, too; it does not change the image.
+        further_sizes: Width and height of further images that :func:`encode_sizes` makes of the same file.
     """
 
     width: int = 224
@@ -93,6 +103,12 @@ class ImageSpec:
     transparency: str = "published"
     high_bit_depth: str = "refuse"
     hashed: bool = False
+    further_sizes: tuple[tuple[int, int], ...] = ()
+
+    def of_size(self, width: int, height: int) -> ImageSpec:
+        """Return how a further image of this size is made, of a file that the own size accepts."""
+        depth = "keep" if self.high_bit_depth == "refuse" else self.high_bit_depth
+        return replace(self, width=width, height=height, high_bit_depth=depth, further_sizes=())
 
     @property
     def image_format(self) -> ImageFormat:
@@ -173,7 +189,15 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
 
 
 def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
-    """Return the image of a sample and the metadata of the original.
+    """Return the image of a sample and the metadata of the original; see :func:`encode_sizes`."""
+    (image, *_), metadata = encode_sizes(data, spec)
+    return image, metadata
+
+
+def encode_sizes(data: bytes, spec: ImageSpec) -> tuple[tuple[bytes, ...], ImageMetadata]:
+    """Return the image of a sample in each size, and the metadata of the original, which is decoded once.
+
+    The first size alone decides whether the file is accepted, so that all sizes have the same samples.
 
     All modes are converted to RGB. Pillow's bicubic filter resizes in one step (except for large photographs
     with ``resize=scaled``). The first frame of an animation is used.
@@ -230,8 +254,8 @@ def preview(data: bytes, side: int) -> bytes:
     return written.getvalue()
 
 
-def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, ImageMetadata] | str:
-    """Return the image of a sample and the metadata of the original, or the reason why Pillow fails.
+def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[tuple[bytes, ...], ImageMetadata] | str:
+    """Return the images of a sample and the metadata of the original, or the reason why Pillow fails.
 
     Args:
         data: The content of a file.
@@ -257,25 +281,40 @@ def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[bytes, Ima
             return _one_line(error, data)
 
 
-def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[bytes, ImageMetadata]:
+def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[tuple[bytes, ...], ImageMetadata]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _validate_size(image, data, spec)
         width, height = image.size
         mode, kind = image.mode, image.format or ""
         flags = _header_flags(image, spec, truncated=truncated)
-        if spec.resize == "scaled" and _is_large_photograph(image, spec):
-            sample = _scaled(image, spec)
-        else:
+        specs = [spec, *(spec.of_size(*size) for size in spec.further_sizes)]
+        is_scaled = [one.resize == "scaled" and _is_large_photograph(image, one) for one in specs]
+        samples = {}
+        if not all(is_scaled):
             image.load()
             if spec.exif == "apply":
                 ImageOps.exif_transpose(image, in_place=True)
-            sample = to_sample(image, spec, deep=flags["high_bit_depth"])
-        flags["transparent"] = is_transparent(image)
-    encoded = io.BytesIO()
-    sample.save(encoded, spec.image_format.pillow, **spec.encoder_options)
+            samples = {
+                number: to_sample(image, one, deep=flags["high_bit_depth"])
+                for number, one in enumerate(specs)
+                if not is_scaled[number]
+            }
+            flags["transparent"] = is_transparent(image)
+    for number in filter(is_scaled.__getitem__, range(len(specs))):
+        # The decoder shrinks the image for one size, so for this one it is decoded again.
+        with Image.open(io.BytesIO(data), formats=FORMATS) as again:
+            samples[number] = _scaled(again, specs[number])
+    sample = samples[0]
     raised = tuple(sorted(name for name, is_set in flags.items() if is_set))
     phash = perceptual_hash(sample) if spec.hashed else None
-    return encoded.getvalue(), ImageMetadata(width, height, mode, kind, raised, phash)
+    images = tuple(_encoded(samples[number], spec) for number in range(len(specs)))
+    return images, ImageMetadata(width, height, mode, kind, raised, phash)
+
+
+def _encoded(sample: Image.Image, spec: ImageSpec) -> bytes:
+    encoded = io.BytesIO()
+    sample.save(encoded, spec.image_format.pillow, **spec.encoder_options)
+    return encoded.getvalue()
 
 
 def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: bool) -> dict[str, bool]:
