@@ -86,7 +86,7 @@ class Before:
             [file.member for file in chosen],
             [],
         )
-        shards, outcomes = pack(
+        shards, outcomes, _ = pack(
             work.samples,
             enumerate(contents[file.member.name] for file in chosen),
             [self.folder / f"shard-00000{number}.tar" for number in (3, 4)],

@@ -54,7 +54,7 @@ def written(folder: Path, withheld: dict[str, Withheld]) -> list[Shard]:
         else ReusedImage(Outcome(State.WRITTEN, sha256=one, md5=one), JPEG)
         for one in IDS
     ]
-    shards, outcomes = pack(
+    shards, outcomes, _ = pack(
         WORK.samples,
         enumerate(contents),
         [folder / shard_name(number) for number in NUMBERS],

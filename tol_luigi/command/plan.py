@@ -110,6 +110,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         further_texts=len(form.further),
         is_json=form.is_json,
         format=settings.images.format,
+        further_sizes=settings.image_spec.further_sizes,
     )
     # A plan that is damaged is made again.
     left = _left(settings, stats, making, is_planned="PlanShards" not in to_do)

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 from typing import IO, TYPE_CHECKING
 
+from tol_luigi.core.errors import ShardError
 from tol_luigi.core.files import sha256_file
 from tol_luigi.core.ledger import State
 from tol_luigi.core.packing import Outcome, Withheld, validate_complete
-from tol_luigi.core.shards import Shard, balanced, copy_record, write_shard
+from tol_luigi.core.shards import Shard, balanced, copy_record, sample_places, write_shard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from tol_luigi.core.packing import ShardToRebuild
 
-__all__ = ["SampleRef", "copy_samples", "recopy", "remove_samples"]
+__all__ = ["SampleRef", "copy_samples", "in_folder", "recopy", "remove_samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,27 @@ class SampleRef:
     shard: Path
     offset: int
     length: int
+
+
+def in_folder(copies: Sequence[SampleRef | Withheld], folder: Path) -> list[SampleRef | Withheld]:
+    """Return the same samples in the shards with the same names in another folder, which are of another image size.
+
+    Raises:
+        ShardError: A shard is damaged, or lacks a sample.
+    """
+    places: dict[Path, dict[str, tuple[int, int]]] = {}
+    found: list[SampleRef | Withheld] = []
+    for copy in copies:
+        if not isinstance(copy, SampleRef):
+            found.append(copy)
+            continue
+        path = folder / copy.shard.name
+        if path not in places:
+            places[path] = sample_places(path)
+        if copy.id not in places[path]:
+            raise ShardError(path, f"sample {copy.id} is missing", "Delete it and run the same command again")
+        found.append(SampleRef(copy.id, path, *places[path][copy.id]))
+    return found
 
 
 def copy_samples(

@@ -105,6 +105,11 @@ class ImageSpec:
     hashed: bool = False
     further_sizes: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each image, the own size first."""
+        return [(self.width, self.height), *self.further_sizes]
+
     def of_size(self, width: int, height: int) -> ImageSpec:
         """Return how a further image of this size is made, of a file that the own size accepts."""
         depth = "keep" if self.high_bit_depth == "refuse" else self.high_bit_depth
@@ -189,8 +194,8 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
 
 
 def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
-    """Return the image of a sample and the metadata of the original; see :func:`encode_sizes`."""
-    (image, *_), metadata = encode_sizes(data, spec)
+    """Return the image of a sample in its own size, and the metadata of the original; see :func:`encode_sizes`."""
+    (image,), metadata = encode_sizes(data, replace(spec, further_sizes=()) if spec.further_sizes else spec)
     return image, metadata
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 from typing import TYPE_CHECKING, Any, Self
 
@@ -44,6 +44,10 @@ class Layout:
             KeyError: The content lacks the image size.
         """
         return cls.of(directory, record["images.width"], record["images.height"])
+
+    def of_size(self, size: str) -> Self:
+        """Return the paths of another image size; a further size has shards and their indexes only."""
+        return replace(self, size=size)
 
     @property
     def record(self) -> Path:

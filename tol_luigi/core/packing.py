@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.bad_images import check_bad_count
 from tol_luigi.core.files import clear_disk_errors, scratch_path
-from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode
+from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode_sizes
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.reader import FileContent, MemberError
@@ -154,11 +154,13 @@ class ShardToRebuild:
         path: The shard's path.
         sha256: The expected SHA-256, 64 hexadecimal digits.
         ids: The ids of its samples, in order.
+        size: The position of its image size in :attr:`ImageSpec.sizes`.
     """
 
     path: Path
     sha256: str
     ids: Sequence[str]
+    size: int = 0
 
 
 def shipping_order(ids: Sequence[str], *, seed: int, shuffled: bool) -> list[int]:
@@ -190,7 +192,8 @@ def pack(
     progress: Callable[[int], None],
     benchmarks: Benchmarks | None = None,
     withheld: Mapping[str, Withheld] = MappingProxyType({}),
-) -> tuple[list[Shard], list[Outcome]]:
+    further: Sequence[Sequence[Path]] = (),
+) -> tuple[list[Shard], list[Outcome], list[list[Shard]]]:
     """Write the shards of a partition.
 
     A withheld image is left out of its shard. All others are in the same shard, in the same order, as without it.
@@ -208,9 +211,10 @@ def pack(
         benchmarks: The benchmark images to exclude, if any; to find near-duplicates, ``spec.hashed`` must be
             set.
         withheld: The images to leave out, if they are usable.
+        further: The paths of the shards of each further size, which contain the same samples in the same order.
 
     Returns:
-        The shards, and the outcome of each sample.
+        The shards, the outcome of each sample, and the shards of each further size.
 
     Raises:
         TooManyBadError: Too many samples are broken; then nothing is written.
@@ -227,7 +231,8 @@ def pack(
         order = shipping_order([samples[index].id for index in usable], seed=seed, shuffled=shuffled)
         shipped = [usable[place] for place in order]
         cuts = balanced(len(shipped), len(paths))
-        shards = []
+        shards: list[Shard] = []
+        shards_of_sizes: list[list[Shard]] = [[] for _ in further]
         for number, (path, cut) in enumerate(zip(paths, cuts, strict=True)):
             planned = [(samples[shipped[place]], outcomes[shipped[place]]) for place in cut]
             for _, outcome in planned:
@@ -237,7 +242,10 @@ def pack(
             for position, ((_, outcome), offset) in enumerate(zip(chosen, offsets, strict=True)):
                 outcome.position, outcome.offset = position, offset
             shards.append(shard)
-    return shards, outcomes
+            for size, (others, written) in enumerate(zip(further, shards_of_sizes, strict=True), start=1):
+                records = (spool.record(sample, outcome, size) for sample, outcome in chosen)
+                written.append(write_shard(others[number], records)[0])
+    return shards, outcomes, shards_of_sizes
 
 
 def repack(
@@ -272,7 +280,8 @@ def repack(
             outcomes[samples[index].id] = samples[index], outcome
             progress(len(outcomes))
         for shard in damaged:
-            write_shard(shard.path, (spool.record(*outcomes[image]) for image in shard.ids), shard.sha256)
+            records = (spool.record(*outcomes[image], shard.size) for image in shard.ids)
+            write_shard(shard.path, records, shard.sha256)
 
 
 def validate_complete(damaged: Sequence[ShardToRebuild], ids: set[str]) -> None:
@@ -310,21 +319,23 @@ class _Spool:
 
     def __init__(self, file: IO[bytes], spec: ImageSpec) -> None:
         self.file, self.extension = file, spec.image_format.extension
-        self.places: dict[int, tuple[int, int]] = {}
+        self.places: dict[tuple[int, int], tuple[int, int]] = {}
         self.end = 0
 
-    def put(self, outcome: Outcome, image: bytes) -> None:
-        """Append the image of a sample."""
-        self.file.write(image)
-        self.places[id(outcome)] = self.end, len(image)
-        self.end += len(image)
+    def put(self, outcome: Outcome, images: Sequence[bytes]) -> None:
+        """Append the image of a sample in each size."""
+        for size, image in enumerate(images):
+            self.file.write(image)
+            self.places[id(outcome), size] = self.end, len(image)
+            self.end += len(image)
 
-    def record(self, sample: Sample, outcome: Outcome) -> bytes:
-        """Return the bytes of a sample in a shard."""
-        offset, length = self.places[id(outcome)]
+    def record(self, sample: Sample, outcome: Outcome, size: int = 0) -> bytes:
+        """Return the bytes of a sample in a shard of one of the sizes."""
+        offset, length = self.places[id(outcome), size]
         self.file.seek(offset)
         record = sample_record(sample.id, {**sample.text_members, self.extension: self.file.read(length)})
-        outcome.length = len(record)
+        if not size:
+            outcome.length = len(record)
         return record
 
 
@@ -335,29 +346,29 @@ def _process(
     benchmarks: Benchmarks | None = None,
     withheld: Withheld | None = None,
 ) -> Outcome:
-    """Decode one file and spool its image, or spool a reused image; return the outcome."""
+    """Decode one file and spool its images, or spool a reused image; return the outcome."""
     if isinstance(content, ReusedImage):
-        return _spooled(content.outcome, content.image, spool, withheld)
+        return _spooled(content.outcome, [content.image], spool, withheld)
     if isinstance(content, (MemberError, OSError)):
         return _failure(content)
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
     if benchmarks and (match := benchmarks.match_bytes(digests[0])):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
     try:
-        image, metadata = encode(content, spec)
+        images, metadata = encode_sizes(content, spec)
     except BrokenImageError as error:
         return Outcome(error.state, error.reason, *digests)
     if benchmarks and metadata.phash and (match := benchmarks.match_phash(metadata.phash)):
         return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match)
-    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), image, spool, withheld)
+    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), images, spool, withheld)
 
 
-def _spooled(outcome: Outcome, image: bytes, spool: _Spool, withheld: Withheld | None) -> Outcome:
-    """Spool an image to write; return the outcome, which is another one if the image is withheld."""
+def _spooled(outcome: Outcome, images: Sequence[bytes], spool: _Spool, withheld: Withheld | None) -> Outcome:
+    """Spool the images of a sample to write; return the outcome, which is another one if the image is withheld."""
     if withheld and outcome.is_usable:
         outcome.state, outcome.reason = withheld
     elif outcome.state is State.WRITTEN:
-        spool.put(outcome, image)
+        spool.put(outcome, images)
     return outcome
 
 

@@ -28,11 +28,13 @@ __all__ = [
     "Numbers",
     "Pairs",
     "Place",
+    "Sizes",
     "Subset",
     "Text",
     "Whole",
     "WholeOr",
     "Words",
+    "size_of",
 ]
 
 
@@ -348,6 +350,34 @@ class Numbers(Kind):
     def serialize(self, value: tuple[int, ...]) -> str:
         """Return the text that :meth:`parse` reads as a value."""
         return ",".join(map(str, value))
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Return width and height of ``<width>x<height>``; raise ValueError if the text is something else."""
+    width, height = map(int, text.split("x"))
+    return width, height
+
+
+class Sizes(Kind):
+    """A set of image sizes in pixels, as ``<width>x<height>``, in order."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self.side = Whole(low, high)
+        self.hint = "such as 384x384,512x512"
+        self.allowed = f"sizes {self.hint}, each side {self.side.allowed}, or empty"
+
+    def parse(self, raw: str) -> tuple[str, ...]:
+        """Return the value of a text; raise ValueError if it is not allowed."""
+        sizes = set()
+        for item in filter(None, map(str.strip, raw.split(","))):
+            for side in (size := size_of(item)):
+                self.side.parse(str(side))
+            sizes.add(size)
+        return tuple(f"{width}x{height}" for width, height in sorted(sizes))
+
+    def serialize(self, value: tuple[str, ...]) -> str:
+        """Return the text that :meth:`parse` reads as a value."""
+        return ",".join(value)
 
 
 class Pairs(Kind):

@@ -32,6 +32,7 @@ __all__ = [
     "member_header",
     "record_image",
     "record_member",
+    "sample_places",
     "sample_record",
     "shard_name",
     "shard_number",
@@ -257,6 +258,20 @@ def _members(file: _Hashed, path: Path) -> Iterator[tuple[str, bytes]]:
         yield header.name, content
     if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.rest().strip(b"\0"):
         raise ShardError(path, "has data after its end", _REBUILD)
+
+
+def sample_places(path: Path) -> dict[str, tuple[int, int]]:
+    """Return offset and length in bytes of each sample in a shard, by its key.
+
+    Raises:
+        ShardError: The shard is damaged.
+    """
+    places, offset = {}, 0
+    for key, members in ShardReader(path):
+        blocks = sum(1 - -len(content) // tarfile.BLOCKSIZE for content in members.values())
+        places[key] = offset, blocks * tarfile.BLOCKSIZE
+        offset += blocks * tarfile.BLOCKSIZE
+    return places
 
 
 def copy_record(shard: IO[bytes], offset: int, length: int, key: str) -> bytes:

@@ -63,6 +63,7 @@ class Card:
     Attributes:
         digest: What distinguishes the dataset from others, as hexadecimal digits.
         size: Width and height of the images, in pixels.
+        further_sizes: The further sizes of the same images, as the names of their folders.
         counts: The number of samples by (split, source).
         sources: The sources, in the order of the catalog.
         texts: The further texts of each sample, such as ``field_note.txt``.
@@ -83,6 +84,7 @@ class Card:
     is_json: bool = False
     image: ImageFormat = IMAGE_FORMATS["jpeg"]
     is_demonstration: bool = False
+    further_sizes: Sequence[str] = ()
     shards: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     kingdoms: Mapping[str, int] = field(default_factory=dict)
     published: Publication = field(default_factory=Publication)
@@ -226,7 +228,18 @@ def _shards(card: Card, folder: str) -> str:
 {markdown_table(["shards", "number", "samples"], rows, numbers=True)}
 
 Readers such as webdataset and open_clip expand the braces. Next to the shards, `sizes.json` and `__len__` have the
-numbers of samples, and `wids.json` is the index of `wids`. `{folder}shards.csv` lists all shards with their SHA-256."""
+numbers of samples, and `wids.json` is the index of `wids`. `{folder}shards.csv` lists all shards with their SHA-256.{_further_sizes(card, folder)}"""
+
+
+def _further_sizes(card: Card, folder: str) -> str:
+    if not card.further_sizes:
+        return ""
+    place = "" if folder else "../"
+    paths = ", ".join(f"`{place}{size}/<split>/shard-<number>.tar`" for size in card.further_sizes)
+    return f"""
+
+The same samples with images of further sizes are in {paths}, in shards with the same names, in the same order.
+They are read in the same way."""
 
 
 def _samples(card: Card) -> str:

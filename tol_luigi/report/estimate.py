@@ -148,6 +148,7 @@ class OutputSettings:
         further_texts: The number of further texts of a sample.
         is_json: Whether the texts of a sample are in one JSON member.
         format: The format of the images, ``jpeg`` or ``webp``.
+        further_sizes: Width and height of the images of each further size, in pixels.
     """
 
     width: int
@@ -161,6 +162,13 @@ class OutputSettings:
     further_texts: int = 0
     is_json: bool = False
     format: str = "jpeg"
+    further_sizes: Sequence[tuple[int, int]] = ()
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of a sample in all sizes."""
+        sizes = [(self.width, self.height), *self.further_sizes]
+        return sum(width * height for width, height in sizes)
 
 
 @dataclass(frozen=True)
@@ -358,13 +366,13 @@ def _webp_ms(output: OutputSettings) -> float:
     if output.format != "webp":
         return 0.0
     each = _LOSSLESS_MS if isinstance(output.quality, str) else _WEBP_MS
-    return each * output.width * output.height / _PIXELS
+    return each * output.pixels / _PIXELS
 
 
 def _sample_bytes(output: OutputSettings) -> float:
     image = _image_bytes(output.format, output.quality)
     texts = _JSON_BYTES if output.is_json else _MEMBERS_BYTES + output.further_texts * _TEXT_BYTES
-    return texts + image * output.width * output.height / _PIXELS
+    return texts * (1 + len(output.further_sizes)) + image * output.pixels / _PIXELS
 
 
 def _image_bytes(form: str, quality: int | str) -> float:

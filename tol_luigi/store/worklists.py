@@ -170,17 +170,20 @@ def _sample(image: Mapping[str, Any], texts: SampleForm) -> Sample:
     return Sample(image["treeoflife_id"], ranks, image["common"], further, is_json=texts.is_json)
 
 
-def shards_to_rebuild(ledger: Path, shards: Sequence[Shard], folder: Path) -> list[ShardToRebuild]:
+def shards_to_rebuild(
+    ledger: Path, shards: Sequence[Shard], folder: Path, size: int = 0
+) -> list[ShardToRebuild]:
     """Return everything that is needed to write shards again.
 
     Args:
         ledger: The ledger of their partition.
         shards: The shards in the receipt.
         folder: The folder of the shards.
+        size: The position of their image size among all sizes.
     """
-    ids = ids_by_shard(ledger)
+    ids = ids_by_shard(ledger) if shards else {}
     return [
-        ShardToRebuild(folder / shard.name, shard.sha256, ids.get(shard_number(shard.name), []))
+        ShardToRebuild(folder / shard.name, shard.sha256, ids.get(shard_number(shard.name), []), size)
         for shard in shards
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.files import committed, remove
@@ -9,6 +10,7 @@ from tol_luigi.core.receipts import read_receipt
 from tol_luigi.core.splits import SPLITS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tol_luigi.core.layout import Layout
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["collect_bad_shards", "list_bad_shards", "remove_unplanned"]
 
 
-def remove_unplanned(layout: Layout, named: set[Path]) -> None:
+def remove_unplanned(layouts: Sequence[Layout], named: set[Path]) -> None:
     """Remove the shards that no receipt lists, such as the surplus of a previous, larger plan."""
-    for split in SPLITS:
+    for layout, split in itertools.product(layouts, SPLITS):
         for path in sorted(layout.shard(split, 0).parent.glob("shard-[0-9]*.tar")):
             if path not in named:
                 remove(path)

@@ -68,8 +68,9 @@ class WriteCard(StageTask):
     def files(self) -> list[Path]:
         """Return the descriptions and the indexes."""
         indexes = [
-            index_paths(self.layout.shard(split, 0).parent, shards)
-            for split, shards in self._shards().items()
+            index_paths(layout.shard(split, 0).parent, shards)
+            for size, layout in enumerate(self.settings.layouts)
+            for split, shards in self._shards(size).items()
         ]
         return [*self._descriptions, self.layout.shard_table, *itertools.chain.from_iterable(indexes)]
 
@@ -83,15 +84,17 @@ class WriteCard(StageTask):
         names = {path.relative_to(self.layout.directory).as_posix() for path in self._descriptions}
         return super().is_intact(receipt) and names <= receipt.files.keys()
 
-    def _shards(self) -> dict[str, list[Shard]]:
-        """Return the shards of each split that has any, in order."""
-        return {split: shards for split, shards in written_shards(self).items() if shards}
+    def _shards(self, size: int = 0) -> dict[str, list[Shard]]:
+        """Return the shards in one of the sizes, of each split that has any, in order."""
+        return {split: shards for split, shards in written_shards(self, size).items() if shards}
 
     def make(self) -> None:
         """Count the samples; write the indexes, then the descriptions."""
         layout, shards, published = self.layout, self._shards(), publication(self.settings)
-        for split in SPLITS:
-            write_indexes(layout.shard(split, 0).parent, shards.get(split, []))
+        for size, one in enumerate(self.settings.layouts):
+            written = self._shards(size) if size else shards
+            for split in SPLITS:
+                write_indexes(one.shard(split, 0).parent, written.get(split, []))
         write_text(layout.shard_table, shard_table(shards))
         card, folder = self._card(shards), layout.shards.name
         tables = {path.name: record_file(path) for path in (layout.catalog, layout.shard_table)}
@@ -108,6 +111,7 @@ class WriteCard(StageTask):
         return Card(
             digest=shards_digest(shards),
             size=(settings.images.width, settings.images.height),
+            further_sizes=settings.images.further_sizes,
             counts=count_by_source(self.layout.catalog),
             sources=settings.used,
             texts=form.further,

@@ -72,7 +72,7 @@ class WriteCatalog(StageTask):
         write_licenses(layout.licenses, layout.catalog, settings.sources)
         collect_bad_shards(layout, self._shares)
         written = [self.clone(WriteShards, **share) for share in self._shares]
-        remove_unplanned(layout, {task.folder / shard.name for task in written for shard in task.shards()})
+        remove_unplanned(settings.layouts, {path for task in written for path in task.shard_paths()})
 
     def _ledgers(self) -> list[Ledger]:
         return [Ledger(**share, path=self.layout.ledger(**share)) for share in self._shares]

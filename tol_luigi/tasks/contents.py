@@ -35,8 +35,9 @@ def read_contents(
     """
     settings, source = task.settings, task.settings.sources[task.source]
     previous = settings.previous
-    # Perceptual hashes of benchmarks need the original files.
-    if previous is None or previous.differences(settings.determining) or settings.leak_guard.images:
+    # Perceptual hashes of benchmarks and further sizes need the original files.
+    is_decoded = settings.leak_guard.images or settings.images.further_sizes
+    if previous is None or previous.differences(settings.determining) or is_decoded:
         return read_files(task, task.source, task.partition, work.members, is_required=is_required)
     return reused_contents(
         work,

@@ -88,7 +88,8 @@ class PreviousDataset:
 
 
 def _is_of_images(key: str) -> bool:
-    return key == "encoder" or (key.startswith("images.") and key != "images.duplicates")
+    others = {"images.duplicates", "images.further_sizes"}
+    return key == "encoder" or (key.startswith("images.") and key not in others)
 
 
 def previous_at(directory: Path | None, where: str) -> PreviousDataset | None:

@@ -22,6 +22,7 @@ from tol_luigi.core.setting_kinds import (
     Lines,
     Names,
     Place,
+    Sizes,
     Subset,
     Text,
     Whole,
@@ -248,6 +249,13 @@ class ImagesSection(Section):
     width: int = setting(Whole(1, 10_000), _IMAGE.width, "the width of a sample in pixels", determines=True)
     height: int = setting(
         Whole(1, 10_000), _IMAGE.height, "the height of a sample in pixels", determines=True
+    )
+    further_sizes: tuple[str, ...] = setting(
+        Sizes(1, 10_000),
+        (),
+        "further sizes to write shards with the same samples in, to <width>x<height>/; each file is decoded once for all sizes",
+        determines=True,
+        is_recorded=False,
     )
     fit: str = setting(
         Choice(*FITS),

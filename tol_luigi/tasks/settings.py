@@ -15,7 +15,7 @@ from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.reader import listing_of
 from tol_luigi.core.registry import FAULTS
-from tol_luigi.core.setting_kinds import Place
+from tol_luigi.core.setting_kinds import Place, size_of
 from tol_luigi.core.source_names import base_of, label_of, section_of, setting_of, source_of
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.server import Server, schema_name
@@ -139,12 +139,14 @@ class Settings:
             transparency=section.transparency,
             high_bit_depth=section.high_bit_depth,
             hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
+            further_sizes=tuple(size_of(size) for size in section.further_sizes),
         )
 
     @property
     def needs_originals(self) -> list[str]:
         """Return the settings that require the image files, whatever a previous dataset contains."""
         needed = {
+            "images.further_sizes": bool(self.images.further_sizes),
             "leak_guard.images": self.leak_guard.images is not None,
             "images.duplicates": self.images.duplicates == "drop"
             or any(source.name in self.reused for source in linked_sources(self)),
@@ -275,6 +277,12 @@ class Settings:
         """Return the paths of the dataset."""
         return Layout.of(self.directory, self.images.width, self.images.height)
 
+    @property
+    def layouts(self) -> list[Layout]:
+        """Return the paths of each image size, in the order of the sizes of the image specification."""
+        own = self.layout
+        return [own, *(own.of_size(size) for size in self.images.further_sizes)]
+
 
 @functools.cache
 def settings() -> Settings:
@@ -318,6 +326,7 @@ def settings() -> Settings:
     )
     try:
         _validate_driver(result, origins)
+        _validate_sizes(result, origins)
         validate_templates(result, origins)
         validate_taxonomy(result, origins)
         validate_features(result, origins)
@@ -345,6 +354,14 @@ def _validate_driver(result: Settings, origins: Origins) -> None:
         where = where_set("dataset", "database", origins, result.server.url)
         remedy = "Install it: pip install 'tol_luigi[postgresql]'"
         raise SettingsError(where, "the package psycopg is not installed", remedy)
+
+
+def _validate_sizes(result: Settings, origins: Origins) -> None:
+    """Raise an error if a further image size is the own size, whose folder it would share."""
+    if result.layout.size in result.images.further_sizes:
+        where = where_set("images", "further_sizes", origins, ",".join(result.images.further_sizes))
+        what = f"{result.layout.size} is the size in [images] width and height"
+        raise SettingsError(where, what, "Remove it from the further sizes")
 
 
 def _use_demonstration(parsed: dict[str, Any], directory: Path) -> tuple[str, ...]:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.core.benchmarks import Benchmarks
-from tol_luigi.core.copying import copy_samples, recopy
+from tol_luigi.core.copying import copy_samples, in_folder, recopy
 from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import ChangedError, ShardError
 from tol_luigi.core.files import read_json, remove
 from tol_luigi.core.packing import pack, repack, shipping_order
 from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
-from tol_luigi.core.shard_checks import check_shards, first_damaged
-from tol_luigi.core.shards import DifferentBytesError, Shard
+from tol_luigi.core.shard_checks import first_damaged
+from tol_luigi.core.shards import DifferentBytesError, Shard, shard_name
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.text import counted
 from tol_luigi.store.benchmarks import read_benchmarks
@@ -28,6 +28,7 @@ from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, wo
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.contents import read_contents
+from tol_luigi.tasks.image_sizes import check_sizes, further_record, shards_in
 from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.plan import PlanShards
@@ -39,7 +40,7 @@ from tol_luigi.tasks.stage import StageTask, clear_completion_cache
 from tol_luigi.tasks.unread import UNREAD, ReadingStage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import luigi
     import pyarrow as pa
@@ -91,10 +92,24 @@ class WriteShards(PartitionTask, ReadingStage):
         """Return the path of the receipt, which is written after the shards and their ledger."""
         return self.layout.receipt(*self.work_unit)
 
-    def shards(self, receipt: Receipt | None = None) -> list[Shard]:
-        """Return the shards in a receipt, by default the existing one; none without a receipt."""
+    def shards(self, receipt: Receipt | None = None, size: int = 0) -> list[Shard]:
+        """Return the shards in a receipt, by default the existing one; none without a receipt.
+
+        Args:
+            receipt: The receipt.
+            size: The position of their image size among all sizes.
+        """
         receipt = receipt or self.receipt()
-        return [Shard(**shard) for shard in receipt.more["shards"]] if receipt else []
+        return shards_in(receipt.more, self.settings.layouts[size].size if size else "") if receipt else []
+
+    def shard_paths(self) -> list[Path]:
+        """Return the paths of all shards in the receipt, in all sizes."""
+        receipt = self.receipt()
+        return [
+            folder / shard.name
+            for size, folder in enumerate(self.folders)
+            for shard in (self.shards(receipt, size) if receipt else ())
+        ]
 
     @property
     def place(self) -> Path:
@@ -106,6 +121,11 @@ class WriteShards(PartitionTask, ReadingStage):
     def folder(self) -> Path:
         """Return the folder of the shards."""
         return self.layout.shard(self.split, 0).parent
+
+    @property
+    def folders(self) -> list[Path]:
+        """Return the folder of the shards of each image size."""
+        return [layout.shard(self.split, 0).parent for layout in self.settings.layouts]
 
     def run(self) -> None:
         """Write the shards, unless another process has been faster."""
@@ -139,26 +159,38 @@ class WriteShards(PartitionTask, ReadingStage):
         self, share: WorkUnit, work: WorkList | CopyList, notes: dict[str, str], inputs: dict[str, str]
     ) -> None:
         layout = self.layout
-        paths = [layout.shard(self.split, shard) for shard in share.numbers]
+        paths, *others = [[folder / shard_name(shard) for shard in share.numbers] for folder in self.folders]
         with self.progress("images", share.samples) as progress:
             if isinstance(work, CopyList):
                 shards, outcomes = copy_samples(work.copies, paths)
+                further = [
+                    copy_samples(in_folder(work.copies, folder), each)[0]
+                    for folder, each in zip(self._train.folders[1:], others, strict=True)
+                ]
                 progress(share.samples)
             else:
-                shards, outcomes = self._packed(work, paths, progress)
+                shards, outcomes, further = self._packed(work, paths, others, progress)
                 files = zip(work.members, outcomes, strict=True)
                 self.skipped = [member.name for member, outcome in files if outcome.is_unread]
                 self._scan().validate_unchanged()
         write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), self._schema)
-        self.receipt_of(share, shards, notes, inputs).write(self.receipt_path)
+        self.receipt_of(share, shards, notes, inputs, further).write(self.receipt_path)
 
     def receipt_of(
-        self, share: WorkUnit, shards: list[Shard], notes: dict[str, str], inputs: dict[str, str]
+        self,
+        share: WorkUnit,
+        shards: list[Shard],
+        notes: dict[str, str],
+        inputs: dict[str, str],
+        further: Sequence[list[Shard]] = (),
     ) -> Receipt:
-        """Return the receipt of shards and their ledger in their current state."""
+        """Return the receipt of shards of each size and their ledger in their current state."""
         directory = self.layout.directory
-        folder = self.folder.relative_to(directory).as_posix()
-        files = {f"{folder}/{shard.name}": FileRecord(shard.size, shard.sha256) for shard in shards}
+        files = {
+            (folder / shard.name).relative_to(directory).as_posix(): FileRecord(shard.size, shard.sha256)
+            for folder, written in zip(self.folders, [shards, *further], strict=True)
+            for shard in written
+        }
         files |= record_files(directory, [self.layout.ledger(*self.work_unit)])
         more = {
             "split": self.split,
@@ -167,6 +199,7 @@ class WriteShards(PartitionTask, ReadingStage):
             "planned": share.samples,
             "samples": sum(shard.samples for shard in shards),
             "shards": [asdict(shard) for shard in shards],
+            **further_record(self.settings, further),
             **self.more(),
         }
         return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
@@ -191,13 +224,16 @@ class WriteShards(PartitionTask, ReadingStage):
         if self.has_become_readable(receipt):
             remove(self.receipt_path)
             return False
-        missing = [
-            shard
-            for shard in self.shards(receipt)
-            if not FileRecord(shard.size, shard.sha256).has_size(self.folder / shard.name)
-        ]
+        lost: list[ShardToRebuild] = []
+        for size, folder in enumerate(self.folders):
+            missing = [
+                shard
+                for shard in self.shards(receipt, size)
+                if not FileRecord(shard.size, shard.sha256).has_size(folder / shard.name)
+            ]
+            lost += shards_to_rebuild(ledger, missing, folder, size)
         try:
-            self._restore(work, shards_to_rebuild(ledger, missing, self.folder))
+            self._restore(work, lost)
         except DifferentBytesError as error:  # the inputs or the copied shards have changed
             if self.split == "train_small":
                 self._validate_train()
@@ -223,6 +259,10 @@ class WriteShards(PartitionTask, ReadingStage):
         """
         receipt, ledger = self.receipt(), self.layout.ledger(*self.work_unit)
         if receipt is None or isinstance(work, CopyList) or self.has_become_readable(receipt):
+            return False
+        if (
+            self.settings.images.further_sizes
+        ):  # the ledger has the places of the samples in the own size only
             return False
         others = {label: digest for label, digest in inputs.items() if label != _RIGHTS}
         before = others | ({_RIGHTS: receipt.inputs[_RIGHTS]} if _RIGHTS in receipt.inputs else {})
@@ -250,7 +290,10 @@ class WriteShards(PartitionTask, ReadingStage):
         planned = [self.layout.shard(self.split, number).name for number in share.numbers]
         return (
             receipt.notes.get("work") == work
-            and planned == [shard.name for shard in self.shards(receipt)]
+            and all(
+                planned == [shard.name for shard in self.shards(receipt, size)]
+                for size in range(len(self.folders))
+            )
             and self._is_ledger_intact(receipt)
         )
 
@@ -261,7 +304,9 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _restore(self, work: WorkList | CopyList, lost: list[ShardToRebuild]) -> None:
         if isinstance(work, CopyList):
-            recopy(work.copies, lost)
+            for size, folder in enumerate(self._train.folders):
+                if mine := [shard for shard in lost if shard.size == size]:
+                    recopy(in_folder(work.copies, folder) if size else work.copies, mine)
             return
         chosen = work.only({image for shard in lost for image in shard.ids})
         with self.progress("images", len(chosen.samples)) as progress:
@@ -270,11 +315,15 @@ class WriteShards(PartitionTask, ReadingStage):
 
     def _validate_train(self) -> None:
         """Raise an error if a shard of train is damaged: its copies would be damaged, but have a receipt."""
-        train = self.clone(WriteShards, split="train")
-        if damaged := first_damaged(train.folder, train.shards()):
-            remove(self.layout.verdict("train", self.source, self.partition))
-            what = "it would be copied, but its checksum differs from its receipt"
-            raise ShardError(damaged, what, "Run the same command again: it then checks this shard first")
+        for size, folder in enumerate(self._train.folders):
+            if damaged := first_damaged(folder, self._train.shards(size=size)):
+                remove(self.layout.verdict("train", self.source, self.partition))
+                what = "it would be copied, but its checksum differs from its receipt"
+                raise ShardError(damaged, what, "Run the same command again: it then checks this shard first")
+
+    @property
+    def _train(self) -> WriteShards:
+        return self.clone(WriteShards, split="train")
 
     def _work_digest(self, work: WorkList | CopyList, inputs: dict[str, str]) -> str:
         """Return the digest of all inputs; the work list's digest replaces the digests of its tables."""
@@ -311,8 +360,8 @@ class WriteShards(PartitionTask, ReadingStage):
         return self.settings.shards.order == "shuffled"
 
     def _packed(
-        self, work: WorkList, paths: list[Path], progress: Callable[[int], None]
-    ) -> tuple[list[Shard], list[Outcome]]:
+        self, work: WorkList, paths: list[Path], further: list[list[Path]], progress: Callable[[int], None]
+    ) -> tuple[list[Shard], list[Outcome], list[list[Shard]]]:
         source, settings = self.settings.sources[self.source], self.settings
         return pack(
             work.samples,
@@ -326,6 +375,7 @@ class WriteShards(PartitionTask, ReadingStage):
             progress=progress,
             benchmarks=self._benchmarks(),
             withheld=self._withheld(),
+            further=further,
         )
 
     def _benchmarks(self) -> Benchmarks | None:
@@ -395,19 +445,22 @@ class CheckShards(PartitionTask, StageTask):
 
     def _check(self, names: set[str] | None = None) -> tuple[dict[str, str], list[dict[str, str]]]:
         """Check the shards with these names, or all; return their inputs and the findings."""
-        layout, inputs = self.layout, self.inputs()
-        written = self.clone(WriteShards).shards()
-        shards = [shard for shard in written if names is None or shard.name in names]
-        size = self.settings.images.width, self.settings.images.height
-        ids = ids_by_shard(layout.ledger(*self.work_unit))
-        folder, form = layout.shard(self.split, 0).parent, sample_form(self.settings)
-        with self.progress("shards", len(shards)) as progress:
-            return inputs, check_shards(folder, shards, ids, size, progress, form=form)
+        inputs, written = self.inputs(), self.clone(WriteShards)
+        shards = [
+            [shard for shard in written.shards(size=size) if names is None or shard.name in names]
+            for size in range(len(written.folders))
+        ]
+        return inputs, check_sizes(self, shards, ids_by_shard(self.layout.ledger(*self.work_unit)))
 
 
-def written_shards(task: DatasetTask) -> dict[str, list[Shard]]:
-    """Return the shards of each split, in order, as the receipts of all partitions record them."""
+def written_shards(task: DatasetTask, size: int = 0) -> dict[str, list[Shard]]:
+    """Return the shards of each split, in order, as the receipts of all partitions record them.
+
+    Args:
+        task: A task of the dataset.
+        size: The position of their image size among all sizes.
+    """
     found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for share in all_partitions(task.settings):
-        found[share["split"]] += task.clone(WriteShards, **share).shards()
+        found[share["split"]] += task.clone(WriteShards, **share).shards(size=size)
     return {split: sorted(shards, key=lambda one: one.name) for split, shards in found.items()}

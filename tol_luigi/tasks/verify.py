@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import secrets
 import sys
 import time
@@ -17,8 +18,7 @@ import luigi
 from tol_luigi.core.errors import ShardError, SourceError
 from tol_luigi.core.files import read_json, read_object, remove, write_json
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file
-from tol_luigi.core.shard_checks import Level, check_numbering, check_records, check_shards
-from tol_luigi.core.shards import Shard
+from tol_luigi.core.shard_checks import Level, check_numbering, check_records
 from tol_luigi.core.splits import SPLITS
 from tol_luigi.report.selection import other_selections_notes
 from tol_luigi.report.text import counted
@@ -28,6 +28,7 @@ from tol_luigi.store.worklists import read_expected, work_list
 from tol_luigi.tasks.bad_shards import list_bad_shards
 from tol_luigi.tasks.base import DatasetTask
 from tol_luigi.tasks.build import BuildCatalog
+from tol_luigi.tasks.image_sizes import check_sizes, shards_in
 from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.manifest import WriteManifest
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
@@ -39,6 +40,7 @@ from tol_luigi.tasks.stage import StageTask, clear_completion_cache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tol_luigi.core.shards import Shard
     from tol_luigi.store.worklists import Expected, WorkList
 
 __all__ = ["VerifyDataset", "VerifyShards"]
@@ -96,7 +98,7 @@ class VerifyShards(PartitionTask):
 
     def run(self) -> None:
         """Verify the shards, write the findings, and remove the verdict if something is wrong."""
-        shards: list[Shard] = []
+        shards: list[list[Shard]] = [[]]
         try:
             shards, findings = self._verified()
         except ShardError as error:  # receipt, ledger or catalog is damaged
@@ -107,36 +109,34 @@ class VerifyShards(PartitionTask):
             findings += _without_receipt(self.clone(CheckShards))
         found = {
             "begun": self.begun,
-            "names": [shard.name for shard in shards],
-            "samples": sum(shard.samples for shard in shards),
-            "bytes": sum(shard.size for shard in shards),
+            "names": [shard.name for shard in shards[0]],
+            "samples": sum(shard.samples for shard in shards[0]),
+            "bytes": sum(shard.size for shard in itertools.chain.from_iterable(shards)),
             "findings": findings,
         }
         write_json(self.output().file, found)
 
-    def _verified(self) -> tuple[list[Shard], list[dict[str, str]]]:
+    def _verified(self) -> tuple[list[list[Shard]], list[dict[str, str]]]:
         layout, level = self.layout, Level(self.level)
         receipt, ledger = layout.receipt(*self.work_unit), layout.ledger(*self.work_unit)
-        folder = layout.shard(self.split, 0).parent
         written = _readable(receipt, self._receipt)
         fields = written.more
-        shards = _readable(receipt, lambda _: [Shard(**shard) for shard in fields["shards"]])
+        sizes = "", *self.settings.images.further_sizes
+        shards = _readable(receipt, lambda _: [shards_in(fields, size) for size in sizes])
         record = written.files[ledger.relative_to(layout.directory).as_posix()]
         if damage := _damage(ledger, record, is_read=level is not Level.RECEIPT):
             raise ShardError(ledger, damage, _REPAIR)
         ids = _readable(ledger, ids_by_shard)
         expected = None
-        findings = check_records(folder, receipt, shards, fields["samples"], ids)
+        findings = []
+        for layout_of_size, each in zip(self.settings.layouts, shards, strict=True):
+            folder = layout_of_size.shard(self.split, 0).parent
+            findings += check_records(folder, receipt, each, fields["samples"], ids)
         if level is not Level.RECEIPT:
             expected = self._expected()
             findings += _compare_ids(ledger, expected) if expected else []
-        size = self.settings.images.width, self.settings.images.height
         samples = expected.samples if expected else None
-        form = sample_form(self.settings)
-        with self.progress("shards", len(shards)) as progress:
-            findings += check_shards(
-                folder, shards, ids, size, progress, level=level, samples=samples, form=form
-            )
+        findings += check_sizes(self, shards, ids, level=level, samples=samples)
         if level is Level.SOURCES and self.split != "train_small" and self.source not in self.settings.reused:
             findings += self._files_changed()
         return shards, findings
@@ -307,7 +307,7 @@ class VerifyDataset(DatasetTask):
     def _is_of_shard(self, finding: dict[str, str]) -> bool:
         """Return whether a finding is about a shard of the dataset, not another file or a tar of a source."""
         path = Path(finding["shard"])
-        folders = {self.layout.shard(split, 0).parent for split in SPLITS}
+        folders = {layout.shard(split, 0).parent for layout in self.settings.layouts for split in SPLITS}
         return path.parent in folders and path.suffix == ".tar"
 
     def verification(self) -> Verification:
@@ -320,14 +320,15 @@ class VerifyDataset(DatasetTask):
             findings += found[-1]["findings"]
             named[task.split] += found[-1]["names"]
         findings += self._files_damaged()
-        for split, names in named.items():
-            folder = self.layout.shard(split, 0).parent
+        # The shards of all sizes have the same names.
+        for layout, (split, names) in itertools.product(self.settings.layouts, named.items()):
+            folder = layout.shard(split, 0).parent
             findings += check_numbering(folder, names, [path.name for path in folder.glob("*.tar")])
         return Verification(
             dataset=self.layout.directory,
             level=self.level,
             begun=self.begun,
-            shards=sum(map(len, named.values())),
+            shards=sum(map(len, named.values())) * len(self.settings.layouts),
             samples=sum(one["samples"] for one in found),
             size=sum(one["bytes"] for one in found),
             seconds=time.monotonic() - _STARTED,
