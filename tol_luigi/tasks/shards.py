@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from tol_luigi.core.errors import ChangedError, ShardError
 from tol_luigi.core.files import read_json, remove
 from tol_luigi.core.packing import pack, repack, shipping_order
 from tol_luigi.core.plan import WorkUnit
-from tol_luigi.core.receipts import FileRecord, Receipt, record_file, record_files
+from tol_luigi.core.receipts import FileRecord, Receipt, record_file
 from tol_luigi.core.shard_checks import first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard, shard_name
 from tol_luigi.core.splits import SPLITS
@@ -28,7 +28,7 @@ from tol_luigi.store.worklists import CopyList, copy_list, shards_to_rebuild, wo
 from tol_luigi.tasks.bad_shards import collect_bad_shards
 from tol_luigi.tasks.benchmarks import HashBenchmarks
 from tol_luigi.tasks.contents import read_contents
-from tol_luigi.tasks.image_sizes import check_sizes, further_record, shards_in
+from tol_luigi.tasks.image_sizes import ShardStage, check_sizes
 from tol_luigi.tasks.label_columns import sample_form
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.plan import PlanShards
@@ -37,10 +37,10 @@ from tol_luigi.tasks.rights import WithholdImages
 from tol_luigi.tasks.rights_settings import withholds
 from tol_luigi.tasks.scan import ScanPartition, rescanned_if_changed
 from tol_luigi.tasks.stage import StageTask, clear_completion_cache
-from tol_luigi.tasks.unread import UNREAD, ReadingStage
+from tol_luigi.tasks.unread import UNREAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import luigi
     import pyarrow as pa
@@ -60,7 +60,7 @@ _RIGHTS = "[rights]"
 """The name of the digest of withheld images among the inputs."""
 
 
-class WriteShards(PartitionTask, ReadingStage):
+class WriteShards(ShardStage):
     """Write the shards of one partition of a split; samples of train_small are copied from train.
 
     If a receipt shows that they were written from the same work list, only the missing shards are written.
@@ -88,44 +88,10 @@ class WriteShards(PartitionTask, ReadingStage):
         return self.clone(ScanPartition, partition=self.settings.listing_of(self.source, self.partition))
 
     @property
-    def receipt_path(self) -> Path:
-        """Return the path of the receipt, which is written after the shards and their ledger."""
-        return self.layout.receipt(*self.work_unit)
-
-    def shards(self, receipt: Receipt | None = None, size: int = 0) -> list[Shard]:
-        """Return the shards in a receipt, by default the existing one; none without a receipt.
-
-        Args:
-            receipt: The receipt.
-            size: The position of their image size among all sizes.
-        """
-        receipt = receipt or self.receipt()
-        return shards_in(receipt.more, self.settings.layouts[size].size if size else "") if receipt else []
-
-    def shard_paths(self) -> list[Path]:
-        """Return the paths of all shards in the receipt, in all sizes."""
-        receipt = self.receipt()
-        return [
-            folder / shard.name
-            for size, folder in enumerate(self.folders)
-            for shard in (self.shards(receipt, size) if receipt else ())
-        ]
-
-    @property
     def place(self) -> Path:
         """Return the archive or folder that the images are read from."""
         listing = self.settings.listing_of(self.source, self.partition)
         return self.settings.sources[self.source].reader.place(listing)
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder of the shards."""
-        return self.layout.shard(self.split, 0).parent
-
-    @property
-    def folders(self) -> list[Path]:
-        """Return the folder of the shards of each image size."""
-        return [layout.shard(self.split, 0).parent for layout in self.settings.layouts]
 
     def run(self) -> None:
         """Write the shards, unless another process has been faster."""
@@ -175,34 +141,6 @@ class WriteShards(PartitionTask, ReadingStage):
                 self._scan().validate_unchanged()
         write_ledger(layout.ledger(*self.work_unit), work.ledger(outcomes, share.numbers), self._schema)
         self.receipt_of(share, shards, notes, inputs, further).write(self.receipt_path)
-
-    def receipt_of(
-        self,
-        share: WorkUnit,
-        shards: list[Shard],
-        notes: dict[str, str],
-        inputs: dict[str, str],
-        further: Sequence[list[Shard]] = (),
-    ) -> Receipt:
-        """Return the receipt of shards of each size and their ledger in their current state."""
-        directory = self.layout.directory
-        files = {
-            (folder / shard.name).relative_to(directory).as_posix(): FileRecord(shard.size, shard.sha256)
-            for folder, written in zip(self.folders, [shards, *further], strict=True)
-            for shard in written
-        }
-        files |= record_files(directory, [self.layout.ledger(*self.work_unit)])
-        more = {
-            "split": self.split,
-            "source": self.source,
-            "partition": self.partition,
-            "planned": share.samples,
-            "samples": sum(shard.samples for shard in shards),
-            "shards": [asdict(shard) for shard in shards],
-            **further_record(self.settings, further),
-            **self.more(),
-        }
-        return Receipt(self.label, self.settings.digest, inputs, files, more, notes)
 
     def _share(self) -> WorkUnit:
         fields = {"split": self.split, "source": self.source, "partition": self.partition}
