@@ -239,7 +239,7 @@ def _further_sizes(card: Card, folder: str) -> str:
     return f"""
 
 The same samples with images of further sizes are in {paths}, in shards with the same names, in the same order.
-They are read in the same way."""
+webdataset and open_clip read them in the same way."""
 
 
 def _samples(card: Card) -> str:
