@@ -168,3 +168,13 @@ def test_webp_takes_less_room_and_more_time_than_jpeg() -> None:
     assert webp.shard_bytes < jpeg.shard_bytes < lossless.shard_bytes
     seconds = [sum(one.core_seconds.values()) for one in (jpeg, webp, lossless)]
     assert seconds == sorted(set(seconds))
+
+
+def test_a_further_size_adds_its_images_and_their_time_but_no_decoding() -> None:
+    left = {"eol": full_estimate(EOL, MAKING)}
+    other = replace(MAKING, width=448, height=448)
+    both = replace(MAKING, further_sizes=[(448, 448)])
+    found, one, more = (estimate_cost([EOL], output, left, STAGES) for output in (both, MAKING, other))
+    assert found.shard_bytes == pytest.approx(one.shard_bytes + more.shard_bytes)
+    seconds = [sum(each.core_seconds.values()) for each in (one, found)]
+    assert seconds[0] < seconds[1] < 2 * seconds[0]
