@@ -120,7 +120,7 @@ class MakeMapping(StageTask):
             )
         )
 
-    def withdraw(self) -> None:
+    def withdraw(self, *, has_receipt: bool = True) -> None:
         """Remove the mapping, too, if it has a receipt or its sources have changed.
 
         Otherwise, another process may be writing it.
@@ -128,7 +128,7 @@ class MakeMapping(StageTask):
         if self.receipt_path.exists() or self.change():
             remove(self.layout.mapping)
             self.clone(MakeSplits).withdraw()
-        super().withdraw()
+        super().withdraw(has_receipt=has_receipt)
 
     def make(self) -> None:
         """Add the sources to the mapping, one after another."""

@@ -85,7 +85,7 @@ class StoreSettings(StageTask):
         write_json(self.layout.record, self.settings.determining)
         write_json(self.layout.inputs, build_inputs(self.settings).places)
 
-    def withdraw(self) -> None:
+    def withdraw(self, *, has_receipt: bool = True) -> None:
         """Keep the receipt, which records with which settings the dataset was started."""
 
     def _stored(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class ScanPartition(SourceTask, ReadingStage):
         """Return the archive or folder."""
         return self.settings.sources[self.source].reader.place(self.partition)
 
-    def withdraw(self) -> None:
+    def withdraw(self, *, has_receipt: bool = True) -> None:
         """Remove the receipt; if the source has changed, also the receipts of stages that have read it."""
         if self.change():
             remove(self.layout.stage_receipt("MakeMapping"))
@@ -212,7 +212,7 @@ class ScanPartition(SourceTask, ReadingStage):
                     remove(self.layout.stage_receipt("HashPartition", self.source, partition))
                     for split in ("train", "val"):
                         remove(self.layout.receipt(split, self.source, partition))
-        super().withdraw()
+        super().withdraw(has_receipt=has_receipt)
 
     @property
     def _is_fetched(self) -> bool:

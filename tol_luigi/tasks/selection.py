@@ -181,9 +181,10 @@ class WriteSelection(_SelectionStage):
 
     def run(self) -> None:
         """Write the shards, the ledger and the receipt, unless another process has been faster."""
+        has_receipt = self.receipt_path.exists()
         if self.is_complete_now():
             return
-        self.withdraw()
+        self.withdraw(has_receipt=has_receipt)
         inputs, unit, split = self.inputs(), self._unit(), self.settings.select.split
         ledger = self.layout.ledger(split, self.source, self.partition)
         copies = selection_samples(

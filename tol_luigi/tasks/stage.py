@@ -188,8 +188,9 @@ class StageTask(DatasetTask):
 
     def run(self) -> None:
         """Make the files and write the receipt, unless another process has been faster."""
+        has_receipt = self.receipt_path.exists()
         if not self.is_complete_now():
-            self.withdraw()
+            self.withdraw(has_receipt=has_receipt)
             # Both are recorded before anything is read, so that changes during the run are detected.
             inputs = self.inputs()
             self.write_sightings()
@@ -208,9 +209,15 @@ class StageTask(DatasetTask):
             seen = {name: file_states(place, self.parts_read(name)) for name, place in places.items()}
             write_sightings(self.sightings_path, seen)
 
-    def withdraw(self) -> None:
-        """Remove the receipt, because the files that it records are about to be replaced."""
-        remove(self.receipt_path)
+    def withdraw(self, *, has_receipt: bool = True) -> None:
+        """Remove the receipt, because the files that it records are about to be replaced.
+
+        Args:
+            has_receipt: Whether there was a receipt when it was decided to replace them. One that is written after that is
+                another process's, and valid.
+        """
+        if has_receipt:
+            remove(self.receipt_path)
 
     def invalidate(self) -> None:
         """Force everything to be made again, because an input file may have been damaged when it was read."""

@@ -253,11 +253,11 @@ class FetchPartition(SourceTask, StageTask):
         super().write_receipt(inputs)
         self._remove_notes()
 
-    def withdraw(self) -> None:
+    def withdraw(self, *, has_receipt: bool = True) -> None:
         """Remove the receipt, and what a task that was killed after it left: answers of that time are not those of now."""
-        if self.receipt_path.exists():
+        if has_receipt and self.receipt_path.exists():
             self._remove_notes()
-        super().withdraw()
+        super().withdraw(has_receipt=has_receipt)
 
     def ask_again(self, states: Collection[str]) -> int:
         """Have the next run ask again for the URLs in some states; return their number.
