@@ -35,6 +35,7 @@ PATHS = {
     "benchmarks": "benchmark-hashes.parquet",
     "takedowns": "takedowns.csv",
     "withheld": "withheld.parquet",
+    "fetch_report": "fetched/report.json",
     "plan": "plan.json",
     "mapping_ledger": "ledger/mapping.parquet",
     "names_ledger": "ledger/names.parquet",
