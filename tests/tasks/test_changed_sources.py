@@ -212,10 +212,12 @@ def test_an_archive_of_a_source_is_not_listed_as_a_bad_shard(tmp_path: Path, ses
 
 
 def dealt_policies(change: int) -> Iterator[tuple[str, str]]:
-    """Pair what is deleted with the policies: nothing with both, all else with one, and with the other after the next change."""
+    """Pair what is deleted with the policies: nothing with both; of all else four things, which the changes take in turn."""
     policies = ("stop", "rebuild")
     yield from ((INTERMEDIATE[0], policy) for policy in policies)
-    yield from ((name, policies[(change + number) % 2]) for number, name in enumerate(INTERMEDIATE[1:]))
+    others = INTERMEDIATE[1:]
+    for number in range(4 * change, 4 * change + 4):
+        yield others[number % len(others)], policies[number // len(others) % 2]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
