@@ -10,14 +10,12 @@ from typing import IO, TYPE_CHECKING, ClassVar
 from xml.etree import ElementTree as ET
 
 from tol_luigi.core.errors import SettingsError, SourceError
-from tol_luigi.core.plugin import SourcePlugin
-from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.sections import setting
 from tol_luigi.core.setting_kinds import Licenses, Place, Whole, Words
 from tol_luigi.core.source import Column, NaturalKey
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.joined_listing import (
     INATURALIST,
-    MOST_PARTITIONS,
     RANK_COLUMNS,
     JoinedListing,
     allowed_licenses,
@@ -27,7 +25,8 @@ from tol_luigi.sources.joined_listing import (
 )
 from tol_luigi.sources.joins import RowStream, joined, quoted
 from tol_luigi.sources.selection import per_species_setting
-from tol_luigi.sources.url_reader import UrlLabeler, UrlReader, url_licenses
+from tol_luigi.sources.url_partitions import MOST_PARTITIONS
+from tol_luigi.sources.url_reader import UrlLabeler, UrlSection, url_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ _MEDIA = ("type", "format", "license", "rightsHolder", "creator", "publisher")
 
 
 @dataclass(frozen=True)
-class GbifSection(SourceSection):
+class GbifSection(UrlSection):
     """A download of GBIF with images."""
 
     section: ClassVar[str] = "gbif"
@@ -237,22 +236,12 @@ def _rows(section: GbifSection) -> UrlListing:
     return rows_of(gbif_listing, section.images, section)
 
 
-def _key_of(key: str) -> Key:
+def _key_of(_: GbifSection, key: str) -> Key:
     return (key,)
 
 
 _KEY = NaturalKey(columns=(Column("image", "gbif_image", str),), spelling="{}")
 
-GBIF = SourcePlugin(
-    name="gbif",
-    section=GbifSection,
-    key=_KEY,
-    reader=lambda section, images, _index: UrlReader(images, _rows(section), section.partitions, _key_of),
-    labeler=lambda section: GbifLabeler(_rows(section)),
-    licenses=lambda section: url_licenses(_rows(section), _KEY, _key_of),
-    listing_tables=("images",),
-    name_tables=("images",),
-    license_tables=("images",),
-    named_by="occurrences",
-    is_fetched=True,
+GBIF = url_plugin(
+    GbifSection, _KEY, _rows, _key_of, GbifLabeler, listing_tables=("images",), named_by="occurrences"
 )

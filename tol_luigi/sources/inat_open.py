@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SettingsError, SourceError
-from tol_luigi.core.plugin import SourcePlugin
-from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.sections import setting
 from tol_luigi.core.setting_kinds import Choice, Formed, Licenses, Names, Place, Whole, Words
 from tol_luigi.core.source import Column, NaturalKey
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.joined_listing import (
     INATURALIST,
-    MOST_PARTITIONS,
     RANK_COLUMNS,
     JoinedListing,
     allowed_licenses,
@@ -25,7 +23,8 @@ from tol_luigi.sources.joined_listing import (
 )
 from tol_luigi.sources.joins import RowStream, joined, open_plain_or_gzip, quoted
 from tol_luigi.sources.selection import per_species_setting
-from tol_luigi.sources.url_reader import UrlLabeler, UrlReader, url_licenses
+from tol_luigi.sources.url_partitions import MOST_PARTITIONS
+from tol_luigi.sources.url_reader import UrlLabeler, UrlSection, url_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +45,7 @@ _PAGE = "https://www.inaturalist.org/observations"
 
 
 @dataclass(frozen=True)
-class InatOpenSection(SourceSection):
+class InatOpenSection(UrlSection):
     """iNaturalist Open Data. Its tables have no countries, so none can be selected."""
 
     section: ClassVar[str] = "inat_open"
@@ -211,22 +210,18 @@ def _rows(section: InatOpenSection) -> UrlListing:
     return rows_of(inat_open_listing, section.images, section)
 
 
-def _key_of(key: str) -> Key:
+def _key_of(_: InatOpenSection, key: str) -> Key:
     return (int(key),)
 
 
 _KEY = NaturalKey(columns=(Column("photo_id", "inat_open_photo_id", int),), spelling="{}")
 
-INAT_OPEN = SourcePlugin(
-    name="inat_open",
-    section=InatOpenSection,
-    key=_KEY,
-    reader=lambda section, images, _index: UrlReader(images, _rows(section), section.partitions, _key_of),
-    labeler=lambda section: InatOpenLabeler(_rows(section)),
-    licenses=lambda section: url_licenses(_rows(section), _KEY, _key_of),
+INAT_OPEN = url_plugin(
+    InatOpenSection,
+    _KEY,
+    _rows,
+    _key_of,
+    InatOpenLabeler,
     listing_tables=("images",),
-    name_tables=("images",),
-    license_tables=("images",),
     named_by="the taxa of observations",
-    is_fetched=True,
 )

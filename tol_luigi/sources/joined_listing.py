@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INATURALIST",
-    "MOST_PARTITIONS",
     "RANK_COLUMNS",
     "SCHEMA",
     "JoinedListing",
@@ -38,8 +37,6 @@ S = TypeVar("S")
 
 INATURALIST = "inaturalist"
 """The collection of photographs that GBIF lists, too."""
-
-MOST_PARTITIONS = 20_000
 
 RANK_COLUMNS = tuple(f'"{rank}"' for rank in RANK_LABELS)
 """The ranks as columns of SQL, in which ``order`` is a word of its own."""

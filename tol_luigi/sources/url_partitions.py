@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["LANES", "UrlPartitions", "partitions_together", "server_of"]
+__all__ = ["LANES", "MOST_PARTITIONS", "UrlPartitions", "partitions_together", "server_of"]
+
+MOST_PARTITIONS = 20_000
+"""The most partitions of a source."""
 
 LANES = 16
 """A server belongs to one of this many lanes, the same for all sources. One partition of a lane is fetched at a time."""

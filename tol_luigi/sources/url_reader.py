@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -14,7 +15,9 @@ from PIL import Image
 
 from tol_luigi.core.errors import SourceError
 from tol_luigi.core.ledger import State
+from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.reader import Found, Member, MemberError, Reader
+from tol_luigi.core.sections import SourceSection
 from tol_luigi.core.source import Entry, Labeler, License, NameRecord
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
@@ -35,8 +38,10 @@ __all__ = [
     "CUT",
     "FETCHED",
     "FETCHED_SCHEMA",
+    "OUTCOME_COLUMNS",
     "UrlLabeler",
     "UrlReader",
+    "UrlSection",
     "box_of",
     "cut_box",
     "fetched_archive",
@@ -44,8 +49,9 @@ __all__ = [
     "fetched_rows",
     "fetched_table",
     "stem_of",
-    "url_licenses",
+    "url_plugin",
 ]
+
 
 FETCHED = "fetched"
 """The state of a URL that gave an image."""
@@ -66,6 +72,9 @@ FETCHED_SCHEMA = pa.schema(
 ``bytes``, ``sha256``, ``md5`` and the size of the image are those of what was received. ``stored`` is "" if this is what the
 archive contains; else it contains a resized image, or the box cut out of it, with another SHA-256.
 """
+
+OUTCOME_COLUMNS = ("reason", "code", "bytes", "sha256", "md5", "type")
+"""Its columns that contain what became of the URL, besides the state."""
 
 CUT = "box"
 """What ``stored`` is for an image of which only the box is stored."""
@@ -241,7 +250,55 @@ class UrlLabeler(Labeler):
                 yield str(image), found
 
 
-def url_licenses(listing: UrlListing, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
+def _licenses(listing: UrlListing, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
     """Yield the licence, the owner, the page and the URL of each row."""
     for row in listing():
         yield License(natural.spell(key_of(row.key)), row.page, row.url, row.license, row.owner)
+
+
+class UrlSection(SourceSection):
+    """The section of a source of URLs, which has the number of partitions for its images."""
+
+    partitions: int
+
+
+S = TypeVar("S", bound=UrlSection)
+
+
+def url_plugin(
+    section: type[S],
+    key: NaturalKey,
+    listing: Callable[[S], UrlListing],
+    key_of: Callable[[S, str], Key],
+    labeler: Callable[[UrlListing], UrlLabeler] = UrlLabeler,
+    *,
+    name_tables: tuple[str, ...] = ("images",),
+    **others: Any,  # noqa: ANN401 (the other attributes of a plugin)
+) -> SourcePlugin[S]:
+    """Return the plugin of a source of URLs, whose listing is ``images``.
+
+    Args:
+        section: Its section; the source has the same name.
+        key: The natural key of its images.
+        listing: Returns the rows of its listing, given its settings.
+        key_of: Returns the natural key of an image, given the settings and the key of its row.
+        labeler: Names its images by the rows of the listing.
+        name_tables: The keys of the tables of the listing.
+        others: Further attributes of the plugin.
+    """
+
+    def reader(given: S, images: Path, _index: Path | None) -> UrlReader:
+        return UrlReader(images, listing(given), given.partitions, functools.partial(key_of, given))
+
+    return SourcePlugin(
+        name=section.section,
+        section=section,
+        key=key,
+        reader=reader,
+        labeler=lambda given: labeler(listing(given)),
+        licenses=lambda given: _licenses(listing(given), key, functools.partial(key_of, given)),
+        name_tables=name_tables,
+        license_tables=name_tables,
+        is_fetched=True,
+        **others,
+    )

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.plugin import SourcePlugin
-from tol_luigi.core.sections import SourceSection, setting
+from tol_luigi.core.sections import setting
 from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
 from tol_luigi.core.source import Column, NaturalKey
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.delimited import DELIMITERS, Table
 from tol_luigi.sources.label_files import AUTO, open_label_file
-from tol_luigi.sources.url_reader import UrlLabeler, UrlReader, url_licenses
+from tol_luigi.sources.url_partitions import MOST_PARTITIONS
+from tol_luigi.sources.url_reader import UrlSection, url_plugin
 from tol_luigi.sources.url_rows import Box, UrlRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.core.source import Key, License
+    from tol_luigi.core.source import Key
 
 __all__ = ["TABLE", "TableSection", "UrlTable"]
 
@@ -55,7 +54,7 @@ class _Columns(Words):
 
 
 @dataclass(frozen=True)
-class TableSection(SourceSection):
+class TableSection(UrlSection):
     """A table of images by URL, which are fetched."""
 
     section: ClassVar[str] = "table"
@@ -84,7 +83,7 @@ class TableSection(SourceSection):
     )
     name: str = setting(Text(), "own", "the name of the collection in the catalog", determines=True)
     partitions: int = setting(
-        Whole(1, 20_000), 16, "the number of partitions for the images", determines=True
+        Whole(1, MOST_PARTITIONS), 16, "the number of partitions for the images", determines=True
     )
 
 
@@ -187,30 +186,8 @@ _KEY = NaturalKey(
 )
 
 
-def _key_of(section: TableSection) -> Callable[[str], Key]:
-    return functools.partial(_keyed, section.name)
+def _key_of(section: TableSection, key: str) -> Key:
+    return section.name, key
 
 
-def _keyed(collection: str, key: str) -> Key:
-    return collection, key
-
-
-def _licenses(section: TableSection) -> Iterator[License]:
-    return url_licenses(UrlTable(section), _KEY, _key_of(section))
-
-
-TABLE = SourcePlugin(
-    name="table",
-    section=TableSection,
-    key=_KEY,
-    reader=lambda section, images, _index: UrlReader(
-        images, UrlTable(section), section.partitions, _key_of(section)
-    ),
-    labeler=lambda section: UrlLabeler(UrlTable(section)),
-    licenses=_licenses,
-    name_tables=("images",),
-    license_tables=("images",),
-    collection_key="name",
-    named_by="the table of URLs",
-    is_fetched=True,
-)
+TABLE = url_plugin(TableSection, _KEY, UrlTable, _key_of, collection_key="name", named_by="the table of URLs")
