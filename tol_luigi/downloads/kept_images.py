@@ -12,7 +12,7 @@ from tol_luigi.core.errors import SourceError
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetch_urls import checked
 from tol_luigi.sources import archives
-from tol_luigi.sources.url_reader import CUT, box_of, fetched_archive, fetched_rows
+from tol_luigi.sources.url_reader import CUT, OUTCOME_COLUMNS, box_of, fetched_archive, fetched_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,6 @@ __all__ = ["CUT", "RECEIVED", "RESIZED", "Answers", "KeptImage", "StoredImage", 
 
 RECEIVED, RESIZED = "", "resized"
 """The values of ``stored``, besides ``CUT``."""
-
-_OUTCOME = ("reason", "code", "bytes", "sha256", "md5", "type")
 
 
 class StoredImage(NamedTuple):
@@ -127,7 +125,7 @@ def _members(archive: Path) -> dict[str, Member]:
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
-    return Outcome(UrlState(row["state"]), **{name: row[name] for name in _OUTCOME})
+    return Outcome(UrlState(row["state"]), **{name: row[name] for name in OUTCOME_COLUMNS})
 
 
 def _is_expected(wanted: Wanted, outcome: Outcome) -> bool:

@@ -23,6 +23,7 @@ from tol_luigi.sources.url_partitions import UrlPartitions, server_of
 from tol_luigi.sources.url_reader import (
     FETCHED,
     FETCHED_SCHEMA,
+    OUTCOME_COLUMNS,
     box_of,
     fetched_archive,
     fetched_requests,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from tol_luigi.downloads.fetch_outcomes import Outcome
     from tol_luigi.downloads.fetch_urls import Wanted
-    from tol_luigi.downloads.fetched_parts import FetchedParts
     from tol_luigi.downloads.kept_images import Answers, KeptImage, StoredImage
     from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.sources.url_rows import UrlRow
@@ -176,12 +176,11 @@ class FetchPartition(SourceTask, StageTask):
         with FetchedParts(self._parts) as parts:
             if self.is_complete_now():  # another process had the lock
                 return
-            kept = self._kept(wanted, parts)
-            left = [
-                one
-                for url, one in wanted.items()
-                if url not in kept and not _is_answered(parts.outcomes.get(url))
-            ]
+            unanswered = {
+                url: one for url, one in wanted.items() if not _is_answered(parts.outcomes.get(url))
+            }
+            kept = self._kept(unanswered)
+            left = [one for url, one in unanswered.items() if url not in kept]
             with self.progress("URLs", len(wanted)) as progress:
                 before = len(wanted) - len(left)
                 asked = itertools.count(before + 1)
@@ -217,15 +216,14 @@ class FetchPartition(SourceTask, StageTask):
             yield sample_record(stem, {ending.removeprefix("."): image.content})
             placed.append({**_fetched(row, answers), "member": stem + ending, **_stored(image)})
 
-    def _kept(self, wanted: dict[str, Wanted], parts: FetchedParts) -> dict[str, KeptImage]:
-        """Return the earlier answers that are kept: those that are not requested again, without a new answer."""
+    def _kept(self, wanted: dict[str, Wanted]) -> dict[str, KeptImage]:
+        """Return the earlier answers that are kept, of URLs without a new one: those that are not requested again."""
         from tol_luigi.downloads.kept_images import kept_images  # noqa: PLC0415 (slow to load)
 
         again = read_object(self._again).get("states", OF_SERVERS)
-        left = {url: one for url, one in wanted.items() if not _is_answered(parts.outcomes.get(url))}
-        own = kept_images(self.layout.fetched(self.source), self.partition, left)
+        own = kept_images(self.layout.fetched(self.source), self.partition, wanted)
         own = {url: image for url, image in own.items() if image.outcome.state not in again}
-        return own | self._copied({url: one for url, one in left.items() if url not in own})
+        return own | self._copied({url: one for url, one in wanted.items() if url not in own})
 
     def _copied(self, wanted: dict[str, Wanted]) -> dict[str, KeptImage]:
         """Return the images that an earlier dataset has fetched from URLs, if the settings name one."""
@@ -340,13 +338,8 @@ def _fetched(row: dict[str, Any], answers: Answers) -> dict[str, Any]:
     if row["state"]:
         return {**common, "excluded": row["state"], "state": "", "reason": row["reason"]}
     outcome = answers.outcome(row["url"])
-    names = ("reason", "code", "bytes", "sha256", "md5", "type")
-    return {
-        **common,
-        "excluded": "",
-        "state": str(outcome.state),
-        **{name: getattr(outcome, name) for name in names},
-    }
+    cells = {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
+    return {**common, "excluded": "", "state": str(outcome.state), **cells}
 
 
 def _request(url: str, answers: Answers) -> dict[str, Any]:
