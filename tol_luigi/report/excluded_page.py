@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.report.page_template import rendered
-from tol_luigi.report.sprites import COLUMNS, PER_SHEET, SIDE, sprite_sheets
+from tol_luigi.report.sprites import sprite_place, sprite_sheets
 from tol_luigi.report.state_texts import STATE_TEXTS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def excluded_page(
     for row, content in zip(rows, contents, strict=True):
         one = {**row, "place": None, "unshown": content}
         if isinstance(content, bytes):
-            one |= {"place": _place(place), "unshown": ""}
+            one |= {"place": sprite_place(place)._asdict(), "unshown": ""}
             place += 1
         groups.setdefault(row["state"], []).append(one)
     page = {
@@ -69,10 +69,3 @@ def excluded_page(
         ],
     }
     return rendered("excluded.html.j2", page)
-
-
-def _place(number: int) -> dict[str, int]:
-    """Return the sheet of a thumbnail, and its place there in pixels."""
-    sheet, within = divmod(number, PER_SHEET)
-    row, column = divmod(within, COLUMNS)
-    return {"sheet": sheet, "left": column * SIDE, "top": row * SIDE}

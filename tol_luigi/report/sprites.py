@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["COLUMNS", "PER_SHEET", "SIDE", "sprite_sheets"]
+__all__ = ["COLUMNS", "PER_SHEET", "SIDE", "SpritePlace", "sprite_place", "sprite_sheets"]
 
 SIDE = 80
 """The side of a thumbnail in pixels."""
@@ -23,6 +23,21 @@ PER_SHEET = COLUMNS * 20
 
 _QUALITY = 72
 _EMPTY = (128, 128, 128)
+
+
+class SpritePlace(NamedTuple):
+    """Where a thumbnail is: the number of its sheet, and its field there, from the upper left corner in pixels."""
+
+    sheet: int
+    left: int
+    top: int
+
+
+def sprite_place(number: int) -> SpritePlace:
+    """Return where a thumbnail is, by its number among all."""
+    sheet, within = divmod(number, PER_SHEET)
+    row, column = divmod(within, COLUMNS)
+    return SpritePlace(sheet, column * SIDE, row * SIDE)
 
 
 def sprite_sheets(jpegs: Iterable[bytes]) -> Iterator[bytes]:
@@ -53,9 +68,9 @@ def _thumbnail(jpeg: bytes) -> Image.Image:
 def _sheet(thumbnails: list[Image.Image]) -> bytes:
     rows = -(-len(thumbnails) // COLUMNS)
     sheet = Image.new("RGB", (min(len(thumbnails), COLUMNS) * SIDE, rows * SIDE), _EMPTY)
-    for place, one in enumerate(thumbnails):
-        row, column = divmod(place, COLUMNS)
-        sheet.paste(one, (column * SIDE + (SIDE - one.width) // 2, row * SIDE + (SIDE - one.height) // 2))
+    for number, one in enumerate(thumbnails):
+        place = sprite_place(number)
+        sheet.paste(one, (place.left + (SIDE - one.width) // 2, place.top + (SIDE - one.height) // 2))
     written = io.BytesIO()
     sheet.save(written, "JPEG", quality=_QUALITY)
     return written.getvalue()
