@@ -19,7 +19,7 @@ from tol_luigi.core.setting_kinds import Place, size_of
 from tol_luigi.core.source_names import base_of, label_of, section_of, setting_of, source_of
 from tol_luigi.sources import SOURCES
 from tol_luigi.store.server import Server, schema_name
-from tol_luigi.tasks import sections
+from tol_luigi.tasks import name_sections, sections
 from tol_luigi.tasks.chosen_sources import (
     chosen_sources,
     known_sources,
@@ -88,13 +88,13 @@ class Settings:
     """
 
     dataset: sections.DatasetSection
-    itis: sections.ItisSection
-    resolved: sections.ResolvedSection
+    itis: name_sections.ItisSection
+    resolved: name_sections.ResolvedSection
     rare_species: sections.RareSpeciesSection
     leak_guard: sections.LeakGuardSection
-    names: sections.NamesSection
-    taxonomy: sections.TaxonomySection
-    published: sections.PublishedSection
+    names: name_sections.NamesSection
+    taxonomy: name_sections.TaxonomySection
+    published: name_sections.PublishedSection
     images: sections.ImagesSection
     shards: sections.ShardsSection
     texts: sections.TextsSection

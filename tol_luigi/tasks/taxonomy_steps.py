@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tol_luigi.tasks.sections import TaxonomySection
+    from tol_luigi.tasks.name_sections import TaxonomySection
     from tol_luigi.tasks.taxonomy_settings import TaxonomySource
 
 __all__ = ["build_release", "compare_releases", "copy_release", "import_source", "normalise_source"]
