@@ -5,10 +5,11 @@ Images are numbered in the order of their ids, whether they come from a publishe
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,23 +26,29 @@ from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import key_fields, listing_schema, read_listing
 from tol_luigi.store.row_groups import pieces
 from tol_luigi.store.runs import NONE, begins_run, first_rows
+from tol_luigi.store.spools import PART_ROWS, number_of_parts, parts_of_ids, spooled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tol_luigi.core.reader import Found
     from tol_luigi.core.source import Column, SourceInfo
+    from tol_luigi.store.spools import Spool
 
     Numbers = NDArray[np.int64]
 
-__all__ = ["Identities", "ScannedSource", "identify", "image_schema"]
+__all__ = ["Identities", "ScannedSource", "identified", "image_schema"]
 
 Rows = TypeVar("Rows", pa.Array, pa.ChunkedArray, pa.Table)
 
 _NUMBER = "number"
+_ROW = "row"
+"""The column of the number of a file among all files of the source that can be images."""
+
+_PLACES = pa.schema([("partition", pa.int32()), ("position", pa.int64()), (IMAGE_ID, pa.string())])
 
 
 @dataclass(frozen=True)
@@ -81,125 +88,245 @@ def image_schema(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([*key_fields(columns), (IMAGE_ID, pa.string())])
 
 
-@dataclass(frozen=True)
-class Identities:
-    """The images of a source and their files.
-
-    Attributes:
-        source: The source.
-        images: Natural key and id of every image, in the order of the ids; see :func:`image_schema`.
-        places: ``partition`` (from 0, in the source's order), ``position`` and id of every image that has a
-            file, in the same order.
-        numbers: The row of ``images`` for each listed file that can be an image, in the order of the
-            listings; -1 if the file is not an image.
-        firsts: The first of these files for each row of ``images``; -1 if there is none.
-        counts: The number of these files in each listing.
-    """
+class Identities(Protocol):
+    """The images of a source and their files, in tables that fit into memory."""
 
     source: ScannedSource
-    images: pa.Table
-    places: pa.Table
-    numbers: Numbers
-    firsts: Numbers
-    counts: list[int]
+    count: int
+    """The number of images, which is complete when :meth:`images` is exhausted."""
+
+    def images(self) -> Iterator[pa.Table]:
+        """Yield natural key and id of every image, in the order of the ids; see :func:`image_schema`."""
+
+    def places(self) -> Iterator[pa.Table]:
+        """Yield ``partition`` (from 0, in the source's order), ``position`` and id of every image that has a file, in the same order.
+
+        All images must be taken before.
+        """
 
     def rejected(self) -> Iterator[list[dict[str, Any]]]:
-        """Yield the ledger rows of files outside the mapping, in batches, in the order of the listings."""
-        kept = self.numbers != NONE
-        kept[kept] = self.firsts[self.numbers[kept]] == np.flatnonzero(kept)
-        start = 0
-        for listing, count in zip(self.source.listings, self.counts, strict=True):
-            if not kept[start : start + count].all() or count < pq.read_metadata(listing).num_rows:
-                yield from self._rejected_in(listing, start, kept)
-            start += count
+        """Yield the ledger rows of files outside the mapping, in batches, in the order of the listings.
 
-    def _rejected_in(
-        self, listing: Path, row: int, kept: NDArray[np.bool_]
-    ) -> Iterator[list[dict[str, Any]]]:
-        for files in read_listing(listing, ["partition", "member", "id", "state", "reason"]):
-            rows = []
-            for file in files:
-                if file["state"]:
-                    rows.append(self._row(file, file["id"], file["state"], file["reason"]))
-                    continue
-                if not kept[row]:
-                    rows.append(self._row(file, *self._rejection(file["id"], int(self.numbers[row]))))
-                row += 1
-            yield rows
-
-    def _rejection(self, published: str, number: int) -> tuple[str, str, str]:
-        """Return id, state and reason for a file that is not an image, or not the first file of one."""
-        if number != NONE:
-            image = self.images[IMAGE_ID][number].as_py()
-            return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
-        reason = "no published mapping contains this id" if published else "not in the published mapping"
-        return published, State.NOT_IN_MAPPING, reason
-
-    def _row(self, file: dict[str, Any], image: str, state: str, reason: str) -> dict[str, Any]:
-        return ledger_row(image, self.source.name, file["partition"], file["member"], state, reason)
+        All images must be taken before.
+        """
 
     def missing(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the ledger rows of images without a file, in batches and in the order of the ids."""
+
+
+def _spool_schema(source: ScannedSource) -> pa.Schema:
+    """Return the columns of a file with a natural key, and of the image that it would be."""
+    fields = [*_PLACES, *key_fields(source.columns), (_ROW, pa.int64())]
+    return pa.schema(fields)
+
+
+@contextlib.contextmanager
+def identified(
+    source: ScannedSource, known: pa.Table | None, output: Path, held: int = PART_ROWS
+) -> Iterator[Identities]:
+    """Find the image of each listed file; the first file of a natural key, in listing order, is used.
+
+    A file whose name is an id has no natural key, so it is an image only if the id is known. Memory is one byte per file and
+    that of ``held`` files if an image is created for each natural key; the other files are in a scratch file, which is
+    removed at the end. With known images, memory is about 210 bytes per file for names as short as those of EOL.
+
+    Args:
+        source: The source.
+        known: The published images of the source, with the columns of :func:`image_schema` and in the order
+            of their ids; then no other file is an image. None to create an image for each natural key.
+        output: The file to be written; the scratch file is in its folder.
+        held: The most files in memory.
+    """
+    if known is not None:
+        yield _KnownIdentities(source, known)
+        return
+    with (
+        spooled(output, _spool_schema(source), held) as files,
+        spooled(output, _PLACES, held) as places,
+    ):
+        yield _CreatedIdentities(source, files, places, held)
+
+
+class _CreatedIdentities:
+    """An image for each natural key, created in ranges of ids.
+
+    Args:
+        source: The source.
+        files: A spool for the files.
+        places: A spool for the places of the images.
+        held: The most files in memory.
+    """
+
+    def __init__(self, source: ScannedSource, files: Spool, places: Spool, held: int) -> None:
+        self.source, self._files, self._places = source, files, places
+        self._parts = number_of_parts(sum(_rows_of(listing) for listing in source.listings), held)
+        self.count = 0
+        self._counts: list[int] = []
+        self._is_image = np.empty(0, np.bool_)
+
+    def images(self) -> Iterator[pa.Table]:
+        """Yield the images, range by range."""
+        self._distribute()
+        self.count = 0
+        for part in range(self._parts):
+            files = self._files.part(part)
+            order = pc.sort_indices(files[IMAGE_ID]).to_numpy()  # stable, so the first file comes first
+            rows = files.take(pa.array(order)).combine_chunks()
+            begins = begins_run(rows[IMAGE_ID])
+            self._is_image[rows[_ROW].to_numpy()[begins]] = True
+            images = _kept(rows, begins)
+            self.count += len(images)
+            self._places.add(images, np.full(len(images), part))
+            yield images.select([*self.source.keys, IMAGE_ID])
+
+    def _distribute(self) -> None:
+        """Add all files with a natural key to the spool."""
+        number = 0
+        for listing in self.source.listings:
+            start = number
+            for files in _files(listing, self.source):
+                rows = np.arange(number, number + len(files))
+                number += len(files)
+                by_key = np.asarray(pc.equal(files["id"], ""))
+                keyed = _kept(files.append_column(_ROW, pa.array(rows)), by_key)
+                for batch in keyed.to_batches(BATCH):
+                    ids = _ids(self.source, batch.select(self.source.keys))
+                    table = pa.Table.from_batches([batch]).append_column(IMAGE_ID, ids)
+                    self._files.add(table, parts_of_ids(ids, self._parts))
+            self._counts.append(number - start)
+        self._is_image = np.zeros(number, np.bool_)
+
+    def places(self) -> Iterator[pa.Table]:
+        """Yield the places of the images, range by range."""
+        return map(self._places.part, range(self._parts))
+
+    def rejected(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the ledger rows of files that are not an image, or not the first one with their natural key."""
+
+        def rejection(file: dict[str, Any], _: int) -> tuple[str, str, str]:
+            if file["id"]:
+                return _unknown(file["id"])
+            key = self.source.source.key.spell([file[name] for name in self.source.keys])
+            return _repeated(next(image_ids(base_of(self.source.name), [key])))
+
+        return _rejected(self.source, self._counts, self._is_image, rejection)
+
+    def missing(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield nothing: an image is created only for a file."""
+        return iter(())
+
+
+class _KnownIdentities:
+    """The published images of a source.
+
+    Args:
+        source: The source.
+        known: Its images, in the order of their ids.
+    """
+
+    def __init__(self, source: ScannedSource, known: pa.Table) -> None:
+        self.source, self._known, self.count = source, known, len(known)
+        index = _KnownImages(source, known)
+        listed = [
+            pa.concat_tables(map(index.numbered, _files(listing, source))) for listing in source.listings
+        ]
+        self._counts = [len(table) for table in listed]
+        self._located = pa.concat_tables(listed)
+        self._numbers = self._located[_NUMBER].to_numpy()
+        rows = np.flatnonzero(self._numbers != NONE)
+        self._firsts = first_rows(self._numbers[rows], rows, len(known))
+
+    def images(self) -> Iterator[pa.Table]:
+        """Yield all images."""
+        yield self._known
+
+    def places(self) -> Iterator[pa.Table]:
+        """Yield all places."""
+        placed = self._firsts != NONE
+        places = self._located.select(["partition", "position"]).take(pa.array(self._firsts[placed]))
+        yield places.append_column(IMAGE_ID, _kept(self._known[IMAGE_ID], placed))
+
+    def rejected(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the ledger rows of files without a known image, or not the first one of it."""
+        is_image = self._numbers != NONE
+        is_image[is_image] = self._firsts[self._numbers[is_image]] == np.flatnonzero(is_image)
+
+        def rejection(file: dict[str, Any], row: int) -> tuple[str, str, str]:
+            number = int(self._numbers[row])
+            if number == NONE:
+                return _unknown(file["id"])
+            return _repeated(self._known[IMAGE_ID][number].as_py())
+
+        return _rejected(self.source, self._counts, is_image, rejection)
+
+    def missing(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the ledger rows of images without a file."""
         reason = "the published mapping lists it, but no source contains it"
-        for batch in self.images.filter(self.firsts == NONE).to_batches(BATCH):
+        for batch in self._known.filter(self._firsts == NONE).to_batches(BATCH):
             yield [
                 ledger_row(image, self.source.name, "", "/".join(map(str, key)), State.MISSING, reason)
                 for *key, image in zip(*(column.to_pylist() for column in batch.columns), strict=True)
             ]
 
 
-def identify(source: ScannedSource, known: pa.Table | None) -> Identities:
-    """Return the image of each listed file; the first file of a natural key, in listing order, is used.
-
-    A file whose name is an id has no natural key, so it is an image only if the id is known. Memory is about
-    210 bytes per file for names as short as those of EOL. A source can have at most 59 million images, whose
-    ids fill an Arrow column.
+def _rejected(
+    source: ScannedSource,
+    counts: Sequence[int],
+    is_image: NDArray[np.bool_],
+    rejection: Callable[[dict[str, Any], int], tuple[str, str, str]],
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the ledger rows of files outside the mapping, in batches, in the order of the listings.
 
     Args:
         source: The source.
-        known: The published images of the source, with the columns of :func:`image_schema` and in the order
-            of their ids; then no other file is an image. None to create an image for each natural key.
+        counts: The number of files in each listing that can be images.
+        is_image: Which of these are the first file of an image, in the order of the listings.
+        rejection: Returns id, state and reason of another one, given its row of the listing and its number.
     """
-    index = None if known is None else _KnownImages(source, known)
-    listed = [_files(listing, source, index) for listing in source.listings]
-    files = pa.concat_tables(listed)
-    images, numbers = _create_images(source, files) if known is None else (known, files[_NUMBER].to_numpy())
-    rows = np.flatnonzero(numbers != NONE)
-    firsts = first_rows(numbers[rows], rows, len(images))
-    placed = firsts != NONE
-    places = files.select(["partition", "position"]).take(pa.array(firsts[placed]))
-    places = places.append_column(IMAGE_ID, _kept(images[IMAGE_ID], placed))
-    return Identities(source, images, places, numbers, firsts, [len(table) for table in listed])
+    start = 0
+    for listing, count in zip(source.listings, counts, strict=True):
+        if not is_image[start : start + count].all() or count < _rows_of(listing):
+            columns = ["partition", "member", *source.keys, "id", "state", "reason"]
+            number = start
+            for files in read_listing(listing, columns):
+                rows = []
+                for file in files:
+                    outcome = file["id"], file["state"], file["reason"]
+                    if not file["state"]:
+                        number += 1
+                        if is_image[number - 1]:
+                            continue
+                        outcome = rejection(file, number - 1)
+                    image, state, reason = outcome
+                    rows.append(
+                        ledger_row(image, source.name, file["partition"], file["member"], state, reason)
+                    )
+                yield rows
+        start += count
 
 
-def _files(listing: Path, source: ScannedSource, known: _KnownImages | None) -> pa.Table:
-    """Return the files of a listing that can be images, with keys, or with numbers if images are known."""
+def _repeated(image: str) -> tuple[str, str, str]:
+    return image, State.DUPLICATE_NAME, "an earlier image has the same natural key"
+
+
+def _unknown(published: str) -> tuple[str, str, str]:
+    reason = "no published mapping contains this id" if published else "not in the published mapping"
+    return published, State.NOT_IN_MAPPING, reason
+
+
+def _rows_of(listing: Path) -> int:
+    rows: int = pq.read_metadata(listing).num_rows
+    return rows
+
+
+def _files(listing: Path, source: ScannedSource) -> Iterator[pa.Table]:
+    """Yield the files of a listing that can be images, with the number of their partition."""
     columns = ["partition", "position", *source.keys, "id", "state"]
     names = pa.array(source.partitions, pa.string())
     empty = listing_schema(source.columns).empty_table().select(columns)  # a listing may have no row groups
-    read = []
     for rows in itertools.chain([empty], pieces(listing, columns)):
         files = _kept(rows.drop_columns("state"), np.asarray(pc.equal(rows["state"], "")))
-        files = files.set_column(0, "partition", pc.index_in(files["partition"], value_set=names))
-        read.append(files if known is None else known.numbered(files))
-    return pa.concat_tables(read)
-
-
-def _create_images(source: ScannedSource, files: pa.Table) -> tuple[pa.Table, Numbers]:
-    """Create an image for each natural key, and return the images and the number of each file's image."""
-    by_key = np.asarray(pc.equal(files["id"], ""))
-    keyed = np.flatnonzero(by_key)
-    keys = _kept(files.select(source.keys), by_key)
-    ids = pa.concat_arrays(
-        [pa.array([], pa.string()), *(_ids(source, batch) for batch in keys.to_batches(BATCH))]
-    )
-    order = pc.sort_indices(ids).to_numpy()
-    ids = ids.take(pa.array(order))
-    starts = begins_run(ids)
-    numbers = np.full(len(files), NONE, np.int64)
-    numbers[keyed[order]] = np.cumsum(starts) - 1
-    images = keys.take(pa.array(order[starts])).append_column(IMAGE_ID, _kept(ids, starts))
-    return images, numbers
+        yield files.set_column(0, "partition", pc.index_in(files["partition"], value_set=names))
 
 
 def _kept(rows: Rows, mask: NDArray[np.bool_]) -> Rows:

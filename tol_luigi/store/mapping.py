@@ -15,14 +15,14 @@ from tol_luigi.core.files import remove
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.splits import assign, assign_with_hints
 from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_table, opened
-from tol_luigi.store.identities import identify, image_schema
+from tol_luigi.store.identities import identified, image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.models import Marker, Partition, Place, Split, SplitHint, image_model
 from tol_luigi.store.runs import begins_run
 from tol_luigi.store.split_hints import read_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.source import SourceInfo
@@ -84,41 +84,46 @@ def build_mapping(
         count = partitions = 0
         for source in sources:
             looked_up = published if source.source.is_published else None
-            count = yield from _add_source(database, source, looked_up, partitions, count, progress)
+            known = _published_images(source, looked_up) if looked_up else None
+            with identified(source, known, path) as found:
+                yield from _add_source(database, found, partitions, count, progress)
+                count += found.count
             partitions += len(source.partitions)
         Marker.create(stage="mapping", digest=digest)
 
 
-def _add_source(  # noqa: PLR0917 (the target, the source, and the counts so far)
+def _add_source(
     database: peewee.SqliteDatabase,
-    source: ScannedSource,
-    published: Path | None,
+    found: Identities,
     partitions: int,
-    images: int,
+    count: int,
     progress: Callable[[int], None],
-) -> Generator[dict[str, Any], None, int]:
+) -> Iterator[dict[str, Any]]:
     """Add one source; none of it stays in memory.
 
     Args:
         database: The mapping.
-        source: The source.
-        published: A published mapping, if its ids are used.
+        found: The images of the source.
         partitions: The number of partitions so far.
-        images: The number of images so far.
+        count: The number of images so far.
         progress: Called with the number of images so far.
 
     Yields:
         A ledger row for everything from the source that is not in the mapping.
-
-    Returns:
-        The new number of images.
     """
-    found = identify(source, _published_images(source, published) if published else None)
-    for rows in insert_table(database, image_model(source.name, source.columns), found.images):
-        progress(images + rows)
-    _insert_places(database, found, partitions)
+    source = found.source
+    model = image_model(source.name, source.columns)
+    for images in found.images():
+        for rows in insert_table(database, model, images):
+            progress(count + rows)
+        count += len(images)
+    numbered = [(partitions + number, source.name, name) for number, name in enumerate(source.partitions)]
+    insert_rows(database, Partition, numbered)
+    for places in found.places():
+        moved = places.set_column(0, "partition", pc.add(places["partition"], partitions))
+        for _ in insert_table(database, Place, moved):
+            pass  # the images are already counted
     yield from _rejected(found)
-    return images + len(found.images)
 
 
 def _validate_database(published: Path) -> None:
@@ -161,17 +166,6 @@ def _published_images(source: ScannedSource, published: Path) -> pa.Table:
         remedy = "Set [published] mapping to a file with unique ids, like the published one"
         raise MappingError(published, what, remedy)
     return images
-
-
-def _insert_places(database: peewee.SqliteDatabase, found: Identities, before: int) -> None:
-    """Insert the partitions of a source, numbered from ``before``, and the locations of its images."""
-    source = found.source
-    numbered = [(before + number, source.name, name) for number, name in enumerate(source.partitions)]
-    insert_rows(database, Partition, numbered)
-    places = found.places
-    places = places.set_column(0, "partition", pc.add(places["partition"], before))
-    for _ in insert_table(database, Place, places):
-        pass  # the images are already counted
 
 
 def _rejected(found: Identities) -> Iterator[dict[str, Any]]:
