@@ -4,12 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core import splits
+from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.splits import SPLITS, assign
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = st.lists(st.uuids().map(str), unique=True, max_size=60)
 PERCENT = st.integers(0, 100)
@@ -108,3 +114,30 @@ def test_the_hash_seed_of_python_does_not_count() -> None:
 
     assert len(answers) == 1
     assert sum(json.loads(answers.pop())[0]) == 15
+
+
+@given(IDS, PERCENT, PERCENT)
+def test_the_images_with_the_smallest_keys_are_chosen(ids: list[str], val: int, small: int) -> None:
+    made = chosen(ids, 17, val, small)
+
+    def first(purpose: str, among: list[str], percent: int) -> set[str]:
+        ordered = sorted(among, key=lambda image: keyed_order(17, purpose, image))
+        return set(ordered[: len(among) * percent // 100])
+
+    held_out = first("val", ids, val)
+    assert {image for image in ids if made[image][0]} == held_out
+    train = [image for image in ids if image not in held_out]
+    assert {image for image in ids if made[image][1]} == first("train_small", train, small)
+
+
+def test_many_keys_are_read_from_a_scratch_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ids = [str(number) for number in range(3000)]
+    expected = chosen(ids, 17, 5, 10)
+    monkeypatch.setattr(splits, "_IN_MEMORY", 100)
+    monkeypatch.setattr(splits, "_READ", 7)
+    shares = {"seed": 17, "val_percent": 5, "train_small_percent": 10}
+    made = assign(ids, **shares, scratch=tmp_path)
+
+    flags = zip(made.is_val.tolist(), made.is_train_small.tolist(), strict=True)
+    assert dict(zip(ids, flags, strict=True)) == expected
+    assert list(tmp_path.iterdir()) == []

@@ -6,15 +6,17 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import peewee
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tol_luigi.core.batches import BATCH, batched
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.files import remove
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.splits import assign, assign_with_hints
-from tol_luigi.store.databases import created, fetch_table, insert_rows, insert_table, opened
+from tol_luigi.store.databases import created, fetch, fetch_table, insert_rows, insert_table, opened
 from tol_luigi.store.identities import identified, image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.models import Marker, Partition, Place, Split, SplitHint, image_model
@@ -24,6 +26,8 @@ from tol_luigi.store.split_hints import read_hints
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tol_luigi.core.source import SourceInfo
     from tol_luigi.core.splits import Assignment
@@ -224,7 +228,6 @@ def fill_splits(
                 count += _copy_splits(database, model, published)
                 progress(count)
             else:
-                ids = fetch_table(database, _ids(model), pa.schema([(IMAGE_ID, pa.string())]))
                 shares = {
                     "seed": seed,
                     "val_percent": val_percent,
@@ -233,12 +236,12 @@ def fill_splits(
                 if source.name in hinted:
                     chosen = _assign_hinted(database, model, source.name, hinted[source.name], shares)
                 else:
-                    images = (image for batch in ids.to_batches() for image in batch.column(0).to_pylist())
-                    chosen = assign(images, **shares)
-                flags = (pa.array(flag.astype("int8")) for flag in chosen)
-                for rows in insert_table(database, Split, pa.table([ids[IMAGE_ID], *flags], names=_SPLIT)):
-                    progress(count + rows)
-                count += len(ids)
+                    chosen = assign(_ids(database, model), **shares, scratch=path.parent)
+                splits = zip(_ids(database, model), *map(_integers, chosen), strict=True)
+                for batch in batched(splits):
+                    insert_rows(database, Split, batch)
+                    count += len(batch)
+                    progress(count)
         Marker.create(stage="splits", digest=digest)
 
 
@@ -265,10 +268,18 @@ def _assign_hinted(
 _SPLIT = [IMAGE_ID, "is_val", "is_train_small"]
 
 
-def _ids(model: Any) -> Any:  # noqa: ANN401 (its fields are known at run time)
-    """Return a query for the ids of a source's images, in order."""
+def _ids(database: peewee.SqliteDatabase, model: Any) -> Iterator[str]:  # noqa: ANN401 (as above)
+    """Yield the ids of a source's images, in order."""
     image = model.evobio10m_id
-    return model.select(image).order_by(image).tuples()
+    for rows in fetch(database, model.select(image).order_by(image).tuples()):
+        for (found,) in rows:
+            yield found
+
+
+def _integers(flags: NDArray[np.bool_]) -> Iterator[int]:
+    """Yield flags as integers, of which a batch exists at a time."""
+    for start in range(0, len(flags), BATCH):
+        yield from flags[start : start + BATCH].astype(np.int8).tolist()
 
 
 def _has_splits(database: peewee.SqliteDatabase) -> bool:
