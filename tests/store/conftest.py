@@ -116,7 +116,9 @@ def world(tmp_path: Path, list_images: ListImages) -> World:
         schema=schema,
         policy=policy,
         listing=lambda _, partition: listings[partition],
-        unnamed=unnamed,
+        unnamed=unnamed.extend,
+        output=tmp_path / "predicted.parquet",
+        held=7,
     )
     predicted = tmp_path / "predicted.parquet"
     write_catalog(tmp_path / "predicted.csv", predicted, schema, tables, nothing)

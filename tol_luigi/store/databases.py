@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     Models = Sequence[type[peewee.Model]]
 
-__all__ = ["created", "fetch", "fetch_table", "insert_rows", "insert_table", "opened", "read_only"]
+__all__ = [
+    "created",
+    "fetch",
+    "fetch_table",
+    "fetch_tables",
+    "insert_rows",
+    "insert_table",
+    "opened",
+    "read_only",
+]
 
 _WRITING = {"journal_mode": "off", "synchronous": "off", "cache_size": -64 * 1024}
 """Without a journal, a crash damages only a scratch file, which nobody opens. A negative cache size is in
@@ -154,6 +163,28 @@ def fetch(database: peewee.Database, query: Any) -> Iterator[list[tuple[Any, ...
     return batched(database.execute(query), _FETCHED)
 
 
+def fetch_tables(
+    database: peewee.Database,
+    query: Any,  # noqa: ANN401 (as above)
+    schema: pa.Schema,
+    size: int,
+) -> Iterator[pa.Table]:
+    """Run a peewee query and yield its rows as tables, each of ``size`` rows or a little more; the last may be shorter.
+
+    The arguments are those of :func:`fetch_table`.
+    """
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for rows in fetch(database, query):
+        waiting.append(_record_batch(rows, schema))
+        count += len(rows)
+        if count >= size:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting, count = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
+
+
 def fetch_table(database: peewee.Database, query: Any, schema: pa.Schema) -> pa.Table:  # noqa: ANN401 (as above)
     """Run a peewee query and return its rows as a table.
 
@@ -165,14 +196,10 @@ def fetch_table(database: peewee.Database, query: Any, schema: pa.Schema) -> pa.
     Raises:
         pyarrow.ArrowException: A value does not have the type in the schema.
     """
-    batches = [
-        pa.record_batch(
-            [
-                pa.array(column, field.type)
-                for column, field in zip(zip(*rows, strict=True), schema, strict=True)
-            ],
-            schema=schema,
-        )
-        for rows in fetch(database, query)
-    ]
+    batches = [_record_batch(rows, schema) for rows in fetch(database, query)]
     return pa.Table.from_batches(batches, schema)
+
+
+def _record_batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(zip(*rows, strict=True), schema, strict=True)
+    return pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=schema)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import peewee
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,22 +17,23 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
 from tol_luigi.store.catalogs import CLASS_INDEX, NAME_RULES, TOL_ID
-from tol_luigi.store.databases import fetch, fetch_table, opened
+from tol_luigi.store.databases import fetch, fetch_tables, opened
 from tol_luigi.store.identities import image_schema
 from tol_luigi.store.ledger import ledger_row
 from tol_luigi.store.listings import members_at
 from tol_luigi.store.models import Name, Partition, Place, ReferenceName, Split, image_model
+from tol_luigi.store.spools import PART_ROWS, number_of_parts, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    import peewee
     from numpy.typing import NDArray
 
     from tol_luigi.core.exclusions import Exclusions
     from tol_luigi.core.source import Key, Source
     from tol_luigi.store.server import Server
+    from tol_luigi.store.spools import Spool
 
     Numbers = NDArray[np.int64]
 
@@ -40,8 +42,6 @@ __all__ = ["NAMELESS", "ExclusionPolicy", "images_by_id", "predicted_tables"]
 _NAMES = [Name.kingdom, Name.phylum, Name.cls, Name.order, Name.family, Name.genus, Name.species]
 NAMELESS = "no rank is known"
 """The reason for the state ``NO_TAXON``."""
-
-_TAXA = 1 << 15
 
 
 class ExclusionPolicy:
@@ -140,9 +140,11 @@ def predicted_tables(
     schema: pa.Schema,
     policy: ExclusionPolicy,
     listing: Callable[[str, str], Path],
-    unnamed: list[dict[str, Any]],
+    unnamed: Callable[[list[dict[str, Any]]], None],
+    output: Path,
+    held: int = PART_ROWS,
 ) -> Iterator[pa.Table]:
-    """Yield the tables of the predicted catalog. Memory is about 210 bytes per image of the largest source.
+    """Yield the tables of the predicted catalog. Memory is that of the different labels, and of ``held`` images or one partition.
 
     Args:
         mapping: The mapping with splits, or the server that has them.
@@ -151,50 +153,55 @@ def predicted_tables(
         schema: The columns of the predicted catalog.
         policy: The exclusion policy.
         listing: Returns the listing of a source and partition.
-        unnamed: Extended by a ledger row for each image without a taxon.
+        unnamed: Called with the ledger rows of images without a taxon, partition by partition.
+        output: The file to be written; more than ``held`` images of a source are in a scratch file in its folder.
+        held: The most images in memory.
 
     Yields:
         The images of one partition, in the order of their ids; empty partitions are skipped.
     """
     for source in sources:
-        named = _names(names, source, policy)
-        for partition, mine in _named_images(mapping, source, named.keys):
-            joined = _Joined(source, partition, mine.filter(pc.is_valid(mine[_NAME])), named, policy)
-            yield joined.table(schema)
-            nameless = mine.filter(pc.is_null(mine[_NAME]))
-            unnamed += _unnamed(source.name, partition, nameless, listing(source.name, partition))
+        with (
+            opened(names, [Name, ReferenceName]) as database,
+            spooled(output, _spool_schema(source), held) as spool,
+        ):
+            labels = _Labels(database, source, policy)
+            for partition, mine in _by_partition(mapping, source, labels, spool, held):
+                named = mine.filter(pc.is_valid(mine[_NAME]))
+                yield _Joined(source, partition, named, labels, policy).table(schema)
+                nameless = mine.filter(pc.is_null(mine[_NAME]))
+                unnamed(_unnamed(source.name, partition, nameless, listing(source.name, partition)))
 
 
 _NAME = "name"
-_VERDICT = "verdict"
+"""The column of the number of an image's labels, null if it has no name."""
+
+_FLAGS = ("is_val", "is_train_small")
 
 
-def _named_images(
-    mapping: Path | Server, source: Source, name_keys: pa.Array
+def _placed_schema(source: Source) -> pa.Schema:
+    flags = [(name, pa.int8()) for name in _FLAGS]
+    return pa.schema(
+        [*image_schema(source.columns), ("partition", pa.int32()), ("position", pa.int64()), *flags]
+    )
+
+
+def _spool_schema(source: Source) -> pa.Schema:
+    return _placed_schema(source).append(pa.field(_NAME, pa.int32()))
+
+
+def _by_partition(
+    mapping: Path | Server, source: Source, labels: _Labels, spool: Spool, held: int
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield the images of a source that have a file, partition by partition, in the order of their ids.
 
     Args:
         mapping: The mapping with splits.
         source: The source.
-        name_keys: The keys that have a name; an image with another key has null as its name.
+        labels: Its labels.
+        spool: A spool for the images.
+        held: The number of images that are named at a time.
     """
-    images, partitions = _placed_images(mapping, source)
-    names = pc.index_in(images[source.key.name_column].cast(pa.string()), value_set=name_keys)
-    # One chunk makes random access fast.
-    images = images.append_column(_NAME, names).combine_chunks()
-    numbers = images["partition"].to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    wanted = sorted(partitions)
-    # One search for all partitions, because each search copies the numbers of all images.
-    starts, ends = (np.searchsorted(numbers, wanted, side, order) for side in ("left", "right"))
-    for number, start, end in zip(wanted, starts, ends, strict=True):
-        if start < end:
-            yield partitions[number], images.take(pa.array(order[start:end]))
-
-
-def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, dict[int, str]]:
-    """Return the images of a source that have a file, in id order, and its partitions by number."""
     model = image_model(source.name, source.columns)
     image = model.evobio10m_id
     query = (
@@ -204,70 +211,112 @@ def _placed_images(mapping: Path | Server, source: Source) -> tuple[pa.Table, di
         .order_by(image)
         .tuples()
     )
-    flags = [(name, pa.int8()) for name in ("is_val", "is_train_small")]
-    schema = [*image_schema(source.columns), ("partition", pa.int32()), ("position", pa.int64()), *flags]
     with opened(mapping, [model, Place, Split, Partition]) as database:
-        images = fetch_table(database, query, pa.schema(schema))
         mine = Partition.select().where(Partition.source == source.name)
-        return images, {partition.number: partition.name for partition in list(mine)}
+        partitions = {partition.number: partition.name for partition in list(mine)}
+        numbers = sorted(partitions)
+        parts = number_of_parts(model.select().count(), held)
+        # each part contains consecutive partitions
+        part_of = np.zeros(max(numbers, default=0) + 1, np.int64)
+        part_of[numbers] = np.arange(len(numbers)) * parts // max(1, len(numbers))
+        for images in fetch_tables(database, query, _placed_schema(source), held):
+            named = images.append_column(_NAME, labels.numbers(images))
+            spool.add(named, part_of[images["partition"].to_numpy()])
+    for part in range(parts):
+        images = spool.part(part).combine_chunks()  # one chunk makes random access fast
+        found = images["partition"].to_numpy()
+        order = np.argsort(found, kind="stable")
+        wanted = [number for number in numbers if part_of[number] == part]
+        # One search for all partitions, because each search copies the numbers of all images.
+        starts, ends = (np.searchsorted(found, wanted, side, order) for side in ("left", "right"))
+        for number, start, end in zip(wanted, starts, ends, strict=True):
+            if start < end:
+                yield partitions[number], images.take(pa.array(order[start:end]))
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The names of a source, one row per name key.
+class _Labels:
+    """The different labels of a source: rendered ranks, common name or its replacement, class index and rules.
 
-    Attributes:
-        keys: The name keys.
-        labels: The rendered ranks, the common name or its replacement, the class index and the rules; the taxon of
-            the reference taxonomy, if it names the images.
-        verdicts: The numbers of the verdicts on the taxa.
+    If a reference taxonomy names the images, its taxon is a label, too. Equal labels of images that are named one by one have one number.
+
+    Args:
+        database: The names.
+        source: The source.
+        policy: The exclusion policy.
     """
 
-    keys: pa.Array
-    labels: pa.Table
-    verdicts: Numbers
+    def __init__(self, database: peewee.Database, source: Source, policy: ExclusionPolicy) -> None:
+        self._database, self._source, self._policy = database, source, policy
+        self._has_taxa = ReferenceName.table_exists()
+        fields = [(name, pa.string()) for name in (*RANK_LABELS, "common", CLASS_INDEX, NAME_RULES)]
+        self._schema = pa.schema([*fields, *([(TOL_ID, pa.int64())] if self._has_taxa else [])])
+        self._pieces = [self._schema.empty_table()]
+        self._known: dict[tuple[Any, ...], int] = {}
+        self._verdicts: list[int] = []
 
+    def numbers(self, images: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return the number of the labels of each image, null if it has no name.
 
-def _names(path: Path, source: Source, policy: ExclusionPolicy) -> _Names:
-    """Return the names of a source, without those that have no rank."""
+        Args:
+            images: The next images of the source, in the order of the ids.
+        """
+        column = self._source.key.name_column
+        if column != IMAGE_ID:
+            keys, numbers = self._every
+        else:  # one by one: names and images are in the same order
+            ids = images[IMAGE_ID]
+            keys, numbers = self._read(Name.key.between(ids[0].as_py(), ids[-1].as_py()))
+        return numbers.take(pc.index_in(images[column].cast(pa.string()), value_set=keys))
 
-    @functools.lru_cache(_TAXA)  # most insects belong to few taxa
-    def fallback_and_verdict(ranks: tuple[str, ...]) -> tuple[str, int]:
-        taxon = Taxon.from_rendered(ranks)
-        return common_or_name(taxon, ""), policy.verdict_on_taxon(taxon)
+    @functools.cached_property
+    def _every(self) -> tuple[pa.Array, pa.Array]:
+        return self._read()
 
-    columns = [*RANK_LABELS, "common", CLASS_INDEX, NAME_RULES]
-    fields = [Name.key, *_NAMES, Name.common, Name.class_index, Name.rules]
-    query = Name.select(*fields).where(Name.source == source.name)
-    keys: list[str] = []
-    verdicts: list[int] = []
-    pieces = [pa.table({name: pa.array([], pa.string()) for name in columns})]
-    with opened(path, [Name, ReferenceName]) as database:
-        for rows in fetch(database, query.order_by(Name.key).tuples()):
-            labels = []
-            for key, *ranks, common, class_index, rules in rows:
-                if any(ranks):
-                    fallback, verdict = fallback_and_verdict(tuple(ranks))
-                    keys.append(key)
-                    verdicts.append(verdict)
-                    labels.append((*ranks, common or fallback, class_index, rules))
-            if labels:
-                arrays = [pa.array(values, pa.string()) for values in zip(*labels, strict=True)]
-                pieces.append(pa.table(arrays, names=columns))
-        taxa = _reference_taxa(database, source) if ReferenceName.table_exists() else None
-    found, table = pa.array(keys, pa.string()), pa.concat_tables(pieces).combine_chunks()
-    if taxa is not None:
-        rows = pc.index_in(found, value_set=taxa["key"])
-        table = table.append_column(TOL_ID, taxa[TOL_ID].take(rows))
-    return _Names(found, table, np.array(verdicts, np.int64))
+    def _read(self, *conditions: Any) -> tuple[pa.Array, pa.Array]:  # noqa: ANN401 (of peewee)
+        """Return the name keys that have a rank, and the numbers of their labels; new labels are added."""
+        query = Name.select(Name.key, *_NAMES, Name.common, Name.class_index, Name.rules)
+        if self._has_taxa:
+            is_same = (ReferenceName.source == Name.source) & (ReferenceName.key == Name.key)
+            query = query.select_extend(ReferenceName.tol_id)
+            query = query.join(ReferenceName, peewee.JOIN.LEFT_OUTER, on=is_same)
+        query = query.where(Name.source == self._source.name, *conditions).order_by(Name.key)
+        keys, numbers = [pa.array([], pa.string())], [pa.array([], pa.int32())]
+        for rows in fetch(self._database, query.tuples()):
+            named = [row for row in rows if any(row[1 : 1 + len(RANK_LABELS)])]
+            keys.append(pa.array([row[0] for row in named], pa.string()))
+            numbers.append(pa.array(self._numbered(named), pa.int32()))
+        return pa.concat_arrays(keys), pa.concat_arrays(numbers)
 
+    def _numbered(self, rows: list[tuple[Any, ...]]) -> list[int]:
+        """Return the numbers of the labels in rows."""
+        added, numbers = [], []
+        for _, *labels in rows:
+            ranks, further = labels[: len(RANK_LABELS)], tuple(labels[len(RANK_LABELS) :])
+            number = self._known.get(further)  # the class index identifies the ranks
+            if number is None:
+                number = self._known[further] = len(self._known)
+                taxon = Taxon.from_rendered(tuple(ranks))
+                self._verdicts.append(self._policy.verdict_on_taxon(taxon))
+                common, *others = further
+                added.append((*ranks, common or common_or_name(taxon, ""), *others))
+            numbers.append(number)
+        if added:
+            columns = [
+                pa.array(column, field.type)
+                for column, field in zip(zip(*added, strict=True), self._schema, strict=True)
+            ]
+            self._pieces.append(pa.table(columns, schema=self._schema))
+        return numbers
 
-def _reference_taxa(database: peewee.Database, source: Source) -> pa.Table:
-    """Return the taxon of each name key of a source that belongs to one."""
-    query = ReferenceName.select(ReferenceName.key, ReferenceName.tol_id).where(
-        ReferenceName.source == source.name, ReferenceName.tol_id.is_null(is_null=False)
-    )
-    return fetch_table(database, query.tuples(), pa.schema([("key", pa.string()), (TOL_ID, pa.int64())]))
+    @functools.cached_property
+    def table(self) -> pa.Table:
+        """The labels by number; all images must be numbered before."""
+        return pa.concat_tables(self._pieces).combine_chunks()
+
+    @functools.cached_property
+    def verdicts(self) -> Numbers:
+        """The numbers of the verdicts on the taxa, by the number of their labels."""
+        return np.array(self._verdicts, np.int64)
 
 
 @dataclass(frozen=True)
@@ -277,18 +326,18 @@ class _Joined:
     source: Source
     partition: str
     images: pa.Table
-    names: _Names
+    names: _Labels
     policy: ExclusionPolicy
 
     def table(self, schema: pa.Schema) -> pa.Table:
         """Return the rows of the predicted catalog; columns of other sources are null."""
         images, count = self.images, len(self.images)
         name = images[_NAME]
-        labels = self.names.labels.take(name)
+        labels = self.names.table.take(name)
         keys = [images[column.name] for column in self.source.columns]
         verdicts = self.policy.apply(
             self.source,
-            list(zip(*(key.to_pylist() for key in keys), strict=True)),
+            list(zip(*(key.to_pylist() for key in keys), strict=True)) if self.policy.lists else [],
             self.names.verdicts[name.to_numpy()],
         )
         states = pa.array([verdict.state or "" for verdict in self.policy.verdicts], pa.string())

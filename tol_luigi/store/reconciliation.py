@@ -17,7 +17,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.store.databases import opened
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.models import Partition, Place
-from tol_luigi.store.row_groups import Rows
+from tol_luigi.store.row_groups import Rows, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,9 +68,9 @@ def final_tables(
         LedgerError: Some images are accounted for twice, or not at all; the message names the first ones.
     """
     counted = Counter[tuple[str, str]]()
-    unnamed = read_ledger(names_ledger, ["source", "partition"])
-    for row in unnamed.group_by(["source", "partition"]).aggregate([([], "count_all")]).to_pylist():
-        counted[row["source"], row["partition"]] += row["count_all"]
+    for unnamed in pieces(names_ledger, ["source", "partition"]):
+        for row in unnamed.group_by(["source", "partition"]).aggregate([([], "count_all")]).to_pylist():
+            counted[row["source"], row["partition"]] += row["count_all"]
     with Rows(predicted) as catalog:
         columns = [name for name in catalog.names if name not in _WORK_LIST_COLUMNS]
         for ledger in ledgers:
@@ -156,10 +156,7 @@ def count_states(paths: Iterable[Path]) -> Counter[tuple[str, str]]:
     """Count the rows of ledger files by state and source."""
     counts = Counter[tuple[str, str]]()
     for path in paths:
-        grouped = (
-            read_ledger(path, ["state", "source"])
-            .group_by(["state", "source"])
-            .aggregate([([], "count_all")])
-        )
-        counts.update({(row["state"], row["source"]): row["count_all"] for row in grouped.to_pylist()})
+        for rows in pieces(path, ["state", "source"]):
+            grouped = rows.group_by(["state", "source"]).aggregate([([], "count_all")])
+            counts.update({(row["state"], row["source"]): row["count_all"] for row in grouped.to_pylist()})
     return counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.batches import batched
+from tol_luigi.core.batches import BATCH, batched
 from tol_luigi.core.files import committed
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Rows", "Wanted", "pieces", "rows_with", "write_rows"]
+__all__ = ["Rows", "Wanted", "pieces", "row_writer", "rows_with", "write_rows"]
 
 Wanted = Mapping[str, Collection[Any]]
 """Allowed values by column; a row matches if each of these columns has one of its values."""
@@ -137,7 +138,7 @@ def pieces(
         progress: Called with the number of rows so far.
     """
     rows = 0
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for group in range(file.num_row_groups):
             piece = file.read_row_group(group, columns=columns)
             yield piece
@@ -145,11 +146,31 @@ def pieces(
             progress(rows)
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
-    """Write rows atomically to a Parquet file with page checksums; columns missing in a row are null."""
+@contextlib.contextmanager
+def row_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[Iterable[dict[str, Any]]], None]]:
+    """Write rows atomically to a Parquet file with page checksums, each time that the yielded function is called.
+
+    Columns missing in a row are null.
+    """
     with (
         committed(path) as scratch,
         pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
     ):
+        waiting: list[dict[str, Any]] = []
+
+        def write(rows: Iterable[dict[str, Any]], least: int = BATCH) -> None:
+            waiting.extend(rows)
+            while len(waiting) >= least:
+                writer.write_table(pa.Table.from_pylist(waiting[:BATCH], schema=schema))
+                del waiting[:BATCH]
+
+        yield write
+        if waiting:
+            write([], least=len(waiting))
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows like :func:`row_writer`."""
+    with row_writer(path, schema) as write:
         for batch in batched(rows):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            write(batch)

@@ -11,8 +11,9 @@ from tol_luigi.sources import tables
 from tol_luigi.store.catalogs import predicted_schema, write_catalog
 from tol_luigi.store.duplicates import mark_duplicates
 from tol_luigi.store.further_texts import TEXTS, FurtherTexts
-from tol_luigi.store.ledger import write_ledger
+from tol_luigi.store.ledger import LEDGER
 from tol_luigi.store.predictions import ExclusionPolicy, predicted_tables
+from tol_luigi.store.row_groups import row_writer
 from tol_luigi.store.shared_images import mark_shared_images
 from tol_luigi.tasks.label_columns import templates_of, text_tables
 from tol_luigi.tasks.mapping import MakeSplits, all_scans
@@ -22,7 +23,7 @@ from tol_luigi.tasks.shared_images import preferred_order, shared_tables, sharin
 from tol_luigi.tasks.stage import StageTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -56,42 +57,53 @@ class PredictCatalog(StageTask):
         layout, settings = self.layout, self.settings
         policy = ExclusionPolicy(self._exclusions())
         schema = predicted_schema(settings.plugins, settings.used, is_reference=settings.uses_reference)
-        unnamed: list[dict[str, Any]] = []
+        if templates_of(settings):
+            schema = schema.append(TEXTS)
         with self.progress("images") as progress:
-            joined = predicted_tables(
-                settings.mapping,
-                layout.names,
-                settings.sources.values(),
-                schema=schema,
-                policy=policy,
-                listing=self._listing,
-                unnamed=unnamed,
+            write_catalog(
+                layout.predicted_csv, layout.predicted, schema, self._tables(schema, policy), progress
             )
-            if templates := templates_of(settings):
-                joined = FurtherTexts(templates, settings.sources).added(joined)
-                schema = schema.append(TEXTS)
-            if sharing := sharing_sources(settings):
-                order = preferred_order(settings)
-                joined = mark_shared_images(joined, schema, layout.predicted, sharing, order)
-            if settings.images.duplicates == "drop":
-                joined = mark_duplicates(joined, schema, layout.predicted, layout.digests, settings.used)
-            checked = self._checked(joined, policy, unnamed)
-            write_catalog(layout.predicted_csv, layout.predicted, schema, checked, progress)
 
-    def _listing(self, source: str, partition: str) -> Path:
-        return self.layout.listing(source, self.settings.listing_of(source, partition))
-
-    def _checked(
-        self, joined: Iterator[pa.Table], policy: ExclusionPolicy, unnamed: list[dict[str, Any]]
-    ) -> Iterator[pa.Table]:
+    def _tables(self, schema: pa.Schema, policy: ExclusionPolicy) -> Iterator[pa.Table]:
         """Yield the tables; then check and write what was counted on the way.
 
         The catalog is renamed into place after that, so it never exists without the other files.
         """
-        yield from joined
-        self._validate_lists(policy)
-        write_ledger(self.layout.names_ledger, unnamed)
+        with row_writer(self.layout.names_ledger, LEDGER) as unnamed:
+            yield from self._marked(self._joined(schema, policy, unnamed), schema)
+            self._validate_lists(policy)
         write_json(self.layout.exclusions, policy.report())
+
+    def _joined(
+        self, schema: pa.Schema, policy: ExclusionPolicy, unnamed: Callable[[list[dict[str, Any]]], None]
+    ) -> Iterator[pa.Table]:
+        """Yield the images of each partition with their names, and with further texts if the settings have any."""
+        layout, settings = self.layout, self.settings
+        templates = templates_of(settings)
+        joined = predicted_tables(
+            settings.mapping,
+            layout.names,
+            settings.sources.values(),
+            schema=schema.remove(schema.get_field_index(TEXTS.name)) if templates else schema,
+            policy=policy,
+            listing=self._listing,
+            unnamed=unnamed,
+            output=layout.predicted,
+        )
+        return FurtherTexts(templates, settings.sources).added(joined) if templates else joined
+
+    def _marked(self, tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+        """Mark images that another source has, too, and exact duplicates, if these are excluded."""
+        layout, settings = self.layout, self.settings
+        if sharing := sharing_sources(settings):
+            order = preferred_order(settings)
+            tables = mark_shared_images(tables, schema, layout.predicted, sharing, order)
+        if settings.images.duplicates == "drop":
+            tables = mark_duplicates(tables, schema, layout.predicted, layout.digests, settings.used)
+        return tables
+
+    def _listing(self, source: str, partition: str) -> Path:
+        return self.layout.listing(source, self.settings.listing_of(source, partition))
 
     def _exclusions(self) -> dict[str, Exclusions]:
         section = self.settings.rare_species
