@@ -58,9 +58,10 @@ def child(way: str, folder: Path) -> None:
     """Find the duplicates one way; print how many there are, the seconds, and the most memory held."""
     images = ledgers(folder)
     before, start = peak_mib(), processor_seconds()
-    count = (
-        by_dict(images) if way == "dict" else len(find_duplicates(lambda: written_images(images), ["eol"]))
-    )
+    if way == "dict":
+        count = by_dict(images)
+    else:
+        count = len(find_duplicates(lambda: written_images(images), ["eol"], folder / "found"))
     print(count, processor_seconds() - start, peak_mib() - before)
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,9 +22,6 @@ from tol_luigi.store.duplicates import (
 )
 from tol_luigi.store.ledger import write_ledger
 from tol_luigi.store.reconciliation import Ledger
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Row = dict[str, Any]
 
@@ -50,7 +48,7 @@ IMAGES = st.lists(
 def found(images: list[Row], size: int = 4) -> list[Row]:
     pieces = [images[start : start + size] for start in range(0, len(images), size)]
     tables = [pa.Table.from_pylist(piece, schema=SCHEMA) for piece in pieces]
-    rows: list[Row] = find_duplicates(lambda: tables, ORDER).to_pylist()
+    rows: list[Row] = find_duplicates(lambda: tables, ORDER, Path("unused")).to_pylist()
     return rows
 
 
@@ -98,7 +96,7 @@ def test_no_images_are_no_duplicates() -> None:
 
 def test_the_first_of_a_group_is_no_duplicate_of_anything() -> None:
     images = [image(0, "a", "train", "eol"), image(1, "a", "val", "eol"), image(2, "b", "val", "eol")]
-    table = find_duplicates(lambda: [pa.Table.from_pylist(images, schema=SCHEMA)], ORDER)
+    table = find_duplicates(lambda: [pa.Table.from_pylist(images, schema=SCHEMA)], ORDER, Path("unused"))
     ids = pa.chunked_array([["id-00", "id-01", "id-02"]])
     assert DuplicateIndex(table).of("eol", "p", ids).to_pylist() == ["id-01", None, None]
     assert DuplicateIndex(table).of("eol", "elsewhere", ids).to_pylist() == [None, None, None]
@@ -183,7 +181,7 @@ def test_an_image_left_out_for_another_reason_and_one_without_bytes_take_no_part
 def test_what_was_left_out_as_a_duplicate_is_found_again(world: Any, tmp_path: Path) -> None:
     digests = digests_of(world, tmp_path, {("eol", "a"): ["a", "a", "a"], ("bioscan", "part1"): ["b", "b"]})
     sources = ["eol", "bioscan"]
-    before = find_duplicates(lambda: expected_images(world.predicted, digests), sources)
+    before = find_duplicates(lambda: expected_images(world.predicted, digests), sources, tmp_path / "found")
     schema = predicted_schema(SOURCES, sources)
     pq.write_table(
         pa.Table.from_pylist(marked(world, tmp_path, digests), schema=schema).filter(
@@ -191,14 +189,18 @@ def test_what_was_left_out_as_a_duplicate_is_found_again(world: Any, tmp_path: P
         ),
         tmp_path / "marked",
     )
-    after = find_duplicates(lambda: expected_images(tmp_path / "marked", digests), sources)
+    after = find_duplicates(
+        lambda: expected_images(tmp_path / "marked", digests), sources, tmp_path / "found"
+    )
     assert len(before) == 5
     assert after.to_pylist() == [row for row in before.to_pylist() if row["source"] == "bioscan"]
 
 
 def test_the_ranks_are_those_of_the_predicted_catalog(world: Any, tmp_path: Path) -> None:
     digests = digests_of(world, tmp_path, {("eol", "a"): ["a", "a"], ("bioscan", "part1"): ["a"]})
-    table = find_duplicates(lambda: expected_images(world.predicted, digests), ["eol", "bioscan"])
+    table = find_duplicates(
+        lambda: expected_images(world.predicted, digests), ["eol", "bioscan"], tmp_path / "found"
+    )
     rows = with_ranks(table, world.predicted)
     assert rows.column_names == ["sha256", "first", "id", "split", "source", "partition", "ranks"]
     assert rows.drop_columns(["ranks"]) == table

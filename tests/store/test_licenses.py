@@ -148,9 +148,9 @@ IMAGES = st.lists(st.tuples(KEYS, st.sampled_from(["train", "val", "train_small"
 
 
 @settings(deadline=None)
-@given(TOLD, IMAGES, st.integers(1, 7), st.sampled_from([1, 3, 1000]))
+@given(TOLD, IMAGES, st.integers(1, 7), st.sampled_from([1, 3, 1000]), st.sampled_from([2, 1000]))
 def test_lines_are_those_of_a_look_up_image_by_image(
-    told: list[License], images: list[tuple[tuple[int, int], str]], stretch: int, batch: int
+    told: list[License], images: list[tuple[tuple[int, int], str]], stretch: int, batch: int, part: int
 ) -> None:
     rows = [
         {**image(content, split), "eol_page_id": page, "treeoflife_id": f"id-{number}"}
@@ -171,6 +171,8 @@ def test_lines_are_those_of_a_look_up_image_by_image(
             lines.writerow([*ids, found.medium_url, found.full_size_url, *rights])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(licenses, "_BATCH", batch)
+        patch.setattr(licenses, "_PART", part)
+        patch.setattr(licenses, "_HELD", part)
         folder = Path(name)
         write(folder, {"eol": replace(eol_of(), licenses=lambda: iter(told))}, rows, stretch=stretch)
         assert (folder / "licenses.csv").read_bytes().decode() == text.getvalue()

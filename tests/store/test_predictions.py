@@ -15,7 +15,7 @@ from tol_luigi.sources.bioscan import BIOSCAN
 from tol_luigi.sources.eol import EOL
 from tol_luigi.sources.inat21 import INAT21
 from tol_luigi.store.leaks import count_matched
-from tol_luigi.store.predictions import ExclusionPolicy, images_by_id
+from tol_luigi.store.predictions import ExclusionPolicy, images_by_id, predicted_tables
 
 if TYPE_CHECKING:
     from tol_luigi.core.source import Source
@@ -212,3 +212,23 @@ def test_images_by_id(world: Any) -> None:
 
     assert found == sorted(found, key=lambda row: row[-1])
     assert {row[:-1] for row in found} == {(1, "x.jpg"), (1, "y, z.jpg")}
+
+
+@pytest.mark.parametrize("held", [1, 1000])
+def test_the_catalog_does_not_depend_on_what_is_in_memory(world: Any, tmp_path: Path, held: int) -> None:
+    unnamed: list[dict[str, Any]] = []
+    tables = predicted_tables(
+        world.mapping,
+        world.names,
+        world.sources,
+        schema=pq.read_schema(world.predicted),
+        policy=world.policy,
+        listing=lambda _, partition: world.listings[partition],
+        unnamed=unnamed.extend,
+        output=tmp_path / "again.parquet",
+        held=held,
+    )
+    again = [row for table in tables for row in table.to_pylist()]
+
+    assert again == rows(world)
+    assert unnamed == world.unnamed

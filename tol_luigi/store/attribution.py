@@ -111,7 +111,10 @@ def _samples(split: str, catalog: Path, licenses: Path, selection: Path | None) 
     own = pa.concat_tables(small).combine_chunks()
     done = 0
     for images in _licensed(catalog, licenses, columns):
-        repeated = images.filter(pc.is_in(images["id"], own["treeoflife_id"].combine_chunks()))
+        next_ids = (
+            own["treeoflife_id"].slice(done, len(images)).combine_chunks()
+        )  # those of this piece come first
+        repeated = images.filter(pc.is_in(images["id"], next_ids))
         part = own.slice(done, len(repeated))
         _validate_same(repeated["id"], part["treeoflife_id"], licenses)
         yield repeated.set_column(repeated.schema.get_field_index("shard"), "shard", part["shard"])

@@ -1,4 +1,4 @@
-"""Exact duplicates: images with identical files, found by SHA-256 with 8 bytes of memory per image.
+"""Exact duplicates: images with identical files, found by SHA-256.
 
 A fixed rule (:func:`find_duplicates`) determines the first image of a group, so the result depends neither on
 the order of the images nor on the process that searches.
@@ -20,10 +20,13 @@ from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.row_groups import Rows, pieces
 from tol_luigi.store.runs import begins_run
+from tol_luigi.store.spools import leading_numbers, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tol_luigi.store.reconciliation import Ledger
 
@@ -44,55 +47,62 @@ __all__ = [
 
 _IMAGES = pa.schema([(name, pa.string()) for name in ("sha256", "id", "split", "source", "partition")])
 _DIGESTS = pa.schema([("position", pa.int64()), ("sha256", pa.string())])
+_NUMBERS = pa.schema([("number", pa.uint64())])
+_PART_BITS = 8
+"""The bits of a hash that decide on its part: the numbers of one part are compared at a time."""
+
 _EXPECTED = ["treeoflife_id", "split", "source", "partition", "position", "excluded"]
 
 
-def find_duplicates(images: Images, sources: Sequence[str]) -> pa.Table:
+def find_duplicates(images: Images, sources: Sequence[str], output: Path) -> pa.Table:
     """Return the images that are exact duplicates of others.
 
     The first image of a group is one of val, if any, so that held-out images stay held out; then one of the
     first source in the given order; then the one with the lowest id.
 
-    The memory is eight bytes per image, and the complete rows of duplicates.
+    The memory is that of the complete rows of duplicates; eight bytes per image are in a scratch file if there are millions.
 
     Args:
         images: Returns the images in tables, from the start at each of two calls: ``sha256``, ``id``,
             ``split``, ``source`` and ``partition``.
         sources: The sources, in order.
+        output: The file to be written; the scratch file is in its folder.
 
     Returns:
         These columns and ``first``, the id of the first image of the group. There is one row per image of a
         group; groups are ordered by hash, and the images of a group by the rule.
     """
-    repeated = _repeated([_beginnings(table["sha256"]) for table in images()])
+    repeated = _repeated((leading_numbers(table["sha256"]) for table in images()), output)
     alike = [
-        table.select(_IMAGES.names).filter(_are_in(repeated, _beginnings(table["sha256"]))).cast(_IMAGES)
+        table.select(_IMAGES.names).filter(_are_in(repeated, leading_numbers(table["sha256"]))).cast(_IMAGES)
         for table in images()
     ]
     return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources)
 
 
-def _beginnings(hashes: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Return the first 64 bits of each hash, which suffice to exclude nearly all unique images."""
-    if not len(hashes):
-        return np.empty(0, np.uint64)
-    digits = pc.utf8_slice_codeunits(hashes.combine_chunks(), 0, 16).buffers()[2]  # concatenated
-    return np.frombuffer(bytes.fromhex(digits.to_pybytes().decode()), dtype=">u8").astype(np.uint64)
+def _repeated(pieces: Iterable[NDArray[np.uint64]], output: Path) -> NDArray[np.uint64]:
+    """Return the numbers that occur more than once, in order.
+
+    The numbers are the first 64 bits of hashes, which suffice to exclude nearly all unique images.
+    """
+    found = [np.empty(0, np.uint64)]
+    with spooled(output, _NUMBERS) as spool:
+        for piece in pieces:
+            spool.add(
+                pa.table([piece], schema=_NUMBERS), (piece >> np.uint64(64 - _PART_BITS)).astype(np.int64)
+            )
+        for part in range(1 << _PART_BITS):
+            numbers = np.sort(spool.part(part)["number"].to_numpy())
+            found.append(np.unique(numbers[1:][numbers[1:] == numbers[:-1]]))
+    return np.concatenate(found)
 
 
-def _repeated(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the numbers that occur more than once."""
-    numbers = np.concatenate([np.empty(0, np.uint64), *pieces])
-    numbers.sort()
-    return np.unique(numbers[1:][numbers[1:] == numbers[:-1]])
-
-
-def _are_in(known: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+def _are_in(known: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Return which numbers are in a sorted array; ``np.isin`` would sort it again for each piece."""
     if not len(known):
         return np.zeros(len(numbers), bool)
     places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
-    found: np.ndarray = known[places] == numbers
+    found: NDArray[np.bool_] = known[places] == numbers
     return found
 
 
@@ -173,7 +183,7 @@ def mark_duplicates(
     """
 
     def find(spool: Path) -> DuplicateIndex:
-        return DuplicateIndex(find_duplicates(lambda: expected_images(spool, digests), sources))
+        return DuplicateIndex(find_duplicates(lambda: expected_images(spool, digests), sources, output))
 
     verdict = State.DUPLICATE, "exact duplicate of {}, which is kept"
     return exclude_all_but_first(tables, schema, output, find, verdict)

@@ -1,8 +1,8 @@
 """``licenses.csv``: licence and owner of each image.
 
-The sources yield licences in their own order, but the file has the order of the catalog. So the licences are
-first distributed, in a scratch file, to stretches of the catalog that fit into memory. The index in memory
-takes 16 bytes per image.
+The sources yield licences in their own order, but the file has the order of the catalog. So the licences are first
+distributed to stretches of the catalog that fit into memory. The images of licences are found by the hashes of their keys,
+in parts that fit into memory, too.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import ipc
+import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed, scratch_path
+from tol_luigi.core.files import committed
 from tol_luigi.core.license_names import license_url, spdx_name
 from tol_luigi.core.source import License
 from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.csv_text import csv_text
 from tol_luigi.store.hash_index import HashIndex, hash_rows
 from tol_luigi.store.row_groups import pieces
+from tol_luigi.store.spools import number_of_parts, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tol_luigi.core.source import Source
+    from tol_luigi.store.hash_index import Hashes
+    from tol_luigi.store.spools import Spool
 
 __all__ = ["LICENSE_FIELDS", "images_with_licenses", "license_link", "write_licenses"]
 
@@ -56,8 +61,12 @@ _STATED = "stated"
 LICENSE_FIELDS = License._fields[1:]
 """The columns with the licence of an image."""
 
-_LICENSES = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in License._fields)])
+_TEXTS = pa.schema([(name, pa.string()) for name in License._fields])
+_LICENSES = _TEXTS.insert(0, pa.field("row", pa.int64()))
 """The licence of an image, with the row of the image in ``licenses.csv``."""
+
+_HASHED = pa.schema([("hash", pa.uint64()), ("row", pa.int64())])
+"""The hash of the key of an image, with its row."""
 
 _FEW = 1_000
 """Licences held as Python objects at a time: few, so that they stay in the processor's cache."""
@@ -67,6 +76,12 @@ _BATCH = 100_000
 
 _STRETCH = 131_072
 """Images per stretch."""
+
+_PART = 1 << 21
+"""Images whose keys are in an index at a time."""
+
+_HELD = 1 << 18
+"""Licences in memory before they are written to a scratch file."""
 
 
 def license_link(name: str) -> str:
@@ -89,7 +104,7 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], str
     """
     with committed(path) as scratch, scratch.open("wb") as text:
         text.write(csv_text(pa.table({name: [name] for name in _COLUMNS})))
-        images = images_with_licenses(scratch_path(path), catalog, sources, _COLUMNS[:4], stretch=stretch)
+        images = images_with_licenses(path, catalog, sources, _COLUMNS[:4], stretch=stretch)
         with contextlib.closing(images):
             stated = {source.license for source in sources.values()}
             for piece in images:
@@ -97,7 +112,7 @@ def write_licenses(path: Path, catalog: Path, sources: Mapping[str, Source], str
 
 
 def images_with_licenses(
-    spool: Path,
+    output: Path,
     catalog: Path,
     sources: Mapping[str, Source],
     columns: Sequence[str],
@@ -108,7 +123,7 @@ def images_with_licenses(
     """Yield the images of a catalog with their licences, in the order of the catalog.
 
     Args:
-        spool: A path for a scratch file, which is removed at the end.
+        output: The file to be written; the scratch files are in its folder, and removed at the end.
         catalog: The final or the predicted catalog; rows of train_small repeat others and are skipped.
         sources: The sources, by name.
         columns: The columns of the catalog to read.
@@ -123,19 +138,13 @@ def images_with_licenses(
     by_source = {name: licenses for name, licenses in started.items() if licenses is not None}
     spelled = sources if has_keys else {name: sources[name] for name in by_source}
     stated = {name: source.license for name, source in sources.items()}
-    try:
-        hashes = [hash_rows(images.select(["key"])) for images in _images(catalog, spelled, (), {})]
-        index = HashIndex(np.concatenate([np.empty(0, np.uint64), *hashes]))
-        numbers = _distribute(spool, by_source, index, stretch)
-        with ipc.open_file(spool) as file:
-            for number, images in enumerate(
-                in_row_groups(_images(catalog, spelled, columns, stated), stretch)
-            ):
-                batches = [file.get_batch(batch) for batch in numbers.get(number, [])]
-                yield _joined(images, pa.Table.from_batches(batches, _LICENSES), number * stretch)
-    finally:
-        with contextlib.suppress(OSError):  # the disk is not writable, which has been reported
-            spool.unlink()
+    with spooled(output, _LICENSES, _HELD) as located:
+        count = pq.read_metadata(catalog).num_rows
+        keyed = _images(catalog, spelled, (), {})
+        _distribute(output, by_source, keyed, located, count=count, stretch=stretch)
+        tables = in_row_groups(_images(catalog, spelled, columns, stated), stretch)
+        for number, images in enumerate(tables):
+            yield _joined(images, located.part(number), number * stretch)
 
 
 def _unless_empty(licenses: Iterator[License]) -> Iterator[License] | None:
@@ -176,29 +185,58 @@ def _spelled(images: pa.Table, source: Source) -> pa.Array:
 
 
 def _distribute(
-    path: Path, by_source: Mapping[str, Iterable[License]], index: HashIndex, stretch: int
-) -> dict[int, list[int]]:
-    """Write the licences to a file, each batch for images of one stretch of the catalog.
+    output: Path,
+    by_source: Mapping[str, Iterable[License]],
+    images: Iterable[pa.Table],
+    located: Spool,
+    *,
+    count: int,
+    stretch: int,
+) -> None:
+    """Add the licences to a spool, by the stretch of the catalog that contains their images.
 
     Args:
-        path: The file to write.
+        output: The file to be written.
         by_source: The licences of each source.
-        index: An index of the keys of the images, in the order of the catalog.
+        images: The images with their keys, in the order of the catalog.
+        located: The spool.
+        count: At least the number of images.
         stretch: The number of images per stretch.
-
-    Returns:
-        The numbers of the batches for each stretch, in the order of the sources.
     """
-    numbers: dict[int, list[int]] = {}
-    count = itertools.count()
-    with ipc.new_file(path, _LICENSES, options=ipc.IpcWriteOptions(compression="lz4")) as file:
-        for found in (_located(licenses, index) for licenses in _tables(by_source)):
-            stretches, starts = np.unique(found["row"].to_numpy() // stretch, return_index=True)
-            sizes = np.diff(np.append(starts, len(found)))
-            for number, start, size in zip(stretches.tolist(), starts, sizes, strict=True):
-                file.write_batch(found.slice(start, size))
-                numbers.setdefault(number, []).append(next(count))
-    return numbers
+    if not by_source:
+        return
+    parts = number_of_parts(count, _PART)
+    with spooled(output, _HASHED) as hashed, spooled(output, _TEXTS, _HELD) as waiting:
+        start = 0
+        for piece in images:
+            rows = np.flatnonzero(pc.is_valid(piece["key"]))
+            hashes = hash_rows(piece.select(["key"]).take(pa.array(rows)))
+            hashed.add(pa.table([hashes, rows + start], schema=_HASHED), _parts_of(hashes, parts))
+            start += len(piece)
+        index = -1
+        for part, licenses in _by_part(_tables(by_source), parts, waiting):
+            if part != index:
+                index, known = part, hashed.part(part)
+                found = HashIndex(known["hash"].to_numpy())
+                rows = known["row"].to_numpy()
+            mine = _located(licenses, found, rows)
+            located.add(mine, mine["row"].to_numpy() // stretch)
+
+
+def _parts_of(hashes: Hashes, count: int) -> NDArray[np.int64]:
+    """Return the part of each hash."""
+    return ((hashes >> np.uint64(32)).astype(np.int64) * count) >> 32
+
+
+def _by_part(tables: Iterator[pa.Table], parts: int, waiting: Spool) -> Iterator[tuple[int, pa.Table]]:
+    """Yield licences with the part of the hashes of their keys, in the order of the parts."""
+    if parts == 1:
+        yield from ((0, table) for table in tables)
+        return
+    for table in tables:
+        waiting.add(table, _parts_of(hash_rows(table.select(["key"])), parts))
+    for part in range(parts):
+        yield from ((part, table) for table in in_row_groups([waiting.part(part)], _BATCH))
 
 
 def _tables(by_source: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
@@ -208,19 +246,19 @@ def _tables(by_source: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
             [pa.array(texts, pa.string()) for texts in zip(*batch, strict=True)]
             for batch in batched(licenses, _FEW)
         )
-        tables = (pa.table(columns, names=License._fields) for columns in few)
+        tables = (pa.table(columns, schema=_TEXTS) for columns in few)
         for table in in_row_groups(tables, _BATCH):
-            yield table.set_column(0, "key", pc.binary_join_element_wise(name, table["key"], "/"))
+            keys = pc.binary_join_element_wise(name, table["key"], "/")
+            yield table.set_column(0, "key", keys)
 
 
-def _located(licenses: pa.Table, index: HashIndex) -> pa.RecordBatch:
+def _located(licenses: pa.Table, index: HashIndex, rows: NDArray[np.int64]) -> pa.Table:
     """Return licences with the rows of their images, sorted by row."""
-    which, rows = index.pairs(hash_rows(licenses.select(["key"])))
-    order = np.argsort(rows, kind="stable")
-    texts = licenses.take(pa.array(which[order])).combine_chunks()
-    return pa.record_batch(
-        [pa.array(rows[order]), *(text.combine_chunks() for text in texts.columns)], schema=_LICENSES
-    )
+    which, found = index.pairs(hash_rows(licenses.select(["key"])))
+    found = rows[found]
+    order = np.argsort(found, kind="stable")
+    texts = licenses.take(pa.array(which[order]))
+    return pa.table([pa.array(found[order]), *texts.columns], schema=_LICENSES)
 
 
 def _joined(images: pa.Table, licenses: pa.Table, start: int) -> pa.Table:

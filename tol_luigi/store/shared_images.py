@@ -31,7 +31,7 @@ def mark_shared_images(
     """Exclude the images that a preferred source has, too, in tables of a predicted catalog.
 
     An image that is excluded from one source for another reason, such as a benchmark, is excluded from all.
-    Memory is eight bytes per image of the sources, and the complete rows of shared images.
+    Memory is that of the complete rows of shared images.
 
     Args:
         tables: The tables, one per partition.
@@ -46,7 +46,7 @@ def mark_shared_images(
 
     def find(spool: Path) -> DuplicateIndex:
         known = {source.name: (source, source.labeler.shared_ids()) for source in sources}
-        return DuplicateIndex(find_duplicates(lambda: _images(spool, known), order))
+        return DuplicateIndex(find_duplicates(lambda: _images(spool, known), order, output))
 
     verdict = State.IN_OTHER_SOURCE, "the same image as {} ([dataset] prefer)"
     return exclude_all_but_first(tables, schema, output, find, verdict)

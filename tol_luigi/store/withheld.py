@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.files import committed, scratch_path
+from tol_luigi.core.files import committed
 from tol_luigi.core.ledger import WITHHELD, State
 from tol_luigi.core.license_names import is_allowed, spdx_name
 from tol_luigi.core.packing import Withheld
@@ -104,7 +104,7 @@ def write_withheld(
     digests: dict[str, Any] = {}
     counts: Counter[str] = Counter()
     images = images_with_licenses(
-        scratch_path(path),
+        path,
         predicted,
         sources,
         _COLUMNS,

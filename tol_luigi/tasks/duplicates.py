@@ -50,7 +50,8 @@ class FindDuplicates(StageTask):
     def make(self) -> None:
         """Find the duplicates, write the table, and report."""
         layout, settings = self.layout, self.settings
-        found = with_ranks(find_duplicates(self._images, settings.used), layout.predicted)
+        alike = find_duplicates(self._images, settings.used, layout.duplicates)
+        found = with_ranks(alike, layout.predicted)
         figures = duplicates_figures(found, settings.used, settings.images.duplicates)
         write_duplicates(layout.duplicates, found)
         ReportTarget(layout.duplicates_report).write(figures, duplicates_text(figures))
