@@ -26,6 +26,9 @@ Sections = dict[str, dict[str, Any]]
 Rows = list[dict[str, Any]]
 
 PHOTOS = 8
+BUCKET = "https://inaturalist-open-data.s3.amazonaws.com/photos"
+"""Where GBIF's tables say that iNaturalist's photographs are; nothing may ask for them there."""
+
 GONE = 3
 """The number of the photograph that the server does not have, though the tables list it."""
 
@@ -37,14 +40,15 @@ CC_BY = "http://creativecommons.org/licenses/by/4.0/"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers each address with an image of its own, but for one."""
+    """Answers each address with an image of its own, or with that of the path after ``?same=``; but for one."""
 
     def do_GET(self) -> None:
         """Answer a request."""
         if f"/{GONE}/" in self.path:
             self.send_error(404)
             return
-        shade = sum(self.path.encode()) * 7 % 256
+        _, _, same = self.path.partition("?same=")
+        shade = sum((same or self.path).encode()) * 7 % 256
         file = io.BytesIO()
         Image.new("RGB", (30, 20), (shade, 99, 255 - shade)).save(file, "JPEG")
         self.send_response(200)
@@ -94,6 +98,8 @@ def write_tables(folder: Path, server: str) -> None:
     media += [
         ("7", "StillImage", f"{server}/museum/a{number}.jpg?size=2", CC_BY, "Bo") for number in range(4)
     ]
+    media += [("7", "StillImage", f"{BUCKET}/{number}/original.jpg", CC_BY, "Bo") for number in (5, GONE)]
+    media += [("7", "StillImage", f"{server}/museum/copy.jpg?same=/photos/6/medium.jpg", CC_BY, "Bo")]
     media += [
         ("7", "Sound", f"{server}/museum/song.mp3", CC_BY, "Bo"),
         ("8", "StillImage", f"{server}/x.jpg", "", ""),
@@ -112,6 +118,7 @@ def settings(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tables(folder / "tables", server)
     sections: Sections = {
         "dataset": {"root": "out", "tag": "urls", "val_percent": 0},
+        "images": {"duplicates": "drop"},
         "inat_open": {"images": "tables", "address": f"{server}/photos", "partitions": 1},
         "gbif": {"images": "tables/dwca.zip", "partitions": 1},
         "fetch": {
@@ -141,7 +148,7 @@ def built(settings: Path, build: Any) -> Path:
 def test_a_plan_counts_the_selected_rows_before_anything_is_fetched(settings: Path) -> None:
     with settings_from(settings) as read:
         counts = {stats.name: stats.images for stats in source_stats(read, 20)}
-    assert counts == {"inat_open": PHOTOS, "gbif": 4}
+    assert counts == {"inat_open": PHOTOS, "gbif": 4 + 3}  # with those of both sources
 
 
 def test_a_second_run_has_nothing_to_do(settings: Path, built: Path, build: Any) -> None:
@@ -158,7 +165,40 @@ def test_every_selected_row_ends_in_one_state(built: Path, ledger: Callable[[Pat
         ("inat_open", "written"): PHOTOS - 1,
         ("inat_open", "not_fetched"): 1,
         ("gbif", "written"): 4,
+        ("gbif", "in_other_source"): 2,
+        ("gbif", "duplicate"): 1,
     }
+
+
+def test_a_photograph_of_both_sources_is_found_by_its_number_and_fetched_once(
+    built: Path, ledger: Callable[[Path], Rows]
+) -> None:
+    rows = {row["name"]: row for row in ledger(built) if row["state"] == "in_other_source"}
+
+    assert set(rows) == {f"inaturalist/{number}" for number in (5, GONE)}
+    assert {row["reason"] for row in rows.values()} == {
+        "the same image as one of inat_open ([dataset] prefer)"
+    }
+    requests = pq.read_table(built / "fetched" / "gbif" / "00000-requests.parquet")["server"].to_pylist()
+    assert set(requests) == {"127.0.0.1"}
+
+
+def test_a_photograph_of_both_sources_is_found_by_its_bytes(
+    built: Path, ledger: Callable[[Path], Rows]
+) -> None:
+    (copy,) = [row for row in ledger(built) if row["state"] == "duplicate"]
+    assert copy["source"] == "gbif"
+
+
+def test_the_other_source_can_be_preferred(settings: Path, build: Any) -> None:
+    arguments = ("--dataset-tag", "other", "--dataset-prefer", "gbif", "--source", "inat_open")
+    done = build(settings, *arguments, task="ListUrls")
+
+    assert done.returncode == 0, done.stderr
+    table = settings.parent / "out" / "other" / "fetched" / "inat_open" / "urls.parquet"
+    rows = {row["key"]: row["state"] for row in pq.read_table(table).to_pylist()}
+    assert {key for key, state in rows.items() if state} == {"5", str(GONE)}
+    assert len(rows) == PHOTOS
 
 
 def test_names_and_licences_are_those_of_the_tables(built: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.batches import batched
 from tol_luigi.core.errors import DamagedError
 from tol_luigi.core.files import committed, read_object, remove, write_json
+from tol_luigi.core.ledger import State
 from tol_luigi.core.shards import sample_record, write_shard
 from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
 from tol_luigi.downloads.image_content import ending_of
@@ -32,6 +33,7 @@ from tol_luigi.sources.url_reader import (
 )
 from tol_luigi.sources.url_rows import Box
 from tol_luigi.store.row_groups import rows_with, write_rows
+from tol_luigi.tasks.listed_elsewhere import ListedElsewhere, listed_before
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import SourceParameter, SourceTask
 from tol_luigi.tasks.stage import StageTask
@@ -71,18 +73,22 @@ _HELD_ROWS = 200_000
 
 
 class ListUrls(StageTask):
-    """List the URLs of a source that its settings select, and assign each to a partition by its server."""
+    """List the URLs of a source that its settings select, and assign each to a partition by its server.
+
+    An image that a preferred source lists, too, is not fetched again.
+    """
 
     source: str = SourceParameter(description="the source's name")
 
     is_listed = False
     _digests: dict[str, str]
 
-    def requires(self) -> DatasetTask:
-        """Require the stored settings."""
+    def requires(self) -> list[DatasetTask]:
+        """Require the stored settings, and the URLs of preferred sources that share images with this one."""
         from tol_luigi.tasks.scan import StoreSettings  # noqa: PLC0415 (which imports this module)
 
-        return self.clone(StoreSettings)
+        preferred = listed_before(self.settings, self.source)
+        return [self.clone(StoreSettings), *(self.clone(ListUrls, source=name) for name in preferred)]
 
     def reads(self) -> dict[str, Path]:
         """Return the files of the listing."""
@@ -102,6 +108,7 @@ class ListUrls(StageTask):
         """Write the rows of each partition in row groups of their own."""
         reader = cast("UrlReader", self.settings.sources[self.source].reader)
         digests = {name: hashlib.sha256() for name in reader.partitions()}
+        elsewhere = ListedElsewhere(self.settings, self.layout, self.source)
         with (
             self.progress("URLs") as progress,
             committed(self.layout.urls(self.source)) as scratch,
@@ -110,9 +117,9 @@ class ListUrls(StageTask):
             done = 0
             for rows in batched(reader.listing(), _HELD_ROWS):
                 held: dict[str, list[dict[str, Any]]] = {}
-                for row in rows:
+                for row, preferred in zip(rows, elsewhere.sources([row.key for row in rows]), strict=True):
                     partition = reader.partitioning.partition_of(row.url)
-                    held.setdefault(partition, []).append(_listed(partition, row))
+                    held.setdefault(partition, []).append(_listed(partition, row, preferred))
                 for partition, listed in sorted(held.items()):
                     digests[partition].update(json.dumps(listed).encode())
                     writer.write_table(pa.Table.from_pylist(listed, schema=_LISTED))
@@ -121,14 +128,17 @@ class ListUrls(StageTask):
         self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
 
 
-def _listed(partition: str, row: UrlRow) -> dict[str, Any]:
+def _listed(partition: str, row: UrlRow, preferred: str) -> dict[str, Any]:
     box = row.box._asdict() if row.box else {}
+    state, reason = row.state, row.reason
+    if preferred and state is None:
+        state, reason = State.IN_OTHER_SOURCE, f"the same image as one of {preferred} ([dataset] prefer)"
     return {
         "partition": partition,
         "key": row.key,
         "url": row.url,
-        "state": str(row.state or ""),
-        "reason": row.reason,
+        "state": str(state or ""),
+        "reason": reason,
         "sha256": row.sha256,
         "md5": row.md5,
         **box,

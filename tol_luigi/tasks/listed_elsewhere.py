@@ -1,0 +1,96 @@
+"""Which images of a listing a preferred source lists, too, so that nobody is asked for them twice."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from tol_luigi.tasks.shared_images import preferred_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tol_luigi.core.layout import Layout
+    from tol_luigi.sources.url_reader import UrlReader
+    from tol_luigi.tasks.settings import Settings
+
+__all__ = ["ListedElsewhere", "listed_before"]
+
+_LONGEST = 18
+"""The most digits of an id that is compared as a number: of more, it may not fit into 64 bits."""
+
+
+def listed_before(settings: Settings, source: str) -> list[str]:
+    """Return the fetched sources that are preferred to a source and have images of the same collection."""
+    order = preferred_order(settings)
+    collection = settings.sources[source].labeler.shared_collection
+    return [
+        name
+        for name in order[: order.index(source)]
+        if collection
+        and settings.plugins[name].is_fetched
+        and settings.sources[name].labeler.shared_collection == collection
+    ]
+
+
+class ListedElsewhere:
+    """The images of preferred sources, by their ids in the collection that the sources share.
+
+    It holds eight bytes for each of them. Ids that are no numbers are compared by a hash.
+
+    Args:
+        settings: The settings.
+        layout: The layout of the dataset, in which the URLs of preferred sources are listed.
+        source: The source whose images are looked up.
+    """
+
+    def __init__(self, settings: Settings, layout: Layout, source: str) -> None:
+        self._listed = {
+            name: np.sort(np.fromiter(_numbers(settings, layout, name), np.uint64))
+            for name in listed_before(settings, source)
+        }
+        self._number = _number_of(settings, source) if self._listed else None
+
+    def sources(self, keys: Sequence[str]) -> list[str]:
+        """Return for each key of a row the first preferred source that lists the same image, "" if none does."""
+        found = [""] * len(keys)
+        if self._number is None:
+            return found
+        numbers = [self._number(key) for key in keys]
+        places = np.array([place for place, number in enumerate(numbers) if number is not None], np.int64)
+        own = np.array([number for number in numbers if number is not None], np.uint64)
+        for name, listed in reversed(self._listed.items()):
+            position = np.searchsorted(listed, own)
+            is_listed = np.zeros(len(own), bool)
+            inside = position < len(listed)
+            is_listed[inside] = listed[position[inside]] == own[inside]
+            for place in places[is_listed]:
+                found[place] = name
+        return found
+
+
+def _numbers(settings: Settings, layout: Layout, source: str) -> Iterator[int]:
+    """Yield the numbers of the images that a source fetches."""
+    number_of = _number_of(settings, source)
+    with pq.ParquetFile(layout.urls(source)) as file:
+        for batch in file.iter_batches(columns=["key", "state"]):
+            for key, state in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                if not state and (number := number_of(key)) is not None:
+                    yield number
+
+
+def _number_of(settings: Settings, source: str) -> Callable[[str], int | None]:
+    """Return a function that returns the number of the image of a row, None if it is in no shared collection."""
+    reader = cast("UrlReader", settings.sources[source].reader)
+    shared_id = settings.sources[source].labeler.shared_ids()
+
+    def number(key: str) -> int | None:
+        text = shared_id(reader.key_of(key))
+        if text.isdecimal() and len(text) <= _LONGEST:
+            return int(text)
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") if text else None
+
+    return number
