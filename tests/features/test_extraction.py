@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +17,13 @@ import shards
 from shards import Mean, extract, extraction, png, sample, write_samples, write_tar
 
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
-from tol_luigi.features.extraction import ExtractionSpec
+from tol_luigi.features.d2m.fields import JsonFields
+from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import Extractor, Options
 from tol_luigi.features.family_files import FamilyFiles
 from tol_luigi.features.reading import sample_features
 from tol_luigi.features.registry import register, resolve
+from tol_luigi.features.tars import TarSamples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +119,41 @@ def test_vectors_are_complete_or_the_task_fails_if_another_process_removes_the_p
             extract(tar, out, ["mean"])
     _, files = extract(tar, out, ["mean"])
     assert files["mean"].read_vector("channels").shape == (9, 3)
+
+
+def test_of_two_processes_the_slower_one_keeps_what_the_faster_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards.engine, "PART_ROWS", 4)
+    monkeypatch.setattr(shards.family_files, "PART_ROWS", 4)
+    tar, names = write_samples(tmp_path / "a.tar", 9), ["mean", "doubled", "words"]
+    _, alone = extract(tar, tmp_path / "alone", names)
+    write_part = FamilyFiles.write_part
+
+    def overtaken(self: FamilyFiles[Extractor], number: int, columns: Mapping[str, Any]) -> None:
+        if number:  # the other one begins and ends while this one is within the tar
+            monkeypatch.setattr(FamilyFiles, "write_part", write_part)
+            extract(tar, tmp_path / "out", names)
+        write_part(self, number, columns)
+
+    monkeypatch.setattr(FamilyFiles, "write_part", overtaken)
+    _, files = extract(tar, tmp_path / "out", names)
+    assert all(one.checked_receipt() for one in files.values())
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone") != {}
+    assert list(alone) == list(files)
+
+
+def test_names_and_json_that_are_no_unicode_are_stored(tmp_path: Path) -> None:
+    strange = {"png": png(2), "json": b'{"caption": "\\udfff \\ud83d\\ude00", "uid": "\\ud800"}'}
+    tar = write_tar(tmp_path / "a.tar", [("caf\udce9", sample(1)), ("s2", strange)])
+    assert [one.key for one in TarSamples(str(tar))] == ["caf\\udce9", "s2"]
+    fields = JsonFields(["caption", "uid"])
+    made = families(tmp_path / "out", "a", [fields], {fields.name: "0"})
+    spec = ExtractionSpec(max_error_percent=50)
+    Extraction(str(tar), made, spec).run()
+    rows = pq.read_table(made[0].table).to_pylist()
+    assert [row["key"] for row in rows] == ["caf\\udce9", "s2"]
+    assert json.loads(rows[1]["fields"]) == {"caption": "\ufffd \U0001f600", "uid": "\ufffd"}
 
 
 @pytest.mark.parametrize(
@@ -231,6 +270,22 @@ class Short(Picky):
 def test_an_extractor_that_returns_too_few_values_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="returns 3 values of number for 4 samples"):
         extract(write_samples(tmp_path / "a.tar", 10), tmp_path / "out", ["short"])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"mean": ["high"] * 4}, "mean are no double (", id="a column"),
+        pytest.param({"channels": [[1.0]] * 4}, "channels have the shape (1,), not (3,)", id="a vector"),
+    ],
+)
+def test_an_extractor_that_returns_other_types_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], said: str
+) -> None:
+    run = Mean.run
+    monkeypatch.setattr(Mean, "run", lambda *batch: {**run(*batch), **values})
+    with pytest.raises(FeatureError, match=re.escape(f"extractor mean: its values of {said}")):
+        extract(write_samples(tmp_path / "a.tar", 4), tmp_path / "out", ["mean"])
 
 
 @pytest.mark.parametrize(

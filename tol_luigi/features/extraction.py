@@ -112,9 +112,18 @@ class Extraction:
             ShardError: The tar cannot be read.
             FeatureError: An extractor fails for whole batches, or too many samples are unusable.
         """
-        stale = self.stale()
-        if not stale:
-            return []
+        while stale := self.stale():
+            try:
+                self._compute(stale, progress)
+            except FeatureError:
+                # Another process may have finished some of them meanwhile, and have removed their parts.
+                if len(self.stale()) == len(stale):
+                    raise
+            else:
+                return stale
+        return []
+
+    def _compute(self, stale: list[FamilyFiles[Extractor]], progress: Callable[[int], None]) -> None:
         for one in stale:
             if self.spec.rerun:
                 one.remove_parts()
@@ -135,7 +144,6 @@ class Extraction:
         for one in stale:
             self._validate_errors(one)
             one.finish(identity, rows)
-        return stale
 
     def _write_parts(
         self,

@@ -161,17 +161,24 @@ class FamilyFiles(Generic[F]):
         Args:
             number: Its number, from 0.
             columns: The values by column; the vectors, of float32, by their names after ``vector``.
+
+        Raises:
+            FeatureError: Values do not have the type of their column.
         """
-        arrays = [
-            _vectors(columns[field.name], field.type)
-            if field.name.startswith("vector ")
-            else pa.array(columns[field.name], field.type)
-            for field in self._part_schema
-        ]
+        arrays = [self._array(columns[field.name], field) for field in self._part_schema]
         with self._named_removal(), committed(self._part(number)) as scratch:
             pq.write_table(
                 pa.Table.from_arrays(arrays, schema=self._part_schema), scratch, write_page_checksum=True
             )
+
+    def _array(self, values: Any, field: pa.Field) -> pa.Array:  # noqa: ANN401 (a list, or rows of a vector)
+        if field.name.startswith("vector "):
+            return _vectors(values, field.type)
+        try:
+            return pa.array(values, field.type)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            what = f"its values of {field.name} are no {field.type} ({' '.join(str(error).split())})"
+            raise FeatureError(f"extractor {self.extractor.name}", what, "Correct the extractor") from error
 
     def read_parts(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Yield the parts in order."""

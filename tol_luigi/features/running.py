@@ -230,7 +230,11 @@ def part_columns(ids: list[tuple[str, str]], own: _Values, start: int) -> dict[s
     for name, dimensions in own.extractor.vectors:
         rows = np.full((count, dimensions), np.nan, np.float32)
         for place, vector in enumerate(own.values[name]):
-            if vector is not None:
-                rows[place] = vector
+            if vector is None:
+                continue
+            if np.shape(vector) != (dimensions,):  # numpy would repeat a single number
+                what = f"its values of {name} have the shape {np.shape(vector)}, not ({dimensions},)"
+                raise FeatureError(f"extractor {own.extractor.name}", what, "Correct the extractor")
+            rows[place] = vector
         columns[f"vector {name}"] = rows
     return columns

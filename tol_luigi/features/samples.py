@@ -171,12 +171,12 @@ class FeatureSample:
         for text in (given, self.key):
             if isinstance(text, str) and _UID.fullmatch(digits := text.replace("-", "").lower()):
                 return digits
-        return hashlib.blake2b(self.key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        return hashlib.blake2b(self.key.encode(), digest_size=16).hexdigest()
 
     @functools.cached_property
     def _fields(self) -> dict[str, Any] | str:
         try:
-            content = json.loads(self.members["json"])
+            content = _parsed(self.members["json"])
         except KeyError:
             return "there is no member json"
         except (ValueError, RecursionError) as error:
@@ -193,6 +193,17 @@ class FeatureSample:
         if isinstance(self._fields, str):
             raise SampleError(Status.MISSING_FIELDS, self._fields)
         return self._fields
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _parsed(content: bytes) -> Any:  # noqa: ANN401 (JSON is any)
+    """Return JSON with U+FFFD for each half of a surrogate pair, which JSON can contain and columns cannot."""
+    parsed = json.loads(content)
+    if b"\\ud" not in content.lower():
+        return parsed
+    return json.loads(_SURROGATE.sub("\ufffd", json.dumps(parsed, ensure_ascii=False)))
 
 
 def _decoded(content: bytes) -> Image.Image:

@@ -173,6 +173,8 @@ class TarSamples:
                 for member in tar:
                     tar.members = []  # type: ignore[attr-defined]  # tarfile keeps all headers otherwise
                     if member.isreg():
-                        yield member.name, cast("IO[bytes]", tar.extractfile(member)).read()
+                        # Names of members need not be UTF-8, but columns are.
+                        name = member.name.encode("utf-8", "backslashreplace").decode()
+                        yield name, cast("IO[bytes]", tar.extractfile(member)).read()
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise ShardError(self.url, f"it is not a complete tar file ({error})", _REMEDY) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,8 +184,10 @@ class _Keys:
         found = self.content["device"]
         if isinstance(found, int) and not isinstance(found, bool):
             return f"cuda:{found}" if found >= 0 else "cpu"
-        if found == "cpu" or (isinstance(found, str) and found.removeprefix("cuda:").isdecimal()):
-            return found if found == "cpu" else f"cuda:{found.removeprefix('cuda:')}"
+        if found == "cpu":
+            return found
+        if isinstance(found, str) and (match := re.fullmatch(r"(?:cuda:)?([0-9]+)", found)):
+            return f"cuda:{match[1]}"
         return str(self.fail("device", f"{found!r} is neither the number of a GPU nor cpu"))
 
     def tars(self) -> tuple[str, ...]:
@@ -200,9 +204,7 @@ class _Keys:
                 self.fail("input_tars", f"its braces cannot be expanded ({error})", cause=error)
         if not tars:
             self.fail("input_tars", "it names no tar")
-        if repeated := sorted(
-            {tar for tar in tars if tars.count(tar) > 1} if len(set(tars)) < len(tars) else ()
-        ):
+        if repeated := [tar for tar, count in Counter(tars).items() if count > 1]:
             self.fail("input_tars", f"{repeated[0]} appears twice", "Remove one")
         return tuple(tars)
 
