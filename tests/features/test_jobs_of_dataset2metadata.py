@@ -28,6 +28,7 @@ from tol_luigi.core.errors import SettingsError, ShardError
 from tol_luigi.features.d2m.fields import TypedValues
 from tol_luigi.features.d2m.jobs import read_job
 from tol_luigi.features.tars import TarSamples
+from tol_luigi.tasks.tars import ExtractTars, prepared_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,6 +192,9 @@ def test_a_sample_without_text_is_in_neither_file_if_its_text_is_asked_for(
         ),
         pytest.param(
             {"device": "gpu"}, "device: 'gpu' is neither the number of a GPU nor cpu", id="a device"
+        ),
+        pytest.param(
+            {"device": [0, "cpu"]}, "device: [0, 'cpu'] is no list of GPUs", id="a GPU and the processor"
         ),
         pytest.param(
             {"reprocess": "yes"}, "reprocess: 'yes' is neither true nor false", id="a text for a truth value"
@@ -528,14 +532,36 @@ def test_the_example_of_the_page_runs_as_it_is_shown(tmp_path: Path, monkeypatch
     said = "".join(run(tmp_path / "birds.yml").out for _ in range(2))
     [shown] = re.findall(r"^\$ tol features --yml birds.yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     shown = shown.replace("$ tol features --yml birds.yml\n", "")
-    assert re.sub(r"in \d+\.\d s", "", said) == re.sub(r"in \d+\.\d s", "", shown)
+    times = r"in \d+\.\d s \(\d+/s\)"
+    assert re.sub(times, "", said) == re.sub(times, "", shown)
+
+
+def test_groups_of_tars_take_turns_on_several_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extractor only notes its device: it needs no GPU."""
+    monkeypatch.setattr(
+        Mean, "load", lambda self: (tmp_path / "devices").open("a").write(self.options.device + " ")
+    )
+    tars = [str(write_samples(tmp_path / f"{number}.tar", 2)) for number in range(4)]
+    keys: dict[str, Any] = {"input_tars": tars, "tars_per_wds": 1, "postprocess_columns": ["mean"]}
+    done = run(job(tmp_path / "a.yml", device=[0, 2], **keys))
+    assert done.code == 0, done.err
+    devices = (tmp_path / "devices").read_text().split()
+    assert sorted(devices) == ["cuda:0", "cuda:0", "cuda:2", "cuda:2"]
+    assert "mean: 8 samples" in done.out  # the summary of all groups
+    on_cpu = run(job(tmp_path / "a.yml", device="cpu", **keys))
+    assert "Nothing to do" in on_cpu.out
+    tasks = [
+        ExtractTars(yml=str(tmp_path / "a.yml"), group=name)
+        for name in prepared_job(tmp_path / "a.yml", ()).groups
+    ]
+    assert [task.process_resources() for task in tasks] == [{}] * 4
 
 
 def test_the_whole_job_can_be_read_back(tmp_path: Path) -> None:
     """Check that every key of dataset2metadata is accepted at once."""
     keys = yaml.safe_load(DATACOMP) | {"tars_per_wds": 1, "device": 0}
     read = read_job(job(tmp_path / "a.yml", **keys))
-    assert (read.threads, read.batch, read.device, len(read.groups)) == (2, 3, "cuda:0", 2)
+    assert (read.threads, read.batch, read.devices, len(read.groups)) == (2, 3, ("cuda:0",), 2)
     assert read.datacomp_keys
     assert read.skips
     assert not read.reprocess

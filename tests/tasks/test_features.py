@@ -258,8 +258,16 @@ def test_models_and_extractors_are_listed_with_what_they_lack(tmp_path: Path) ->
 def test_a_task_on_a_gpu_takes_one(
     bioscan_settings: dict[str, Any], tmp_path: Path, settings_file: Any
 ) -> None:
-    program = "from tol_luigi.tasks.features import ExtractShards as E; print(E(split='train', source='bioscan', partition='part1').process_resources())"
-    for device, taken in (("cpu", "{}"), ("cuda:1", "{'gpu': 1}")):
+    program = """
+from tol_luigi.tasks.features import ExtractShards, feature_shares
+from tol_luigi.tasks.settings import settings
+tasks = [ExtractShards(**share) for share in feature_shares(settings())]
+taken = [task.process_resources() for task in tasks]
+print(taken[0] if all(one == taken[0] for one in taken) else taken[:3])
+assert all(task.device in settings().features.devices for task in tasks)
+"""
+    several = [{"gpu_0": 1}, {"gpu_2": 1}, {"gpu_0": 1}]
+    for device, taken in (("cpu", "{}"), ("cuda:1", "{'gpu': 1}"), ("cuda:0, cuda:2", str(several))):
         settings = settings_file(with_features(bioscan_settings, tmp_path, device=device))
         done = subprocess.run(
             [sys.executable, "-c", program],

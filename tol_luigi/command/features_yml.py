@@ -39,7 +39,8 @@ def features_yml(given: argparse.Namespace) -> int:
         return ExitCode.COMPLETE
     prepared.folder.clean()
     # A GPU has memory for the models of one task.
-    jobs = given.jobs if prepared.job.device == "cpu" else 1
+    devices = prepared.job.devices
+    jobs = given.jobs if devices == ("cpu",) else len(devices)
     result = luigi.build(
         waiting,
         workers=min(jobs, len(waiting)),
@@ -55,6 +56,7 @@ def features_yml(given: argparse.Namespace) -> int:
         return ExitCode.TASK_FAILED
     if result.status not in (LuigiStatusCode.SUCCESS, LuigiStatusCode.SUCCESS_WITH_RETRY):
         return ExitCode.NOT_RUN
+    sys.stdout.write(prepared.summary())
     sys.stdout.write(f"{counted(len(tasks), 'group')} of tars complete in {prepared.job.output}\n")
     return ExitCode.COMPLETE
 

@@ -155,18 +155,22 @@ class Extraction:
     ) -> int:
         """Write the parts from a number on; return the number of samples."""
         stream = iter(samples)
-        skipped = sum(1 for _ in islice(stream, done * PART_ROWS))
-        progress(skipped)
+        reached = sum(1 for _ in islice(stream, done * PART_ROWS))
+        progress(reached)
+
+        def advance(count: int) -> None:
+            nonlocal reached
+            reached += count
+            progress(reached)
+
         extractors = [one.extractor for one in needed]
-        found = parts(stream, extractors, PART_ROWS, self.spec.batch, self.spec.threads)
+        found = parts(stream, extractors, PART_ROWS, self.spec.batch, self.spec.threads, progress=advance)
         complete = [(one, one.count_parts()) for one in stale]
         for number, (rows, values) in enumerate(found, start=done):
             for one, count in complete:
                 if number >= count:
                     one.write_part(number, part_columns(rows, values[one.extractor.name], number * PART_ROWS))
-            skipped += len(rows)
-            progress(skipped)
-        return skipped
+        return reached
 
     def _validate(self, samples: TarSamples, before: tuple[int, int]) -> None:
         """Raise an error if the tar is not the expected one, or has changed meanwhile."""

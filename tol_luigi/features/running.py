@@ -19,7 +19,7 @@ from tol_luigi.core.errors import FeatureError, TolError
 from tol_luigi.features.samples import SampleError, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from tol_luigi.features.extractor import Columns, Extractor
@@ -121,7 +121,13 @@ def _chunks(samples: Iterator[FeatureSample], size: int, rows: int) -> Iterator[
 
 
 def parts(
-    samples: Iterator[FeatureSample], extractors: Sequence[Extractor], rows: int, batch: int, threads: int
+    samples: Iterator[FeatureSample],
+    extractors: Sequence[Extractor],
+    rows: int,
+    batch: int,
+    threads: int,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Part]:
     """Run extractors, and yield parts.
 
@@ -131,12 +137,14 @@ def parts(
         rows: The number of samples of a part.
         batch: The number of samples in a batch, unless an extractor has its own.
         threads: The number of threads that prepare samples.
+        progress: Called after each batch with the number of its samples.
     """
     ids, values = _empty(extractors)
     for chunk in _prepared(_chunks(samples, batch, rows), extractors, threads):
         ids += [one for one, _ in chunk]
         for extractor in extractors:
             _run_all(extractor, [prepared[extractor.name] for _, prepared in chunk], values, batch)
+        progress(len(chunk))
         if len(ids) == rows:
             yield ids, values
             ids, values = _empty(extractors)

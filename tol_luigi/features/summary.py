@@ -13,35 +13,52 @@ import pyarrow.dataset as pads
 from tol_luigi.features.column_names import joined_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.features.extractor import Extractor, Family
 
-__all__ = ["features_figures", "views_text"]
+__all__ = ["features_figures", "tables_in", "views_text"]
 
 _BINS = 20
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 _MOST_VALUES = 20
 """The most values of a text column that are counted one by one."""
 
+_LONGEST_VALUE = 40
+"""The most characters of a value that is counted: longer ones, such as hashes, are no classes."""
 
-def features_figures(folder: Path, extractors: Sequence[Extractor | Family]) -> dict[str, Any]:
-    """Return the figures on the features of a dataset.
+
+def tables_in(
+    folder: Path, extractors: Sequence[Extractor | Family]
+) -> Iterator[tuple[Extractor | Family, list[Path]]]:
+    """Yield extractors, and other families, of a dataset with their tables.
 
     Args:
         folder: The folder of the families.
         extractors: The extractors, and other families.
+    """
+    for extractor in extractors:
+        yield extractor, sorted((folder / extractor.folder).glob("*/*.parquet"))
+
+
+def features_figures(
+    families: Iterable[tuple[Extractor | Family, Sequence[Path]]],
+) -> dict[str, Any]:
+    """Return the figures on features.
+
+    Args:
+        families: Extractors, and other families, with their tables.
 
     Returns:
         By name of an extractor: the number of rows, the number of rows in each state, and for each column that is a
         number, a truth value or a text with few values, what it contains.
     """
-    return {extractor.name: _family_figures(folder / extractor.folder, extractor) for extractor in extractors}
+    return {extractor.name: _family_figures(extractor, tables) for extractor, tables in families}
 
 
-def _family_figures(folder: Path, extractor: Extractor | Family) -> dict[str, Any]:
-    rows = pads.dataset(sorted(map(str, folder.glob("*/*.parquet"))), format="parquet")
+def _family_figures(extractor: Extractor | Family, tables: Sequence[Path]) -> dict[str, Any]:
+    rows = pads.dataset([str(table) for table in tables], format="parquet")
     states: Counter[str] = Counter()
     for batch in rows.to_batches(columns=["status"]):
         for count in batch["status"].value_counts().to_pylist():
@@ -62,7 +79,7 @@ def _column_figures(rows: pads.Dataset, column: pa.Field) -> dict[str, Any] | No
         return _number_figures(values.cast(pa.float64()).to_numpy())
     if pa.types.is_string(column.type):
         counts = values.value_counts().to_pylist()
-        if len(counts) <= _MOST_VALUES:
+        if len(counts) <= _MOST_VALUES and all(len(count["values"]) <= _LONGEST_VALUE for count in counts):
             return {"values": {count["values"]: count["counts"] for count in sorted(counts, key=_by_count)}}
     return None
 

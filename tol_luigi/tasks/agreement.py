@@ -116,14 +116,10 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
         """Require the vectors of images and of taxa, and the catalog with the taxa of the images."""
         return [self.clone(ExtractShards), self.clone(EmbedTaxa), self.clone(PredictCatalog)]
 
-    @property
-    def _share(self) -> dict[str, str]:
-        return dict(zip(("split", "source", "partition"), self.work_unit, strict=True))
-
     def _files(self) -> list[Pair]:
         from tol_luigi.features.agreement_columns import agreement_family  # noqa: PLC0415 (seldom used)
 
-        return self._made_files(agreement_family(self._clip.name), self._image_families(self._share))
+        return self._made_files(agreement_family(self._clip.name), self._image_families(self.share))
 
     def files(self) -> list[Path]:
         """Return the tables and their receipts."""
@@ -141,7 +137,7 @@ class ScoreAgreement(PartitionTask, _AgreementStage):
         bank, vector, lineages = (
             read_bank(embedded.stem),
             self._clip.vectors[0].name,
-            self._lineages(self._share),
+            self._lineages(self.share),
         )
         pairs = self._files()
         with self.progress("shards", len(pairs)) as progress:

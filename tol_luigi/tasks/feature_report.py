@@ -55,11 +55,15 @@ class ExtractFeatures(FeatureStage):
 
     def make(self) -> None:
         """Write the report, and the views that join the families with the catalog."""
-        from tol_luigi.features.summary import features_figures, views_text  # noqa: PLC0415 (slow to load)
+        from tol_luigi.features.summary import (  # noqa: PLC0415 (slow to load)
+            features_figures,
+            tables_in,
+            views_text,
+        )
 
         families = feature_families(self.settings)
         catalog = catalog_schema(self.settings.plugins, self.settings.used)
-        figures = features_figures(self.layout.features, families)
+        figures = features_figures(tables_in(self.layout.features, families))
         for name in references(self.settings):
             figures[f"leak:{name}"]["references"] = self.clone(ExtractReferences, benchmark=name).figures()
         self._target.write(figures, features_text(figures))

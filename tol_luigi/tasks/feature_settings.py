@@ -92,13 +92,18 @@ def extraction_spec(section: FeaturesSection) -> ExtractionSpec:
     return ExtractionSpec(section.batch, section.threads, section.max_error_percent, section.text)
 
 
-def feature_set(settings: Settings) -> FeatureSet:
+def feature_set(settings: Settings, device: str = "") -> FeatureSet:
     """Return the extractors of the settings; none if there are none.
+
+    Args:
+        settings: The settings.
+        device: Which one of ``[features] device`` they run on; by default the first. It changes no fingerprint.
 
     Raises:
         SettingsError: An extractor, a model, or a package is missing.
     """
-    return _feature_set(settings.features, settings.feature_folders, settings.layout.weights)
+    section = dataclasses.replace(settings.features, device=device or settings.features.devices[0])
+    return _feature_set(section, settings.feature_folders, settings.layout.weights)
 
 
 def feature_families(settings: Settings) -> list[Extractor | Family]:

@@ -34,12 +34,29 @@ class FeatureStage(StageTask):
 
 
 class ModelStage(FeatureStage):
-    """A stage that runs models."""
+    """A stage that runs models.
+
+    The tasks of a stage take turns on several GPUs. Each GPU is a resource of Luigi, so no two tasks use it at once.
+    """
+
+    @property
+    def turn(self) -> int:
+        """Return the number of the task among those that take turns."""
+        return 0
+
+    @property
+    def device(self) -> str:
+        """Return where the task runs models."""
+        devices = self.settings.features.devices
+        return devices[0] if len(devices) == 1 else devices[self.turn % len(devices)]
 
     @property
     def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
-        """Return the GPU that the task takes, of which Luigi has as many as ``[resources] gpu`` says, by default one."""
-        return {} if self.settings.features.device == "cpu" else {"gpu": 1}
+        """Return the GPU that the task takes; of each resource, Luigi has one unless ``[resources]`` says otherwise."""
+        if self.device == "cpu":
+            return {}
+        is_one_of_several = len(self.settings.features.devices) > 1
+        return {f"gpu_{self.device.removeprefix('cuda:')}" if is_one_of_several else "gpu": 1}
 
 
 class ExtractShards(PartitionTask, ModelStage):
@@ -56,10 +73,15 @@ class ExtractShards(PartitionTask, ModelStage):
     def _written(self) -> WriteShards:
         return self.clone(WriteShards)
 
-    def _families(self, shard: Shard) -> list[FamilyFiles[Extractor]]:
+    @property
+    def turn(self) -> int:
+        """Return the number of the partition among all."""
+        return feature_shares(self.settings).index(self.share)
+
+    def _families(self, shard: Shard, device: str = "") -> list[FamilyFiles[Extractor]]:
         from tol_luigi.features.extraction import families  # noqa: PLC0415 (slow to load, and seldom used)
 
-        extractors = feature_set(self.settings)
+        extractors = feature_set(self.settings, device)
         return families(self.layout.features, self._name(shard), extractors.extractors, extractors.prints)
 
     def _name(self, shard: Shard) -> str:
@@ -90,12 +112,12 @@ class ExtractShards(PartitionTask, ModelStage):
         """Run the extractors over each shard; what was made already is not made again."""
         from tol_luigi.features.extraction import Extraction  # noqa: PLC0415 (as above)
 
-        folder, done = self._written.folder, 0
+        folder, device, done = self._written.folder, self.device, 0
         shards, spec = self._written.shards(), extraction_spec(self.settings.features)
         with self.progress("images", sum(shard.samples for shard in shards)) as progress:
             for shard in shards:
                 extraction = Extraction(
-                    str(folder / shard.name), self._families(shard), spec, sha256=shard.sha256
+                    str(folder / shard.name), self._families(shard, device), spec, sha256=shard.sha256
                 )
                 extraction.run(lambda rows, done=done: progress(done + rows))  # type: ignore[misc]
                 done += shard.samples

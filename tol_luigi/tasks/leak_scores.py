@@ -83,6 +83,11 @@ class ExtractReferences(_BenchmarkStage, ModelStage):
         """Return all folders and archives."""
         return places(self.reads()[name])
 
+    @property
+    def turn(self) -> int:
+        """Return the number of the benchmark among all."""
+        return list(references(self.settings)).index(self.benchmark)
+
     def _places(self) -> dict[str, Path]:
         """Return what the stage reads, also for the demonstration, whose samples can be compared as well."""
         return self.reads()
@@ -102,7 +107,7 @@ class ExtractReferences(_BenchmarkStage, ModelStage):
         from tol_luigi.features.extractor import needed_extractors  # noqa: PLC0415 (slow to load, and seldom used)
         from tol_luigi.features.family_files import FamilyFiles  # noqa: PLC0415 (as above)
 
-        found, receipt = feature_set(self.settings), self.receipt()
+        found, receipt = feature_set(self.settings, self.device), self.receipt()
         content = receipt.more["content"] if receipt else self._content
         spec = dataclasses.asdict(self._spec)
         folder = self.layout.features / "references"

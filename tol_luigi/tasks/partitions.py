@@ -70,6 +70,11 @@ class PartitionTask(SourceTask):
         """Return split, source and partition, as :class:`~tol_luigi.core.layout.Layout` expects them."""
         return self.split, self.source, self.partition
 
+    @property
+    def share(self) -> dict[str, str]:
+        """Return split, source and partition, as :func:`all_partitions` does."""
+        return dict(zip(("split", "source", "partition"), self.work_unit, strict=True))
+
 
 def all_partitions(settings: Settings) -> list[dict[str, str]]:
     """Return split, source and partition of all tasks that write shards, in the order of shard numbers."""

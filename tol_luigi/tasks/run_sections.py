@@ -90,9 +90,12 @@ class FeaturesSection(Section):
     )
     text: str = setting(Choice(*TEXTS), "sci_com.txt", "the text of a sample that extractors read")
     device: str = setting(
-        Formed(r"cpu|cuda:\d+", "cpu, or cuda: and the number of a GPU"),
+        Formed(
+            r"cpu|cuda:[0-9]+(?: *, *cuda:[0-9]+)*",
+            "cpu, or cuda: and the number of a GPU, or several of these",
+        ),
         "cpu",
-        "where models run: cpu, or a GPU such as cuda:0",
+        "where models run: cpu, or GPUs such as cuda:0 or cuda:0, cuda:1",
     )
     batch: int = setting(Whole(1, 100_000), 32, "the largest number of samples that a model gets at once")
     threads: int = setting(
@@ -124,6 +127,11 @@ class FeaturesSection(Section):
         "the largest number of differing bits, of 64, for near-duplicates, if hash is among the extractors; "
         "-1 looks for none",
     )
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where models run, such as the names of all GPUs."""
+        return tuple(one.strip() for one in (self.device or "cpu").split(","))
 
 
 @dataclass(frozen=True)

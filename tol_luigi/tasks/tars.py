@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from tol_luigi.core.errors import FeatureError
+from tol_luigi.report.features import features_text
 from tol_luigi.report.text import counted
 from tol_luigi.tasks.error_lines import clear_error, failure_text, report_killed
 from tol_luigi.tasks.feature_settings import known_models, max_error_percent
+from tol_luigi.tasks.progress import report_progress, shown_progress
 
 if TYPE_CHECKING:
     from tol_luigi.features.d2m.folders import Folder
     from tol_luigi.features.d2m.jobs import Group, Job
     from tol_luigi.features.d2m.outputs import Work
     from tol_luigi.features.d2m.twins import Twins
+    from tol_luigi.features.extractor import Extractor
 
 __all__ = ["ExtractTars", "PreparedJob", "prepared_job"]
+
+_AS_JSON = ("json-fields", "custom")
+"""The extractors whose columns hold JSON, of which nothing is summarised."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,27 @@ class PreparedJob:
     folder: Folder
     groups: dict[str, Group]
 
+    def summary(self) -> str:
+        """Return the states and values of the extractors for all tars, as text; those of their json are not shown."""
+        from tol_luigi.features.d2m.twins import families_of  # noqa: PLC0415 (slow to load, and seldom used)
+        from tol_luigi.features.summary import features_figures  # noqa: PLC0415 (as above)
+
+        tables: dict[Extractor, list[Path]] = {}
+        for tar in dict.fromkeys(tar for group in self.groups.values() for tar in group.tars):
+            for one in families_of(self.folder, tar, self.work):
+                if one.extractor.name not in _AS_JSON and one.table.exists():
+                    tables.setdefault(one.extractor, []).append(one.table)
+        return features_text(features_figures(tables.items()))
+
 
 @functools.cache
-def prepared_job(file: Path, models: tuple[str, ...]) -> PreparedJob:
+def prepared_job(file: Path, models: tuple[str, ...], device: str = "") -> PreparedJob:
     """Return the job in a file of settings of dataset2metadata.
 
     Args:
         file: The file.
         models: Models of the user, each as ``<name>=<path>``, before those of the settings.
+        device: Which device of the job the models run on; by default the first.
 
     Raises:
         SettingsError: The file is wrong, or a model or package is missing.
@@ -61,7 +80,7 @@ def prepared_job(file: Path, models: tuple[str, ...]) -> PreparedJob:
     from tol_luigi.features.d2m.planning import named_groups  # noqa: PLC0415
 
     job = read_job(file)
-    work = work_of(job, known_models(models))
+    work = work_of(job, known_models(models), device or job.devices[0])
     folder = folder_at(job.output)
     return PreparedJob(job, work, folder, {group.name: group for group in named_groups(job, folder)})
 
@@ -96,6 +115,19 @@ class ExtractTars(luigi.Task):
         return prepared_job(Path(self.yml), tuple(self.models))
 
     @property
+    def device(self) -> str:
+        """Return where the models run: the groups of a job take turns on its GPUs."""
+        devices = self._prepared.job.devices
+        if len(devices) == 1:
+            return devices[0]
+        return devices[list(self._prepared.groups).index(self.group) % len(devices)]
+
+    @property
+    def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
+        """Return the GPU that the task takes; Luigi has one of each."""
+        return {} if self.device == "cpu" else {f"gpu_{self.device.removeprefix('cuda:')}": 1}
+
+    @property
     def label(self) -> str:
         """Return a short name of the task."""
         return f"{self.task_family} {self.group}"
@@ -116,23 +148,28 @@ class ExtractTars(luigi.Task):
         from tol_luigi.features.d2m.twins import families_of  # noqa: PLC0415 (as above)
         from tol_luigi.features.extraction import Extraction, ExtractionSpec  # noqa: PLC0415 (as above)
 
-        prepared, start = self._prepared, time.monotonic()
+        prepared = prepared_job(Path(self.yml), tuple(self.models), self.device)
+        start = time.monotonic()
         job, group = prepared.job, prepared.groups[self.group]
         percent = 100 if job.skips else max_error_percent()
         spec = ExtractionSpec(job.batch, job.threads, percent, rerun=bool(self.run_id))
-        for number, tar in enumerate(group.tars):
-            self._show(f"tar {number + 1} of {len(group.tars)}")
-            try:
-                Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec).run()
-            except FeatureError as error:  # of an extractor, which knows no tar
-                if error.where == tar:
-                    raise
-                raise FeatureError(tar, f"{error.where}: {error.what}", error.remedy) from error
+        with shown_progress(
+            self._report, family=self.task_family, label=self.label, total=None, unit="samples"
+        ) as progress:
+            for tar in group.tars:
+                extraction = Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec)
+                try:
+                    extraction.run(lambda rows, done=progress.done: progress.reach(done + rows))  # type: ignore[misc]
+                except FeatureError as error:  # of an extractor, which knows no tar
+                    if error.where == tar:
+                        raise
+                    raise FeatureError(tar, f"{error.where}: {error.what}", error.remedy) from error
         rows, dropped = self._twins.write(time.monotonic() - start, percent)
         lost = f"; {len(dropped):,} dropped, see {self.group}.errors.csv" if dropped else ""
         seconds = time.monotonic() - start
+        rate = f"{seconds:.1f} s ({(rows + len(dropped)) / max(seconds, 1e-3):,.0f}/s)"
         sys.stdout.write(
-            f"{self.group}: {rows:,} samples of {counted(len(group.tars), 'tar')} in {seconds:.1f} s{lost}\n"
+            f"{self.group}: {rows:,} samples of {counted(len(group.tars), 'tar')} in {rate}{lost}\n"
         )
         sys.stdout.flush()
 
@@ -142,9 +179,9 @@ class ExtractTars(luigi.Task):
             traceback.print_exception(exception)
         return failure_text(self.label, exception) or super().on_failure(exception)
 
-    def _show(self, message: str) -> None:
-        if self.set_status_message is not None:  # set by a worker
-            self.set_status_message(message)
+    def _report(self, done: int, seconds: float) -> None:
+        message = f"{done:,} samples in {seconds:.0f} s, {done / max(seconds, 1e-3):,.0f} a second"
+        report_progress(self, message, done, None)
 
 
 ExtractTars.event_handler(luigi.Event.PROCESS_FAILURE)(report_killed)

@@ -42,7 +42,7 @@ class Job:
         models: The names of models.
         threads: The number of threads that prepare samples.
         batch: The number of samples in a batch.
-        device: ``cpu``, or ``cuda:`` and the number of a GPU.
+        devices: ``cpu``, or the GPUs that groups of tars take turns on, each as ``cuda:`` and its number.
         groups: The groups of tars.
         output: The path or URL of the folder for results.
         columns: The columns of the Parquet files, by dataset2metadata's names.
@@ -58,7 +58,7 @@ class Job:
     models: tuple[str, ...]
     threads: int
     batch: int
-    device: str
+    devices: tuple[str, ...]
     groups: tuple[Group, ...]
     output: str
     columns: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def read_job(file: Path) -> Job:
         models=keys.names("models"),
         threads=max(1, keys.whole("nworkers", 0)),
         batch=keys.whole("batch_size", 1),
-        device=keys.device(),
+        devices=keys.devices(),
         groups=_groups(
             content["input_tars"], tars, keys.optional("tars_per_wds", lambda key: keys.whole(key, 1))
         ),
@@ -180,12 +180,20 @@ class _Keys:
             self.fail(key, f"{found!r} is not a text")
         return str(found)
 
-    def device(self) -> str:
+    def devices(self) -> tuple[str, ...]:
         found = self.content["device"]
+        if not isinstance(found, list):
+            return (self._device(found),)
+        devices = tuple(map(self._device, found))
+        if not devices or ("cpu" in devices and len(devices) > 1):
+            self.fail("device", f"{found!r} is no list of GPUs")
+        return tuple(dict.fromkeys(devices))
+
+    def _device(self, found: Any) -> str:  # noqa: ANN401 (YAML is any)
         if isinstance(found, int) and not isinstance(found, bool):
             return f"cuda:{found}" if found >= 0 else "cpu"
         if found == "cpu":
-            return found
+            return "cpu"
         if isinstance(found, str) and (match := re.fullmatch(r"(?:cuda:)?([0-9]+)", found)):
             return f"cuda:{match[1]}"
         return str(self.fail("device", f"{found!r} is neither the number of a GPU nor cpu"))

@@ -41,12 +41,13 @@ class Work:
     features: tuple[Output, ...]
 
 
-def work_of(job: Job, models: Mapping[str, Model]) -> Work:
+def work_of(job: Job, models: Mapping[str, Model], device: str = "cpu") -> Work:
     """Return what a job computes.
 
     Args:
         job: The job.
         models: The models that the user has; those of dataset2metadata by their names there.
+        device: Where they run.
 
     Raises:
         SettingsError: A model, an output or a package is unknown or missing.
@@ -54,7 +55,7 @@ def work_of(job: Job, models: Mapping[str, Model]) -> Work:
     custom = load_custom(job.custom)
     own, custom_models = _models(job, custom)
     _validate_models(job, [name for name in own if name in MODELS], models)
-    options = Options(models=models, device=job.device, threads=job.threads)
+    options = Options(models=models, device=device, threads=job.threads)
     names = {name: MODELS[name].extractor(name) if name in MODELS else name for name in own}
     extractors = resolve(dict.fromkeys(names.values()), options)
     if job.fields:
