@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from tol_luigi.core.bounded_images import bounded_image, image_size
-from tol_luigi.core.images import ImageSpec
+from tol_luigi.core.images import ImageSpec, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,3 +82,29 @@ def test_what_cannot_be_a_jpeg_without_loss_of_what_settings_use_is_kept(
     }[kind]
 
     assert bounded_image(original, 90, SPEC) is original
+
+
+def test_with_resize_scaled_a_small_photograph_is_resized_by_the_faster_library(
+    draw: Callable[..., bytes],
+) -> None:
+    original = draw((300, 200), form="JPEG")
+    exact, scaled = (
+        np.asarray(Image.open(io.BytesIO(bounded_image(original, 96, replace(SPEC, resize=resize)))), int)
+        for resize in ("exact", "scaled")
+    )
+
+    assert scaled.shape == exact.shape == (64, 96, 3)
+    assert abs(scaled - exact).max() <= 12, "a few roundings, and what JPEG makes of them"
+    assert bounded_image(original, 300, replace(SPEC, resize="scaled")) is original
+
+
+def test_threads_make_the_same_images_whatever_others_decode(draw: Callable[..., bytes]) -> None:
+    photograph = draw((300, 200), form="JPEG")
+    given = [photograph, photograph[: len(photograph) // 2], draw((200, 300)), b"hello"] * 8
+    alone = [bounded_image(content, 90, SPEC) for content in given]
+    lenient = ImageSpec(truncated="keep")
+
+    with ThreadPoolExecutor(4) as pool:
+        kept = [pool.submit(encode, given[1], lenient) for _ in range(8)]
+        assert list(pool.map(lambda content: bounded_image(content, 90, SPEC), given)) == alone
+        assert len({one.result()[0] for one in kept}) == 1

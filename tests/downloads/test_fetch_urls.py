@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import ipaddress
 import itertools
@@ -7,6 +8,8 @@ import os
 import signal
 import socket
 import ssl
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +19,12 @@ from hypothesis import strategies as st
 from image_server import drawn, image_servers
 
 from tol_luigi.downloads.addresses import is_allowed
-from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
-from tol_luigi.downloads.fetch_urls import Wanted, fetch_urls
+from tol_luigi.downloads.fetch_outcomes import RECEIVED, Outcome, StoredImage, UrlState
+from tol_luigi.downloads.fetch_urls import Images, Wanted, fetch_urls
 from tol_luigi.downloads.fetched_parts import FetchedParts
 from tol_luigi.downloads.server_budget import FetchPolicy
 from tol_luigi.sources.url_partitions import LANES, UrlPartitions
+from tol_luigi.sources.url_rows import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from image_server import ImageServers
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+BOX = Box(1, 2, 3, 4)
 SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 ONE = FetchPolicy(
     "tol_luigi (me@example.org)",
@@ -59,9 +64,9 @@ def closed_port() -> int:
 def fetched(wanted: list[Wanted], policy: FetchPolicy = ONE) -> dict[str, tuple[Outcome, bytes]]:
     found: dict[str, tuple[Outcome, bytes]] = {}
 
-    def done(url: str, outcome: Outcome, content: bytes) -> None:
+    def done(url: str, outcome: Outcome, images: Images) -> None:
         assert url not in found, "a URL has one outcome"
-        found[url] = outcome, content
+        found[url] = outcome, images[RECEIVED].content if images else b""
 
     fetch_urls(wanted, policy, done)
     return found
@@ -144,6 +149,33 @@ def test_content_is_what_the_listing_expects(servers: ImageServers) -> None:
     assert not found[wrong.url][1]
 
 
+def test_what_is_stored_is_made_in_threads_and_an_error_ends_the_fetch(servers: ImageServers) -> None:
+    wanted = [
+        Wanted(servers.url(f"/image/{number}"), boxes=frozenset((BOX, None))) for number in range(50, 70)
+    ]
+    names, found = set[str](), dict[str, Images]()
+
+    def stored(content: bytes, boxes: frozenset[Box | None]) -> Images:
+        names.add(threading.current_thread().name)
+        return {box: StoredImage(content + repr(box).encode(), "box") for box in boxes}
+
+    fetch_urls(wanted, ONE, lambda url, _, images: found.update({url: images}), stored, threads=2)
+
+    assert names
+    assert all(name.startswith("store") for name in names)
+    assert {url: images[BOX].content for url, images in found.items()} == {
+        one.url: drawn(number) + repr(BOX).encode() for number, one in enumerate(wanted, 50)
+    }
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def fails(*_: object) -> Images:
+        raise full
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fetch_urls([replace(one, tries=0) for one in wanted], ONE, lambda *_: None, fails, threads=2)
+    assert caught.value is full
+
+
 def test_no_server_is_asked_beyond_its_budget() -> None:
     policy = FetchPolicy("me@example.org", connections=2, rate=40, networks=LOOPBACK)
     with image_servers(*SERVERS) as servers:
@@ -177,8 +209,8 @@ def _fetch_and_die(path: Path, wanted: list[str], policy: FetchPolicy, most: int
     seen = itertools.count()
     with FetchedParts(path) as parts:
 
-        def done(url: str, outcome: Outcome, content: bytes) -> None:
-            parts.add(url, outcome, content)
+        def done(url: str, outcome: Outcome, images: Images) -> None:
+            parts.add(url, outcome, images)
             if next(seen) == most:
                 os.write(parts._file.fileno(), b"tolF half a record")
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -202,7 +234,9 @@ def test_a_killed_process_loses_only_what_it_was_asking_for(servers: ImageServer
         assert os.waitstatus_to_exitcode(status) == (0 if killed_after == len(wanted) else -signal.SIGKILL)
 
     with FetchedParts(path) as parts:
-        assert [parts.content(url) for url in wanted] == [drawn(number) for number in range(100, 140)]
+        assert [parts.image(url, None).content for url in wanted] == [
+            drawn(number) for number in range(100, 140)
+        ]
     asked = sum(servers.asked(f"/image/{number}") for number in range(100, 140))
     assert asked <= len(wanted) + kills
 
@@ -216,13 +250,16 @@ def test_a_damaged_end_costs_only_its_record(
     path.unlink(missing_ok=True)
     with FetchedParts(path) as parts:
         for number in range(3):
-            parts.add(f"http://x/{number}", Outcome(UrlState.FETCHED, bytes=5), b"image" * number)
+            image = StoredImage(b"image" * number, "box", 7, number)
+            parts.add(f"http://x/{number}", Outcome(UrlState.FETCHED, bytes=5), {BOX: image, None: image})
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - cut] + junk)
     with FetchedParts(path) as parts:
         kept = list(parts.outcomes)
         assert kept == [f"http://x/{number}" for number in range(len(kept))]
-        assert all(parts.content(url) == b"image" * number for number, url in enumerate(kept))
+        for number, url in enumerate(kept):
+            image = StoredImage(b"image" * number, "box", 7, number)
+            assert parts.image(url, BOX) == parts.image(url, None) == image
         assert len(kept) == 3 or cut
 
 

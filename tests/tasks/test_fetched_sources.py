@@ -124,7 +124,7 @@ def _only_what_servers_have_not_sent_is_asked_for_again(
     for partition in ("00000", "00001"):  # as if killed just after the receipt was written
         assert (dataset / "fetched" / "table-pond" / f"{partition}.tar").exists()
         with FetchedParts(dataset / "fetched" / "table-pond" / f".{partition}.parts") as parts:
-            parts.add(servers.url(path, SERVERS[17 % 3]), Outcome(UrlState.GONE, "HTTP 404", 404), b"")
+            parts.add(servers.url(path, SERVERS[17 % 3]), Outcome(UrlState.GONE, "HTTP 404", 404), {})
     servers.instead[path] = "/image/17"
     command = [sys.executable, "-m", "tol_luigi", "--config", str(settings), "refetch"]
     marked = subprocess.run(command, capture_output=True, text=True, check=True)

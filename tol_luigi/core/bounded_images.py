@@ -9,6 +9,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from tol_luigi.core.image_formats import FORMATS
+from tol_luigi.core.image_memory import EMBEDDING_FORMATS
 from tol_luigi.core.images import BrokenImageError, ImageSpec, encode
 from tol_luigi.core.pillow_limits import pillow_limits
 
@@ -29,7 +30,7 @@ class ImageSize(NamedTuple):
 
 
 def image_size(data: bytes, spec: ImageSpec) -> ImageSize | None:
-    """Return the size of an image; None if its header cannot be read.
+    """Return the size of an image; None if its header cannot be read, or has not the size of the image that is embedded.
 
     Args:
         data: The content of the file.
@@ -38,6 +39,8 @@ def image_size(data: bytes, spec: ImageSpec) -> ImageSize | None:
     with pillow_limits(max_pixels=spec.max_pixels, lenient=False):
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.format in EMBEDDING_FORMATS:
+                    return None
                 turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
                 return ImageSize(*image.size, turned)
         except Exception:  # noqa: BLE001 (with a hostile file, a decoder can raise anything)
@@ -62,7 +65,14 @@ def bounded_image(data: bytes, side: int, spec: ImageSpec) -> bytes:
     shown = (size.height, size.width) if is_turned else (size.width, size.height)
     width, height = (max(1, (2 * pixels * side + longest) // (2 * longest)) for pixels in shown)
     bounded = replace(
-        spec, width=width, height=height, fit="stretch", format="jpeg", truncated="drop", hashed=False
+        spec,
+        width=width,
+        height=height,
+        fit="stretch",
+        format="jpeg",
+        truncated="drop",
+        hashed=False,
+        every_photograph=True,
     )
     try:
         content, original = encode(data, bounded)

@@ -85,6 +85,8 @@ class ImageSpec:
         high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
         hashed: Whether to compute the perceptual hash, too; it does not change the image.
+        every_photograph: Whether ``scaled`` applies to small photographs, too: the decoder does not shrink them, but the
+            faster library resizes them.
         further_sizes: Width and height of further images that :func:`encode_sizes` makes of the same file.
     """
 
@@ -103,6 +105,7 @@ class ImageSpec:
     transparency: str = "published"
     high_bit_depth: str = "refuse"
     hashed: bool = False
+    every_photograph: bool = False
     further_sizes: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -293,7 +296,7 @@ def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[tuple[bytes
         mode, kind = image.mode, image.format or ""
         flags = _header_flags(image, spec, truncated=truncated)
         specs = [spec, *(spec.of_size(*size) for size in spec.further_sizes)]
-        is_scaled = [one.resize == "scaled" and _is_large_photograph(image, one) for one in specs]
+        is_scaled = [_is_scaled(image, one) for one in specs]
         samples = {}
         if not all(is_scaled):
             image.load()
@@ -353,11 +356,14 @@ def _validate_size(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> 
         Image.MAX_IMAGE_PIXELS = min(spec.max_pixels, embedded) // 2
 
 
-def _is_large_photograph(image: Image.Image, spec: ImageSpec) -> bool:
+def _is_scaled(image: Image.Image, spec: ImageSpec) -> bool:
     """Return whether ``resize=scaled`` applies to an image; it does not if the image is rotated first."""
-    turned = spec.exif == "apply" and image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1}
-    enough = all(has >= least for has, least in zip(image.size, _least_size(image, spec), strict=True))
-    return isinstance(image, JpegImageFile) and image.mode == "RGB" and enough and not turned
+    if spec.resize != "scaled" or not isinstance(image, JpegImageFile) or image.mode != "RGB":
+        return False
+    if spec.exif == "apply" and image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1}:
+        return False
+    enough = (has >= least for has, least in zip(image.size, _least_size(image, spec), strict=True))
+    return spec.every_photograph or all(enough)
 
 
 def _least_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:

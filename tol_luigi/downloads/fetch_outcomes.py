@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
+from typing import IO, NamedTuple
 
-__all__ = ["OF_SERVERS", "Outcome", "UrlState"]
+__all__ = ["OF_SERVERS", "RECEIVED", "RESIZED", "Outcome", "StoredImage", "StoredPart", "UrlState"]
 
 
 class UrlState(enum.StrEnum):
@@ -93,3 +95,41 @@ class Outcome:
     def text(self) -> str:
         """State and reason as one text."""
         return f"{self.state}: {self.reason}" if self.reason else str(self.state)
+
+
+RECEIVED, RESIZED = "", "resized"
+"""The values of ``stored``, besides ``CUT``."""
+
+
+class StoredImage(NamedTuple):
+    """What an archive contains of an image.
+
+    Attributes:
+        content: The content of the file.
+        stored: How it differs from what was received: ``RECEIVED``, ``RESIZED`` or ``CUT``.
+        width: The width of what was received, in pixels; None if it is not recorded.
+        height: The height of what was received.
+    """
+
+    content: bytes
+    stored: str = RECEIVED
+    width: int | None = None
+    height: int | None = None
+
+
+class StoredPart(NamedTuple):
+    """Where a file contains a stored image.
+
+    Attributes:
+        offset: The place of its first byte.
+        size: The size of its content.
+        image: The image without its content.
+    """
+
+    offset: int
+    size: int
+    image: StoredImage
+
+    def read(self, file: IO[bytes]) -> StoredImage:
+        """Return the image, from the file."""
+        return self.image._replace(content=os.pread(file.fileno(), self.size, self.offset))

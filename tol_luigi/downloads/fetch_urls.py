@@ -1,24 +1,28 @@
-"""Fetch many images by URL: each server within its budget, all of them at once."""
+"""Fetch many images by URL: each server within its budget, all of them at once, and make of them what is stored."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from yarl import URL
 
-from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
+from tol_luigi.downloads.fetch_outcomes import RECEIVED, Outcome, StoredImage, UrlState
 from tol_luigi.downloads.image_client import ImageClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from tol_luigi.downloads.server_budget import FetchPolicy
     from tol_luigi.sources.url_rows import Box
 
-__all__ = ["Wanted", "checked", "fetch_urls"]
+__all__ = ["Images", "Wanted", "checked", "fetch_urls"]
+
+Images: TypeAlias = "Mapping[Box | str | None, StoredImage]"
+"""What is stored of an image: by box, or under ``RECEIVED`` if it is stored as it was received."""
 
 
 @dataclass
@@ -40,29 +44,59 @@ class Wanted:
     tries: int = 0
 
 
+def as_received(content: bytes, _boxes: frozenset[Box | None]) -> Images:
+    """Return an image as it was received."""
+    return {RECEIVED: StoredImage(content)}
+
+
 def fetch_urls(
-    wanted: Iterable[Wanted], policy: FetchPolicy, done: Callable[[str, Outcome, bytes], None]
+    wanted: Iterable[Wanted],
+    policy: FetchPolicy,
+    done: Callable[[str, Outcome, Images], None],
+    stored: Callable[[bytes, frozenset[Box | None]], Images] = as_received,
+    threads: int = 0,
 ) -> None:
     """Fetch images.
 
     Args:
         wanted: The URLs, each once.
         policy: How images are fetched.
-        done: Called once for each URL, in any order, with its outcome and its image, if it has one.
+        done: Called once for each URL, in any order, with its outcome and what is stored of its image, if it has one.
+        stored: Returns what is stored of an image, of which some boxes are used.
+        threads: The number of threads for ``stored``; 0 if it takes no time.
     """
-    asyncio.run(_fetch(wanted, policy, done))
+    try:
+        with ThreadPoolExecutor(threads or 1, "store") as pool:
+            asyncio.run(_fetch(wanted, policy, _Receiver(done, stored, pool if threads else None)))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
 
 
-async def _fetch(
-    wanted: Iterable[Wanted], policy: FetchPolicy, done: Callable[[str, Outcome, bytes], None]
-) -> None:
+@dataclass(frozen=True)
+class _Receiver:
+    done: Callable[[str, Outcome, Images], None]
+    stored: Callable[[bytes, frozenset[Box | None]], Images]
+    pool: ThreadPoolExecutor | None
+
+    async def __call__(self, each: Wanted, outcome: Outcome, content: bytes) -> None:
+        """Pass an outcome on, with what is stored of the image."""
+        images: Images = {}
+        if content and self.pool:
+            loop = asyncio.get_running_loop()
+            images = await loop.run_in_executor(self.pool, self.stored, content, each.boxes)
+        elif content:
+            images = self.stored(content, each.boxes)
+        self.done(each.url, outcome, images)
+
+
+async def _fetch(wanted: Iterable[Wanted], policy: FetchPolicy, receive: _Receiver) -> None:
     queues: defaultdict[str, deque[Wanted]] = defaultdict(deque)
     for each in wanted:
         queues[_server(each.url)].append(each)
     async with ImageClient(policy) as client, asyncio.TaskGroup() as group:
         for queue in queues.values():
             for _ in range(min(policy.connections, len(queue))):
-                group.create_task(_work(queue, client, done))
+                group.create_task(_work(queue, client, receive))
 
 
 def _server(url: str) -> str:
@@ -72,26 +106,22 @@ def _server(url: str) -> str:
         return ""
 
 
-async def _work(
-    queue: deque[Wanted],
-    client: ImageClient,
-    done: Callable[[str, Outcome, bytes], None],
-) -> None:
+async def _work(queue: deque[Wanted], client: ImageClient, receive: _Receiver) -> None:
     """Fetch the images of one server, one after the other; those without an answer again after all others."""
     policy = client.policy
     while queue:
         each = queue.popleft()
         if each.tries:
             await asyncio.sleep(policy.pause * 2 ** (each.tries - 1))
-        outcome, content, may_pass = _unasked(client, each), b"", False
-        if outcome is None:
-            outcome, content, may_pass = await client.ask(each.url)
-            each.tries += 1
-        if may_pass and each.tries < policy.tries:
-            queue.append(each)
+        if (unasked := _unasked(client, each)) is not None:
+            await receive(each, replace(unasked, tries=each.tries), b"")
             continue
-        outcome, content = checked(each, replace(outcome, tries=each.tries), content)
-        done(each.url, outcome, content)
+        async with client.ask(each.url) as (outcome, content, may_pass):
+            each.tries += 1
+            if may_pass and each.tries < policy.tries:
+                queue.append(each)
+            else:
+                await receive(each, *checked(each, replace(outcome, tries=each.tries), content))
 
 
 def _unasked(client: ImageClient, each: Wanted) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""The answers of a partition that is being fetched, in one file that is only appended to.
+"""The answers of a partition that is being fetched, in one file that is only appended to, with the images as they are stored.
 
 A killed process loses at most the answer that it was writing: each record has a checksum, and what follows the last
 valid one is cut off.
@@ -13,14 +13,15 @@ import json
 import os
 import struct
 import time
-from dataclasses import asdict
+from dataclasses import fields
 from typing import IO, TYPE_CHECKING, Self
 
 from tol_luigi.core.files import clear_disk_errors
-from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
+from tol_luigi.downloads.fetch_outcomes import RECEIVED, Outcome, StoredImage, StoredPart, UrlState
+from tol_luigi.sources.url_rows import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -31,6 +32,7 @@ _HEAD = struct.Struct(">4sIQ32s")
 
 _MARK = b"tolF"
 _MOST_JSON = 1 << 20
+_FIELDS = tuple(field.name for field in fields(Outcome))
 _POLL_SECONDS = 0.2
 
 
@@ -39,12 +41,13 @@ class FetchedParts:
 
     Args:
         path: The file, which is locked while it is open.
+        store: How images are stored, as text; answers with images that are stored otherwise are ignored.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, store: str = "") -> None:
+        self.path, self.store = path, store
         self.outcomes: dict[str, Outcome] = {}
-        self._places: dict[str, tuple[int, int]] = {}
+        self._parts: dict[str, dict[Box | str | None, StoredPart]] = {}
         self._file: IO[bytes]
 
     def __enter__(self) -> Self:
@@ -84,37 +87,61 @@ class FetchedParts:
         """Read the outcomes; return the end of the last valid record."""
         end = 0
         self._file.seek(0)
-        for url, outcome, place, length in self._records():
-            self.outcomes[url], self._places[url] = outcome, (place, length)
-            end = place + length
+        for text, end in self._records():
+            values = json.loads(text)
+            url, store, images = (values.pop(name) for name in ("url", "store", "images"))
+            if images and store != self.store:
+                continue
+            self.outcomes[url] = Outcome(**{**values, "state": UrlState(values["state"])})
+            place = end - sum(size for _, size, *_ in images)
+            self._parts[url] = {}
+            for key, size, *image in images:
+                self._parts[url][_key(key)] = StoredPart(place, size, StoredImage(b"", *image))
+                place += size
         return end
 
-    def _records(self) -> Iterator[tuple[str, Outcome, int, int]]:
+    def _records(self) -> Iterator[tuple[bytes, int]]:
+        """Yield the text of each valid record, and its end."""
         while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
             mark, size, length, digest = _HEAD.unpack(head)
             if mark != _MARK or size > _MOST_JSON:
                 return
-            text, place = self._file.read(size), self._file.tell()
-            if length > os.fstat(self._file.fileno()).st_size - place:
+            text = self._file.read(size)
+            end = self._file.tell() + length
+            if end > os.fstat(self._file.fileno()).st_size:
                 return
-            content = self._file.read(length)
-            if hashlib.sha256(text + content).digest() != digest:
+            if _digest(text, self._file.read(length)) != digest:
                 return
-            fields = json.loads(text)
-            url = fields.pop("url")
-            yield url, Outcome(**{**fields, "state": UrlState(fields["state"])}), place, length
+            yield text, end
 
-    def add(self, url: str, outcome: Outcome, content: bytes) -> None:
-        """Append the outcome of a URL, and its image."""
-        text = json.dumps({"url": url, **asdict(outcome)}).encode()
-        head = _HEAD.pack(_MARK, len(text), len(content), hashlib.sha256(text + content).digest())
+    def add(self, url: str, outcome: Outcome, images: Mapping[Box | str | None, StoredImage]) -> None:
+        """Append the outcome of a URL, and what is stored of its image, by box."""
+        listed = [(key, len(image.content), *image[1:]) for key, image in images.items()]
+        values = {name: getattr(outcome, name) for name in _FIELDS}
+        text = json.dumps({"url": url, "store": self.store, "images": listed, **values}).encode()
+        content = b"".join(image.content for image in images.values())
+        head = _HEAD.pack(_MARK, len(text), len(content), _digest(text, content))
         with clear_disk_errors(self.path):
-            self._file.write(head + text + content)
+            self._file.writelines((head, text, content))
             self._file.flush()
-        self.outcomes[url] = outcome
-        self._places[url] = self._file.tell() - len(content), len(content)
+        self.outcomes[url], self._parts[url] = outcome, {}
+        place = self._file.tell() - len(content)
+        for key, image in images.items():
+            self._parts[url][key] = StoredPart(place, len(image.content), image._replace(content=b""))
+            place += len(image.content)
 
-    def content(self, url: str) -> bytes:
-        """Return the image of a URL."""
-        place, length = self._places[url]
-        return os.pread(self._file.fileno(), length, place)
+    def image(self, url: str, box: Box | None) -> StoredImage:
+        """Return what is stored of the image of a URL."""
+        parts = self._parts[url]
+        return (parts.get(RECEIVED) or parts[box]).read(self._file)
+
+
+def _digest(text: bytes, content: bytes) -> bytes:
+    found = hashlib.sha256(text)
+    found.update(content)
+    return found.digest()
+
+
+def _key(listed: list[int] | str | None) -> Box | str | None:
+    """Return the key of an image from JSON."""
+    return Box(*listed) if isinstance(listed, list) else listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -22,6 +23,7 @@ from tol_luigi.downloads.image_content import describe_content, ending_of, unpac
 from tol_luigi.downloads.server_budget import FetchPolicy, ServerBudget
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
 __all__ = ["Answer", "ImageClient"]
@@ -104,12 +106,17 @@ class ImageClient:
         """Return the budget of the server of a URL."""
         return self._budgets[f"{url.host}:{url.port}"]
 
-    async def ask(self, address: str) -> Answer:
-        """Send one request for an image, and follow its redirects.
+    @contextlib.asynccontextmanager
+    async def ask(self, address: str) -> AsyncIterator[Answer]:
+        """Send one request for an image, and follow its redirects; in the block, its content counts as one of those at once.
 
         Args:
             address: The URL.
         """
+        async with contextlib.AsyncExitStack() as slot:
+            yield await self._answer(address, slot)
+
+    async def _answer(self, address: str, slot: contextlib.AsyncExitStack) -> Answer:
         began, seen = time.monotonic(), set[URL]()
         try:
             url = server_url(address, self.policy.networks)
@@ -122,18 +129,22 @@ class ImageClient:
                     )
                     return Answer(Outcome(UrlState.TOO_MANY_REDIRECTS, what))
                 seen.add(url)
-                found = await self._within_budget(url, began)
+                found = await self._within_budget(url, began, slot)
                 if not isinstance(found, _Redirected):
                     return found
+                await slot.aclose()
                 url = server_url(str(found.url), self.policy.networks)
         except BadUrlError as error:
             return Answer(Outcome(UrlState.BAD_URL, str(error)))
         except PrivateAddressError as error:
             return Answer(Outcome(UrlState.PRIVATE_ADDRESS, str(error)))
 
-    async def _within_budget(self, url: URL, began: float) -> Answer | _Redirected:
+    async def _within_budget(
+        self, url: URL, began: float, slot: contextlib.AsyncExitStack
+    ) -> Answer | _Redirected:
         budget = self.budget(url)
-        async with budget.turn(), self._together:
+        async with budget.turn():
+            await slot.enter_async_context(self._together)
             try:
                 async with asyncio.timeout(self.policy.timeout):
                     return await self._request(url, budget, began)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from tol_luigi.core.errors import SourceError
-from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
+from tol_luigi.downloads.fetch_outcomes import RECEIVED, Outcome, StoredImage, StoredPart, UrlState
 from tol_luigi.downloads.fetch_urls import checked
 from tol_luigi.sources import archives
-from tol_luigi.sources.url_reader import CUT, OUTCOME_COLUMNS, box_of, fetched_archive, fetched_rows
+from tol_luigi.sources.url_reader import OUTCOME_COLUMNS, box_of, fetched_archive, fetched_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,34 +24,7 @@ if TYPE_CHECKING:
     from tol_luigi.downloads.fetched_parts import FetchedParts
     from tol_luigi.sources.url_rows import Box
 
-__all__ = ["CUT", "RECEIVED", "RESIZED", "Answers", "KeptImage", "StoredImage", "kept_images"]
-
-RECEIVED, RESIZED = "", "resized"
-"""The values of ``stored``, besides ``CUT``."""
-
-
-class StoredImage(NamedTuple):
-    """What an archive contains of an image.
-
-    Attributes:
-        content: The content of the file.
-        stored: How it differs from what was received: ``RECEIVED``, ``RESIZED`` or ``CUT``.
-        width: The width of what was received, in pixels; None if it is not recorded.
-        height: The height of what was received.
-    """
-
-    content: bytes
-    stored: str = RECEIVED
-    width: int | None = None
-    height: int | None = None
-
-
-class _Location(NamedTuple):
-    """Where an archive contains an image, and the image without its content."""
-
-    offset: int
-    size: int
-    image: StoredImage
+__all__ = ["Answers", "KeptImage", "kept_images"]
 
 
 class KeptImage(NamedTuple):
@@ -65,7 +38,7 @@ class KeptImage(NamedTuple):
 
     outcome: Outcome
     archive: Path
-    locations: dict[Box | str | None, _Location]
+    locations: dict[Box | str | None, StoredPart]
 
 
 def kept_images(
@@ -105,7 +78,7 @@ def kept_images(
                 and _is_intact(file, member, digest)
             ):
                 image = StoredImage(b"", row["stored"], row["image_width"], row["image_height"])
-                kept.locations[key] = _Location(member.offset or 0, member.size, image)
+                kept.locations[key] = StoredPart(member.offset or 0, member.size, image)
     return {url: kept for url, kept in found.items() if _has_all(kept, wanted[url])}
 
 
@@ -171,10 +144,9 @@ class Answers:
         return self.kept[url].outcome if url in self.kept else self.parts.outcomes[url]
 
     def image(self, url: str, box: Box | None) -> StoredImage:
-        """Return the image of a URL, with what was received, unless less is stored of it."""
+        """Return the image of a URL; of an earlier one, what was received, unless less is stored of it."""
         if url not in self.kept:
-            return StoredImage(self.parts.content(url))
+            return self.parts.image(url, box)
         kept = self.kept[url]
-        place = kept.locations.get(RECEIVED) or kept.locations[box]
-        content = os.pread(self._archives[kept.archive].fileno(), place.size, place.offset)
-        return place.image._replace(content=content)
+        part = kept.locations.get(RECEIVED) or kept.locations[box]
+        return part.read(self._archives[kept.archive])

@@ -43,7 +43,7 @@ class FetchPolicy:
         redirects: The largest number of redirects in a row.
         obeys_opt_out: Whether ``X-Robots-Tag: noai`` and ``noimageai`` are obeyed.
         networks: Networks that are allowed although they are not public.
-        together: The largest number of requests at once to all servers.
+        together: The largest number of requests at once to all servers; also of images in memory.
     """
 
     agent: str

@@ -43,12 +43,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from tol_luigi.downloads.fetch_outcomes import Outcome
-    from tol_luigi.downloads.fetch_urls import Wanted
-    from tol_luigi.downloads.kept_images import Answers, KeptImage, StoredImage
+    from tol_luigi.downloads.fetch_outcomes import Outcome, StoredImage
+    from tol_luigi.downloads.fetch_urls import Images, Wanted
+    from tol_luigi.downloads.kept_images import Answers, KeptImage
     from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.sources.url_rows import UrlRow
     from tol_luigi.tasks.base import DatasetTask
+    from tol_luigi.tasks.image_store import ImageStore
 
 __all__ = ["FetchPartition", "ListUrls"]
 
@@ -179,11 +180,13 @@ class FetchPartition(SourceTask, StageTask):
         from tol_luigi.downloads.fetch_urls import fetch_urls  # noqa: PLC0415 (slow to load)
         from tol_luigi.downloads.fetched_parts import FetchedParts  # noqa: PLC0415 (as above)
         from tol_luigi.downloads.kept_images import Answers  # noqa: PLC0415 (as above)
+        from tol_luigi.tasks.image_store import image_store  # noqa: PLC0415 (as above)
 
+        store = image_store(self.settings)
         rows = rows_with(self.layout.urls(self.source), {"partition": [self.partition]}).to_pylist()
         wanted = _wanted(rows)
         archive, table = self.files()
-        with FetchedParts(self._parts) as parts:
+        with FetchedParts(self._parts, store.name) as parts:
             if self.is_complete_now():  # another process had the lock
                 return
             unanswered = {
@@ -195,33 +198,34 @@ class FetchPartition(SourceTask, StageTask):
                 before = len(wanted) - len(left)
                 asked = itertools.count(before + 1)
 
-                def done(url: str, outcome: Outcome, content: bytes) -> None:
-                    parts.add(url, outcome, content)
+                def done(url: str, outcome: Outcome, images: Images) -> None:
+                    parts.add(url, outcome, images)
                     progress(next(asked))
 
                 progress(before)
-                fetch_urls(left[::-1], fetch_policy(self.settings.fetch), done)
+                policy = fetch_policy(self.settings.fetch)
+                fetch_urls(left[::-1], policy, done, store.images, store.threads)
             with Answers(parts, kept) as answers:
                 placed: list[dict[str, Any]] = []
-                write_shard(archive, self._records(rows, answers, placed))
+                write_shard(archive, self._records(rows, answers, store, placed))
                 write_rows(table, placed, FETCHED_SCHEMA)
                 requests = fetched_requests(self.layout.fetched(self.source), self.partition)
                 write_rows(requests, (_request(url, answers) for url in wanted), _REQUESTS)
                 self._report_lost(answers.outcome(url) for url in wanted)
 
+    @staticmethod
     def _records(
-        self, rows: list[dict[str, Any]], answers: Answers, placed: list[dict[str, Any]]
+        rows: list[dict[str, Any]], answers: Answers, store: ImageStore, placed: list[dict[str, Any]]
     ) -> Iterator[bytes]:
         """Yield the records of the archive, and append the rows of the table; of two rows with the same key, the mapping uses the first."""
-        from tol_luigi.tasks.image_store import image_store  # noqa: PLC0415 (slow to load)
-
-        store = image_store(self.settings)
         for row in rows:
             is_image = not row["state"] and answers.outcome(row["url"]).state == FETCHED
             if not is_image:
                 placed.append(_fetched(row, answers))
                 continue
-            image = store.stored(answers.image(row["url"], box_of(row)), box_of(row))
+            image = answers.image(row["url"], box_of(row))
+            if row["url"] in answers.kept:  # it can be stored otherwise
+                image = store.stored(image, box_of(row))
             stem, ending = stem_of(row["key"]), ending_of(image.content)
             yield sample_record(stem, {ending.removeprefix("."): image.content})
             placed.append({**_fetched(row, answers), "member": stem + ending, **_stored(image)})
