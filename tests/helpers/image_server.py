@@ -90,7 +90,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
             case "stall":
                 self._send(content[:50], length=len(content))
-                self.server.all.stopped.wait(5)
+                self.connection.settimeout(5)
+                with contextlib.suppress(TimeoutError):
+                    self.connection.recv(1)  # until the client gives up
                 self.close_connection = True
             case "drip":
                 self._send(b"", length=len(content))
