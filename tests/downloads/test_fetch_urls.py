@@ -90,7 +90,7 @@ KINDS = {
     "/status/503": ("http_error: HTTP 503", 2),
     "/status/418": ("http_error: HTTP 418", 1),
     "/cut/6": ("wrong_length: the connection was closed within the image", 2),
-    "/reset/7": ("wrong_length: the connection was closed without an answer", 4),  # aiohttp asks again itself
+    "/reset/7": ("wrong_length: the connection was closed without an answer", 2),
     "/stall/8": ("timed_out: no complete answer within 0.7 s", 2),
     "/drip/9": ("timed_out: no complete answer within 0.7 s", 2),
     "/html/10": ("not_an_image: a page in HTML or XML, sent as image/jpeg", 1),

@@ -6,8 +6,10 @@ import csv
 import gzip
 import http.server
 import io
+import json
 import threading
 import zipfile
+from argparse import Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,9 @@ import pytest
 from PIL import Image
 
 from tol_luigi import settings_from
+from tol_luigi.command.refetch import refetch
 from tol_luigi.command.source_estimate import source_stats
+from tol_luigi.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,8 +151,24 @@ def built(settings: Path, build: Any) -> Path:
 
 def test_a_plan_counts_the_selected_rows_before_anything_is_fetched(settings: Path) -> None:
     with settings_from(settings) as read:
-        counts = {stats.name: stats.images for stats in source_stats(read, 20)}
-    assert counts == {"inat_open": PHOTOS, "gbif": 4 + 3}  # with those of both sources
+        stats = source_stats(read, 20)
+    assert {each.name: each.images for each in stats} == {
+        "inat_open": PHOTOS,
+        "gbif": 4 + 3,  # with those of both sources
+    }
+
+    resized = _changed(settings, "store = resized\nresized_size = 256")
+    with settings_from(resized) as read:
+        smaller = source_stats(read, 20)
+    for each, small in zip(stats, smaller, strict=True):
+        assert 0 < small.left_bytes < each.left_bytes / 10
+
+
+def _changed(settings: Path, fetch: str) -> Path:
+    """Write a settings file next to another one, with further lines of its last section."""
+    path = settings.with_name("changed.cfg")
+    path.write_text(f"{settings.read_text(encoding='utf-8')}\n{fetch}\n", encoding="utf-8")
+    return path
 
 
 def test_a_second_run_has_nothing_to_do(settings: Path, built: Path, build: Any) -> None:
@@ -219,3 +239,38 @@ def test_names_and_licences_are_those_of_the_tables(built: Path) -> None:
         other = licenses[row["treeoflife_id"]]
         assert (other["license_name"], other["copyright_owner"]) == (CC_BY, "Bo")
         assert other["eol_full_size_copy_url"] == key
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        (None, "is not a dataset: its dataset.json cannot be read"),
+        ({"format": 99}, "built with a later version of tol_luigi: its format is 99"),
+        ({"partitions of inat_open": [], "partitions of gbif": []}, "it has no images of inat_open, gbif"),
+        ({"fetch.obey_opt_out": False}, "it was fetched with [fetch] obey_opt_out = false"),
+        ("itself", "it is this dataset itself"),
+    ],
+)
+def test_an_earlier_dataset_that_cannot_be_used_is_refused(
+    settings: Path, built: Path, tmp_path: Path, record: Any, what: str
+) -> None:
+    earlier = built if record == "itself" else tmp_path
+    if isinstance(record, dict):
+        stored = json.loads((built / "dataset.json").read_text(encoding="utf-8"))
+        (earlier / "dataset.json").write_text(json.dumps(stored | record), encoding="utf-8")
+
+    with pytest.raises(SettingsError) as caught, settings_from(_changed(settings, f"previous = {earlier}")):
+        pass
+
+    assert "[fetch] previous" in str(caught.value)
+    assert what in str(caught.value)
+    assert "Set it to" in str(caught.value)
+
+
+@pytest.mark.parametrize("state", ["fetched", "lost"])
+def test_only_states_without_an_image_are_asked_for_again(settings: Path, state: str) -> None:
+    with settings_from(settings), pytest.raises(SettingsError) as caught:
+        refetch(Namespace(states=["gone", state], json=False))
+
+    assert f"--states: {state} is not a state of a URL without an image" in str(caught.value)
+    assert "gone, forbidden" in str(caught.value)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tol_luigi import demonstration
 from tol_luigi.core.errors import TolError
 from tol_luigi.core.ledger import State
-from tol_luigi.report.estimate import SourceStats
+from tol_luigi.report.estimate import SourceStats, resized_bytes
 from tol_luigi.report.extrapolation import Part, extrapolate
 from tol_luigi.sources import archives
 
@@ -93,6 +93,7 @@ def _stats_of(settings: Settings, name: str, seconds: float) -> SourceStats:
         at_least=estimate.at_least,
         error=estimate.error,
         is_listed=is_listed,
+        left_bytes=max(0, round(estimate.bytes) - _present(place)) if is_listed else 0,
     )
 
 
@@ -113,7 +114,18 @@ def _from_listings(settings: Settings, name: str) -> _Estimate | None:
 def _expected(settings: Settings, name: str) -> _Estimate | None:
     """Return the images that are still to be fetched; None if the source has its files."""
     images = settings.sources[name].reader.expected_images()
-    return None if images is None else _Estimate(images, images * _FETCHED_BYTES, images, _FETCHED_ERROR)
+    if images is None:
+        return None
+    size, fetch = _FETCHED_BYTES, settings.fetch
+    if fetch.store == "resized":
+        size = min(size, round(resized_bytes(fetch.resized_size, fetch.resized_quality)))
+    return _Estimate(images, images * size, images, _FETCHED_ERROR)
+
+
+def _present(folder: Path) -> int:
+    """Return the bytes of the images in a folder, with those of partitions that are still being fetched."""
+    paths = itertools.chain(folder.glob("*.tar"), folder.glob(".*.parts"))
+    return sum(path.stat().st_size for path in paths)
 
 
 def _rows(path: Path, *columns: str) -> pa.Table | None:

@@ -60,6 +60,20 @@ class _Redirected(NamedTuple):
     url: URL
 
 
+class _NoAnswerError(aiohttp.ClientError):
+    """A connection was closed before the answer."""
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once; without this, aiohttp repeats one whose connection is closed, past the budget and the number of tries."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise _NoAnswerError from error
+
+
 class ImageClient:
     """Sends requests within the budgets of the servers.
 
@@ -93,6 +107,7 @@ class ImageClient:
                 total=None, sock_connect=min(_CONNECT_SECONDS, policy.timeout), sock_read=policy.timeout
             ),
             trust_env=False,
+            middlewares=(_once,),
         )
         return self
 
@@ -238,7 +253,7 @@ def _fault(error: Exception, url: URL, policy: FetchPolicy) -> tuple[UrlState, s
             found = UrlState.BAD_CERTIFICATE, _tls_fault(error)
         case aiohttp.ClientConnectorError():
             found = UrlState.SERVER_DOWN, os.strerror(error.errno) if error.errno else "no connection"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+        case _NoAnswerError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             found = UrlState.WRONG_LENGTH, "the connection was closed without an answer"
         case aiohttp.ClientPayloadError():
             found = UrlState.WRONG_LENGTH, "the connection was closed within the image"

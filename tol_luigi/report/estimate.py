@@ -21,6 +21,7 @@ __all__ = [
     "StagePlan",
     "estimate_cost",
     "full_estimate",
+    "resized_bytes",
 ]
 
 # Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
@@ -65,6 +66,11 @@ _WEBP_MS, _LOSSLESS_MS = 7.5, 55.0
 """Milliseconds to encode an image of that size as WebP, more than as JPEG."""
 
 _PIXELS = 224 * 224
+
+_RESIZED_BYTES, _RESIZED_SHAPE = 0.3, 0.75
+"""The bytes per pixel of a stored photograph with JPEG quality 95, and its pixels as a share of the square of the longest side."""
+
+_RESIZED_QUALITY = 95
 
 _TEXT_BYTES = 1_024
 """The bytes of a text in a shard: a header and a block."""
@@ -112,6 +118,7 @@ class SourceStats:
         at_least: The number of images that were counted.
         error: The likely relative error of images and bytes, None if it is unknown.
         is_listed: Whether the images are to be fetched and a listing has their number, so that the error is that of the bytes.
+        left_bytes: The bytes of the images that are still to be fetched.
     """
 
     name: str
@@ -126,6 +133,7 @@ class SourceStats:
     at_least: int = 0
     error: float | None = None
     is_listed: bool = False
+    left_bytes: int = 0
 
     @property
     def mean_megapixels(self) -> float:
@@ -225,6 +233,7 @@ class Cost:
         samples: The number of samples to write, including train_small.
         shard_bytes: The bytes of the shards to write.
         table_bytes: The bytes of mapping, names, catalogs and records to write.
+        fetched_bytes: The bytes of images to fetch.
         files: The number of files to write.
         core_seconds: The processor time by stage.
         worker_bytes: The memory of a worker.
@@ -234,6 +243,7 @@ class Cost:
     samples: int
     shard_bytes: int
     table_bytes: int
+    fetched_bytes: int
     files: int
     core_seconds: dict[str, float]
     worker_bytes: int
@@ -242,7 +252,7 @@ class Cost:
     @property
     def bytes(self) -> int:
         """All bytes to write."""
-        return self.shard_bytes + self.table_bytes
+        return self.shard_bytes + self.table_bytes + self.fetched_bytes
 
 
 @dataclass(frozen=True)
@@ -289,6 +299,17 @@ class BuildEstimate:
             for what, wanted, count, free, shown in bounds
             if free is not None and count > free
         ]
+
+
+def resized_bytes(side: int, quality: int) -> float:
+    """Estimate the size of an image that is stored at a bounded size.
+
+    Args:
+        side: Its longest side in pixels.
+        quality: The quality of the JPEG.
+    """
+    relative = _image_bytes("jpeg", quality) / _image_bytes("jpeg", _RESIZED_QUALITY)
+    return side * side * _RESIZED_SHAPE * _RESIZED_BYTES * relative
 
 
 def full_estimate(source: SourceStats, output: OutputSettings) -> RemainingWork:
@@ -338,6 +359,7 @@ def estimate_cost(
         samples=samples,
         shard_bytes=round(samples * _sample_bytes(output)),
         table_bytes=round((images / 2 if is_predicted else all_images) * _TABLE_BYTES) if to_do else 0,
+        fetched_bytes=sum(source.left_bytes for source in stocks),
         files=shards * _SHARD_FILES
         + work_units * _RECORDS
         + work_units // _SPLITS * _LISTING_FILES

@@ -38,6 +38,7 @@ def estimate_text(estimate: BuildEstimate) -> str:
     about = "~" if estimate.is_estimated else ""
     hours = f" ({total / _HOUR:,.1f} core-hours)" if total >= _HOUR else ""
     rows = [
+        *([("to fetch", f"~{human_bytes(cost.fetched_bytes)} of images")] if cost.fetched_bytes else []),
         (
             "to write",
             f"{about}{counted(cost.samples, 'sample')}, {about}{human_bytes(cost.shard_bytes)}{_spread(estimate)}",

@@ -47,6 +47,8 @@ def _unusable(earlier: PreviousDataset, settings: Settings, sources: list[str]) 
     """Return why the images of an earlier dataset cannot be kept, "" if they can."""
     if earlier.layout.directory.resolve() == settings.directory.resolve():
         return "it is this dataset itself"
+    if (found := earlier.record["format"]) > (own := settings.determining["format"]):
+        return f"it was built with a later version of tol_luigi: its format is {found}, not {own}"
     if not any(map(earlier.partitions, sources)):
         return f"it has no images of {', '.join(sources) or 'a source of URLs'}"
     if settings.fetch.obey_opt_out and not earlier.record.get("fetch.obey_opt_out", True):
