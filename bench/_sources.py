@@ -76,21 +76,39 @@ def make_sources(places: Places, life: Life, *, published: bool) -> None:
 @contextlib.contextmanager
 def _listing(path: Path, source: str) -> Iterator[Callable[[str, Numbers, _About], None]]:
     """Write a listing a partition at a time, in the order of their names: the row groups that ``write_listing`` makes."""
-    schema = listing_schema(SOURCES[source].columns)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+    with written_listing(path, source) as written:
 
         def write(partition: str, images: Numbers, about: _About) -> None:
             pieces = [about(images[first : first + CHUNK]) for first in range(0, len(images), CHUNK)]
             told = {name: pa.chunked_array([piece[name] for piece in pieces]) for name in pieces[0]}
-            mean, nothing = _BYTES[source], pa.repeat("", len(images))
+            mean = _BYTES[source]
             told |= {
-                "partition": pa.repeat(partition, len(images)),
-                "position": pa.array(np.arange(len(images))),
                 "size": pa.array(mean // 2 + below(images, _SIZE, mean)),
                 "offset": pa.array((images.astype(np.int64) * 2 * mean // _BLOCK + 1) * _BLOCK),
             }
-            writer.write_table(pa.table([told.get(name, nothing) for name in schema.names], schema=schema))
+            written(partition, told)
+
+        yield write
+
+
+@contextlib.contextmanager
+def written_listing(
+    path: Path, source: str
+) -> Iterator[Callable[[str, dict[str, pa.Array | pa.ChunkedArray]], None]]:
+    """Write a listing a partition at a time, given the columns that are not the same for all files."""
+    schema = listing_schema(SOURCES[source].columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+
+        def write(partition: str, told: dict[str, pa.Array | pa.ChunkedArray]) -> None:
+            count = len(told["size"])
+            every = {
+                "partition": pa.repeat(partition, count),
+                "position": pa.array(np.arange(count)),
+                **told,
+            }
+            nothing = pa.repeat("", count)
+            writer.write_table(pa.table([every.get(name, nothing) for name in schema.names], schema=schema))
 
         yield write
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _listed import SOURCE
 from _scanned import leave_receipts
 from _sizes import Places
 from _table import in_a_process, peak_mib, processor_seconds
@@ -48,7 +49,25 @@ def costs(settings: Path) -> Iterator[tuple[str, Cost]]:
         settings: Its settings file, as ``_full_size`` leaves it. Of what has been built from the listings
             before, nothing is left.
     """
+    _clear(settings, "listings")
+    leave_receipts(settings)
+    yield from _later_costs(settings)
+
+
+def listed_costs(settings: Path) -> Iterator[tuple[str, Cost]]:
+    """Run the stages of a listing of URLs that is made up, but those that fetch and scan; tell what each of them takes.
+
+    Args:
+        settings: Its settings file, as ``_listed`` leaves it. Of what has been built before, nothing is left.
+    """
     _clear(settings)
+    cost(settings, __file__, "StoreSettings")
+    yield "ListUrls", cost(settings, __file__, f"ListUrls source={SOURCE}")
+    in_a_process(Path(__file__).with_name("_listed.py"), "fetched", LUIGI_CONFIG_PATH=str(settings))
+    yield from _later_costs(settings)
+
+
+def _later_costs(settings: Path) -> Iterator[tuple[str, Cost]]:
     for stage in STAGES:
         yield stage, cost(settings, __file__, stage)
     in_a_process(Path(__file__).with_name("_written.py"), LUIGI_CONFIG_PATH=str(settings))
@@ -66,15 +85,15 @@ def tell(clock: float, processor: float) -> None:
     print(processor_seconds() - processor, time.monotonic() - clock, peak_mib())
 
 
-def _clear(settings: Path) -> None:
-    for path in Places(settings.parent).dataset.iterdir():
-        if path.name == "listings":
+def _clear(settings: Path, kept: str = "") -> None:
+    dataset = Places(settings.parent).dataset
+    for path in dataset.iterdir() if dataset.exists() else ():
+        if path.name == kept:
             continue
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-    leave_receipts(settings)
 
 
 def main() -> None:
@@ -83,8 +102,8 @@ def main() -> None:
 
     import tol_luigi  # noqa: PLC0415
 
-    family, _, catalog = sys.argv[1].partition(" ")
-    task = getattr(tol_luigi, family)(**({"catalog": catalog} if catalog else {}))
+    family, *given = sys.argv[1].split()
+    task = getattr(tol_luigi, family)(**dict(argument.split("=") for argument in given))
     lacking = [before for before in flatten(task.requires()) if not before.complete()]
     if lacking:
         sys.exit(f"{task} lacks {lacking[0]}")

@@ -6,10 +6,14 @@ import tempfile
 from pathlib import Path
 
 from _full_size import make
-from _stages import Cost, costs
+from _listed import make_listed
+from _stages import Cost, costs, listed_costs
 from _table import Row, arguments, show, show_host
 
 STEPS = (0.1, 0.25, 0.5, 1.0)
+TABLE_STEPS = (0.1, 1.0)
+"""The same for a table of URLs (``--table``)."""
+
 FEWEST = 20_000
 """With fewer images than this, what a process costs by itself says more than what they cost."""
 
@@ -19,17 +23,22 @@ TARGET = 1.15
 
 def main() -> None:
     """Print a table for the time and one for the memory."""
-    given = arguments(str(__doc__), 200_000, ["published"], repeat=1)
+    given = arguments(str(__doc__), 200_000, ["published", "table"], repeat=1)
     show_host()
-    counts = [count for step in STEPS if (count := int(given.images * step)) >= FEWEST] or [given.images]
+    steps = TABLE_STEPS if given.table else STEPS
+    counts = [count for step in steps if (count := int(given.images * step)) >= FEWEST] or [given.images]
     taken: dict[str, dict[int, list[Cost]]] = {}
     for count in counts:
         with tempfile.TemporaryDirectory() as name:
-            settings = make(Path(name), count, published=given.published)
+            if given.table:
+                settings, stages = make_listed(Path(name), count), listed_costs
+            else:
+                settings, stages = make(Path(name), count, published=given.published), costs
             for _ in range(given.repeat):
-                for stage, cost in costs(settings):
+                for stage, cost in stages(settings):
                     taken.setdefault(stage, {}).setdefault(count, []).append(cost)
     mapping = "with a published mapping" if given.published else "with ids of their own"
+    mapping = "of a table of URLs" if given.table else mapping
     tables = {
         f"Time: as much a million images, however many there are (target: a ratio of {TARGET} at most).": (
             "s of processor time a million images",

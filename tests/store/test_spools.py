@@ -45,11 +45,13 @@ def test_a_part_has_its_rows_in_the_order_of_adding(pieces: list[list[int]], hel
 
 
 def test_the_scratch_file_is_removed_after_an_error(tmp_path: Path) -> None:
-    with contextlib.suppress(RuntimeError), spooled(tmp_path / "table", SCHEMA, 1) as spool:
+    folder = tmp_path / "new"
+    with contextlib.suppress(RuntimeError), spooled(folder / "table", SCHEMA, 1) as spool:
         spool.add(pa.table([[1], ["a"]], schema=SCHEMA), np.zeros(1, np.int64))
+        assert len(list(folder.iterdir())) == 1
         raise RuntimeError
 
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=20), st.integers(1, 40))

@@ -19,8 +19,10 @@ import pytest
 from image_server import drawn, image_servers
 from PIL import Image
 
+from tol_luigi.core.keys import image_id
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
+from tol_luigi.sources.stored_listing import stored_rows
 from tol_luigi.sources.url_reader import UrlReader
 
 if TYPE_CHECKING:
@@ -99,6 +101,18 @@ def _every_row_is_a_sample_or_has_a_reason(
     ]
     assert sorted(row["key"] for row in table) == sorted(f"k/{number}" for number in range(COUNT))
     assert {row["key"]: row["state"] for row in table}["k/4"] == "gone"
+
+
+def _the_rows_are_stored_in_the_order_of_the_ids(dataset: Path) -> None:
+    [path] = dataset.glob("fetched/*/listing.parquet")
+    rows = list(stored_rows(path))
+    keys = {image: row.key for image, row in rows}
+
+    assert [image for image, _ in rows] == sorted(
+        image_id("table", f"own/k/{number}") for number in range(COUNT)
+    )
+    assert keys[image_id("table", "own/k/7")] == "k/7"
+    assert {row.ranks[-2:] for _, row in rows} == {("Corvus", "corax")}
 
 
 def _only_the_box_is_used_of_an_image_with_one(dataset: Path) -> None:
@@ -249,6 +263,7 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
     assert built.code == 0, built.output
     dataset = settings.parent / "out" / "urls"
     _every_row_is_a_sample_or_has_a_reason(dataset, ledger)
+    _the_rows_are_stored_in_the_order_of_the_ids(dataset)
     _only_the_box_is_used_of_an_image_with_one(dataset)
     _commands_know_the_source(settings)
     assert "fetched/" not in (dataset / "SHA256SUMS").read_text(), "originals are not published"

