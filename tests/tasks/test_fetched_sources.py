@@ -109,9 +109,9 @@ def _the_rows_are_stored_in_the_order_of_the_ids(dataset: Path) -> None:
     keys = {image: row.key for image, row in rows}
 
     assert [image for image, _ in rows] == sorted(
-        image_id("table", f"own/k/{number}") for number in range(COUNT)
+        image_id("table", f"pond/k/{number}") for number in range(COUNT)
     )
-    assert keys[image_id("table", "own/k/7")] == "k/7"
+    assert keys[image_id("table", "pond/k/7")] == "k/7"
     assert {row.ranks[-2:] for _, row in rows} == {("Corvus", "corax")}
 
 
