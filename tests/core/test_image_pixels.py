@@ -357,3 +357,19 @@ def test_bands_of_rows_make_the_same_bytes(
             monkeypatch.setattr(image_pixels, "BAND_PIXELS", pixels)
             assert encode(data, spec) == complete
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("size", [(300, 200), (1500, 1000), (900, 1700)])
+@pytest.mark.parametrize("fit", ["stretch", "crop"])
+def test_a_grey_image_has_the_bytes_of_the_same_image_in_rgb(size: tuple[int, int], fit: str) -> None:
+    values = np.random.default_rng(5).integers(0, 256, size[::-1], np.uint8)
+    grey, spec = Image.fromarray(values), ImageSpec(fit=fit)
+    grey.info["comment"] = b"of the scanner"  # which Pillow writes to a JPEG
+    # without a band, an image is resized as it is, and in bands its width first
+    in_bands = Image.new("RGBA", size)
+    in_bands.paste(grey)
+    in_bands.putalpha(255)
+    sample, expected = to_sample(grey, spec, deep=False), to_sample(in_bands, spec, deep=False)
+
+    assert sample.tobytes() == expected.tobytes()
+    assert ("comment" in sample.info) == (size == (300, 200))

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, _imaging
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tol_luigi.core.errors import SettingsError
@@ -384,11 +384,12 @@ def test_scaled_without_its_resizer_is_refused(monkeypatch: pytest.MonkeyPatch) 
 def test_the_switches_of_pillow_are_put_back(draw: Draw, monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12345)
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", keep)
-    before = [*warnings.filters]
+    before, block = [*warnings.filters], _imaging.get_block_size()
     encode(draw((300, 300), "RGB", "JPEG")[:-99], SPEC)
     refused(draw(), ImageSpec(max_pixels=2))
 
     assert (12345, keep) == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+    assert _imaging.get_block_size() == block
     assert warnings.filters == before
 
 

@@ -29,6 +29,18 @@ exit codes: 0 success, 1 negative answer, 2 wrong usage, 40 wrong settings or an
 see the --help of a subcommand for its other exit codes."""
 
 
+class _Version(argparse.Action):
+    """Print the version, and what resizes images on this machine."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from tol_luigi.core.resampling import PILLOW, kernel_name  # noqa: PLC0415 (loads Pillow)
+
+        kernel = kernel_name()
+        resized = "Pillow" if kernel == PILLOW else f"compiled code ({kernel})"
+        print(f"tol_luigi {__version__}, images resized by {resized}")  # noqa: T201
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of all subcommands."""
     result = argparse.ArgumentParser(
@@ -37,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument("--version", action="version", version=f"tol_luigi {__version__}")
+    result.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version and what resizes images, and exit"
+    )
     add_config(result, default=None)
     subcommands = result.add_subparsers(title="subcommands", metavar="COMMAND", required=True)
     for add in (

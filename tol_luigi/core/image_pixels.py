@@ -14,6 +14,7 @@ from PIL import Image
 
 from tol_luigi.core.image_geometry import placement
 from tol_luigi.core.image_memory import BAND_PIXELS
+from tol_luigi.core.resampling import resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,9 +109,13 @@ def to_sample(image: Image.Image, spec: ImageSpec, *, deep: bool) -> Image.Image
     limits = _stretch_limits(image) if spec.high_bit_depth == "stretch" and is_deep_grey(image.mode) else None
     background = _BACKGROUNDS.get(spec.transparency) if image.has_transparency_data else None
     if image.mode == "RGB" and background is None:
-        sample = image.resize(place.size, Image.Resampling.BICUBIC, place.box)
+        sample = resize(image, place.size, place.box, spec.kernel)
+    elif image.mode == "L" and not image.has_transparency_data:
+        sample = _resized_grey(image, place, spec.kernel).convert("RGB")
     else:
-        sample = _resized(image, place, lambda band: _over(band, _to_rgb(band, limits), background))
+        sample = _resized(
+            image, place, spec.kernel, lambda band: _over(band, _to_rgb(band, limits), background)
+        )
     if deep and limits is None and spec.high_bit_depth != "keep":
         _validate_visible(image, sample)
     return padded(sample, place, spec)
@@ -133,23 +138,32 @@ def padded(drawn: Image.Image, place: Placement, spec: ImageSpec) -> Image.Image
 
 
 def _resized(
-    image: Image.Image, place: Placement, to_rgb: Callable[[Image.Image], Image.Image]
+    image: Image.Image, place: Placement, kernel: str, to_rgb: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
     """Convert and resize an image in bands, with the same result as for the complete image.
 
     Pillow resizes the width first, row by row, and rounds before it resizes the height.
     """
     if image.width * image.height <= BAND_PIXELS:
-        return to_rgb(image).resize(place.size, Image.Resampling.BICUBIC, place.box)
+        return resize(to_rgb(image), place.size, place.box, kernel)
     width = place.size[0]
     left, upper, right, lower = place.box
     narrow = Image.new("RGB", (width, image.height))
     for top, band in _bands(image):
-        rows = to_rgb(band).resize(
-            (width, band.height), Image.Resampling.BICUBIC, (left, 0, right, band.height)
-        )
+        rows = resize(to_rgb(band), (width, band.height), (left, 0, right, band.height), kernel)
         narrow.paste(rows, (0, top))
-    return narrow.resize(place.size, Image.Resampling.BICUBIC, (0, upper, width, lower))
+    return resize(narrow, place.size, (0, upper, width, lower), kernel)
+
+
+def _resized_grey(image: Image.Image, place: Placement, kernel: str) -> Image.Image:
+    """Resize greys, with the same result as in RGB, whose three channels would be equal: see :func:`_resized`."""
+    if image.width * image.height <= BAND_PIXELS:
+        return resize(image, place.size, place.box, kernel)
+    left, upper, right, lower = place.box
+    width = place.size[0]
+    narrow = resize(image, (width, image.height), (left, 0, right, image.height), kernel)
+    narrow.info = {}  # bands have no metadata either
+    return resize(narrow, place.size, (0, upper, width, lower), kernel)
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:

@@ -29,6 +29,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.png_chunks import without_bad_metadata
+from tol_luigi.core.resampling import AUTO
 from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 
 with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
@@ -64,7 +65,7 @@ _ELONGATED = 2
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How samples are made; every field except the last one determines their bytes.
+    """How samples are made; every field except ``kernel`` and the last one determines their bytes.
 
     Attributes:
         width: The width in pixels.
@@ -84,6 +85,7 @@ class ImageSpec:
             ``black``.
         high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
+        kernel: What resizes images: ``auto``, ``plain`` or ``pillow``, with the same bytes (``core/resampling.py``).
         hashed: Whether to compute the perceptual hash, too; it does not change the image.
         every_photograph: Whether ``scaled`` applies to small photographs, too: the decoder does not shrink them, but the
             faster library resizes them.
@@ -104,6 +106,7 @@ class ImageSpec:
     max_memory_mib: int = 3584
     transparency: str = "published"
     high_bit_depth: str = "refuse"
+    kernel: str = AUTO
     hashed: bool = False
     every_photograph: bool = False
     further_sizes: tuple[tuple[int, int], ...] = ()

@@ -1,4 +1,4 @@
-"""Pillow's two global switches: how large an image may be, and whether it may be truncated."""
+"""Pillow's global switches: how large an image may be, whether it may be truncated, and how it is stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, _imaging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,9 @@ _STATE = threading.Condition()
 _users = 0
 _limits: tuple[int, bool] = (0, False)
 _restore = contextlib.ExitStack()
+
+_BLOCK = 1 << 30
+"""The bytes that Pillow may store as one block: images in several blocks cannot be read by other programs in place."""
 
 
 @contextlib.contextmanager
@@ -44,9 +47,10 @@ def _enter(wanted: tuple[int, bool]) -> None:
     global _users, _limits  # noqa: PLW0603 (so are the switches)
     if not _users:
         _limits = wanted
-        _restore.callback(_switch, Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+        block = _imaging.get_block_size()
+        _restore.callback(_switch, Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, block)
         # Pillow rejects images with more than twice this number, and checks each frame of an animation.
-        _switch(-(-wanted[0] // 2), wanted[1])
+        _switch(-(-wanted[0] // 2), wanted[1], max(block, _BLOCK))
         _restore.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
     _users += 1
@@ -60,5 +64,6 @@ def _leave() -> None:
         _STATE.notify_all()
 
 
-def _switch(pixels: int | None, lenient: bool) -> None:
+def _switch(pixels: int | None, lenient: bool, block: int) -> None:
     Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = pixels, lenient
+    _imaging.set_block_size(block)

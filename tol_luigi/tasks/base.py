@@ -61,6 +61,9 @@ class DatasetTask(luigi.Task):
     counted: tuple[str, int] = ("", 0)
     """What the task has counted, in the plural, and how many; known once it has run in this process."""
 
+    kernel: str = ""
+    """What has resized images, if the task did so (``core/resampling.py``)."""
+
     dataset: str = FolderParameter(description="the dataset's folder, <root>/<tag> of [dataset]")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import luigi.worker
 import pyarrow as pa
 
+from tol_luigi.core.resampling import kernel_name
+from tol_luigi.tasks.settings import settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.machinery import ModuleSpec
@@ -28,6 +31,7 @@ def import_modules() -> None:
     """Import the modules, and Pillow's usual formats."""
     for module in _MODULES:
         importlib.import_module(module)
+    kernel_name(settings().images.kernel)  # compared with Pillow once, not in each process
     importlib.import_module("PIL.Image").preinit()
 
 

@@ -12,6 +12,7 @@ import luigi
 from tol_luigi.core.image_geometry import FITS
 from tol_luigi.core.images import LOSSLESS, ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE
+from tol_luigi.core.resampling import KERNELS
 from tol_luigi.core.samples import IMAGE_FORMATS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
@@ -239,6 +240,11 @@ class ImagesSection(Section):
         _IMAGE.high_bit_depth,
         "images of more than 8 bits per channel: refuse or keep those whose upper 8 bits are nearly black, or stretch all greys from the darkest to the brightest value",
         determines=True,
+    )
+    kernel: str = setting(
+        Choice(*KERNELS),
+        _IMAGE.kernel,
+        "what resizes images, with the same bytes: compiled code with the vector instructions of the processor (auto) or without (plain), if it was installed, or Pillow (pillow)",
     )
 
 

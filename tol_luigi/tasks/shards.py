@@ -16,6 +16,7 @@ from tol_luigi.core.files import read_json, remove
 from tol_luigi.core.packing import pack, repack, shipping_order
 from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file
+from tol_luigi.core.resampling import kernel_name
 from tol_luigi.core.shard_checks import first_damaged
 from tol_luigi.core.shards import DifferentBytesError, Shard, shard_name
 from tol_luigi.core.splits import SPLITS
@@ -301,6 +302,7 @@ class WriteShards(ShardStage):
         self, work: WorkList, paths: list[Path], further: list[list[Path]], progress: Callable[[int], None]
     ) -> tuple[list[Shard], list[Outcome], list[list[Shard]]]:
         source, settings = self.settings.sources[self.source], self.settings
+        self.kernel = kernel_name(settings.images.kernel)
         return pack(
             work.samples,
             read_contents(self, work, self._withheld()),
