@@ -65,7 +65,7 @@ _ELONGATED = 2
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How samples are made; every field except ``kernel`` and the last one determines their bytes.
+    """How samples are made; every field except ``kernel`` and ``hashed`` determines their bytes.
 
     Attributes:
         width: The width in pixels.
