@@ -190,6 +190,20 @@ def test_no_server_is_asked_beyond_its_budget() -> None:
             assert times[-1] - times[0] >= (len(times) - 1) / 40 * 0.9
 
 
+def test_a_server_can_have_a_budget_of_its_own() -> None:
+    policy = FetchPolicy(
+        "me@example.org", connections=1, rate=20, networks=LOOPBACK, servers={SERVERS[1]: (3, 1000)}
+    )
+    with image_servers(*SERVERS[:2]) as servers:
+        wanted = [servers.url(f"/image/{number}", SERVERS[number % 2]) for number in range(24)]
+        fetched(list(map(Wanted, wanted)), policy)
+
+        most = servers.most_at_once()
+        ends = {server: max(one.ended for one in servers.log if one.server == server) for server in most}
+        assert (most[SERVERS[0]], 1 <= most[SERVERS[1]] <= 3) == (1, True)
+        assert ends[SERVERS[1]] < ends[SERVERS[0]]
+
+
 def test_a_server_that_asks_for_a_pause_gets_it_and_others_go_on() -> None:
     with image_servers("127.0.0.1", "127.0.0.2") as servers:
         paths = [servers.url("/busy/1"), *(servers.url(f"/image/{number}") for number in range(3))]

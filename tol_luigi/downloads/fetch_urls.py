@@ -94,8 +94,9 @@ async def _fetch(wanted: Iterable[Wanted], policy: FetchPolicy, receive: _Receiv
     for each in wanted:
         queues[_server(each.url)].append(each)
     async with ImageClient(policy) as client, asyncio.TaskGroup() as group:
-        for queue in queues.values():
-            for _ in range(min(policy.connections, len(queue))):
+        for server, queue in queues.items():
+            host = server.rpartition("@")[2].partition(":")[0]
+            for _ in range(min(policy.of(host).connections, len(queue))):
                 group.create_task(_work(queue, client, receive))
 
 

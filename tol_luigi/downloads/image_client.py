@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import time
-from collections import defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -83,7 +82,7 @@ class ImageClient:
 
     def __init__(self, policy: FetchPolicy) -> None:
         self.policy = policy
-        self._budgets: defaultdict[str, ServerBudget] = defaultdict(lambda: ServerBudget(policy))
+        self._budgets: dict[str, ServerBudget] = {}
         self._together = asyncio.Semaphore(policy.together)
         self._session: aiohttp.ClientSession
 
@@ -119,7 +118,10 @@ class ImageClient:
 
     def budget(self, url: URL) -> ServerBudget:
         """Return the budget of the server of a URL."""
-        return self._budgets[f"{url.host}:{url.port}"]
+        place = f"{url.host}:{url.port}"
+        if place not in self._budgets:
+            self._budgets[place] = ServerBudget(self.policy.of(url.host))
+        return self._budgets[place]
 
     @contextlib.asynccontextmanager
     async def ask(self, address: str) -> AsyncIterator[Answer]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from tol_luigi.downloads.addresses import Network
 
@@ -36,6 +36,7 @@ class FetchPolicy:
         agent: The User-Agent of requests.
         connections: The largest number of requests at once per server.
         rate: The largest number of requests a second per server.
+        servers: Both numbers, for servers with others, by the host.
         tries: The number of requests for a URL before it is given up.
         pause: The seconds before the second request; doubled before each further one.
         timeout: The largest number of seconds for a request.
@@ -57,6 +58,12 @@ class FetchPolicy:
     obeys_opt_out: bool = True
     networks: tuple[Network, ...] = ()
     together: int = 256
+    servers: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+
+    def of(self, host: str | None) -> FetchPolicy:
+        """Return the policy for a server, with its own numbers, if it has any."""
+        connections, rate = self.servers.get(host or "", (self.connections, self.rate))
+        return replace(self, connections=connections, rate=rate)
 
 
 @dataclass

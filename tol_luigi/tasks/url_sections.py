@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tol_luigi.core.sections import Section, setting
-from tol_luigi.core.setting_kinds import Choice, Flag, Formed, Place, Whole, Words
+from tol_luigi.core.setting_kinds import Choice, Flag, Formed, Pairs, Place, Whole, Words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,14 @@ class FetchSection(Section):
         Whole(1, 1000),
         10,
         "the largest number of requests to a server a second; fewer if it refuses some; 1 to 1000",
+    )
+    servers: tuple[tuple[str, str], ...] = setting(
+        Pairs(
+            r"[1-9]\d?/[1-9]\d{0,3}",
+            "host=connections/requests per second, such as images.example.org=64/400",
+        ),
+        (),
+        "servers with other numbers than these two, such as images.example.org=64/400; separated by commas",
     )
     tries: int = setting(Whole(1, 20), 4, "the largest number of requests for a URL; 1 to 20")
     pause_seconds: int = setting(

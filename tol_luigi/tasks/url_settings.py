@@ -76,4 +76,10 @@ def fetch_policy(section: FetchSection) -> FetchPolicy:
         redirects=section.max_redirects,
         obeys_opt_out=section.obey_opt_out,
         networks=tuple(map(ipaddress.ip_network, section.private_networks or ())),
+        servers={host.lower(): _numbers(numbers) for host, numbers in section.servers},
     )
+
+
+def _numbers(text: str) -> tuple[int, float]:
+    connections, _, rate = text.partition("/")
+    return int(connections), float(rate)
