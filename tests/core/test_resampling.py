@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optional import unavailable
 from PIL import Image, features
 
 from tol_luigi.core import resampling
@@ -218,3 +219,28 @@ def test_without_a_compiler_the_installation_succeeds(tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, "CC": "/bin/false"}, capture_output=True, check=True)
 
     assert list(tmp_path.rglob("*.so")) == []
+
+
+def test_kernels_agree_and_stay_within_their_buffers(tmp_path: Path) -> None:
+    if not (compiler := shutil.which("cc")):
+        pytest.skip("no C compiler")
+    sources = [path for path in (ROOT / "tol_luigi/native").glob("*.c") if path.name != "module.c"]
+    options = [
+        "-std=c99",
+        "-O1",
+        "-ffp-contract=off",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+    ]
+    program = tmp_path / "compare_kernels"
+    own = ROOT / "tests/native/compare_kernels.c"
+    folder = f"-I{ROOT / 'tol_luigi/native'}"
+    built = subprocess.run(
+        [compiler, *options, folder, own, *sources, "-o", program, "-lm"], capture_output=True, check=False
+    )
+    if built.returncode:
+        unavailable("the C compiler has no sanitizers")
+    done = subprocess.run([program, "60"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("60 images, checksum ")
