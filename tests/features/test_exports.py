@@ -235,6 +235,18 @@ def test_vectors_of_no_extractor_and_samples_outside_the_catalog_are_errors(
         made.catalog.rows([KEPT[0], "0" * 32])
 
 
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.__name__)
+def test_an_export_without_any_usable_sample_is_an_error_and_removes_nothing(
+    made: Made, tmp_path: Path, export: Callable[..., list[str]]
+) -> None:
+    export(tmp_path / "out", made.shards, made.extractors, made.catalog, "oai-clip-vit-l14")
+    before = contents(tmp_path / "out")
+    without_text = made.shards[:0] if export is export_emb_explorer else made.shards[2:]
+    with pytest.raises(DatasetError, match=r"no sample has a result of clip:oai-clip-vit-l14"):
+        export(tmp_path / "out", without_text, made.extractors, made.catalog, "oai-clip-vit-l14")
+    assert contents(tmp_path / "out") == before
+
+
 def test_a_subset_has_each_uid_once(tmp_path: Path) -> None:
     write_subset(tmp_path / "a.npy", ["f" * 32, "0" * 31 + "1", "f" * 32])
     assert np.load(tmp_path / "a.npy").tolist() == [(0, 1), (2**64 - 1, 2**64 - 1)]

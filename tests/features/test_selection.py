@@ -216,6 +216,7 @@ def test_the_order_is_a_number() -> None:
     [
         (["blurry sharp < 1"], "'blurry sharp < 1' is not of the form"),
         (["Blurry = sharp < 1"], "is not of the form"),
+        (["a\x1b[31m = sharp < 1"], "is not of the form"),
         (["a == 1"], "is not of the form"),
         (["a = x", "a = y"], "a is the name of two rules"),
     ],

@@ -303,6 +303,8 @@ def test_a_selection_of_another_name_stays_until_it_is_removed(
     files = json.loads((built / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert {name.split("/")[2] for name in files if name.startswith("224x224/selections/")} == {"other"}
     assert len(list((built / "224x224/balanced").glob("*.tar"))) == 2
+    for strange in ("\x1b[31mred", "..hidden", "A name"):  # not of ours, and not to be shown in a terminal
+        (built / "224x224/selections" / strange).mkdir()
     with settings_from(configure(name="other")) as settings:
         (note,) = (note for note in build_status(settings.layout)[0].notes if "selection balanced" in note)
         assert "tol select --remove balanced" in note

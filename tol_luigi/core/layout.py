@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 (a dataclass field)
 from typing import TYPE_CHECKING, Any, Self
@@ -11,7 +12,10 @@ from tol_luigi.core.shards import shard_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Layout", "record_of"]
+__all__ = ["SELECTION_NAME", "Layout", "record_of"]
+
+SELECTION_NAME = r"[a-z][a-z0-9_-]*"
+"""The form of the name of a selection, which is the name of folders."""
 
 
 def record_of(directory: Path) -> Path:
@@ -356,13 +360,18 @@ class Layout:
         return self.shards / "selections" / name
 
     def selections(self, *, finished: bool = True) -> list[str]:
-        """Return the names of the selections, in order.
+        """Return the names of the selections, in order; a folder of another form is none of ours.
 
         Args:
             finished: Whether to list only those with a catalog.
         """
         folders = sorted(path for path in (self.shards / "selections").glob("*") if path.is_dir())
-        return [path.name for path in folders if not finished or (path / "catalog.parquet").exists()]
+        return [
+            path.name
+            for path in folders
+            if re.fullmatch(SELECTION_NAME, path.name)
+            and (not finished or (path / "catalog.parquet").exists())
+        ]
 
     @property
     def bad_shards(self) -> Path:

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tol_luigi.core.layout import SELECTION_NAME
 from tol_luigi.core.samples import TEXTS
 from tol_luigi.core.sections import Section, setting
 from tol_luigi.core.setting_kinds import (
@@ -152,7 +153,7 @@ class SelectSection(Section):
     section: ClassVar[str] = "select"
 
     name: str | None = setting(
-        Formed(r"[a-z][a-z0-9_-]*", "lower-case letters, digits, - and _"),
+        Formed(SELECTION_NAME, "lower-case letters, digits, - and _"),
         None,
         "the name of the selection, which is that of the folder of its shards; empty makes none",
     )

@@ -48,13 +48,23 @@ class ShardFeatures(NamedTuple):
 def usable_shards(
     shards: Iterable[ShardFeatures], outputs: Sequence[Output]
 ) -> Iterator[tuple[ShardFeatures, UsableRows]]:
-    """Yield the shards with usable samples: those that have a result of all extractors that outputs come from."""
+    """Yield the shards with usable samples: those that have a result of all extractors that outputs come from.
+
+    Raises:
+        DatasetError: There is none.
+    """
     wanted = {output.extractor for output in outputs}
+    found = False
     for shard in shards:
         families = [one for one in shard.families if one.extractor.name in wanted] or shard.families
         rows = UsableRows(str(shard.tar), families, outputs)
         if rows.count:
+            found = True
             yield shard, rows
+    if not found:
+        what = f"no sample has a result of {', '.join(sorted(wanted))}"
+        remedy = "tol features says which samples are unusable and why"
+        raise DatasetError("tol features --export", what, remedy)
 
 
 class Catalog:
