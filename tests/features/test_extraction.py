@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ import pytest
 import shards
 from shards import Mean, extract, extraction, png, sample, write_samples, write_tar
 
+from tol_luigi.core import registry as plugins
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
+from tol_luigi.features import registry
 from tol_luigi.features.d2m.fields import JsonFields
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import Extractor, Options
@@ -265,6 +268,32 @@ class Short(Picky):
         """Return too few values."""
         assert not before
         return {"number": batch[1:]}
+
+
+class Named(Picky):
+    """An extractor whose package names it in the class."""
+
+    name = "named"
+
+
+def test_extractors_of_other_packages_are_found_and_a_faulty_one_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def installed(**values: str) -> None:
+        points = [EntryPoint(name, value, "tol_luigi.extractors") for name, value in values.items()]
+        monkeypatch.setattr(plugins, "entry_points", lambda group: EntryPoints(points).select(group=group))
+        registry.add_plugins("tol_luigi.extractors", found, registry._check)
+
+    found = dict(registry._FOUND)
+    monkeypatch.setattr(registry, "_FOUND", found)
+    installed(first="shards:Mean", second=f"{__name__}:Named")  # the one is registered by its decorator
+    assert [one.name for one in resolve(["mean", "named"], Options())] == ["mean", "named"]
+    assert plugins.FAULTS == []
+    monkeypatch.setattr(plugins, "FAULTS", faults := [])
+    monkeypatch.setattr(registry, "FAULTS", faults)
+    installed(third="json:JSONDecoder")
+    with pytest.raises(SettingsError, match="third = json:JSONDecoder: it is not a subclass of Extractor"):
+        resolve(["mean"], Options())
 
 
 def test_an_extractor_that_returns_too_few_values_is_refused(tmp_path: Path) -> None:

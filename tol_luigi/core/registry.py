@@ -32,7 +32,8 @@ def add_plugins(group: str, found: dict[str, T], check: Callable[[Any], tuple[st
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             name, plugin = check(entry.load())
-            fault = f"a plugin called {name} already exists" if name in found else ""
+            is_taken = name in found and found[name] is not plugin  # a module may have registered it itself
+            fault = f"a plugin called {name} already exists" if is_taken else ""
         except Exception as error:  # noqa: BLE001 (whatever the module of another package raises)
             fault = " ".join(str(error).split()) or type(error).__name__
         if fault:

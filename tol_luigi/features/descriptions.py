@@ -179,10 +179,13 @@ def described(name: str, options: Options) -> tuple[Model, Description]:
     Raises:
         SettingsError: There is no such model, or its description cannot be read.
     """
-    wanted = name.partition(":")[2]
+    kind, _, wanted = name.partition(":")
+    if not wanted:
+        what = f"{name} needs a model, and names none"
+        raise SettingsError("[features] extractors", what, f"Write {kind}:<one of [features] models>")
     if wanted not in options.models:
         what = f"there is no model {wanted!r}, which the extractor {name} needs"
-        raise SettingsError("[features] models", what, f"Add a line {wanted or '<name>'} = <its folder>")
+        raise SettingsError("[features] models", what, f"Add a line {wanted} = <its folder>")
     model = options.models[wanted]
     if not model.path.exists():
         where = f"[features] models: {wanted} = {model.path}"

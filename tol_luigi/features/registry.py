@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, TypeVar
 
 from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.registry import add_plugins
+from tol_luigi.core.registry import FAULTS, add_plugins
 from tol_luigi.features.extractor import Extractor
 from tol_luigi.features.profiles import BUILT_IN
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["load_file", "register", "resolve"]
 
 E = TypeVar("E", bound=type[Extractor])
+
+_GROUP = "tol_luigi.extractors"
 
 _FOUND: dict[str, type[Extractor]] = {}
 
@@ -48,9 +50,10 @@ def register(name: str) -> Callable[[E], E]:
 def _check(extractor: object) -> tuple[str, type[Extractor]]:
     if not isinstance(extractor, type) or not issubclass(extractor, Extractor):
         raise TypeError("it is not a subclass of Extractor")
-    if not isinstance(getattr(extractor, "name", None), str):
-        raise TypeError("it has no name")
-    return extractor.name, extractor
+    names = [name for name, known in _FOUND.items() if known is extractor]
+    if not names and not isinstance(getattr(extractor, "name", None), str):
+        raise TypeError("it is not registered, and has no name")
+    return names[0] if names else extractor.name, extractor
 
 
 def load_file(path: Path) -> None:
@@ -78,8 +81,12 @@ def resolve(names: Iterable[str], options: Options) -> list[Extractor]:
         options: What they are made with.
 
     Raises:
-        SettingsError: A name is unknown, or extractors depend on each other in a circle.
+        SettingsError: A name is unknown, or extractors depend on each other in a circle; or those of another package
+            cannot be loaded.
     """
+    for fault in FAULTS:
+        if fault.where.startswith(_GROUP):
+            raise fault
     made: dict[str, Extractor] = {}
     waiting = list(names)
     while waiting:
@@ -109,4 +116,4 @@ def _class(name: str) -> type[Extractor]:
     )
 
 
-add_plugins("tol_luigi.extractors", _FOUND, _check)
+add_plugins(_GROUP, _FOUND, _check)
