@@ -32,6 +32,7 @@ from tol_luigi.features.near_duplicates import (
     read_hashes,
     write_near_duplicates,
 )
+from tol_luigi.tasks.selection import SelectSamples
 from tol_luigi.tasks.selection_settings import other_selections
 
 Build = Callable[..., Any]
@@ -338,6 +339,18 @@ def test_a_dry_run_needs_what_tol_features_builds(
     report = json.loads((built / "224x224/selections/balanced/report.json").read_text(encoding="utf-8"))
     assert {key: value for key, value in figures.items() if key != "true"} == report
     assert report["compared"]["method"] == "diverse"
+
+
+def test_a_selection_without_samples_is_one_line(built: Path, configure: Callable[..., Path]) -> None:
+    nothing = {"name": "nothing", "least_per_species": 100, "most_per_species": 200}
+    with (
+        settings_from(configure(**nothing)),
+        pytest.raises(
+            SettingsError, match=r"^\[filter\], \[select\]: no sample of train is selected\. Change"
+        ),
+    ):
+        SelectSamples().make()
+    assert not (built / "224x224/nothing").exists()
 
 
 def test_a_second_build_does_nothing_and_other_limits_only_select_again(

@@ -109,18 +109,27 @@ class SelectSamples(_SelectionStage):
         return ReportTarget(self.folder / "report.json")
 
     def make(self) -> None:
-        """Compute the state of each sample; number the shards; report."""
+        """Compute the state of each sample; number the shards; report.
+
+        Raises:
+            SettingsError: No sample is selected.
+        """
         from tol_luigi.features.selection import select_samples, selection_figures  # noqa: PLC0415 (slow to load)
 
         spec, threads = selection_spec(self.settings), self.settings.features.threads
         selected = select_samples(spec, selection_tables(self), self.table, threads)
+        figures = selection_figures(spec, selected, chosen_taxa(self.table, self.layout.catalog))
+        if not figures["selected"]:
+            what = f"no sample of {spec.split} is selected"
+            raise SettingsError(
+                "[filter], [select]", what, "Change them; tol select --dry-run says what drops the samples"
+            )
         chosen = count_by_partition(self.table)
         plan = [
             (self.name, one["source"], one["partition"], chosen.get((one["source"], one["partition"]), 0))
             for one in self.shares
         ]
         write_json(self.plan, [asdict(unit) for unit in number(plan, self.settings.shards.max_samples)])
-        figures = selection_figures(spec, selected, chosen_taxa(self.table, self.layout.catalog))
         self._target.write(figures, selection_text(figures))
 
     def summary(self) -> str:

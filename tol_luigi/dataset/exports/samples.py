@@ -138,11 +138,13 @@ def shards_to_export(dataset: Dataset, splits: Sequence[str] = ()) -> list[Shard
     known = [*(split for split in SPLITS if dataset.splits[split]), *dataset.selections]
     found: list[ShardToExport] = []
     for split in splits or [split for split in known if split in SPLITS]:
-        if split not in known:
+        records = (
+            [one for one in shard_records(layout.receipts(split)) if one.samples] if split in known else []
+        )
+        if not records:
             raise DatasetError(f"split {split!r}", "it is unknown or empty", f"Use one of {', '.join(known)}")
         is_selection = split not in SPLITS
         catalog = layout.selection(split) / "catalog.parquet" if is_selection else layout.catalog
-        records = [one for one in shard_records(layout.receipts(split)) if one.samples]
         found += [
             ShardToExport(
                 layout.shards / split / record.name, split, number, len(records), record, catalog, form
