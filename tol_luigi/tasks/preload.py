@@ -31,7 +31,6 @@ def import_modules() -> None:
     """Import the modules, and Pillow's usual formats."""
     for module in _MODULES:
         importlib.import_module(module)
-    kernel_name(settings().images.kernel)  # compared with Pillow once, not in each process
     importlib.import_module("PIL.Image").preinit()
 
 
@@ -46,6 +45,7 @@ def _preloading(start: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(start)
     def preloaded(self: luigi.worker.TaskProcess) -> None:
         import_modules()
+        kernel_name(settings().images.kernel)  # compared with Pillow once, not in each process
         start(self)
 
     return preloaded
