@@ -312,3 +312,16 @@ def test_all_urls_of_a_server_are_in_partitions_that_exclude_each_other(
     other = UrlPartitions(7).partition_of(f"http://server{number}.example.org/")
     assert shared & set(UrlPartitions(7).lanes(other)), "nor do those of another source"
     assert set(itertools.chain.from_iterable(map(dealt.lanes, dealt.names()))) == set(range(LANES))
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 300), st.integers(0, 9))
+def test_a_source_on_one_server_has_images_in_all_partitions_and_one_lane(count: int, number: int) -> None:
+    server = f"server{number}.example.org"
+    dealt = UrlPartitions(count, server)
+    places = {dealt.partition_of(f"http://{server}/{each}") for each in range(count * 12)}
+
+    assert len(places) > 0.9 * count
+    (lane,) = {*itertools.chain.from_iterable(map(dealt.lanes, dealt.names()))}
+    other = UrlPartitions(7).partition_of(f"http://{server}/x")
+    assert lane in UrlPartitions(7).lanes(other)

@@ -23,7 +23,7 @@ from tol_luigi.sources.joined_listing import (
 )
 from tol_luigi.sources.joins import RowStream, joined, open_plain_or_gzip, quoted
 from tol_luigi.sources.selection import per_species_setting
-from tol_luigi.sources.url_partitions import MOST_PARTITIONS
+from tol_luigi.sources.url_partitions import MOST_PARTITIONS, server_of
 from tol_luigi.sources.url_reader import UrlLabeler, UrlSection, url_plugin
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class InatOpenSection(UrlSection):
     partitions: int = setting(
         Whole(1, MOST_PARTITIONS),
         256,
-        "the number of partitions; one in sixteen has images, because all are on one server",
+        "the number of partitions; they are fetched one after the other, because all are on one server",
         determines=True,
     )
 
@@ -214,6 +214,10 @@ def _key_of(_: InatOpenSection, key: str) -> Key:
     return (int(key),)
 
 
+def _server(section: InatOpenSection) -> str:
+    return server_of(section.address or _BUCKET)
+
+
 _KEY = NaturalKey(columns=(Column("photo_id", "inat_open_photo_id", int),), spelling="{}")
 
 INAT_OPEN = url_plugin(
@@ -222,6 +226,7 @@ INAT_OPEN = url_plugin(
     _rows,
     _key_of,
     InatOpenLabeler,
+    server=_server,
     listing_tables=("images",),
     named_by="the taxa of observations",
 )

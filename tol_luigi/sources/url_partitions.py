@@ -34,12 +34,18 @@ class UrlPartitions:
 
     Args:
         count: The number of partitions.
+        server: The server of all URLs, if there is only one: then all partitions have URLs, in its lane.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.groups = min(LANES, 1 << (count.bit_length() - 1)) if count else 0
+    def __init__(self, count: int, server: str = "") -> None:
+        self.count, self.server = count, server
+        most = 1 if server else LANES
+        self.groups = min(most, 1 << (count.bit_length() - 1)) if count else 0
         self._members = [range(group, count, self.groups) for group in range(self.groups)]
+
+    def divided(self, count: int) -> UrlPartitions:
+        """Return the division of the same source into another number of partitions."""
+        return UrlPartitions(count, self.server)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the partitions, in order."""
@@ -53,6 +59,8 @@ class UrlPartitions:
 
     def lanes(self, partition: str) -> Sequence[int]:
         """Return the lanes of the servers of a partition."""
+        if self.server:
+            return [_hash(self.server) % LANES]
         return range(int(partition) % self.groups, LANES, self.groups)
 
 

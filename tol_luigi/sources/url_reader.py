@@ -130,13 +130,19 @@ class UrlReader(Reader):
         listing: Yields the rows of the listing.
         partitions: The number of partitions.
         key_of: Returns the natural key for the key of a row.
+        server: The server of all URLs, if there is only one.
     """
 
     def __init__(
-        self, images: Path, listing: UrlListing, partitions: int, key_of: Callable[[str], Key]
+        self,
+        images: Path,
+        listing: UrlListing,
+        partitions: int,
+        key_of: Callable[[str], Key],
+        server: str = "",
     ) -> None:
         self.images, self.listing, self.key_of = images, listing, key_of
-        self.partitioning = UrlPartitions(partitions)
+        self.partitioning = UrlPartitions(partitions, server)
 
     def partitions(self) -> tuple[str, ...]:
         """Return all partitions; some of them may be empty."""
@@ -289,6 +295,7 @@ def url_plugin(
     key_of: Callable[[S, str], Key],
     labeler: Callable[[UrlListing, Path | None], UrlLabeler] = UrlLabeler,
     *,
+    server: Callable[[S], str] = lambda _: "",
     name_tables: tuple[str, ...] = ("images",),
     **others: Any,  # noqa: ANN401 (the other attributes of a plugin)
 ) -> SourcePlugin[S]:
@@ -300,12 +307,14 @@ def url_plugin(
         listing: Returns the rows of its listing, given its settings.
         key_of: Returns the natural key of an image, given the settings and the key of its row.
         labeler: Names its images by the rows of the listing.
+        server: Returns the server of all its URLs, given its settings; "" if there are several.
         name_tables: The keys of the tables of the listing.
         others: Further attributes of the plugin.
     """
 
     def reader(given: S, images: Path, _index: Path | None) -> UrlReader:
-        return UrlReader(images, listing(given), given.partitions, functools.partial(key_of, given))
+        found = functools.partial(key_of, given)
+        return UrlReader(images, listing(given), given.partitions, found, server(given))
 
     def licenses(given: S, folder: Path | None = None) -> Iterator[License]:
         stored = folder and stored_listing(folder)

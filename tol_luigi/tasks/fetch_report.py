@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
 from tol_luigi.core.files import sha256_file
 from tol_luigi.report.fetch_changes import Fetched, UrlChange, changes, changes_figures, changes_text
-from tol_luigi.sources.url_partitions import UrlPartitions, partitions_together
+from tol_luigi.sources.url_partitions import partitions_together
 from tol_luigi.sources.url_reader import fetched_rows
 from tol_luigi.store.row_groups import write_rows
 from tol_luigi.tasks.reports import ReportTarget
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.receipts import Receipt
+    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.tasks.previous import PreviousDataset
 
 __all__ = ["ReportFetched"]
@@ -66,9 +67,10 @@ class ReportFetched(StageTask):
 
     def _changed(self, source: str, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         """Yield the URLs that are not the same as before; count all."""
-        now, before = self.settings.partitions(source), self._earlier.partitions(source)
+        now = cast("UrlReader", self.settings.sources[source].reader).partitioning
+        before = now.divided(len(self._earlier.partitions(source)))
         folder = self._earlier.layout.fetched(source)
-        for own, earlier in partitions_together(UrlPartitions(len(now)), UrlPartitions(len(before))):
+        for own, earlier in partitions_together(now, before):
             for each in changes(_read(folder, earlier), _read(self.layout.fetched(source), own)):
                 counts[each.change] += 1
                 if each.change != "kept":

@@ -25,7 +25,7 @@ from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
 from tol_luigi.downloads.image_content import ending_of
 from tol_luigi.report.text import counted
 from tol_luigi.sources.stored_listing import STORED_SCHEMA, stored_columns, stored_listing
-from tol_luigi.sources.url_partitions import UrlPartitions, server_of
+from tol_luigi.sources.url_partitions import server_of
 from tol_luigi.sources.url_reader import (
     FETCHED,
     FETCHED_SCHEMA,
@@ -193,8 +193,11 @@ class FetchPartition(SourceTask, StageTask):
     @property
     def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
         """Return the lanes of the partition's servers, of which Luigi has one each: a server is asked by one task at a time."""
-        reader = cast("UrlReader", self.settings.sources[self.source].reader)
-        return {f"fetch_lane_{lane}": 1 for lane in reader.partitioning.lanes(self.partition)}
+        return {f"fetch_lane_{lane}": 1 for lane in self._reader.partitioning.lanes(self.partition)}
+
+    @property
+    def _reader(self) -> UrlReader:
+        return cast("UrlReader", self.settings.sources[self.source].reader)
 
     def files(self) -> list[Path]:
         """Return the archive and the table."""
@@ -279,7 +282,7 @@ class FetchPartition(SourceTask, StageTask):
         earlier = earlier_dataset(self.settings)
         if earlier is None or not (count := len(earlier.partitions(self.source))):
             return {}
-        partitions = UrlPartitions(count)
+        partitions = self._reader.partitioning.divided(count)
         dealt: dict[str, dict[str, Wanted]] = {}
         for url, one in wanted.items():
             dealt.setdefault(partitions.partition_of(url), {})[url] = one
