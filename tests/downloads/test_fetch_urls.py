@@ -199,9 +199,10 @@ def test_a_server_can_have_a_budget_of_its_own() -> None:
         fetched(list(map(Wanted, wanted)), policy)
 
         most = servers.most_at_once()
-        ends = {server: max(one.ended for one in servers.log if one.server == server) for server in most}
-        assert (most[SERVERS[0]], 1 <= most[SERVERS[1]] <= 3) == (1, True)
-        assert ends[SERVERS[1]] < ends[SERVERS[0]]
+        times = sorted(one.began for one in servers.log if one.server == SERVERS[0])
+        assert (most[SERVERS[0]], most[SERVERS[1]] <= 3) == (1, True)
+        assert times[-1] - times[0] >= (len(times) - 1) / 20 * 0.9
+        assert len([one for one in servers.log if one.server == SERVERS[1] and one.began < times[-1]]) > 6
 
 
 def test_a_server_that_asks_for_a_pause_gets_it_and_others_go_on() -> None:
@@ -215,7 +216,8 @@ def test_a_server_that_asks_for_a_pause_gets_it_and_others_go_on() -> None:
         assert {outcome.state for outcome, _ in found.values()} == {UrlState.FETCHED}
         first, *later = sorted(one.began for one in servers.log if one.server == "127.0.0.1")
         assert later[0] - first >= 1
-        assert max(one.ended for one in servers.log if one.server == "127.0.0.2") < later[0]
+        meanwhile = [one for one in servers.log if one.server == "127.0.0.2" and first < one.ended < later[0]]
+        assert len(meanwhile) > 1
 
 
 def _fetch_and_die(path: Path, wanted: list[str], policy: FetchPolicy, most: int) -> None:
