@@ -20,6 +20,7 @@ from shards import Mean, extract, extraction, png, sample, write_samples, write_
 from tol_luigi.core import registry as plugins
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
 from tol_luigi.features import registry
+from tol_luigi.features.d2m.custom import load_custom
 from tol_luigi.features.d2m.fields import JsonFields
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import Extractor, Options
@@ -268,6 +269,22 @@ class Short(Picky):
         """Return too few values."""
         assert not before
         return {"number": batch[1:]}
+
+
+@pytest.mark.parametrize("load", [registry.load_file, load_custom], ids=["ours", "of dataset2metadata"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("import sys; sys.exit(0)", r"\(SystemExit: 0\)"),
+        ("def (", r"\(SyntaxError: "),
+        ("1 / 0", "division by zero"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_one_line(tmp_path: Path, load: Any, content: str, said: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=rf"own\.py: .*cannot be loaded.*{said}"):
+        load(file)
 
 
 class Named(Picky):

@@ -67,7 +67,7 @@ def load_file(path: Path) -> None:
         raise SettingsError(path, "it is not a Python file", "Name a file that ends in .py")
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except Exception as error:  # whatever the file of the user raises
+    except (Exception, SystemExit) as error:  # whatever the file of the user raises; a script may end itself
         reason = " ".join(str(error).split()) or type(error).__name__
         what = f"the extractors of this file cannot be loaded ({type(error).__name__}: {reason})"
         raise SettingsError(path, what, "Correct the file") from error

@@ -93,7 +93,7 @@ def load_custom(path: Path | None) -> CustomFile:
     sys.modules[name] = module  # for classes that are looked up by their module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the file of the user raises
+    except (Exception, SystemExit) as error:  # whatever the file of the user raises; a script may end itself
         reason = " ".join(str(error).split())
         what = f"it cannot be loaded ({type(error).__name__}: {reason})"
         raise SettingsError(where, what, "Correct the file, or install what it imports") from error
