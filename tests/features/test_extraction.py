@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +16,14 @@ import pytest
 import shards
 from shards import Mean, extract, extraction, png, sample, write_samples, write_tar
 
-from tol_luigi.core import registry as plugins
 from tol_luigi.core.errors import FeatureError, SettingsError, ShardError
-from tol_luigi.features import registry
-from tol_luigi.features.d2m.custom import load_custom
 from tol_luigi.features.d2m.fields import JsonFields
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import Extractor, Options
 from tol_luigi.features.family_files import FamilyFiles
 from tol_luigi.features.reading import sample_features
 from tol_luigi.features.registry import register, resolve
+from tol_luigi.features.samples import MAX_TEXT
 from tol_luigi.features.tars import TarSamples
 
 if TYPE_CHECKING:
@@ -191,6 +188,23 @@ def test_a_sample_without_text_costs_its_row_where_text_is_read(tmp_path: Path) 
     assert pq.read_table(files["mean"].table)["status"].to_pylist()[5] == "ok"
 
 
+def test_any_text_is_read_up_to_a_length(tmp_path: Path) -> None:
+    texts = {
+        "s1": b"a\0b c",
+        "s2": b"word " * 2**18,
+        "s3": b"\xff\xfe caf\xe9",
+        "s4": b"",
+        "s5": b"\x1b[31m\r\n x",
+    }
+    changed = {key: {"png": png(1), "txt": text} for key, text in texts.items()}
+    tar = write_samples(tmp_path / "a.tar", 6, **changed)
+    assert [len(one.text) for one in TarSamples(str(tar))][1:3] == [4, MAX_TEXT]
+    _, files = extract(tar, tmp_path / "out", ["words"])
+    rows = pq.read_table(files["words"].table)
+    assert rows["words"].to_pylist() == [2, 2, MAX_TEXT // 5, 2, 0, 2]
+    assert set(rows["status"].to_pylist()) == {"ok"}
+
+
 def test_two_members_of_one_name_cost_the_row(tmp_path: Path) -> None:
     pairs = [("s0", sample(0)), ("s1", sample(1)), ("s1", {"png": png(9)}), ("s2", sample(2))]
     _, files = extract(write_tar(tmp_path / "a.tar", pairs), tmp_path / "out", ["mean"])
@@ -269,48 +283,6 @@ class Short(Picky):
         """Return too few values."""
         assert not before
         return {"number": batch[1:]}
-
-
-@pytest.mark.parametrize("load", [registry.load_file, load_custom], ids=["ours", "of dataset2metadata"])
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("import sys; sys.exit(0)", r"\(SystemExit: 0\)"),
-        ("def (", r"\(SyntaxError: "),
-        ("1 / 0", "division by zero"),
-    ],
-)
-def test_a_file_that_cannot_be_loaded_is_one_line(tmp_path: Path, load: Any, content: str, said: str) -> None:
-    file = tmp_path / "own.py"
-    file.write_text(content)
-    with pytest.raises(SettingsError, match=rf"own\.py: .*cannot be loaded.*{said}"):
-        load(file)
-
-
-class Named(Picky):
-    """An extractor whose package names it in the class."""
-
-    name = "named"
-
-
-def test_extractors_of_other_packages_are_found_and_a_faulty_one_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def installed(**values: str) -> None:
-        points = [EntryPoint(name, value, "tol_luigi.extractors") for name, value in values.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: EntryPoints(points).select(group=group))
-        registry.add_plugins("tol_luigi.extractors", found, registry._check)
-
-    found = dict(registry._FOUND)
-    monkeypatch.setattr(registry, "_FOUND", found)
-    installed(first="shards:Mean", second=f"{__name__}:Named")  # the one is registered by its decorator
-    assert [one.name for one in resolve(["mean", "named"], Options())] == ["mean", "named"]
-    assert plugins.FAULTS == []
-    monkeypatch.setattr(plugins, "FAULTS", faults := [])
-    monkeypatch.setattr(registry, "FAULTS", faults)
-    installed(third="json:JSONDecoder")
-    with pytest.raises(SettingsError, match="third = json:JSONDecoder: it is not a subclass of Extractor"):
-        resolve(["mean"], Options())
 
 
 def test_an_extractor_that_returns_too_few_values_is_refused(tmp_path: Path) -> None:
