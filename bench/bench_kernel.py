@@ -12,6 +12,8 @@ from _table import Row, arguments, measured, show, show_host, spread
 from PIL import Image
 
 from tol_luigi.core.images import ImageSpec
+from tol_luigi.core.pillow_limits import pillow_limits
+from tol_luigi.core.resampling import PILLOW, resize
 
 FORMS = {EOL: ("tar.gz", "tar"), INAT21: ("tar.gz", "folder"), BIOSCAN: ("zip", "folder")}
 """How each source comes, and a form that costs less to read."""
@@ -20,15 +22,22 @@ TARGETS = {EOL: 1.15, INAT21: 1.4, BIOSCAN: 1.4}
 MORE = {EOL: 1, INAT21: 5, BIOSCAN: 10}
 """So many more of the small pictures, so that each run takes about as long."""
 
-SPEC = ImageSpec()
+SPEC, BEFORE = ImageSpec(), ImageSpec(kernel=PILLOW)
 
 
 def kernel(pictures: list[bytes]) -> None:
     """Do what cannot be left out, and nothing else."""
     for content in pictures:
-        with Image.open(io.BytesIO(content)) as image:
-            resized = image.convert("RGB").resize((SPEC.width, SPEC.height), Image.Resampling.BICUBIC)
-        resized.save(io.BytesIO(), "JPEG", quality=SPEC.jpeg_quality)
+        sample(content).save(io.BytesIO(), "JPEG", quality=SPEC.jpeg_quality)
+
+
+def sample(content: bytes) -> Image.Image:
+    """Decode and resize a photograph; its memory is free for the next one when this returns."""
+    limits = pillow_limits(max_pixels=SPEC.max_pixels, lenient=False)
+    with limits, Image.open(io.BytesIO(content)) as image:
+        image.load()
+        decoded = image if image.mode == "RGB" else image.convert("RGB")
+        return resize(decoded, (SPEC.width, SPEC.height), (0, 0, *decoded.size))
 
 
 def main() -> None:
@@ -47,6 +56,12 @@ def main() -> None:
                 variants[f"pack from {form}"] = lambda path=path, listed=listed, target=target: packed(
                     path, listed, target, SPEC
                 )
+                if form == forms[0]:
+                    variants[f"pack from {form}, resized by Pillow"] = (
+                        lambda path=path, listed=listed, target=folder / "before": packed(
+                            path, listed, target, BEFORE
+                        )
+                    )
             taken = {name: spread(runs, count) for name, runs in measured(variants, given.repeat).items()}
         mean = sum(map(len, pictures)) / count / 1000
         rows = [Row(name, runs, taken["kernel"]) for name, runs in taken.items()]
