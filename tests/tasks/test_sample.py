@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tol_luigi.core.resampling import kernel_name
+
 Read = Callable[[Path, str], dict[str, dict[str, bytes]]]
 Digests = Callable[..., dict[str, str]]
 Build = Callable[..., Any]
@@ -123,6 +125,16 @@ def test_train_small_repeats_samples_of_train_byte_for_byte(built: Any) -> None:
     assert built["train_small"]
     for image, members in built["train_small"].items():
         assert members == built["train"][image]
+
+
+def test_the_log_names_what_has_resized_images(sample_build: Path) -> None:
+    lines = (sample_build / "logs/times.jsonl").read_text(encoding="utf-8").splitlines()
+    kernels = {
+        (one["family"], one.get("kernel")) for one in map(json.loads, lines) if one["unit"] == "images"
+    }
+
+    assert ("WriteShards", kernel_name()) in kernels
+    assert {kernel for family, kernel in kernels if family != "WriteShards"} == {None}
 
 
 def test_the_predicted_catalog_is_the_published_one(sample_build: Path, shared: Path) -> None:
