@@ -20,11 +20,14 @@ from tol_luigi.tasks.feature_settings import known_models, max_error_percent
 from tol_luigi.tasks.progress import report_progress, shown_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tol_luigi.features.d2m.folders import Folder
     from tol_luigi.features.d2m.jobs import Group, Job
     from tol_luigi.features.d2m.outputs import Work
     from tol_luigi.features.d2m.twins import Twins
     from tol_luigi.features.extractor import Extractor
+    from tol_luigi.features.models import Model
 
 __all__ = ["ExtractTars", "PreparedJob", "prepared_job"]
 
@@ -38,15 +41,23 @@ class PreparedJob:
 
     Attributes:
         job: The job.
-        work: What it computes.
+        models: The models that the user has.
+        work: What it computes, on its first device.
         folder: The folder for its results.
         groups: Its groups by name.
     """
 
     job: Job
+    models: Mapping[str, Model]
     work: Work
     folder: Folder
     groups: dict[str, Group]
+
+    def work_on(self, device: str) -> Work:
+        """Return what it computes, on one of its devices; the fingerprints are the same."""
+        from tol_luigi.features.d2m.outputs import work_of  # noqa: PLC0415 (slow to load, and seldom used)
+
+        return self.work if device == self.job.devices[0] else work_of(self.job, self.models, device)
 
     def summary(self) -> str:
         """Return the states and values of the extractors for all tars, as text; those of their json are not shown."""
@@ -62,13 +73,12 @@ class PreparedJob:
 
 
 @functools.cache
-def prepared_job(file: Path, models: tuple[str, ...], device: str = "") -> PreparedJob:
+def prepared_job(file: Path, models: tuple[str, ...]) -> PreparedJob:
     """Return the job in a file of settings of dataset2metadata.
 
     Args:
         file: The file.
         models: Models of the user, each as ``<name>=<path>``, before those of the settings.
-        device: Which device of the job the models run on; by default the first.
 
     Raises:
         SettingsError: The file is wrong, or a model or package is missing.
@@ -80,9 +90,11 @@ def prepared_job(file: Path, models: tuple[str, ...], device: str = "") -> Prepa
     from tol_luigi.features.d2m.planning import named_groups  # noqa: PLC0415
 
     job = read_job(file)
-    work = work_of(job, known_models(models), device or job.devices[0])
+    known = known_models(models)
+    work = work_of(job, known, job.devices[0])
     folder = folder_at(job.output)
-    return PreparedJob(job, work, folder, {group.name: group for group in named_groups(job, folder)})
+    groups = {group.name: group for group in named_groups(job, folder)}
+    return PreparedJob(job, known, work, folder, groups)
 
 
 class _TwinsTarget(luigi.Target):
@@ -148,8 +160,8 @@ class ExtractTars(luigi.Task):
         from tol_luigi.features.d2m.twins import families_of  # noqa: PLC0415 (as above)
         from tol_luigi.features.extraction import Extraction, ExtractionSpec  # noqa: PLC0415 (as above)
 
-        prepared = prepared_job(Path(self.yml), tuple(self.models), self.device)
-        start = time.monotonic()
+        prepared, start = self._prepared, time.monotonic()
+        work = prepared.work_on(self.device)
         job, group = prepared.job, prepared.groups[self.group]
         percent = 100 if job.skips else max_error_percent()
         spec = ExtractionSpec(job.batch, job.threads, percent, rerun=bool(self.run_id))
@@ -157,7 +169,7 @@ class ExtractTars(luigi.Task):
             self._report, family=self.task_family, label=self.label, total=None, unit="samples"
         ) as progress:
             for tar in group.tars:
-                extraction = Extraction(tar, families_of(prepared.folder, tar, prepared.work), spec)
+                extraction = Extraction(tar, families_of(prepared.folder, tar, work), spec)
                 try:
                     extraction.run(lambda rows, done=progress.done: progress.reach(done + rows))  # type: ignore[misc]
                 except FeatureError as error:  # of an extractor, which knows no tar
