@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import luigi.scheduler
 from luigi.scheduler import UPSTREAM_DISABLED, UPSTREAM_FAILED, rpc_method
 from luigi.task_status import DISABLED, FAILED
+
+from tol_luigi.tasks.indexed_scheduler import IndexedScheduler
 
 if TYPE_CHECKING:
     from tol_luigi.cluster.state import RunState
@@ -17,7 +18,7 @@ _COUNT = "num_tasks"
 """What Luigi returns in place of tasks if there are too many to show."""
 
 
-class PageScheduler(luigi.scheduler.Scheduler):
+class PageScheduler(IndexedScheduler):
     """Luigi's scheduler, whose page shows all failed tasks as failed, whether they are retried or not."""
 
     _state: RunState

@@ -3,6 +3,8 @@
 Luigi documents its worker as private: it may change in any release. So the parts of a run refuse to start
 with an untested release, or if an overridden method differs. These classes override parts of Luigi:
 
+- ``IndexedState`` and ``IndexedScheduler`` (:mod:`tol_luigi.tasks.indexed_scheduler`): which tasks Luigi looks at to assign
+  one, also outside a run;
 - ``RunState`` (:mod:`.state`): how luigid saves its state, and how it handles the task of a lost worker;
 - ``RunScheduler`` (:mod:`.scheduler`): which worker gets which task;
 - ``PageScheduler`` (:mod:`.page_scheduler`): which tasks luigid's page shows as failed;
@@ -41,10 +43,17 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
         "set_status": "self task new_status config",
         "inactivate_workers": "self delete_workers",
         "fail_dead_worker_task": "self task config assistants",
+        "get_active_tasks_by_status": "self statuses",
+        "get_worker": "self worker_id",
+        "inactivate_tasks": "self delete_tasks",
+        "_remove_workers_from_tasks": "self workers remove_stakeholders",
     },
+    luigi.scheduler.Worker: {"is_trivial_worker": "self state"},
     luigi.scheduler.Scheduler: {
+        "_prune_tasks": "self",
         "_schedulable": "self task",
         "_serialize_task": "self task_id include_deps deps",
+        "_update_priority": "self task prio worker",
         "_update_worker": "self worker_id worker_reference get_work",
         "count_pending": "self worker",
         "forgive_failures": "self task_id",

@@ -14,6 +14,7 @@ from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RU
 
 from tol_luigi.cluster.run import validate_owner
 from tol_luigi.core.files import committed, read_json
+from tol_luigi.tasks.indexed_scheduler import KnownWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -192,7 +193,7 @@ def _task(fields: dict[str, Any]) -> Task:
 
 
 def _worker(fields: dict[str, Any], tasks: Mapping[str, Task]) -> Worker:
-    worker = _fill(Worker(worker_id=""), fields, WORKER_FIELDS)
+    worker = _fill(KnownWorker(worker_id=""), fields, WORKER_FIELDS)
     worker.tasks = {tasks[name] for name in worker.tasks if name in tasks}
     return worker
 

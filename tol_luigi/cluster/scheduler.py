@@ -138,10 +138,6 @@ class RunScheduler(PageScheduler):
         """The version of the state: the slow search for idle workers is repeated only after a change."""
         return self._state.changes, self._paused
 
-    def _has_task(self, worker: str) -> bool:
-        running = self._state.get_active_tasks_by_status(RUNNING)
-        return any(task.worker_running == worker for task in running)
-
     def _schedulable(self, task: Any) -> bool:  # noqa: ANN401 (luigi's, untyped)
         if time.time() < self._no_work_before or self.leaving:
             return False

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luigi.scheduler import SimpleTaskState
 from luigi.task_status import DISABLED, FAILED, PENDING, RUNNING
 
 from tol_luigi.cluster import saved
 from tol_luigi.core.errors import TolError
 from tol_luigi.report.text import counted
+from tol_luigi.tasks.indexed_scheduler import IndexedState
 
 if TYPE_CHECKING:
     from luigi.metrics import MetricsCollector
@@ -24,7 +24,7 @@ __all__ = ["RunState"]
 _LOG = logging.getLogger("luigi.scheduler")
 
 
-class RunState(SimpleTaskState):
+class RunState(IndexedState):
     """Luigi's state, saved to disk, with another treatment of the tasks of lost workers.
 
     Args:
@@ -78,6 +78,7 @@ class RunState(SimpleTaskState):
             return
         for task in self._tasks.values():
             self._status_tasks[task.status][task.id] = task
+        self.build_index()
         for worker in self._active_workers.values():
             worker.last_active = time.time()
 
