@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import signal
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from tol_luigi.cluster.run import USER, Address, Run
 from tol_luigi.core.errors import ClusterError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = [
@@ -159,6 +161,31 @@ class RemoteRunScheduler(RemoteScheduler):
         self.task_ids: list[str] = []
         self.leave_reason, self.is_on_bad_node = "", False
         self._address: Address | None = None
+        self._added: list[dict[str, Any]] | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send the tasks that are added meanwhile in few requests, each of which luigid handles in some milliseconds."""
+        self._added = []
+        try:
+            yield
+            self._send_added()
+        finally:
+            self._added = None
+
+    def _send_added(self) -> None:
+        if self._added:
+            self.call("add_tasks", tasks=self._added)
+            self._added = []
+
+    def add_task(self, **fields: Any) -> None:  # noqa: ANN401 (luigi's, untyped)
+        """Add or update a task."""
+        if self._added is None:
+            self.call("add_task", **fields)
+            return
+        self._added.append(fields)
+        if sum(1 + len(each.get("deps") or ()) for each in self._added) >= _SENT_TOGETHER:
+            self._send_added()
 
     def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 (JSON is any)
         """Call a method that Luigi's own luigid lacks."""
@@ -212,6 +239,8 @@ class RemoteRunScheduler(RemoteScheduler):
 _OPENER = build_opener(ProxyHandler({}))  # luigid is on the local network: no proxy
 _TIMEOUT = 30.0
 _LONGEST_WAIT = 5.0
+_SENT_TOGETHER = 250
+"""How many tasks and requirements are sent in a request."""
 
 
 def _status_error(address: Address, code: int) -> ClusterError:

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import luigi
 import luigi.worker
@@ -81,7 +81,7 @@ def lead(settings: Settings, task: luigi.Task | None = None, pool: Pool | None =
     check_round_trips(root)
     scheduler = Scheduler(run, section.patience_seconds)
     with _register(run, section) as foreman:
-        is_scheduled = bool(foreman.add(root))
+        is_scheduled = foreman.add(root)
         while True:
             status = _wait(foreman, scheduler, root, section, pool)
             code = _exit_code(root, status, section, is_scheduled=is_scheduled)
@@ -100,19 +100,35 @@ class _QuietLogging:
     logging_conf_file, log_level, background, logdir = "", "WARNING", False, None
 
 
-def _register(run: Run, section: ClusterSection) -> luigi.worker.Worker:
-    """Return a worker that adds tasks to luigid and runs none."""
-    return luigi.worker.Worker(
-        scheduler=RemoteRunScheduler(run, section.patience_seconds),
+class _Foreman(luigi.worker.Worker):
+    """A worker that adds tasks to luigid and runs none.
+
+    Args:
+        remote: The client for luigid.
+        **kwargs: Luigi's arguments.
+    """
+
+    def __init__(self, remote: RemoteRunScheduler, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(scheduler=remote, worker_processes=0, **kwargs)
+        self._remote = remote
+
+    def add(self, task: luigi.Task, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 (luigi's, untyped)
+        """Add a task and all that it requires."""
+        with self._remote.together():
+            return bool(super().add(task, *args, **kwargs))
+
+
+def _register(run: Run, section: ClusterSection) -> _Foreman:
+    return _Foreman(
+        RemoteRunScheduler(run, section.patience_seconds),
         worker_id=f"foreman:{node_name()}:{os.getpid()}:{secrets.token_hex(3)}",
-        worker_processes=0,
         no_install_shutdown_handler=True,  # there is no task to finish
         ping_interval=section.ping_seconds,
     )
 
 
 def _wait(
-    foreman: luigi.worker.Worker,
+    foreman: _Foreman,
     scheduler: Scheduler,
     root: luigi.Task,
     section: ClusterSection,

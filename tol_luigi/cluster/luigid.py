@@ -43,7 +43,7 @@ __all__ = ["serve"]
 _LOG = logging.getLogger("luigi.scheduler")
 
 _SAVING_SHARE = 0.05
-"""The share of its time that luigid may spend on saving its state."""
+"""The share of a processor that luigid may take for saving its state."""
 
 
 def serve(settings: Settings) -> int:
@@ -157,7 +157,6 @@ def _periodic_work(scheduler: RunScheduler, address: Address, stop: asyncio.Even
     """Do the periodic work of luigid; advance about once per second, later if luigid is busy."""
     section, state = scheduler.section, scheduler._state  # noqa: SLF001 (our own)
     pruned = saved = time.monotonic()
-    saving = 0.0
     while True:
         now = time.monotonic()
         if now - pruned >= min(PRUNE_SECONDS, section.lost_seconds / 4):
@@ -167,10 +166,10 @@ def _periodic_work(scheduler: RunScheduler, address: Address, stop: asyncio.Even
             if _is_replaced(scheduler.run, address):
                 _LOG.warning("Another luigid now serves this run")
                 stop.set()
-        if not state.is_saved and now - saved >= max(section.save_seconds, saving / _SAVING_SHARE):
-            state.dump()
-            saved = time.monotonic()
-            saving = saved - now
+        is_due = now - saved >= max(section.save_seconds, state.saving_seconds / _SAVING_SHARE)
+        if not state.is_saving and is_due and not state.is_saved:
+            state.start_saving()
+            saved = now
         if scheduler.can_stop:
             stop.set()
         yield
@@ -188,6 +187,7 @@ def _is_replaced(run: Run, address: Address) -> bool:
 def _close(scheduler: RunScheduler, address: Address) -> None:
     """Save or remove the state, unless another luigid now serves the run."""
     run = scheduler.run
+    scheduler._state.stop_saving()  # noqa: SLF001 (our own)
     if _is_replaced(run, address):
         return
     if scheduler.discards_state:

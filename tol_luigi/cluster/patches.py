@@ -10,6 +10,7 @@ with an untested release, or if an overridden method differs. These classes over
 - ``PageScheduler`` (:mod:`.page_scheduler`): which tasks luigid's page shows as failed;
 - ``RemoteRunScheduler`` (:mod:`.client`): how requests reach a luigid whose address may change;
 - the scripts of luigid's page (:mod:`.page`): data is shown as text, and changes are sent with POST;
+- ``_Foreman`` (:mod:`.foreman`): how the tasks of a graph are sent;
 - ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker stops, and how it runs a task;
 - the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`): the only replacement in
   place, which also applies outside a run.
@@ -67,6 +68,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
         "_request": "self url data attempts allow_null",
     },
     luigi.worker.Worker: {
+        "add": "self task multiprocess processes",
         "_add_task": "self args kwargs",
         "_create_task_process": "self task",
         "_get_work": "self",

@@ -148,10 +148,10 @@ def write(path: Path, state: State) -> None:
         "batchers": batchers,
     }
     text = _to_json(content)
-    document = {"format": _FORMAT, "luigi": version("luigi"), "sha256": _digest(text), "state": content}
+    head = json.dumps({"format": _FORMAT, "luigi": version("luigi"), "sha256": _digest(text)})
     with committed(path) as scratch:
         scratch.touch(mode=0o600)
-        scratch.write_text(_to_json(document), encoding="utf-8")
+        scratch.write_text(f'{head[:-1]}, "state": {text}}}', encoding="utf-8")
 
 
 def read(path: Path) -> State:

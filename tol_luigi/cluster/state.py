@@ -5,23 +5,33 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
+import resource
+import signal
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luigi.task_status import DISABLED, FAILED, PENDING, RUNNING
 
 from tol_luigi.cluster import saved
+from tol_luigi.cluster.parents import end_with_parent
 from tol_luigi.core.errors import TolError
 from tol_luigi.report.text import counted
 from tol_luigi.tasks.indexed_scheduler import IndexedState
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkProcess
+
     from luigi.metrics import MetricsCollector
 
 __all__ = ["RunState"]
 
 _LOG = logging.getLogger("luigi.scheduler")
+
+_FIRST_OTHER_FILE = 3
+"""The first file descriptor after standard input, output and error."""
 
 
 class RunState(IndexedState):
@@ -34,6 +44,7 @@ class RunState(IndexedState):
 
     Attributes:
         changes: The number of changes so far.
+        saving_seconds: The processor time that the last save took.
     """
 
     def __init__(self, path: Path, losses: int, collector: MetricsCollector) -> None:
@@ -41,19 +52,57 @@ class RunState(IndexedState):
         self.losses = losses
         self._metrics_collector = collector
         self.changes = self._saved = 0
+        self.saving_seconds = self._before = 0.0
+        self._saving: ForkProcess | None = None
 
     @property
     def is_saved(self) -> bool:
         """Whether nothing has changed since the last save."""
         return self.changes == self._saved
 
+    @property
+    def is_saving(self) -> bool:
+        """Whether another process still saves the state."""
+        if self._saving is not None and not self._saving.is_alive():
+            if self._saving.exitcode:
+                code = self._saving.exitcode
+                _LOG.warning("Cannot save the state of luigid: the process for it ended with %s", code)
+            self._saving = None
+            self.saving_seconds = _children_seconds() - self._before
+        return self._saving is not None
+
+    def start_saving(self) -> None:
+        """Save the state in a copy of this process, so that requests do not wait for it."""
+        self._before = _children_seconds()
+        self._saving = get_context("fork").Process(target=self._save_and_end, args=[os.getpid()], daemon=True)
+        self._saving.start()
+        self._saved = self.changes
+
+    def _save_and_end(self, parent: int) -> None:
+        signal.set_wakeup_fd(-1)  # of the event loop, which would take a signal to this process as its own
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.closerange(_FIRST_OTHER_FILE, os.sysconf("SC_OPEN_MAX"))  # clients would wait for the end of their connections
+        end_with_parent(parent, signal.SIGKILL)  # the next luigid may have saved a newer state since
+        self._write()
+
+    def stop_saving(self) -> None:
+        """End the process that saves the state."""
+        if self._saving is not None:
+            self._saving.kill()
+            self._saving.join()
+
     def dump(self) -> None:
         """Save the state atomically; log a warning and continue if that fails."""
+        self.stop_saving()
+        self._write()
+        self._saved = self.changes
+
+    def _write(self) -> None:
         try:
             saved.write(Path(self._state_path), self.get_state())
         except (TolError, OSError, RecursionError, TypeError, ValueError) as error:
             _LOG.warning("Cannot save the state of luigid: %s", error)
-        self._saved = self.changes
 
     def load(self) -> None:
         """Load the saved state if it can be trusted, and restart the timeout of every worker.
@@ -125,3 +174,8 @@ class RunState(IndexedState):
             self._status_tasks[PENDING][task.id] = task
             task.status = PENDING
         self.set_status(task, PENDING, config)
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

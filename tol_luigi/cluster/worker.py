@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import logging
 import os
@@ -24,6 +23,7 @@ from luigi.worker import check_complete_cached
 from tol_luigi.cluster import patches
 from tol_luigi.cluster.client import RemoteRunScheduler
 from tol_luigi.cluster.logs import LINK, redirect_output
+from tol_luigi.cluster.parents import end_with_parent
 from tol_luigi.cluster.run import Run, node_name
 from tol_luigi.core.errors import ClusterError
 from tol_luigi.core.exit_code import ExitCode
@@ -43,8 +43,6 @@ _LOG = logging.getLogger("luigi-interface")
 
 _CLEANUP_SECONDS = 10
 """How long a task may clean up after SIGTERM. Slurm kills after 30 seconds."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class _TerminatedError(BaseException):
@@ -183,7 +181,7 @@ class LoggedTask(luigi.worker.TaskProcess):
         """Run the task."""
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the worker handles it, even if it is sent to all
         signal.signal(signal.SIGTERM, _terminate_with_deadline)
-        _end_with_parent(self._parent)
+        end_with_parent(self._parent)
         log = redirect_output(self._run, self.task.task_id)
         sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {self.worker_id}: {self.task}\n")
         self.status_reporter.update_tracking_url(f"{LINK}{log.name}")
@@ -217,14 +215,6 @@ def _terminate_with_deadline(number: int, frame: object) -> NoReturn:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_CLEANUP_SECONDS)
     _terminate(number, frame)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Make the kernel send SIGTERM to this process when its parent ends."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise SystemExit(128 + signal.SIGTERM)
 
 
 def wait_until_complete(task: luigi.Task, seconds: float) -> bool:
