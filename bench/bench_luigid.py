@@ -1,6 +1,7 @@
 """What does luigid cost with many tasks and many workers, at work and idle?
 
-The workers are threads that speak what real ones speak, at the shipped intervals, and sleep in place of working.
+The workers are threads that speak what real ones speak, at the shipped intervals, and sleep in place of working. With --lanes,
+each task takes one of so many resources, as those that fetch images do, and most of the workers wait.
 """
 
 from __future__ import annotations
@@ -14,16 +15,46 @@ import sys
 import tempfile
 import threading
 import time
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _table import Row, arguments, show, show_host, spread
+from _table import Row, arguments, show, show_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SLEEP = 4.0
 """How long a task of many workers sleeps, in seconds; those of few are as much shorter, so that as many end."""
+
+_REPEATED = 5
+
+_LISTS = (
+    *(
+        ("RUNNING", ""),
+        ("BATCH_RUNNING", ""),
+        ("FAILED", ""),
+        ("DISABLED", ""),
+        ("PENDING", ""),
+        ("DONE", ""),
+    ),
+    *(("PENDING", "UPSTREAM_FAILED"), ("PENDING", "UPSTREAM_DISABLED")),
+)
+_SHARES = {
+    "busy": "while tasks run",
+    "idle": "while workers are idle and all tasks done",
+    "waiting": "while workers are idle, and as many tasks wait for another",
+}
+_PICKED: dict[str, Callable[[list[float]], float]] = {
+    "the median": statistics.median,
+    "99 % take less": lambda times: sorted(times)[int(0.99 * len(times))],
+    "the longest": max,
+}
+_PAGE: list[tuple[str, dict[str, str]]] = [
+    *(("task_list", {"status": status, "upstream_status": upstream}) for status, upstream in _LISTS),
+    *(("worker_list", {}), ("resource_list", {})),
+]
+"""The requests of luigid's page, with all its parts."""
 
 _LUIGID = """
 import sys
@@ -40,9 +71,13 @@ class Load:
     Args:
         folder: Where its dataset would be.
         tasks: How many tasks it is given.
+        lanes: How many resources they share; none if 0.
+
+    Attributes:
+        scheduling: The seconds that giving them took, of luigid's processor time.
     """
 
-    def __init__(self, folder: Path, tasks: int) -> None:
+    def __init__(self, folder: Path, tasks: int, lanes: int) -> None:
         from tol_luigi.cluster.client import RemoteRunScheduler  # noqa: PLC0415 (after the settings are named)
         from tol_luigi.cluster.run import Run  # noqa: PLC0415
 
@@ -56,22 +91,29 @@ class Load:
             stdout=subprocess.DEVNULL,
         )
         self.follower = lambda: RemoteRunScheduler(self.run, patience=60)
-        self.add("Sleep", tasks, [])
+        self.follower().call("serves")
+        before = self.processor_seconds()
+        self.add("Sleep", tasks, [], lanes=lanes)
+        self.scheduling = self.processor_seconds() - before
 
-    def add(self, family: str, tasks: int, deps: list[str]) -> None:
+    def add(
+        self, family: str, tasks: int, deps: list[str], *, lanes: int = 0, status: str = "PENDING"
+    ) -> None:
         """Tell luigid of tasks."""
         ask = self.follower()
-        for number in range(tasks):
-            ask.add_task(
-                worker="foreman",
-                task_id=f"{family}_{number}",
-                status="PENDING",
-                runnable=True,
-                family=family,
-                module="bench",
-                params={"number": str(number)},
-                deps=deps,
-            )
+        with ask.together():
+            for number in range(tasks):
+                ask.add_task(
+                    worker="foreman",
+                    task_id=f"{family}_{number}",
+                    status=status,
+                    runnable=True,
+                    family=family,
+                    module="bench",
+                    params={"number": str(number)},
+                    deps=deps,
+                    resources={f"fetch_lane_{number % lanes}": 1} if lanes else {},
+                )
 
     def processor_seconds(self) -> float:
         """Tell how much processor time luigid has used."""
@@ -139,21 +181,23 @@ class Workers:
             thread.join()
 
 
-def child(tasks: int, workers: int, sleep: float, seconds: float) -> None:
+def child(tasks: int, workers: int, lanes: int, sleep: float, seconds: float) -> None:
     """Measure one luigid, and print what it costs."""
     from tol_luigi.tasks.run_sections import ClusterSection  # noqa: PLC0415 (as above)
 
     given = ClusterSection()
     with tempfile.TemporaryDirectory() as name:
-        load = Load(Path(name), tasks)
+        load = Load(Path(name), tasks, lanes)
         try:
-            start, before = time.monotonic(), load.processor_seconds()
             crew = Workers(load, workers, sleep, given)
             ask = load.follower()
-            while ask.call("run_status")["counts"]["Sleep"].get("DONE", 0) < tasks:
-                time.sleep(1)
-            busy = 100 * (load.processor_seconds() - before) / (time.monotonic() - start)
+            busy = load.share(seconds)
             latencies, crew.latencies = crew.latencies, []
+            calls = {
+                "status": taken(lambda: ask.call("run_status")),
+                "page": taken(lambda: [ask.call(name, **given) for name, given in _PAGE]),
+            }
+            load.add("Sleep", tasks, [], status="DONE")
             idle = load.share(seconds)
             load.add("Wait", tasks, ["Never"])
             waiting = load.share(seconds)
@@ -162,8 +206,18 @@ def child(tasks: int, workers: int, sleep: float, seconds: float) -> None:
         finally:
             load.process.terminate()
             load.process.wait()
-    figures = {"busy": busy, "idle": idle, "waiting": waiting, "mib": mib}
-    print(json.dumps({**figures, "latencies": latencies}))
+    figures = {"scheduling": load.scheduling, "busy": busy, "idle": idle, "waiting": waiting, "mib": mib}
+    print(json.dumps({**figures, **calls, "latencies": latencies, "idle_latencies": crew.latencies}))
+
+
+def taken(call: Callable[[], object]) -> float:
+    """Tell the milliseconds that a request takes, as the median of several."""
+    times = []
+    for _ in range(_REPEATED):
+        start = time.monotonic()
+        call()
+        times.append(1000 * (time.monotonic() - start))
+    return statistics.median(times)
 
 
 def measured(*figures: float) -> dict[str, Any]:
@@ -181,41 +235,37 @@ def measured(*figures: float) -> dict[str, Any]:
 def main() -> None:
     """Print the tables."""
     if sys.argv[1:2] == ["child"]:
-        child(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5]))
+        tasks, workers, lanes = map(int, sys.argv[2:5])
+        child(tasks, workers, lanes, *map(float, sys.argv[5:]))
         return
-    given = arguments(str(__doc__).splitlines()[0], 1000, repeat=3, workers=64, seconds=60)
-    tasks, few = given.images, max(1, given.workers // 8)
-    seconds = min(given.seconds, tasks)
+    given = arguments(str(__doc__).splitlines()[0], 1000, repeat=3, workers=64, seconds=60, lanes=0)
+    few = max(1, given.workers // 8)
     show_host()
     found = {
-        count: [measured(tasks, count, _SLEEP * count / given.workers, seconds) for _ in range(given.repeat)]
+        count: [
+            measured(given.images, count, given.lanes, _SLEEP * count / given.workers, given.seconds)
+            for _ in range(given.repeat)
+        ]
         for count in (few, given.workers)
     }
-    what = f"{tasks} tasks, {given.workers / _SLEEP:.0f} of which end in a second; {seconds} s idle"
+    ended = min(given.workers, given.lanes or given.workers) / _SLEEP
+    what = f"{given.images} tasks, at most {ended:.0f} of which end in a second; {given.seconds} s each"
 
-    def rows(key: str) -> list[Row]:
-        baseline = [each[key] for each in found[few]]
-        return [
-            Row(f"{count} workers", [each[key] for each in runs], baseline) for count, runs in found.items()
-        ]
+    def table(title: str, unit: str, figure: Callable[[dict[str, Any]], float]) -> None:
+        values = {count: [figure(each) for each in runs] for count, runs in found.items()}
+        lines = [Row(f"{count} workers", each, values[few]) for count, each in values.items()]
+        show(title, what, unit, f"{few} workers", lines)
 
-    show(
-        "Luigid's processor time, while tasks run", what, "percent of a core", f"{few} workers", rows("busy")
-    )
-    show("... while workers are idle", what, "percent of a core", f"{few} workers", rows("idle"))
-    show(
-        "... while workers are idle, and as many tasks wait for another",
-        what,
-        "percent of a core",
-        f"{few} workers",
-        rows("waiting"),
-    )
-    show("Luigid's memory in the end", what, "MiB", f"{few} workers", rows("mib"))
-    latencies = {count: [each["latencies"] for each in runs] for count, runs in found.items()}
-    for title, pick in (("median", statistics.median), ("longest", max)):
-        picked = {count: spread([pick(run) for run in runs]) for count, runs in latencies.items()}
-        lines = [Row(f"{count} workers", taken, picked[few]) for count, taken in picked.items()]
-        show(f"How long get_work takes: the {title} of a run", what, "ms", f"{few} workers", lines)
+    for key, title in _SHARES.items():
+        table(f"Luigid's processor time {title}", "percent of a core", itemgetter(key))
+    table("Luigid's processor time for being given the tasks", "s", itemgetter("scheduling"))
+    table("Luigid's memory in the end", "MiB", itemgetter("mib"))
+    table("The status of the run", "ms", itemgetter("status"))
+    table("All that luigid's page asks for", "ms", itemgetter("page"))
+    for key, when in {"latencies": "while tasks run", "idle_latencies": "while workers are idle"}.items():
+        for name, pick in _PICKED.items():
+            title = f"How long get_work takes {when}: {name}"
+            table(title, "ms", lambda each, key=key, pick=pick: 1000 * pick(each[key]))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,7 @@ def test_the_state_comes_back_as_it_was(tmp_path: Path) -> None:
     after = RunScheduler(run, ClusterSection())
     after.load()
     assert facts(after) == facts(before)
+    assert after.run_status()["images"] == before.run_status()["images"] == {"Leaf": 12}
     assert {status for status, found in after._state._status_tasks.items() if found} == {
         *("PENDING", "RUNNING", "DONE", "FAILED"),
     }
@@ -110,6 +112,33 @@ def test_the_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert json.loads(run.state.read_text(encoding="utf-8"))["state"]["tasks"]
     after._no_work_before = 0
     assert after.get_work(worker="new", host="new", assistant=True)["task_id"].startswith("Leaf_")
+
+
+def test_a_state_that_is_saved_meanwhile_is_that_of_the_start(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    luigid = filled(run)
+    before = facts(luigid)
+    luigid._state.start_saving()
+    luigid.add_task(task_id="Later", worker="foreman", family="Later")
+    assert not luigid._state.is_saved
+    while luigid._state.is_saving:
+        time.sleep(0.01)
+    assert luigid._state.saving_seconds > 0
+    after = RunScheduler(run, ClusterSection())
+    after.load()
+    assert facts(after) == before
+
+
+def test_the_last_state_is_saved_whatever_is_being_saved(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    luigid = filled(run)
+    luigid._state.start_saving()
+    luigid.add_task(task_id="Later", worker="foreman", family="Later")
+    luigid.dump()
+    after = RunScheduler(run, ClusterSection())
+    after.load()
+    assert facts(after) == facts(luigid)
+    assert [path.name for path in run.directory.iterdir() if "state" in path.name] == [run.state.name]
 
 
 def test_every_attribute_of_luigis_is_known() -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import luigi.scheduler
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from luigi.task_status import DISABLED, DONE, FAILED, PENDING
 
-from tol_luigi.tasks.indexed_scheduler import EmbeddedScheduler, IndexedScheduler
+from tol_luigi.tasks.indexed_scheduler import IndexedScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,9 @@ operations = st.one_of(
 
 
 def config() -> luigi.scheduler.scheduler:
-    return luigi.scheduler.scheduler(retry_delay=0, retry_count=2, stable_done_cooldown_secs=0, remove_delay=0)
+    return luigi.scheduler.scheduler(
+        retry_delay=0, retry_count=2, stable_done_cooldown_secs=0, remove_delay=0
+    )
 
 
 def add(scheduler: luigi.scheduler.Scheduler, number: int, worker: int, deps: set[int], *more: Any) -> None:
@@ -115,6 +116,52 @@ def statuses(scheduler: luigi.scheduler.Scheduler) -> dict[str, str]:
 @settings(max_examples=150)
 def test_a_worker_gets_the_task_that_luigis_scheduler_assigns(steps: list[tuple[Any, ...]]) -> None:
     ours, luigis = IndexedScheduler(config()), luigi.scheduler.Scheduler(config())
-    for name, *given in steps:
-        assert STEPS[name](ours, *given) == STEPS[name](luigis, *given)
+    for name, *values in steps:
+        assert STEPS[name](ours, *values) == STEPS[name](luigis, *values)
         assert statuses(ours) == statuses(luigis)
+
+
+class Counting(IndexedScheduler):
+    """A scheduler that counts the tasks it looks at."""
+
+    def __init__(self) -> None:
+        super().__init__(config())
+        self.looked_at = 0
+
+    def _schedulable(self, task: Any) -> bool:
+        self.looked_at += 1
+        return bool(super()._schedulable(task))
+
+
+def looked_at(tasks: int) -> int:
+    """Count the tasks that are looked at to assign one, if most of them wait for a resource, and others for them."""
+    scheduler = Counting()
+    for number in range(tasks):
+        lane = {f"lane{number % 4}": 1}
+        scheduler.add_task(task_id=f"Fetch_{number}", family="Fetch", worker="foreman", resources=lane)
+        scheduler.add_task(
+            task_id=f"Scan_{number}", family="Scan", worker="foreman", deps=[f"Fetch_{number}"]
+        )
+    given = Counter[Any]()
+    for number in range(8):
+        answer = scheduler.get_work(worker=f"worker{number}", assistant=True, current_tasks=[])
+        given[answer["task_id"]] += 1
+    assert given == {"Fetch_0": 1, "Fetch_1": 1, "Fetch_2": 1, "Fetch_3": 1, None: 4}
+    return scheduler.looked_at
+
+
+def test_the_tasks_that_are_looked_at_do_not_grow_with_the_graph() -> None:
+    assert looked_at(200) == looked_at(20) < 8 * 20
+
+
+def test_a_task_that_waits_for_a_resource_keeps_it_from_tasks_after_it() -> None:
+    for made in (IndexedScheduler(config()), luigi.scheduler.Scheduler(config())):
+        for name, needed, priority in (
+            ("Held", {"a": 1}, 0),
+            ("First", {"a": 1, "b": 1}, 9),
+            ("Second", {"b": 1}, 5),
+        ):
+            made.add_task(task_id=name, family=name, worker="foreman", resources=needed, priority=priority)
+            if name == "Held":
+                assert made.get_work(worker="w1", assistant=True)["task_id"] == "Held"
+        assert made.get_work(worker="w2", assistant=True)["task_id"] is None

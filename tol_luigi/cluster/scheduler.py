@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 from luigi.metrics import MetricsCollectors
@@ -29,6 +29,7 @@ PRUNE_SECONDS = 10
 
 _WEEK = 7 * 24 * 60 * 60
 _RATE_SECONDS = 60.0
+_STATUSES = (PENDING, RUNNING, DONE, FAILED, DISABLED, UNKNOWN)
 _FOREMAN_POLLS = 3
 """How many polls of the foreman luigid waits for before it stops, if another client ends the run."""
 
@@ -75,6 +76,7 @@ class RunScheduler(PageScheduler):
         self._asking_node = ""
         self._no_work_at: dict[str, tuple[int, bool]] = {}
         self._no_work_before = 0.0
+        self._images = Counter[str]()
         self._samples: deque[tuple[float, dict[str, int]]] = deque()
 
     # Called by luigid itself.
@@ -82,13 +84,16 @@ class RunScheduler(PageScheduler):
     def load(self) -> None:
         """Load the saved state; assign no tasks until workers have reported theirs, which may be newer."""
         self._state.load()
+        for task in self._state.get_active_tasks():
+            if images := getattr(task, "images_done", 0):
+                self._images[task.family] += images
         if self._state.get_active_task_count_for_status(""):
             self._no_work_before = time.time() + 2 * self.section.ping_seconds
 
     def sample(self) -> None:
         """Record the number of processed images, for the rate."""
         now = time.monotonic()
-        self._samples.append((now, self._images()))
+        self._samples.append((now, dict(self._images)))
         while now - self._samples[0][0] > _RATE_SECONDS:
             self._samples.popleft()
 
@@ -198,7 +203,9 @@ class RunScheduler(PageScheduler):
         if task is not None:
             task.status_message = message
             task.progress_percentage = task.progress_percentage if percentage is None else percentage
-            task.images_done = getattr(task, "images_done", 0) if images is None else images
+            if images is not None:
+                self._images[task.family] += images - getattr(task, "images_done", 0)
+                task.images_done = images
 
     @rpc_method()  # type: ignore[untyped-decorator]
     def report_final(self, task_id: str) -> None:
@@ -302,9 +309,11 @@ class RunScheduler(PageScheduler):
     @rpc_method()  # type: ignore[untyped-decorator]
     def run_status(self) -> Report:
         """Return the status of the run."""
-        counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for task in self._state.get_active_tasks():
-            counts[task.family or task.id.partition("_")[0]][task.status] += 1
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        for status in _STATUSES:
+            families = Counter(map(_family, self._state.get_active_tasks_by_status(status)))
+            for family, count in families.items():
+                counts[family][status] = count
         running = sorted(self._state.get_active_tasks_by_status(RUNNING), key=lambda task: task.time_running)
         failed = sorted(
             self._state.get_active_tasks_by_status(FAILED, DISABLED),
@@ -315,7 +324,7 @@ class RunScheduler(PageScheduler):
             "running": [self._running(task) for task in running],
             "failures": [failure_fields(task) for task in failed],
             "workers": sum(1 for _ in self._state.get_assistants()),
-            "images": self._images(),
+            "images": dict(self._images),
             "images_per_second": self._images_per_second(),
             "bad_nodes": sorted(self._bad_nodes()),
             "unfinished": self._unfinished(),
@@ -334,37 +343,29 @@ class RunScheduler(PageScheduler):
         }
 
     def _unfinished(self) -> int:
-        """Count the tasks that run or can still run."""
-        blocked: dict[str, bool] = {}
-        waiting = self._state.get_active_tasks_by_status(PENDING, FAILED)
-        possible = sum(not self._is_blocked(task.id, blocked) for task in waiting)
-        running: int = self._state.get_active_task_count_for_status(RUNNING)
-        return possible + running
-
-    def _is_blocked(self, task_id: str, known: dict[str, bool]) -> bool:
-        """Return whether a task depends on a disabled task, or on one that luigid does not know."""
-        if task_id not in known:
-            task = self._state.get_task(task_id)
-            status = task.status if task is not None else UNKNOWN
-            known[task_id] = status in {DISABLED, UNKNOWN} or (
-                status != DONE and any(self._is_blocked(each, known) for each in task.deps)
-            )
-        return known[task_id]
-
-    def _images(self) -> dict[str, int]:
-        """Add up the processed images that tasks have reported."""
-        images: dict[str, int] = defaultdict(int)
-        for task in self._state.get_active_tasks():
-            if done := getattr(task, "images_done", 0):
-                images[task.family] += done
-        return images
+        """Count the tasks that run or can still run: not those that depend on a disabled or an unknown task."""
+        count = self._state.get_active_task_count_for_status
+        unfinished: int = count(PENDING) + count(FAILED) + count(RUNNING)
+        blocked = {task.id for task in self._state.get_active_tasks_by_status(DISABLED, UNKNOWN)}
+        if not blocked and not self._state.has_removed_tasks:
+            return unfinished
+        tasks, before = self._state.get_state()[0], -1
+        possible = list(self._state.get_active_tasks_by_status(PENDING, FAILED, RUNNING))
+        while before != len(blocked):
+            before = len(blocked)
+            blocked |= {
+                task.id
+                for task in possible
+                if not (task.deps.isdisjoint(blocked) and tasks.keys() >= task.deps)
+            }
+        return unfinished - sum(tasks[each].status in {PENDING, FAILED} for each in blocked)
 
     def _images_per_second(self) -> dict[str, float]:
         if not self._samples:
             return {}
         (start, before), now = self._samples[0], time.monotonic()
         seconds = max(now - start, 1.0)
-        return {family: (count - before.get(family, 0)) / seconds for family, count in self._images().items()}
+        return {family: (count - before.get(family, 0)) / seconds for family, count in self._images.items()}
 
 
 _NO_WORK = {
@@ -374,6 +375,11 @@ _NO_WORK = {
     "running_tasks": [],
     "worker_state": "active",
 }
+
+
+def _family(task: Any) -> str:  # noqa: ANN401 (luigi's, untyped)
+    """Return the family of a task; one that is only required so far has none."""
+    return str(task.family or task.id.partition("_")[0])
 
 
 def _metrics(report: Any) -> Any:  # noqa: ANN401 (the library is imported only if metrics are on)

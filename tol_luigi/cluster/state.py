@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +33,9 @@ _LOG = logging.getLogger("luigi.scheduler")
 
 _FIRST_OTHER_FILE = 3
 """The first file descriptor after standard input, output and error."""
+
+_LONGEST_SAVE = 10.0
+"""How many seconds the end of luigid waits for the process that saves the state."""
 
 
 class RunState(IndexedState):
@@ -80,17 +84,20 @@ class RunState(IndexedState):
 
     def _save_and_end(self, parent: int) -> None:
         signal.set_wakeup_fd(-1)  # of the event loop, which would take a signal to this process as its own
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which removes the unfinished file
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.closerange(_FIRST_OTHER_FILE, os.sysconf("SC_OPEN_MAX"))  # clients would wait for the end of their connections
+        os.closerange(
+            _FIRST_OTHER_FILE, os.sysconf("SC_OPEN_MAX")
+        )  # clients would wait for the end of their connections
         end_with_parent(parent, signal.SIGKILL)  # the next luigid may have saved a newer state since
         self._write()
 
     def stop_saving(self) -> None:
         """End the process that saves the state."""
         if self._saving is not None:
+            self._saving.terminate()
+            self._saving.join(_LONGEST_SAVE)
             self._saving.kill()
-            self._saving.join()
 
     def dump(self) -> None:
         """Save the state atomically; log a warning and continue if that fails."""

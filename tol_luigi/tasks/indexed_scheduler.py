@@ -46,7 +46,9 @@ class IndexedState(luigi.scheduler.SimpleTaskState):
 
     Attributes:
         ready: The tasks that can be assigned next.
-        has_lost_workers: Whether workers were removed since all tasks were last checked for that.
+        adding: The workers that have added tasks.
+        has_removed_tasks: Whether tasks that others require may be unknown, since they were removed.
+        has_lost_workers: Whether such workers were removed since all tasks were last checked for that.
     """
 
     def __init__(self, path: str) -> None:
@@ -82,9 +84,11 @@ class IndexedState(luigi.scheduler.SimpleTaskState):
 
     def build_index(self) -> None:
         """Find the tasks that can be assigned next among all tasks, such as those of a saved state."""
-        self.ready = ReadyTasks(self._tasks.get)
+        self.ready, self.adding = ReadyTasks(self._tasks.get), set[str]()
+        self.has_removed_tasks = any(not self._tasks.keys() >= task.deps for task in self._tasks.values())
         for task in self._tasks.values():
             self.ready.update(task)
+            self.adding |= task.stakeholders | set(task.workers)
 
     def get_worker(self, worker_id: str) -> Any:  # noqa: ANN401 (luigi's, untyped)
         """Return a worker, which may be new."""
@@ -102,11 +106,12 @@ class IndexedState(luigi.scheduler.SimpleTaskState):
     def inactivate_tasks(self, delete_tasks: Collection[str]) -> None:
         """Remove tasks."""
         super().inactivate_tasks(delete_tasks)
+        self.has_removed_tasks |= bool(delete_tasks)
         for task_id in delete_tasks:
             self.ready.forget(task_id)
 
     def _remove_workers_from_tasks(self, workers: Collection[str], remove_stakeholders: bool = True) -> None:
-        if workers:
+        if not self.adding.isdisjoint(workers):  # others only run tasks
             self.has_lost_workers = True
             super()._remove_workers_from_tasks(workers, remove_stakeholders)
             self.ready.remove_workers(workers)
@@ -132,6 +137,8 @@ class IndexedScheduler(luigi.scheduler.Scheduler):
     def add_task(self, **fields: Any) -> None:  # noqa: ANN401 (luigi's, untyped)
         """Add or update a task."""
         super().add_task(**fields)
+        if not fields.get("assistant"):
+            self._state.adding.add(fields["worker"])
         if (task := self._state.get_task(fields["task_id"])) is not None:
             self._state.ready.update(task)
 
@@ -186,7 +193,10 @@ class IndexedScheduler(luigi.scheduler.Scheduler):
     def _prune_tasks(self) -> None:
         """Look at the tasks that time changes; at all tasks now and then, and after the loss of a worker."""
         now = time.monotonic()
-        if self._state.has_lost_workers or now - self._all_pruned >= self._config.remove_delay * _PRUNED_SHARE:
+        if (
+            self._state.has_lost_workers
+            or now - self._all_pruned >= self._config.remove_delay * _PRUNED_SHARE
+        ):
             self._state.has_lost_workers, self._all_pruned = False, now
             super()._prune_tasks()
             return
