@@ -4,7 +4,7 @@ Luigi documents its worker as private: it may change in any release. So the part
 with an untested release, or if an overridden method differs. These classes override parts of Luigi:
 
 - ``IndexedState`` and ``IndexedScheduler`` (:mod:`tol_luigi.tasks.indexed_scheduler`): which tasks Luigi looks at to assign
-  one, also outside a run;
+  one; a build without a luigid uses them as well;
 - ``RunState`` (:mod:`.state`): how luigid saves its state, and how it handles the task of a lost worker;
 - ``RunScheduler`` (:mod:`.scheduler`): which worker gets which task;
 - ``PageScheduler`` (:mod:`.page_scheduler`): which tasks luigid's page shows as failed;
@@ -12,8 +12,9 @@ with an untested release, or if an overridden method differs. These classes over
 - the scripts of luigid's page (:mod:`.page`): data is shown as text, and changes are sent with POST;
 - ``_Foreman`` (:mod:`.foreman`): how the tasks of a graph are sent;
 - ``Assistant`` and ``LoggedTask`` (:mod:`.worker`): when a worker stops, and how it runs a task;
-- the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`): the only replacement in
-  place, which also applies outside a run.
+- the exit code of the plain ``luigi`` command (:mod:`tol_luigi.tasks.exit_codes`).
+
+The last one, and the scheduler of builds without a luigid, are replaced in place, so they also apply outside a run.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi.execution_summary
+import luigi.interface
 import luigi.rpc
 import luigi.scheduler
 import luigi.worker
@@ -82,6 +84,7 @@ OVERRIDDEN: Mapping[Any, Mapping[str, str]] = {
         "_run_get_new_deps": "self",
         "_handle_run_exception": "self ex",
     },
+    luigi.interface._WorkerSchedulerFactory: {"create_local_scheduler": "self"},  # noqa: SLF001
     luigi.execution_summary: {"_summary_dict": "worker"},
 }
 """The overridden methods with their parameters."""

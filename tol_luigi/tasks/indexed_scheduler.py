@@ -13,6 +13,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+import luigi.interface
 import luigi.scheduler
 from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from tol_luigi.tasks.ready_tasks import Kind
 
-__all__ = ["EmbeddedScheduler", "IndexedScheduler", "IndexedState", "KnownWorker"]
+__all__ = ["EmbeddedScheduler", "IndexedScheduler", "IndexedState", "KnownWorker", "apply"]
 
 _PRUNED_SHARE = 0.1
 """How often all tasks are looked at for those without any worker, as a share of the time after which Luigi removes these."""
@@ -220,3 +221,9 @@ class EmbeddedScheduler(IndexedScheduler):
             self.prune()
             answer = super().get_work(*args, **kwargs)
         return answer
+
+
+def apply() -> None:
+    """Make Luigi use this scheduler in every build without a luigid: ``tol build``, ``luigi --local-scheduler``, ``luigi.build``."""
+    factory: Any = luigi.interface._WorkerSchedulerFactory  # noqa: SLF001 (Luigi has no setting for it)
+    factory.create_local_scheduler = lambda self: EmbeddedScheduler()  # noqa: ARG005 (a method)
