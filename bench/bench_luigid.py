@@ -28,6 +28,7 @@ _SLEEP = 4.0
 """How long a task of many workers sleeps, in seconds; those of few are as much shorter, so that as many end."""
 
 _REPEATED = 5
+_TURNS = 300
 
 _LISTS = (
     *(
@@ -120,6 +121,15 @@ class Load:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def turn(self) -> float:
+        """Give the milliseconds of luigid's processor time that a task takes: a worker asks for it, and tells that it is done."""
+        ask, before = self.follower(), self.processor_seconds()
+        for _ in range(_TURNS):
+            answer = ask.get_work(worker="quick", host="quick", assistant=True, current_tasks=[])
+            if task := answer["task_id"]:
+                ask.add_task(worker="quick", task_id=task, status="DONE", runnable=None, assistant=True)
+        return 1000 * (self.processor_seconds() - before) / _TURNS
+
     def mib(self) -> float:
         """Tell how much memory luigid holds."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
@@ -194,6 +204,7 @@ def child(tasks: int, workers: int, lanes: int, sleep: float, seconds: float) ->
             busy = load.share(seconds)
             latencies, crew.latencies = crew.latencies, []
             calls = {
+                "turn": load.turn(),
                 "status": taken(lambda: ask.call("run_status")),
                 "page": taken(lambda: [ask.call(name, **given) for name, given in _PAGE]),
             }
@@ -259,6 +270,7 @@ def main() -> None:
     for key, title in _SHARES.items():
         table(f"Luigid's processor time {title}", "percent of a core", itemgetter(key))
     table("Luigid's processor time for being given the tasks", "s", itemgetter("scheduling"))
+    table("Luigid's processor time for each task that a worker asks for and ends", "ms", itemgetter("turn"))
     table("Luigid's memory in the end", "MiB", itemgetter("mib"))
     table("The status of the run", "ms", itemgetter("status"))
     table("All that luigid's page asks for", "ms", itemgetter("page"))
