@@ -52,19 +52,14 @@ def _made(kind: str, shared: Path | None) -> Iterator[bytes]:
         yield photograph(SIZES[kind][number % len(SIZES[kind])], number, shared)
 
 
-def large_originals(shared: Path | None) -> list[bytes]:
-    """Give the photographs of the sample of EOL that have two megapixels and more, as they are."""
+def large_originals(shared: Path | None, least: int = 2_000_000) -> list[bytes]:
+    """Give the photographs of the sample of EOL with more than so many pixels, two megapixels or another number, as they are."""
     if shared is None:
         return [jpeg(drawn((2000, 1500), 0))]
     found = []
     for archive in sorted((shared / "sample" / "eol-hf").glob("*.tar.gz")):
-        found += [
-            content for content, image in _opened(archive) if image.width * image.height > _TWO_MEGAPIXELS
-        ]
+        found += [content for content, image in _opened(archive) if image.width * image.height > least]
     return found
-
-
-_TWO_MEGAPIXELS = 2_000_000
 
 
 @functools.cache
