@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_server import drawn, image_servers
 
+from tol_luigi.core.errors import DiskError
 from tol_luigi.downloads.addresses import is_allowed
 from tol_luigi.downloads.fetch_outcomes import RECEIVED, Outcome, StoredImage, UrlState
 from tol_luigi.downloads.fetch_urls import Images, Wanted, fetch_urls
 from tol_luigi.downloads.fetched_parts import FetchedParts
 from tol_luigi.downloads.server_budget import FetchPolicy
+from tol_luigi.downloads.shared_lanes import lanes_held
 from tol_luigi.sources.url_partitions import LANES, UrlPartitions
 from tol_luigi.sources.url_rows import Box
 
@@ -327,3 +330,35 @@ def test_a_source_on_one_server_has_images_in_all_partitions_and_one_lane(count:
     (lane,) = {*itertools.chain.from_iterable(map(dealt.lanes, dealt.names()))}
     other = UrlPartitions(7).partition_of(f"http://{server}/x")
     assert lane in UrlPartitions(7).lanes(other)
+
+
+def _hold(folder: Path, lanes: list[int], told: list[str], held: threading.Event) -> None:
+    with lanes_held(folder, lanes, lambda: told.append("waits")):
+        held.set()
+
+
+def test_lanes_that_another_build_holds_are_waited_for_and_others_are_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    first, other = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        with lanes_held(tmp_path, [3, 5], lambda: told.append("never")):
+            pool.submit(_hold, tmp_path, [5, 1], told, first)
+            pool.submit(_hold, tmp_path, [0, 4, 6], told, other).result(10)
+            assert other.is_set()
+            assert not first.wait(0.05)
+        assert first.wait(10)
+
+    assert told == ["waits"]
+    with pytest.raises(DiskError, match="lane-02: "):
+        _hold(tmp_path / "missing", [2], told, first)
+
+
+def test_the_lanes_of_a_killed_build_are_free(tmp_path: Path) -> None:
+    child = os.fork()
+    if not child:
+        with lanes_held(tmp_path, [3], lambda: None):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    with lanes_held(tmp_path, [3], lambda: pytest.fail("nobody holds it")):
+        pass

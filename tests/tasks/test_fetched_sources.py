@@ -23,6 +23,7 @@ from tol_luigi.core.keys import image_id
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
 from tol_luigi.sources.stored_listing import stored_rows
+from tol_luigi.sources.url_partitions import LANES
 from tol_luigi.sources.url_reader import UrlReader
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _listed(path: Path, servers: ImageServers, numbers: Iterable[int], hashes: d
 
 
 @pytest.fixture(scope="module")
-def sections(listing: Path) -> dict[str, dict[str, Any]]:
+def sections(listing: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {
         "dataset": {"root": "out", "tag": "urls", "val_percent": 10, "train_small_percent": 15},
         "table:pond": {"images": listing, "columns": "url=image_url", "partitions": 2},
@@ -78,6 +79,7 @@ def sections(listing: Path) -> dict[str, dict[str, Any]]:
             "requests_per_second": 200,
             "pause_seconds": 0,
             "private_networks": "127.0.0.0/8",
+            "shared_budgets": tmp_path_factory.mktemp("lanes"),
         },
         "report": {"page": "false"},
     }
@@ -266,6 +268,7 @@ def test_a_table_of_urls_is_built_and_a_killed_build_fetches_nothing_twice_and_m
     _the_rows_are_stored_in_the_order_of_the_ids(dataset)
     _only_the_box_is_used_of_an_image_with_one(dataset)
     _commands_know_the_source(settings)
+    assert len(list(sections["fetch"]["shared_budgets"].glob("lane-*"))) == LANES
     assert "fetched/" not in (dataset / "SHA256SUMS").read_text(), "originals are not published"
 
     slow = {**sections, "fetch": {**sections["fetch"], "requests_per_second": 20}}

@@ -97,3 +97,8 @@ class FetchSection(Section):
         None,
         "the folder of an earlier dataset, <root>/<tag>; images that it has fetched from the same URLs are copied",
     )
+    shared_budgets: Path | None = setting(
+        Place("folder"),
+        None,
+        "a folder that separate builds share: a server is then asked by one of them at a time",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -47,7 +48,7 @@ from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.url_settings import earlier_dataset, fetch_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from tol_luigi.downloads.fetch_outcomes import Outcome, StoredImage
@@ -193,11 +194,23 @@ class FetchPartition(SourceTask, StageTask):
     @property
     def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
         """Return the lanes of the partition's servers, of which Luigi has one each: a server is asked by one task at a time."""
-        return {f"fetch_lane_{lane}": 1 for lane in self._reader.partitioning.lanes(self.partition)}
+        return {f"fetch_lane_{lane}": 1 for lane in self._lanes}
+
+    @property
+    def _lanes(self) -> Sequence[int]:
+        return self._reader.partitioning.lanes(self.partition)
 
     @property
     def _reader(self) -> UrlReader:
         return cast("UrlReader", self.settings.sources[self.source].reader)
+
+    def _lanes_held(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which no other build that shares the budgets asks servers of these lanes."""
+        from tol_luigi.downloads.shared_lanes import lanes_held  # noqa: PLC0415 (only where something is fetched)
+
+        what = "waits for another build that asks servers of the same lane ([fetch] shared_budgets)"
+        folder = self.settings.fetch.shared_budgets
+        return lanes_held(folder, self._lanes, lambda: write_line(what, self.label))
 
     def files(self) -> list[Path]:
         """Return the archive and the table."""
@@ -238,8 +251,9 @@ class FetchPartition(SourceTask, StageTask):
                     progress(next(asked))
 
                 progress(before)
-                policy = fetch_policy(self.settings.fetch)
-                fetch_urls(left[::-1], policy, done, store.images, store.threads)
+                with self._lanes_held() if left else contextlib.nullcontext():
+                    policy = fetch_policy(self.settings.fetch)
+                    fetch_urls(left[::-1], policy, done, store.images, store.threads)
             with Answers(parts, kept) as answers:
                 placed: list[dict[str, Any]] = []
                 write_shard(archive, self._records(rows, answers, store, placed))
