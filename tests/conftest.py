@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pyarrow.parquet as pq
 import pytest
+from light_sample import write_light_sample
 from optional import unavailable
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -144,8 +145,7 @@ def _write(path: Path, sections: Sections) -> Path:
     return path
 
 
-def _sample(shared: Path) -> Sections:
-    sample = shared / "sample"
+def _sections(sample: Path) -> Sections:
     tables = sample / "metadata"
     eol, inat, rare = tables / "eol", tables / "inat" / "dwca", tables / "rarespecies"
     return {
@@ -279,10 +279,22 @@ def build() -> Callable[..., Finished]:
     return _build
 
 
+@pytest.fixture(scope="session")
+def light_sample(shared: Path, once: Callable[..., Path]) -> Path:
+    """The folder of the sample with small photographs, made once for all test processes."""
+    return once("light-sample", lambda folder: write_light_sample(shared / "sample", folder))
+
+
 @pytest.fixture
-def sample_settings(shared: Path) -> Sections:
-    """The sample with the published mapping; the dataset is ``out/sample`` beside the settings file."""
-    return _sample(shared)
+def sample_settings(light_sample: Path) -> Sections:
+    """The sample with small photographs and the published mapping; the dataset is ``out/sample`` beside the settings file."""
+    return _sections(light_sample)
+
+
+@pytest.fixture
+def original_settings(shared: Path) -> Sections:
+    """The same with the photographs as they are."""
+    return _sections(shared / "sample")
 
 
 @pytest.fixture
@@ -329,23 +341,29 @@ def build_once(once: Callable[..., Path]) -> Callable[[str, Sections], Path]:
 
 
 @pytest.fixture(scope="session")
-def sample_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
-    """The folder of the sample, built with the published mapping; tests only read it."""
-    return build_once("sample-build", _sample(shared))
+def sample_build(light_sample: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+    """The folder of the sample with small photographs, built with the published mapping; tests only read it."""
+    return build_once("sample-build", _sections(light_sample))
 
 
 @pytest.fixture(scope="session")
-def own_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
-    """The folder of the sample, built with ids and splits of its own; tests only read it."""
-    sections = _sample(shared)
+def original_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+    """The same with the photographs as they are."""
+    return build_once("original-build", _sections(shared / "sample"))
+
+
+@pytest.fixture(scope="session")
+def own_build(light_sample: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+    """The folder of the sample with small photographs, built with ids and splits of its own; tests only read it."""
+    sections = _sections(light_sample)
     del sections["published"]
     return build_once("own-build", sections)
 
 
 @pytest.fixture(scope="session")
-def reference_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
+def reference_build(light_sample: Path, build_once: Callable[[str, Sections], Path]) -> Path:
     """The same as ``own_build``, named by a reference taxonomy."""
-    sections = _sample(shared)
+    sections = _sections(light_sample)
     del sections["published"]
     return build_once("reference-build", sections | {"names": {"method": "reference"}})
 

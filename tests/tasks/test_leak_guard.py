@@ -38,12 +38,11 @@ def altered(content: bytes, form: str, size: tuple[int, int] | None = None, **op
 
 
 @pytest.fixture(scope="module")
-def pictures(shared: Path) -> dict[str, bytes]:
+def pictures(light_sample: Path) -> dict[str, bytes]:
     """Copies of photographs of each source, one of them byte for byte, by their paths in a benchmark's folder."""
-    sample = shared / "sample"
-    photographs = sorted((sample / "inat21").rglob("*.jpg"))
-    insects = sorted((sample / "bioscan").rglob("*.jpg"))
-    with tarfile.open(sample / "eol-original" / "image_set_01.tar.gz") as tar:
+    photographs = sorted((light_sample / "inat21").rglob("*.jpg"))
+    insects = sorted((light_sample / "bioscan").rglob("*.jpg"))
+    with tarfile.open(light_sample / "eol-original" / "image_set_01.tar.gz") as tar:
         member = tar.extractfile("90000009_90000200_eol-full-size-copy.jpg")
         assert member is not None
         eol = member.read()

@@ -63,8 +63,8 @@ def unseen_species(shared: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def built(sample_build: Path, samples: Read) -> dict[str, dict[str, dict[str, bytes]]]:
-    return {split: samples(sample_build, split) for split in SPLITS}
+def built(original_build: Path, samples: Read) -> dict[str, dict[str, dict[str, bytes]]]:
+    return {split: samples(original_build, split) for split in SPLITS}
 
 
 def test_the_species_exclusion_costs_one_image_of_the_published_dataset(
@@ -127,8 +127,8 @@ def test_train_small_repeats_samples_of_train_byte_for_byte(built: Any) -> None:
         assert members == built["train"][image]
 
 
-def test_the_log_names_what_has_resized_images(sample_build: Path) -> None:
-    lines = (sample_build / "logs/times.jsonl").read_text(encoding="utf-8").splitlines()
+def test_the_log_names_what_has_resized_images(original_build: Path) -> None:
+    lines = (original_build / "logs/times.jsonl").read_text(encoding="utf-8").splitlines()
     kernels = {
         (one["family"], one.get("kernel")) for one in map(json.loads, lines) if one["unit"] == "images"
     }
@@ -137,8 +137,8 @@ def test_the_log_names_what_has_resized_images(sample_build: Path) -> None:
     assert {kernel for family, kernel in kernels if family != "WriteShards"} == {None}
 
 
-def test_the_predicted_catalog_is_the_published_one(sample_build: Path, shared: Path) -> None:
-    ours, published = sample_build / "predicted-catalog.csv", shared / "golden" / "predicted-catalog.csv"
+def test_the_predicted_catalog_is_the_published_one(original_build: Path, shared: Path) -> None:
+    ours, published = original_build / "predicted-catalog.csv", shared / "golden" / "predicted-catalog.csv"
     assert header_of(ours) == header_of(published) == [*CATALOG, "class_index"]
 
     def comparable(path: Path) -> Counter[tuple[str, ...]]:
@@ -148,15 +148,15 @@ def test_the_predicted_catalog_is_the_published_one(sample_build: Path, shared: 
 
 
 @pytest.mark.parametrize("name", ["bioscan_name_lookup", "inat21_name_lookup", "scientific_to_common"])
-def test_a_name_file_is_the_published_one(name: str, sample_build: Path, shared: Path) -> None:
-    ours = json.loads((sample_build / "metadata" / f"{name}.json").read_bytes())
+def test_a_name_file_is_the_published_one(name: str, original_build: Path, shared: Path) -> None:
+    ours = json.loads((original_build / "metadata" / f"{name}.json").read_bytes())
     assert ours == json.loads((shared / "golden" / "naming" / f"{name}.json").read_bytes())
 
 
 def test_the_eol_name_file_differs_from_the_published_one_in_how_classes_are_numbered_only(
-    sample_build: Path, shared: Path
+    original_build: Path, shared: Path
 ) -> None:
-    ours = json.loads((sample_build / "metadata" / "eol_name_lookup.json").read_bytes())
+    ours = json.loads((original_build / "metadata" / "eol_name_lookup.json").read_bytes())
     published = json.loads((shared / "golden" / "naming" / "eol_name_lookup.json").read_bytes())
     assert {key: entry[:2] for key, entry in ours.items()} == {
         key: entry[:2] for key, entry in published.items()
@@ -169,17 +169,17 @@ def test_the_eol_name_file_differs_from_the_published_one_in_how_classes_are_num
 
 def test_archives_with_published_ids_as_names_give_the_same_dataset(
     *,
-    sample_build: Path,
+    original_build: Path,
     settings_file: Any,
-    sample_settings: Any,
+    original_settings: Any,
     shared: Path,
     build: Build,
     digests: Digests,
 ) -> None:
-    sample_settings["eol"]["images"] = shared / "sample" / "eol-hf"
-    settings = settings_file(sample_settings)
+    original_settings["eol"]["images"] = shared / "sample" / "eol-hf"
+    settings = settings_file(original_settings)
     assert build(settings).returncode == 0
-    before, after = digests(sample_build), digests(settings.parent / "out" / "sample")
+    before, after = digests(original_build), digests(settings.parent / "out" / "sample")
     assert before.keys() == after.keys()
     # These tell how the files are called and in which order they lie in their archives, which does differ: the
     # listings, the places in the mapping, the ledgers of EOL, the predicted catalog's Parquet file, the page of the report,
@@ -191,8 +191,8 @@ def test_archives_with_published_ids_as_names_give_the_same_dataset(
         if name.startswith("receipts/") or name.endswith(("receipt.json", "verdict.json"))
     }
     assert differing <= {
-        *digests(sample_build, "listings/eol/*"),
-        *digests(sample_build, "224x224/records/*/eol/*.ledger.parquet"),
+        *digests(original_build, "listings/eol/*"),
+        *digests(original_build, "224x224/records/*/eol/*.ledger.parquet"),
         "ledger/names.parquet",
         "mapping.sqlite",
         "predicted-catalog.parquet",
@@ -200,8 +200,8 @@ def test_archives_with_published_ids_as_names_give_the_same_dataset(
         "manifest.json",
         "SHA256SUMS",
     }
-    assert places(sample_build) == places(settings.parent / "out" / "sample")
-    assert ends(sample_build) == ends(settings.parent / "out" / "sample")
+    assert places(original_build) == places(settings.parent / "out" / "sample")
+    assert ends(original_build) == ends(settings.parent / "out" / "sample")
 
 
 def places(directory: Path) -> list[dict[str, Any]]:
@@ -219,27 +219,27 @@ def ends(directory: Path) -> list[list[dict[str, Any]]]:
 
 def test_published_name_files_give_the_same_shards_and_catalog(
     *,
-    sample_build: Path,
+    original_build: Path,
     settings_file: Any,
-    sample_settings: Any,
+    original_settings: Any,
     shared: Path,
     build: Build,
     digests: Digests,
 ) -> None:
-    sample_settings["published"]["names"] = shared / "golden" / "naming"
-    settings = settings_file(sample_settings)
+    original_settings["published"]["names"] = shared / "golden" / "naming"
+    settings = settings_file(original_settings)
     assert build(settings).returncode == 0
     made = settings.parent / "out" / "sample"
     for pattern in ("224x224/*/*.tar", "224x224/catalog.csv", "224x224/licenses.csv"):
-        assert digests(made, pattern) == digests(sample_build, pattern)
-    catalogs = [pq.read_table(dataset / "224x224" / "catalog.parquet") for dataset in (made, sample_build)]
+        assert digests(made, pattern) == digests(original_build, pattern)
+    catalogs = [pq.read_table(dataset / "224x224" / "catalog.parquet") for dataset in (made, original_build)]
     # The lookups do not say which rules have touched a name.
     assert set(catalogs[0]["name_rules"].to_pylist()) == {""}
     assert catalogs[0].drop_columns(["name_rules"]).equals(catalogs[1].drop_columns(["name_rules"]))
 
 
-def test_the_catalog_has_one_row_for_each_sample_in_the_shards(sample_build: Path, built: Any) -> None:
-    catalog = sample_build / "224x224" / "catalog.csv"
+def test_the_catalog_has_one_row_for_each_sample_in_the_shards(original_build: Path, built: Any) -> None:
+    catalog = original_build / "224x224" / "catalog.csv"
     assert header_of(catalog) == CATALOG
     rows = rows_of(catalog)
     assert Counter((row["split"], row["treeoflife_id"]) for row in rows) == {
@@ -252,20 +252,20 @@ def test_the_catalog_has_one_row_for_each_sample_in_the_shards(sample_build: Pat
         assert row["common"] == members["common_name.txt"].decode()
 
 
-def test_the_catalogs_columns_and_rows_are_the_same_in_both_forms(sample_build: Path) -> None:
-    rows = rows_of(sample_build / "224x224" / "catalog.csv")
-    columnar = pq.read_table(sample_build / "224x224" / "catalog.parquet", columns=CATALOG).to_pylist()
+def test_the_catalogs_columns_and_rows_are_the_same_in_both_forms(original_build: Path) -> None:
+    rows = rows_of(original_build / "224x224" / "catalog.csv")
+    columnar = pq.read_table(original_build / "224x224" / "catalog.parquet", columns=CATALOG).to_pylist()
     assert rows == [
         {name: "" if value is None else str(value) for name, value in row.items()} for row in columnar
     ]
 
 
-def test_licenses_are_those_of_the_manifests(sample_build: Path, shared: Path, built: Any) -> None:
-    licenses = sample_build / "224x224" / "licenses.csv"
+def test_licenses_are_those_of_the_manifests(original_build: Path, shared: Path, built: Any) -> None:
+    licenses = original_build / "224x224" / "licenses.csv"
     assert header_of(licenses) == LICENSES
     rows = rows_of(licenses)
     eol = {
-        row["treeoflife_id"] for row in rows_of(sample_build / "224x224/catalog.csv") if row["eol_page_id"]
+        row["treeoflife_id"] for row in rows_of(original_build / "224x224/catalog.csv") if row["eol_page_id"]
     }
     assert Counter(row["treeoflife_id"] for row in rows) == dict.fromkeys([*built["train"], *built["val"]], 1)
     assert {row["license_name"] for row in rows if row["treeoflife_id"] not in eol} == {""}
@@ -287,7 +287,7 @@ def test_licenses_are_those_of_the_manifests(sample_build: Path, shared: Path, b
     assert links["No known copyright restrictions"] == ""
 
 
-def test_licenses_tell_the_md5_of_the_original_files(sample_build: Path, shared: Path) -> None:
+def test_licenses_tell_the_md5_of_the_original_files(original_build: Path, shared: Path) -> None:
     sums = {}
     for path in (shared / "sample" / "eol-original").glob("*.tar.gz"):
         with tarfile.open(path) as tar:
@@ -295,7 +295,7 @@ def test_licenses_tell_the_md5_of_the_original_files(sample_build: Path, shared:
                 content = tar.extractfile(member)
                 assert content is not None
                 sums[member.name] = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
-    for row in rows_of(sample_build / "224x224" / "licenses.csv"):
+    for row in rows_of(original_build / "224x224" / "licenses.csv"):
         if not row["eol_content_id"]:
             continue
         name = f"{row['eol_content_id']}_{row['eol_page_id']}_eol-full-size-copy.jpg"
