@@ -88,11 +88,11 @@ def linked(folder: Path, *places: Path, leave_out: Iterable[str] = ()) -> Path:
 
 
 @pytest.fixture
-def hostile_settings(sample_settings: Sections, shared: Path, once: Any) -> Sections:
+def hostile_settings(sample_settings: Sections, shared: Path, light_sample: Path, once: Any) -> Sections:
     """The sample and the hostile items, with ids and splits of our own making, and the default limits."""
 
     def fill(folder: Path) -> None:
-        sample, hostile = shared / "sample", shared / "sample" / "hostile"
+        sample, hostile = light_sample, shared / "sample" / "hostile"
         linked(folder / "eol", sample / "eol-original", hostile / "eol-original", leave_out=UNREADABLE)
         linked(folder / "inat21" / "train", sample / "inat21" / "train", hostile / "inat21" / "train")
         (folder / "inat21" / "train" / f"10995_{CORVUS}_albus").mkdir()
