@@ -124,8 +124,8 @@ def test_of_a_broken_picture_it_tells_what_is_wrong(
     assert life["original"]["sha256"] == broken["sha256"]
 
 
-def test_the_names_are_traced_to_their_tables(asked: Ask, sample_build: Path, shared: Path) -> None:
-    tables = os.path.normpath(shared / "sample" / "metadata")
+def test_the_names_are_traced_to_their_tables(asked: Ask, sample_build: Path, light_sample: Path) -> None:
+    tables = os.path.normpath(light_sample / "metadata")
     (scraped,) = asked(sample_build, "90000076/34199", "--names")
     assert scraped["names_from"][1:] == [
         f"{tables}/eol/scraped_page_ids.csv: tsuga",

@@ -166,18 +166,18 @@ def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def built(luigid: Luigid, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def built(luigid: Luigid, light_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("with_luigid")
-    return build(folder, shared / "sample", "sample", *with_luigid(luigid))
+    return build(folder, light_sample, "sample", *with_luigid(luigid))
 
 
 @pytest.fixture(scope="module")
-def failed(luigid: Luigid, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def failed(luigid: Luigid, light_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Give a build whose list of images to leave out is not the right one."""
     folder = tmp_path_factory.mktemp("failing")
     wrong = folder / "wrong.json"
     wrong.write_text(json.dumps({"Nemo nusquam": ["nowhere/1_2_eol-full-size-copy.jpg"]}), encoding="utf-8")
-    return build(folder, shared / "sample", "failing", *with_luigid(luigid), seen=str(wrong))
+    return build(folder, light_sample, "failing", *with_luigid(luigid), seen=str(wrong))
 
 
 @dataclass(frozen=True)
