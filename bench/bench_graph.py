@@ -167,6 +167,8 @@ def main() -> None:
     if sys.argv[1:2] == ["child"]:
         _, _, what, *bare = sys.argv
         if bare:
+            if bare[2:]:  # with the scheduler of this package
+                import tol_luigi.tasks  # noqa: F401, PLC0415 (replaces Luigi's)
             child(what, functools.partial(BareRoot, bare[0], int(bare[1])), [Bare, BareRoot])
             return
         from tol_luigi.tasks import public  # noqa: PLC0415 (only a child needs it)
