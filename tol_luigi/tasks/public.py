@@ -38,7 +38,8 @@ from tol_luigi.tasks.taxonomy import (
     ImportTaxonomy,
     NormaliseTaxonomy,
 )
-from tol_luigi.tasks.urls import FetchPartition, ListUrls
+from tol_luigi.tasks.url_lists import ListUrls
+from tol_luigi.tasks.urls import FetchPartition
 from tol_luigi.tasks.vector_index import BuildIndex
 from tol_luigi.tasks.verify import VerifyDataset, VerifyShards
 

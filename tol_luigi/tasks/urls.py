@@ -1,31 +1,23 @@
-"""The stages that turn a listing of URLs into archives: list the URLs, fetch each partition."""
+"""The stage that fetches a partition of URLs into an archive."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import itertools
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 import luigi
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.batches import batched
 from tol_luigi.core.errors import DamagedError
-from tol_luigi.core.files import committed, read_object, remove, write_json
-from tol_luigi.core.keys import image_ids
-from tol_luigi.core.ledger import State
+from tol_luigi.core.files import read_object, remove, write_json
 from tol_luigi.core.shards import sample_record, write_shard
-from tol_luigi.core.source_names import base_of
 from tol_luigi.downloads.fetch_outcomes import OF_SERVERS
 from tol_luigi.downloads.image_content import ending_of
 from tol_luigi.report.text import counted
-from tol_luigi.sources.stored_listing import STORED_SCHEMA, stored_columns, stored_listing
 from tol_luigi.sources.url_partitions import server_of
 from tol_luigi.sources.url_reader import (
     FETCHED,
@@ -38,13 +30,11 @@ from tol_luigi.sources.url_reader import (
     stem_of,
 )
 from tol_luigi.sources.url_rows import Box
-from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.row_groups import rows_with, write_rows
-from tol_luigi.store.spools import parts_of_ids, spooled
-from tol_luigi.tasks.listed_elsewhere import ListedElsewhere, listed_before
 from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import SourceParameter, SourceTask
 from tol_luigi.tasks.stage import StageTask
+from tol_luigi.tasks.url_lists import ListUrls
 from tol_luigi.tasks.url_settings import earlier_dataset, fetch_policy
 
 if TYPE_CHECKING:
@@ -55,18 +45,10 @@ if TYPE_CHECKING:
     from tol_luigi.downloads.fetch_urls import Images, Wanted
     from tol_luigi.downloads.kept_images import Answers, KeptImage
     from tol_luigi.sources.url_reader import UrlReader
-    from tol_luigi.sources.url_rows import UrlRow
-    from tol_luigi.tasks.base import DatasetTask
     from tol_luigi.tasks.image_store import ImageStore
 
-__all__ = ["FetchPartition", "ListUrls"]
+__all__ = ["FetchPartition"]
 
-_LISTED = pa.schema(
-    [
-        *((name, pa.string()) for name in ("partition", "key", "url", "state", "reason", "sha256", "md5")),
-        *((name, pa.int32()) for name in Box._fields),
-    ]
-)
 _REQUESTS = pa.schema(
     [
         ("url", pa.string()),
@@ -77,106 +59,6 @@ _REQUESTS = pa.schema(
         ("kept", pa.bool_()),
     ]
 )
-_HELD_ROWS = 200_000
-"""The most rows in memory; they are then written to a scratch file."""
-
-_PARTS = 256
-"""Ranges of image ids, and the most groups of partitions, whose rows are sorted at a time."""
-
-
-class ListUrls(StageTask):
-    """List the URLs of a source that its settings select, and assign each to a partition by its server.
-
-    An image that a preferred source lists, too, is not fetched again.
-    """
-
-    source: str = SourceParameter(description="the source's name")
-
-    is_listed = False
-    _digests: dict[str, str]
-
-    def requires(self) -> list[DatasetTask]:
-        """Require the stored settings, and the URLs of preferred sources that share images with this one."""
-        from tol_luigi.tasks.scan import StoreSettings  # noqa: PLC0415 (which imports this module)
-
-        preferred = listed_before(self.settings, self.source)
-        return [self.clone(StoreSettings), *(self.clone(ListUrls, source=name) for name in preferred)]
-
-    def reads(self) -> dict[str, Path]:
-        """Return the files of the listing."""
-        plugin = self.settings.plugins[self.source]
-        keys = dict.fromkeys(["images", *plugin.name_tables])
-        return self.settings.places(*((self.source, key) for key in keys))
-
-    def files(self) -> list[Path]:
-        """Return the table of URLs, and that of all rows by image id."""
-        return [self.layout.urls(self.source), stored_listing(self.layout.fetched(self.source))]
-
-    def more(self) -> dict[str, Any]:
-        """Return a digest of the rows of each partition."""
-        return {"partitions": self._digests}
-
-    def make(self) -> None:
-        """Read the listing once; write the URLs partition by partition, and what names the images in the order of the ids."""
-        reader = cast("UrlReader", self.settings.sources[self.source].reader)
-        spell = self.settings.plugins[self.source].key.spell
-        elsewhere = ListedElsewhere(self.settings, self.layout, self.source)
-        urls, listing = self.files()
-        digests = {name: hashlib.sha256() for name in reader.partitions()}
-        numbers = {name: number for number, name in enumerate(digests)}
-        with (
-            self.progress("URLs") as progress,
-            spooled(urls, _LISTED, _HELD_ROWS) as by_partition,
-            spooled(listing, STORED_SCHEMA, _HELD_ROWS) as by_id,
-        ):
-            groups, done = min(_PARTS, len(digests)), 0
-            for rows in batched(reader.listing(), _HELD_ROWS):
-                keys = [row.key for row in rows]
-                held: dict[str, list[dict[str, Any]]] = {}
-                for row, preferred in zip(rows, elsewhere.sources(keys), strict=True):
-                    partition = reader.partitioning.partition_of(row.url)
-                    held.setdefault(partition, []).append(_listed(partition, row, preferred))
-                for partition, listed in sorted(held.items()):
-                    digests[partition].update(json.dumps(listed).encode())
-                    group = numbers[partition] * groups // len(digests)
-                    table = pa.Table.from_pylist(listed, schema=_LISTED)
-                    by_partition.add(table, np.full(len(listed), group))
-                natural = (spell(reader.key_of(key)) for key in keys)
-                named = stored_columns(rows, image_ids(base_of(self.source), natural))
-                by_id.add(named, parts_of_ids(named["id"], _PARTS))
-                done += len(rows)
-                progress(done)
-            with committed(urls) as scratch, _writer(scratch, _LISTED) as writer:
-                for table in map(by_partition.part, range(groups)):
-                    for partition in sorted(pc.unique(table["partition"]).to_pylist()):
-                        writer.write_table(table.filter(pc.equal(table["partition"], partition)))
-            with committed(listing) as scratch, _writer(scratch, STORED_SCHEMA) as writer:
-                parts = map(by_id.part, range(_PARTS))
-                ordered = (part.take(pc.sort_indices(part["id"])) for part in parts)  # a stable order
-                for table in in_row_groups(ordered):
-                    writer.write_table(table)
-        self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
-
-
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
-
-
-def _listed(partition: str, row: UrlRow, preferred: str) -> dict[str, Any]:
-    box = row.box._asdict() if row.box else {}
-    state, reason = row.state, row.reason
-    if preferred and state is None:
-        state, reason = State.IN_OTHER_SOURCE, f"the same image as one of {preferred} ([dataset] prefer)"
-    return {
-        "partition": partition,
-        "key": row.key,
-        "url": row.url,
-        "state": str(state or ""),
-        "reason": reason,
-        "sha256": row.sha256,
-        "md5": row.md5,
-        **box,
-    }
 
 
 class FetchPartition(SourceTask, StageTask):
