@@ -103,7 +103,7 @@ def test_every_image_of_a_small_dataset_is_shown_at_its_place(
 
 
 def test_excluded_images_are_shown_as_the_source_has_them_or_why_they_cannot_be(
-    sample_build: Path, shared: Path, ledger: Callable[..., Any]
+    sample_build: Path, light_sample: Path, ledger: Callable[..., Any]
 ) -> None:
     page = sample_build / "logs" / "excluded.html"
     rows = {row["name"]: row for row in ledger(sample_build) if row["state"] != "written"}
@@ -120,7 +120,7 @@ def test_excluded_images_are_shown_as_the_source_has_them_or_why_they_cannot_be(
     sheet = drawn_thumbnails(page)
     for left, top, name in shown:
         with (
-            tarfile.open(shared / "sample" / "eol-original" / f"{rows[name]['partition']}.tar.gz") as tar,
+            tarfile.open(light_sample / "eol-original" / f"{rows[name]['partition']}.tar.gz") as tar,
             Image.open(tar.extractfile(name)) as image,
         ):
             small = image.convert("RGB")

@@ -26,9 +26,9 @@ ORDER = ["bioscan", "inat21", "folder"]
 BENCHMARK = "BIOUG99000-A01.jpg"
 
 
-def fill(folder: Path, shared: Path) -> None:
+def fill(folder: Path, sample: Path) -> None:
     """Put all photographs of one source into two others as well; some are broken, or there thrice."""
-    photographs = sorted((shared / "sample" / "bioscan").glob("*/*.jpg"))
+    photographs = sorted((sample / "bioscan").glob("*/*.jpg"))
     inat21, mine = folder / "inat21" / CROW, folder / "mine"
     for made in (inat21, mine):
         made.mkdir(parents=True)
@@ -46,9 +46,9 @@ def fill(folder: Path, shared: Path) -> None:
 
 
 @pytest.fixture
-def doubled(bioscan_settings: Sections, shared: Path, once: Any) -> Callable[[str], Sections]:
+def doubled(bioscan_settings: Sections, light_sample: Path, once: Any) -> Callable[[str], Sections]:
     """Three sources that share photographs; an exclusion list names one of them in the first."""
-    folder: Path = once("doubled-sources", lambda folder: fill(folder, shared))
+    folder: Path = once("doubled-sources", lambda folder: fill(folder, light_sample))
 
     def sections(setting: str) -> Sections:
         more: Sections = {
@@ -178,8 +178,10 @@ def test_no_image_of_val_is_in_train_where_duplicates_are_dropped(built: Any) ->
     assert contents["val"] == {row["sha256"] for row in before if row["split"] == "val"}
 
 
-def test_the_copy_of_a_benchmark_image_stays_as_that_image_takes_no_part(built: Any, shared: Path) -> None:
-    (benchmark,) = (shared / "sample" / "bioscan").glob(f"*/{BENCHMARK}")
+def test_the_copy_of_a_benchmark_image_stays_as_that_image_takes_no_part(
+    built: Any, light_sample: Path
+) -> None:
+    (benchmark,) = (light_sample / "bioscan").glob(f"*/{BENCHMARK}")
     sha256 = hashlib.sha256(benchmark.read_bytes()).hexdigest()
     rows = [
         row for row in catalog(built("drop")) if row["sha256"] == sha256 and row["split"] != "train_small"

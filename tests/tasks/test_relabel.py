@@ -310,11 +310,11 @@ def test_images_that_the_older_dataset_leaves_out_are_read_from_the_source(
 
 @pytest.mark.parametrize("guarded", ["older", "new"])
 def test_what_a_leak_guard_kept_out_is_looked_at_anew(
-    *, guarded: str, relabelled: Relabelled, sample_build: Path, shared: Path, digests: Digests
+    *, guarded: str, relabelled: Relabelled, sample_build: Path, light_sample: Path, digests: Digests
 ) -> None:
     benchmark = relabelled.folder / "benchmarks" / "rare"
     benchmark.mkdir(parents=True)
-    for number, part in enumerate(sorted((shared / "sample" / "inat21").rglob("*.jpg"))[:5]):
+    for number, part in enumerate(sorted((light_sample / "inat21").rglob("*.jpg"))[:5]):
         shutil.copyfile(part, benchmark / f"{number}.jpg")
     guard = {"images": benchmark.parent}
     older = sample_build

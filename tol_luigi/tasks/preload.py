@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any
 import luigi.worker
 import pyarrow as pa
 
-from tol_luigi.core.resampling import kernel_name
-from tol_luigi.tasks.settings import settings
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.machinery import ModuleSpec
@@ -45,7 +42,6 @@ def _preloading(start: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(start)
     def preloaded(self: luigi.worker.TaskProcess) -> None:
         import_modules()
-        kernel_name(settings().images.kernel)  # compared with Pillow once, not in each process
         start(self)
 
     return preloaded
