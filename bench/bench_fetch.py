@@ -208,22 +208,23 @@ def main() -> None:
             asyncio.run(alone(Path(urls)))
             return
     given = arguments(
-        f"{__doc__} --images is the number of large ones; of small ones, ten times as many are fetched. "
+        f"{__doc__} --images is the number of large ones; of small ones, ten times as many are fetched; --cases is how many of the four kinds are. "
         f"The environment variable {OTHER} names a Python with img2dataset.",
         400,
         repeat=3,
+        cases=4,
     )
     show_host()
     count, shared = given.images, given.shared
-    small = photographs(INAT21, 24, shared)
-    largest = [photograph((4032, 3024), number, shared) for number in range(4)]
+    small, large = photographs(INAT21, min(24, count), shared), photographs(EOL, min(24, count), shared)
+    largest = [photograph((4032, 3024), number, shared) for number in range(min(4, count // 2))]
     cases = [
         Case("500 pixels, as received", small, 10 * count, "original"),
         Case(f"500 pixels, at most {SIDE} pixels", small, 10 * count, "resized"),
-        Case(f"2 to 4 megapixels, at most {SIDE} pixels", photographs(EOL, 24, shared), count, "resized"),
+        Case(f"2 to 4 megapixels, at most {SIDE} pixels", large, count, "resized"),
         Case(f"12 megapixels, at most {SIDE} pixels", largest, count // 2, "resized"),
     ]
-    for case in cases:
+    for case in cases[: given.cases]:
         compare(case, given.repeat)
 
 

@@ -21,6 +21,7 @@ MORE = {
         "bench_taxonomy.py",
     )
 }
+MORE["bench_fetch.py"] = ["--cases", "2"]
 MORE["bench_luigid.py"] = ["--seconds", "2"]
 MORE["bench_selection.py"] = ["--rows", "2000"]
 MORE["bench_vector_index.py"] = ["--rows", "2000", "--queries", "50"]

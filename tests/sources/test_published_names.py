@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from tol_luigi.core.source import Entry, Labeler
 
-ROUNDS = 10_000
-BLOCKS = 20
+ROUNDS = 4_000
+BLOCKS = 8
 
 ITIS = "Kingdom,Phylum,Class,Order,Family,Genus,Species,terminal_vernacular,terminal_vernacular_lang"
 EOL = "canonical_form,vernacular_string,language_code,is_preferred_by_eol"

@@ -371,7 +371,7 @@ def sources(draw: st.DrawFn) -> Records:
 OPTIONS = st.builds(Normalisation, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(sources(), OPTIONS)
 def test_normalising_again_changes_nothing(records: Records, options: Normalisation) -> None:
     once = normalise(records, options)
@@ -379,7 +379,7 @@ def test_normalising_again_changes_nothing(records: Records, options: Normalisat
     assert normalise(once, options) == once
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sources(), OPTIONS.map(lambda options: replace(options, ott=False)), st.randoms(use_true_random=False))
 def test_the_order_of_rows_is_of_no_importance(records: Records, options: Normalisation, random: Any) -> None:
     def shuffled(table: pa.Table) -> pa.Table:
@@ -395,7 +395,7 @@ def test_the_order_of_rows_is_of_no_importance(records: Records, options: Normal
     assert normalise(other, options) == normalise(records, options)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sources(), OPTIONS)
 def test_every_row_is_accounted_for_and_the_result_is_a_forest(
     records: Records, options: Normalisation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_taxonomies import SEPARATION, sources, taxonomies
 
@@ -36,6 +36,7 @@ def contents(union: Union) -> dict[str, Any]:
     }
 
 
+@settings(max_examples=50)
 @given(sources(), MODES)
 def test_a_union_is_one_tree(records: list[Records], mode: dict[str, Any]) -> None:
     union = build_union(records, SEPARATION, **mode)
@@ -45,6 +46,7 @@ def test_a_union_is_one_tree(records: list[Records], mode: dict[str, Any]) -> No
     assert tree.depth.min() == 0
 
 
+@settings(max_examples=50)
 @given(sources(), MODES)
 def test_tombstones_have_no_children(records: list[Records], mode: dict[str, Any]) -> None:
     union = build_union(records, SEPARATION, **mode)
@@ -53,6 +55,7 @@ def test_tombstones_have_no_children(records: list[Records], mode: dict[str, Any
     assert tree.is_tip[(union.flags & np.uint32(TOMBSTONES)) != 0].all()
 
 
+@settings(max_examples=50)
 @given(sources(), MODES)
 def test_every_record_has_one_fate(records: list[Records], mode: dict[str, Any]) -> None:
     rows = build_union(records, SEPARATION, **mode).xref.to_pylist()
@@ -63,6 +66,7 @@ def test_every_record_has_one_fate(records: list[Records], mode: dict[str, Any])
     assert all((row["taxon"] is None) == (row["fate"] in (Fate.DROPPED, Fate.EXCLUDED)) for row in rows)
 
 
+@settings(max_examples=50)
 @given(sources(), MODES)
 def test_every_new_taxon_has_one_origin(records: list[Records], mode: dict[str, Any]) -> None:
     union = build_union(records, SEPARATION, **mode)
@@ -72,6 +76,7 @@ def test_every_new_taxon_has_one_origin(records: list[Records], mode: dict[str, 
     assert origins == Counter(range(len(SEPARATION.taxa), len(union)))
 
 
+@settings(max_examples=50)
 @given(sources(), MODES)
 def test_the_first_identifier_is_that_of_the_source_with_the_highest_priority(
     records: list[Records], mode: dict[str, Any]
@@ -91,6 +96,7 @@ def test_the_first_identifier_is_that_of_the_source_with_the_highest_priority(
     assert found == {taxon: list(dict.fromkeys(curies)) for taxon, curies in expected.items()}
 
 
+@settings(max_examples=50)
 @given(sources(), st.sampled_from(Heuristics))
 def test_strict_unions_keep_taxa_below_their_parents(records: list[Records], heuristics: Heuristics) -> None:
     union = Union.start(SEPARATION, heuristics=heuristics)
@@ -106,6 +112,7 @@ def test_strict_unions_keep_taxa_below_their_parents(records: list[Records], heu
         assert inside.all()
 
 
+@settings(max_examples=50)
 @given(sources(2), MODES)
 def test_taxa_keep_their_names_and_rows(records: list[Records], mode: dict[str, Any]) -> None:
     union = build_union(records[:1], SEPARATION, **mode)
@@ -116,6 +123,7 @@ def test_taxa_keep_their_names_and_rows(records: list[Records], mode: dict[str, 
     assert union.name.to_pylist()[: len(before)] == before
 
 
+@settings(max_examples=50)
 @given(sources(2))
 def test_a_source_that_is_added_again_changes_nothing(records: list[Records]) -> None:
     once, twice = (build_union([*records, *again], SEPARATION) for again in ([], records[-1:]))
@@ -146,6 +154,7 @@ def as_records(union: Union) -> Records:
     return Records("union", pa.table(columns, schema=TAXA), pa.table(synonyms, schema=NAMES))
 
 
+@settings(max_examples=50)
 @given(sources(2))
 def test_a_union_that_is_added_to_itself_stays(records: list[Records]) -> None:
     union = build_union(records, SEPARATION)
@@ -167,6 +176,7 @@ def shuffled(records: Records, seed: int) -> Records:
     return replace(records, taxa=taxa, names=names, vernaculars=vernaculars)
 
 
+@settings(max_examples=50)
 @given(sources(2), MODES, st.integers(0, 9))
 def test_the_order_of_records_does_not_matter(
     records: list[Records], mode: dict[str, Any], seed: int
@@ -177,6 +187,7 @@ def test_the_order_of_records_does_not_matter(
     assert contents(other) == contents(one)
 
 
+@settings(max_examples=50)
 @given(taxonomies("a"), MODES)
 def test_informal_names_are_never_aligned(records: Records, mode: dict[str, Any]) -> None:
     other = replace(
