@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,9 @@ def write(path: Path, *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("has_boxes", [True, False], ids=["with boxes", "labels only"])
-def test_coco_json_becomes_a_table_by_the_script_of_the_page(*, has_boxes: bool, tmp_path: Path) -> None:
+def test_coco_json_becomes_a_table_by_the_script_of_the_page(
+    *, has_boxes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = PAGE.read_text(encoding="utf-8")
     script = page.partition("<!-- file: coco.py -->\n```python\n")[2].partition("```")[0]
     (tmp_path / "coco.py").write_text(script, encoding="utf-8")
@@ -50,12 +51,8 @@ def test_coco_json_becomes_a_table_by_the_script_of_the_page(*, has_boxes: bool,
         "annotations": annotations,
     }
     (tmp_path / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        runpy.run_path("coco.py")
-    finally:
-        os.chdir(before)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("coco.py")
 
     rows = read(tmp_path / "coco.csv")
     boxes = [Box(10, 20, 31, 40), Box(50, 60, 7, 8), None] if has_boxes else [None] * 3

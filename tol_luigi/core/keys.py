@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["NAMESPACE", "image_id", "image_ids", "keyed_digests", "keyed_order"]
+__all__ = ["NAMESPACE", "hashed_number", "image_id", "image_ids", "keyed_digests", "keyed_order"]
 
 NAMESPACE = uuid.UUID("6f0c4f3e-7f0b-5a53-9d0e-2b0a3f6c1d84")
 """The namespace of all ids. It must never change, because every id depends on it."""
@@ -63,3 +63,9 @@ def keyed_digests(seed: int, purpose: str, ids: Iterable[str]) -> Iterator[bytes
         digest = keyed.copy()  # hashing the key takes half of the time
         digest.update(image.encode())
         yield digest.digest()
+
+
+def hashed_number(text: str) -> int:
+    """Return a hash of a text as a number of 64 bits, the same on every machine."""
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from tol_luigi.core.split_groups import choose_val
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -72,7 +72,7 @@ def assign(
 
     Source: the sizes of the published TreeOfLife-10M splits, which were chosen at random.
     """
-    with _SortKeys(ids, seed, ("val", "train_small"), scratch) as keys:
+    with contextlib.closing(_SortKeys(ids, seed, ("val", "train_small"), scratch)) as keys:
         every = np.ones(keys.count, np.bool_)
         is_val = keys.smallest("val", every, keys.count * val_percent // 100)
         return Assignment(is_val, _train_small(is_val, keys, train_small_percent))
@@ -99,7 +99,7 @@ def assign_with_hints(
         train_small_percent: 0 to 100, relative to the images outside val.
     """
     is_val = choose_val(ids, hints, seed=seed, count=len(ids) * val_percent // 100)
-    with _SortKeys(ids, seed, ("train_small",)) as keys:
+    with contextlib.closing(_SortKeys(ids, seed, ("train_small",))) as keys:
         return Assignment(is_val, _train_small(is_val, keys, train_small_percent))
 
 
@@ -123,20 +123,14 @@ class _SortKeys:
         self, ids: Iterable[str], seed: int, purposes: Sequence[str], folder: Path | None = None
     ) -> None:
         self.count, self._purposes = 0, purposes
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=None if folder is None else str(folder))  # noqa: SIM115 (closed by __exit__)
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=None if folder is None else str(folder))  # noqa: SIM115 (closed by close)
         for batch in batched(ids):
             digests = [b"".join(keyed_digests(seed, purpose, batch)) for purpose in purposes]
             keys = np.stack([np.frombuffer(digest, ">u8") for digest in digests], axis=1)
             self._file.write(keys.astype(np.uint64).tobytes())
             self.count += len(batch)
 
-    def __enter__(self) -> Self:
-        """Return the keys."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Remove the scratch file."""
         self._file.close()
 

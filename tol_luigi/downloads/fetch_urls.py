@@ -90,21 +90,23 @@ class _Receiver:
 
 
 async def _fetch(wanted: Iterable[Wanted], policy: FetchPolicy, receive: _Receiver) -> None:
-    queues: defaultdict[str, deque[Wanted]] = defaultdict(deque)
+    queues: defaultdict[tuple[str, int | None], deque[Wanted]] = defaultdict(deque)
     for each in wanted:
         queues[_server(each.url)].append(each)
     async with ImageClient(policy) as client, asyncio.TaskGroup() as group:
-        for server, queue in queues.items():
-            host = server.rpartition("@")[2].partition(":")[0]
+        for (host, _), queue in queues.items():
             for _ in range(min(policy.of(host).connections, len(queue))):
                 group.create_task(_work(queue, client, receive))
 
 
-def _server(url: str) -> str:
+def _server(url: str) -> tuple[str, int | None]:
+    """Return host and port; none of a URL that cannot be read."""
     try:
-        return URL(url).authority
+        found = URL(url)
+        server = found.host or "", found.port
     except ValueError:
-        return ""
+        return "", None
+    return server
 
 
 async def _work(queue: deque[Wanted], client: ImageClient, receive: _Receiver) -> None:

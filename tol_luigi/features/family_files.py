@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from tol_luigi.core.errors import FeatureError
 from tol_luigi.core.files import committed, remove
 from tol_luigi.core.receipts import Receipt, read_receipt, record_file, record_files
+from tol_luigi.store.row_groups import table_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -229,10 +230,7 @@ class FamilyFiles(Generic[F]):
     def _finish(self, tar: TarIdentity, expected: int) -> Receipt:
         rows, statuses = 0, dict[str, int]()
         remove(self.receipt_path)
-        with (
-            committed(self.table) as scratch,
-            pq.ParquetWriter(scratch, self.schema, compression="zstd", write_page_checksum=True) as writer,
-        ):
+        with table_writer(self.table, self.schema) as writer:
             for part in self.read_parts():
                 # Parquet does not store all types: seconds, for one, come back from a part as milliseconds.
                 writer.write_table(part.select(self.schema.names).cast(self.schema))

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import DatasetError
-from tol_luigi.core.files import committed, scratch_path
+from tol_luigi.core.files import scratch_path
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.column_names import joined_columns
 from tol_luigi.features.expressions import connect
 from tol_luigi.features.representatives import CANDIDATES, METHODS, Comparison, write_places
+from tol_luigi.store.row_groups import table_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -253,9 +254,8 @@ def select_samples(spec: SelectionSpec, tables: Tables, output: Path, threads: i
     counts: Counter[str] = Counter()
     samples = _samples_sql(tables, spec.split)
     with (
-        committed(output) as scratch,  # makes the folder
+        table_writer(output, SELECTION) as writer,  # makes the folder
         _compared(spec, tables, samples, output, threads) as (places, comparison),
-        pq.ParquetWriter(scratch, SELECTION, compression="zstd", write_page_checksum=True) as writer,
     ):
         for batch in _batches(_selection_sql(spec, samples, places), output.parent, threads):
             rows = pa.Table.from_batches([batch]).cast(SELECTION)

@@ -26,7 +26,7 @@ from tol_luigi.core.files import committed, read_object, remove, sha256_file, wr
 from tol_luigi.core.shards import balanced, shards_for
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.coresets import usable_rows
-from tol_luigi.store.row_groups import Rows
+from tol_luigi.store.row_groups import Rows, table_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -212,11 +212,7 @@ def _write_ids(shards: Iterable[ShardVectors], catalog: Path, path: Path) -> lis
     """Write the file of ids; return for each shard the rows with a usable vector."""
     usable: list[NDArray[np.int64]] = []
     waiting: list[pa.Table] = []
-    with (
-        Rows(catalog) as known,
-        committed(path) as scratch,
-        pq.ParquetWriter(scratch, IDS, compression="zstd", write_page_checksum=True) as writer,
-    ):
+    with Rows(catalog) as known, table_writer(path, IDS) as writer:
         for shard in shards:
             states = pq.read_table(shard.table, columns=["key", "status"])
             rows = np.flatnonzero(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from typing import TYPE_CHECKING
 
 from tol_luigi.core.errors import SourceError
+from tol_luigi.core.keys import hashed_number
 from tol_luigi.core.reader import Reader
 from tol_luigi.sources import archives
 
@@ -75,8 +75,7 @@ class CollectionReader(Reader):
 
     def partition_of(self, file: str) -> str:
         """Return the partition of a file."""
-        digest = hashlib.blake2b(file.encode(), digest_size=8).digest()
-        return f"{int.from_bytes(digest, 'big') % self.count:03d}"
+        return f"{hashed_number(file) % self.count:03d}"
 
     def _check(self) -> None:
         if archives.kind(self.images) == "folder" and not archives.entries(self.images):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.errors import SettingsError
+from tol_luigi.core.keys import hashed_number
 from tol_luigi.core.sections import setting
 from tol_luigi.core.setting_kinds import Limit
 
@@ -74,7 +74,7 @@ class SpeciesLimit:
         """Add an image; those without a species are not counted."""
         if species and self.most is not None:
             kept = self._kept.setdefault(species, [])
-            heapq.heappush(kept, -_hash(key))  # the highest hash is first
+            heapq.heappush(kept, -hashed_number(key))  # the highest hash is first
             if len(kept) > self.most:
                 heapq.heappop(kept)
 
@@ -83,8 +83,4 @@ class SpeciesLimit:
         if not species or self.most is None:
             return True
         kept = self._kept.get(species, [])
-        return bool(kept) and _hash(key) <= -kept[0]
-
-
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
+        return bool(kept) and hashed_number(key) <= -kept[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from tol_luigi.core.keys import hashed_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,14 +54,14 @@ class UrlPartitions:
 
     def partition_of(self, url: str) -> str:
         """Return the partition of a URL."""
-        group = _hash(server_of(url)) % LANES % self.groups
+        group = hashed_number(server_of(url)) % LANES % self.groups
         members = self._members[group]
-        return f"{members[_hash(url) % len(members)]:05d}"
+        return f"{members[hashed_number(url) % len(members)]:05d}"
 
     def lanes(self, partition: str) -> Sequence[int]:
         """Return the lanes of the servers of a partition."""
         if self.server:
-            return [_hash(self.server) % LANES]
+            return [hashed_number(self.server) % LANES]
         return range(int(partition) % self.groups, LANES, self.groups)
 
 
@@ -72,8 +73,3 @@ def partitions_together(first: UrlPartitions, second: UrlPartitions) -> Iterator
     groups = min(first.groups, second.groups) or 1
     for group in range(groups):
         yield list(first.names()[group::groups]), list(second.names()[group::groups])
-
-
-def _hash(text: str) -> int:
-    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")

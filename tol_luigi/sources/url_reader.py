@@ -316,9 +316,9 @@ def url_plugin(
         found = functools.partial(key_of, given)
         return UrlReader(images, listing(given), given.partitions, found, server(given))
 
-    def licenses(given: S, folder: Path | None = None) -> Iterator[License]:
-        stored = folder and stored_listing(folder)
-        rows = (row for _, row in stored_rows(stored)) if stored and stored.exists() else listing(given)()
+    def licenses(given: S, folder: Path) -> Iterator[License]:
+        stored = stored_listing(folder)
+        rows = (row for _, row in stored_rows(stored)) if stored.exists() else listing(given)()
         return _licenses(rows, key, functools.partial(key_of, given))
 
     return SourcePlugin(
@@ -327,7 +327,6 @@ def url_plugin(
         key=key,
         reader=reader,
         labeler=lambda given: labeler(listing(given), None),
-        licenses=licenses,
         fetched_labeler=lambda given, folder: labeler(listing(given), stored_listing(folder)),
         fetched_licenses=licenses,
         name_tables=name_tables,

@@ -19,7 +19,7 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.ledger import read_ledger
 from tol_luigi.store.row_groups import Rows, pieces
-from tol_luigi.store.runs import begins_run
+from tol_luigi.store.runs import are_in, begins_run
 from tol_luigi.store.spools import leading_numbers, spooled
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def find_duplicates(images: Images, sources: Sequence[str], output: Path) -> pa.
     """
     repeated = _repeated((leading_numbers(table["sha256"]) for table in images()), output)
     alike = [
-        table.select(_IMAGES.names).filter(_are_in(repeated, leading_numbers(table["sha256"]))).cast(_IMAGES)
+        table.select(_IMAGES.names).filter(are_in(repeated, leading_numbers(table["sha256"]))).cast(_IMAGES)
         for table in images()
     ]
     return _grouped(pa.concat_tables([_IMAGES.empty_table(), *alike]), sources)
@@ -95,15 +95,6 @@ def _repeated(pieces: Iterable[NDArray[np.uint64]], output: Path) -> NDArray[np.
             numbers = np.sort(spool.part(part)["number"].to_numpy())
             found.append(np.unique(numbers[1:][numbers[1:] == numbers[:-1]]))
     return np.concatenate(found)
-
-
-def _are_in(known: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return which numbers are in a sorted array; ``np.isin`` would sort it again for each piece."""
-    if not len(known):
-        return np.zeros(len(numbers), bool)
-    places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
-    found: NDArray[np.bool_] = known[places] == numbers
-    return found
 
 
 def _grouped(images: pa.Table, sources: Sequence[str]) -> pa.Table:

@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import BATCH, batched
-from tol_luigi.core.files import committed
 from tol_luigi.core.reader import Member
-from tol_luigi.store.row_groups import Rows, rows_with
+from tol_luigi.store.row_groups import Rows, rows_with, table_writer, write_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -88,13 +87,8 @@ def _counted(found: Iterable[Found], progress: Callable[[int], None]) -> Iterato
 
 def write_listing(path: Path, listing: pa.Table) -> None:
     """Write a listing atomically, with separate row groups per partition, so that readers can find them."""
-    partitions = sorted(pc.unique(listing["partition"]).to_pylist())
-    with (
-        committed(path) as scratch,
-        pq.ParquetWriter(scratch, listing.schema, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        for partition in partitions:
-            writer.write_table(listing.filter(pc.equal(listing["partition"], partition)))
+    with table_writer(path, listing.schema) as writer:
+        write_partitions(writer, listing)
 
 
 def count_states(listing: pa.Table) -> dict[str, int]:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Rows", "Wanted", "pieces", "row_writer", "rows_with", "write_rows"]
+__all__ = [
+    "Rows",
+    "Wanted",
+    "pieces",
+    "row_writer",
+    "rows_with",
+    "table_writer",
+    "write_partitions",
+    "write_rows",
+]
 
 Wanted = Mapping[str, Collection[Any]]
 """Allowed values by column; a row matches if each of these columns has one of its values."""
@@ -147,15 +156,25 @@ def pieces(
 
 
 @contextlib.contextmanager
-def row_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[Iterable[dict[str, Any]]], None]]:
-    """Write rows atomically to a Parquet file with page checksums, each time that the yielded function is called.
-
-    Columns missing in a row are null.
-    """
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Write tables atomically to a Parquet file with page checksums."""
     with (
         committed(path) as scratch,
         pq.ParquetWriter(scratch, schema, compression="zstd", write_page_checksum=True) as writer,
     ):
+        yield writer
+
+
+def write_partitions(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """Write rows with separate row groups per ``partition``, in order, so that readers can find them."""
+    for partition in sorted(pc.unique(rows["partition"]).to_pylist()):
+        writer.write_table(rows.filter(pc.equal(rows["partition"], partition)))
+
+
+@contextlib.contextmanager
+def row_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[Iterable[dict[str, Any]]], None]]:
+    """Write rows like :func:`table_writer`, each time that the yielded function is called; columns missing in a row are null."""
+    with table_writer(path, schema) as writer:
         waiting: list[dict[str, Any]] = []
 
         def write(rows: Iterable[dict[str, Any]], least: int = BATCH) -> None:

@@ -1,4 +1,4 @@
-"""Groups of rows: runs of equal values in a column, and the first row of each group."""
+"""Runs of equal values in a column, the first row of each group of rows, and values in a sorted array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["NONE", "begins_run", "first_rows"]
+__all__ = ["NONE", "are_in", "begins_run", "first_rows"]
 
 NONE = -1
 """The number of a row that does not exist."""
@@ -36,3 +36,12 @@ def first_rows(groups: NDArray[np.int64], rows: NDArray[np.int64], count: int) -
     first = np.full(count, NONE, np.int64)
     first[groups[::-1]] = rows[::-1]  # the last assignment, of the first row, wins
     return first
+
+
+def are_in(known: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which numbers are in a sorted array; ``np.isin`` would sort it again for each piece."""
+    if not len(known):
+        return np.zeros(len(numbers), bool)
+    places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+    found: NDArray[np.bool_] = known[places] == numbers
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -14,7 +14,7 @@ from tol_luigi.sources.url_reader import fetched_rows
 from tol_luigi.store.row_groups import write_rows
 from tol_luigi.tasks.reports import ReportTarget
 from tol_luigi.tasks.stage import StageTask
-from tol_luigi.tasks.url_settings import earlier_dataset, fetched_sources
+from tol_luigi.tasks.url_settings import earlier_dataset, fetched_sources, url_reader
 from tol_luigi.tasks.urls import FetchPartition
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tol_luigi.core.receipts import Receipt
-    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.tasks.previous import PreviousDataset
 
 __all__ = ["ReportFetched"]
@@ -67,7 +66,7 @@ class ReportFetched(StageTask):
 
     def _changed(self, source: str, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         """Yield the URLs that are not the same as before; count all."""
-        now = cast("UrlReader", self.settings.sources[source].reader).partitioning
+        now = url_reader(self.settings, source).partitioning
         before = now.divided(len(self._earlier.partitions(source)))
         folder = self._earlier.layout.fetched(source)
         for own, earlier in partitions_together(now, before):

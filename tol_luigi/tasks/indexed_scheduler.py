@@ -147,20 +147,12 @@ class IndexedScheduler(luigi.scheduler.Scheduler):
         super()._update_priority(task, prio, worker)
         self._state.ready.update(task)
 
-    def get_work(
-        self,
-        host: str = "",
-        assistant: bool = False,
-        worker: str = "",
-        **kwargs: Any,  # noqa: ANN401 (as above)
-    ) -> dict[str, Any]:
+    def get_work(self, *, worker: str = "", **fields: Any) -> dict[str, Any]:  # noqa: ANN401 (as above)
         """Assign a task; count all pending tasks only for a worker that runs none, since it may end because of their number."""
         self._is_assigning = True
         try:
             with self._state.only_first(worker):
-                answer: dict[str, Any] = super().get_work(
-                    host=host, assistant=assistant, worker=worker, **kwargs
-                )
+                answer: dict[str, Any] = super().get_work(worker=worker, **fields)
         finally:
             self._is_assigning = False
         is_idle = answer.get("task_id") is None and "batch_id" not in answer and not self._has_task(worker)
@@ -214,12 +206,12 @@ class EmbeddedScheduler(IndexedScheduler):
     def __init__(self) -> None:
         super().__init__(luigi.scheduler.scheduler(prune_on_get_work=False, record_task_history=False))
 
-    def get_work(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 (luigi's, untyped)
+    def get_work(self, *, worker: str = "", **fields: Any) -> dict[str, Any]:  # noqa: ANN401 (luigi's, untyped)
         """Assign a task; Luigi's embedded scheduler looks each time for tasks to retry, this one if no other task is left."""
-        answer = super().get_work(*args, **kwargs)
+        answer = super().get_work(worker=worker, **fields)
         if answer.get("task_id") is None and "batch_id" not in answer:
             self.prune()
-            answer = super().get_work(*args, **kwargs)
+            answer = super().get_work(worker=worker, **fields)
         return answer
 
 

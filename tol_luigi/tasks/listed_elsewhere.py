@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from tol_luigi.core.keys import hashed_number
+from tol_luigi.store.runs import are_in
 from tol_luigi.tasks.shared_images import preferred_order
+from tol_luigi.tasks.url_settings import url_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tol_luigi.core.layout import Layout
-    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.tasks.settings import Settings
 
 __all__ = ["ListedElsewhere", "listed_before"]
@@ -63,11 +64,7 @@ class ListedElsewhere:
         places = np.array([place for place, number in enumerate(numbers) if number is not None], np.int64)
         own = np.array([number for number in numbers if number is not None], np.uint64)
         for name, listed in reversed(self._listed.items()):
-            position = np.searchsorted(listed, own)
-            is_listed = np.zeros(len(own), bool)
-            inside = position < len(listed)
-            is_listed[inside] = listed[position[inside]] == own[inside]
-            for place in places[is_listed]:
+            for place in places[are_in(listed, own)]:
                 found[place] = name
         return found
 
@@ -84,13 +81,13 @@ def _numbers(settings: Settings, layout: Layout, source: str) -> Iterator[int]:
 
 def _number_of(settings: Settings, source: str) -> Callable[[str], int | None]:
     """Return a function that returns the number of the image of a row, None if it is in no shared collection."""
-    reader = cast("UrlReader", settings.sources[source].reader)
+    reader = url_reader(settings, source)
     shared_id = settings.sources[source].labeler.shared_ids()
 
     def number(key: str) -> int | None:
         text = shared_id(reader.key_of(key))
         if text.isdecimal() and len(text) <= _LONGEST:
             return int(text)
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") if text else None
+        return hashed_number(text) if text else None
 
     return number

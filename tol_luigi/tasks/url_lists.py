@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tol_luigi.core.batches import batched
-from tol_luigi.core.files import committed
 from tol_luigi.core.keys import image_ids
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source_names import base_of
 from tol_luigi.sources.stored_listing import STORED_SCHEMA, stored_columns, stored_listing
 from tol_luigi.sources.url_rows import Box
 from tol_luigi.store.catalogs import in_row_groups
+from tol_luigi.store.row_groups import table_writer, write_partitions
 from tol_luigi.store.spools import parts_of_ids, spooled
 from tol_luigi.tasks.listed_elsewhere import ListedElsewhere, listed_before
 from tol_luigi.tasks.partitions import SourceParameter
 from tol_luigi.tasks.stage import StageTask
+from tol_luigi.tasks.url_settings import url_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.sources.url_rows import UrlRow
     from tol_luigi.tasks.base import DatasetTask
 
@@ -80,7 +79,7 @@ class ListUrls(StageTask):
 
     def make(self) -> None:
         """Read the listing once; write the URLs partition by partition, and what names the images in the order of the ids."""
-        reader = cast("UrlReader", self.settings.sources[self.source].reader)
+        reader = url_reader(self.settings, self.source)
         spell = self.settings.plugins[self.source].key.spell
         elsewhere = ListedElsewhere(self.settings, self.layout, self.source)
         urls, listing = self.files()
@@ -108,20 +107,15 @@ class ListUrls(StageTask):
                 by_id.add(named, parts_of_ids(named["id"], _PARTS))
                 done += len(rows)
                 progress(done)
-            with committed(urls) as scratch, _writer(scratch, _LISTED) as writer:
+            with table_writer(urls, _LISTED) as writer:
                 for table in map(by_partition.part, range(groups)):
-                    for partition in sorted(pc.unique(table["partition"]).to_pylist()):
-                        writer.write_table(table.filter(pc.equal(table["partition"], partition)))
-            with committed(listing) as scratch, _writer(scratch, STORED_SCHEMA) as writer:
+                    write_partitions(writer, table)
+            with table_writer(listing, STORED_SCHEMA) as writer:
                 parts = map(by_id.part, range(_PARTS))
                 ordered = (part.take(pc.sort_indices(part["id"])) for part in parts)  # a stable order
                 for table in in_row_groups(ordered):
                     writer.write_table(table)
         self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
-
-
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def _listed(partition: str, row: UrlRow, preferred: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import tol_luigi
 from tol_luigi.core.errors import SettingsError
@@ -12,11 +12,12 @@ from tol_luigi.tasks.settings_files import where_set
 
 if TYPE_CHECKING:
     from tol_luigi.downloads.server_budget import FetchPolicy
+    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.tasks.settings import Settings
     from tol_luigi.tasks.settings_files import Origins
     from tol_luigi.tasks.url_sections import FetchSection
 
-__all__ = ["earlier_dataset", "fetch_policy", "fetched_sources", "validate_fetch"]
+__all__ = ["earlier_dataset", "fetch_policy", "fetched_sources", "url_reader", "validate_fetch"]
 
 
 def fetched_sources(settings: Settings) -> list[str]:
@@ -26,6 +27,11 @@ def fetched_sources(settings: Settings) -> list[str]:
         for name in settings.used
         if settings.plugins[name].is_fetched and name not in settings.reused and not settings.is_demonstration
     ]
+
+
+def url_reader(settings: Settings, source: str) -> UrlReader:
+    """Return the reader of a source whose images are fetched by URL."""
+    return cast("UrlReader", settings.sources[source].reader)
 
 
 def validate_fetch(settings: Settings, origins: Origins) -> None:

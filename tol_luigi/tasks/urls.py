@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import luigi
 import pyarrow as pa
@@ -35,7 +35,7 @@ from tol_luigi.tasks.messages import write_line
 from tol_luigi.tasks.partitions import SourceParameter, SourceTask
 from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.url_lists import ListUrls
-from tol_luigi.tasks.url_settings import earlier_dataset, fetch_policy
+from tol_luigi.tasks.url_settings import earlier_dataset, fetch_policy, url_reader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -84,7 +84,7 @@ class FetchPartition(SourceTask, StageTask):
 
     @property
     def _reader(self) -> UrlReader:
-        return cast("UrlReader", self.settings.sources[self.source].reader)
+        return url_reader(self.settings, self.source)
 
     def _lanes_held(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which no other build that shares the budgets asks servers of these lanes."""
