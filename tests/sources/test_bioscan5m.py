@@ -10,6 +10,7 @@ from tol_luigi.core.errors import ArchiveError, SettingsError, SourceError, Tabl
 from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.ledger import State
 from tol_luigi.core.reader import Found, listing_of
+from tol_luigi.core.source import License
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.bioscan5m import BIOSCAN5M, Bioscan5mSection
 
@@ -228,7 +229,8 @@ def test_a_damaged_archive_and_two_of_one_name(tmp_path: Path) -> None:
 
 
 def test_the_licence_of_each_image(tmp_path: Path) -> None:
-    licenses = list(opened(tmp_path, ROWS, tmp_path).licenses())
+    [table] = opened(tmp_path, ROWS, tmp_path).licenses()
+    licenses = [License(**row) for row in table.to_pylist()]
 
     assert [found.key for found in licenses] == [each["processid"] for each in ROWS]
     assert {found[1:] for found in licenses} == {("", "", "cc-by-3.0", "CBG Photography Group")}

@@ -76,8 +76,9 @@ def test_names_and_licences_are_those_of_the_listing_itself(tmp_path: Path) -> N
         entries = list(source.labeler.entries(images, HigherRankTable(), CommonNames()))
         records = list(source.labeler.records(images))
         licenses = {}
-        for one in source.licenses():
-            licenses.setdefault(one.key, one)
+        for table in source.licenses():
+            for one in table.to_pylist():
+                licenses.setdefault(one["key"], one)
         return entries, records, licenses
 
     read = result(tmp_path / "none")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tol_luigi.core.errors import TableError
-from tol_luigi.core.source import License
+from tol_luigi.core.source import License, license_tables
 from tol_luigi.sources import SOURCES
 from tol_luigi.sources.bioscan import BIOSCAN, BioscanSection
 from tol_luigi.sources.eol import EOL, EolSection
@@ -174,7 +174,9 @@ def test_lines_are_those_of_a_look_up_image_by_image(
         patch.setattr(licenses, "_PART", part)
         patch.setattr(licenses, "_HELD", part)
         folder = Path(name)
-        write(folder, {"eol": replace(eol_of(), licenses=lambda: iter(told))}, rows, stretch=stretch)
+        write(
+            folder, {"eol": replace(eol_of(), licenses=lambda: license_tables(told))}, rows, stretch=stretch
+        )
         assert (folder / "licenses.csv").read_bytes().decode() == text.getvalue()
 
 
@@ -217,7 +219,7 @@ def test_sources_stand_in_the_order_of_the_catalog_each_with_its_own_keys(
 
 def test_a_source_may_spell_its_keys_as_it_likes(tmp_path: Path) -> None:
     told = [License("00007_Apis/x.jpg", "https://m", "", "cc-0-1.0", "Ann")]
-    source = replace(INAT21.open(INat21Section(), tmp_path), licenses=lambda: iter(told))
+    source = replace(INAT21.open(INat21Section(), tmp_path), licenses=lambda: license_tables(told))
     key = {"inat21_filename": "x.jpg", "inat21_cls_name": "Apis", "inat21_cls_num": 7}
     row = {"split": "train", "treeoflife_id": "id", "source": "inat21", "md5": "m", **key}
     (_, line) = write(tmp_path, {"inat21": source}, [row])

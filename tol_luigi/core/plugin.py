@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tol_luigi.core.sections import SourceSection
-from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source
+from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source, license_tables
 from tol_luigi.core.source_names import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from tol_luigi.core.reader import Reader
     from tol_luigi.core.remote import SourceDownloads
@@ -96,7 +98,7 @@ class SourcePlugin(Generic[S]):
         is_fetched: Whether its images are a listing of URLs, so that its reader is given the folder of what is fetched.
         fetched_labeler: Returns the labeler of its images, given its settings and the folder of what is fetched, which contains
             the rows of the listing.
-        fetched_licenses: Yields the licences of its images, given the same.
+        fetched_licenses: Yields the licences of its images, given the same, in tables with the fields of ``License``.
         bytes_per_pixel: The size of its files, for estimates.
         downloads: The files that ``DownloadSources`` can fetch.
         taxonomies: Its tables that are taxonomies.
@@ -124,7 +126,7 @@ class SourcePlugin(Generic[S]):
     is_published: bool = False
     is_fetched: bool = False
     fetched_labeler: Callable[[S, Path], Labeler] | None = None
-    fetched_licenses: Callable[[S, Path], Iterator[License]] | None = None
+    fetched_licenses: Callable[[S, Path], Iterator[pa.Table]] | None = None
     bytes_per_pixel: float = 0.25
     downloads: SourceDownloads | None = None
     taxonomies: tuple[TaxonomyTable, ...] = ()
@@ -162,11 +164,11 @@ class SourcePlugin(Generic[S]):
         """
         labeler = self.fetched_labeler(section, images) if self.fetched_labeler else self.labeler(section)
         licenses, fetched = self.licenses, self.fetched_licenses
-        own: dict[str, Callable[[], Iterator[License]]] = {}
+        own: dict[str, Callable[[], Iterator[pa.Table]]] = {}
         if fetched:
             own["licenses"] = lambda: fetched(section, images)
         elif licenses:
-            own["licenses"] = lambda: licenses(section)
+            own["licenses"] = lambda: license_tables(licenses(section))
         return Source(self, self.reader(section, images, index), labeler, section.license or "", **own)
 
     def fault(self) -> str:

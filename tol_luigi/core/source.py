@@ -10,12 +10,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from tol_luigi.core.batches import batched
 from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.taxon import RANKS
 from tol_luigi.core.vernacular import CommonNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import pyarrow as pa
 
     from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.plugin import SourcePlugin
@@ -35,6 +38,7 @@ __all__ = [
     "Reference",
     "Source",
     "SourceInfo",
+    "license_tables",
 ]
 
 Key = tuple[int | str, ...]
@@ -280,7 +284,20 @@ class SourceInfo(Protocol):
         """Whether it is part of the published dataset."""
 
 
-def _no_licenses() -> Iterator[License]:
+def license_tables(licenses: Iterable[License]) -> Iterator[pa.Table]:
+    """Yield licences in tables, with a column for each field."""
+    import pyarrow as pa  # noqa: PLC0415 (slow to load, and few commands need licences)
+
+    schema = pa.schema([(name, pa.string()) for name in License._fields])
+    for batch in batched(licenses, _FEW):
+        yield pa.table([pa.array(texts, pa.string()) for texts in zip(*batch, strict=True)], schema=schema)
+
+
+_FEW = 1_000
+"""Licences held as Python objects at a time: few, so that they stay in the processor's cache."""
+
+
+def _no_licenses() -> Iterator[pa.Table]:
     return iter(())
 
 
@@ -293,14 +310,14 @@ class Source:
         reader: The reader of its files.
         labeler: The labeler of its images.
         license: The licence of its images without one of their own, "" if none is stated.
-        licenses: Yields the known licences of its images.
+        licenses: Yields the known licences of its images, in tables with the fields of :class:`License`.
     """
 
     plugin: SourcePlugin[Any]
     reader: Reader
     labeler: Labeler
     license: str = ""
-    licenses: Callable[[], Iterator[License]] = field(default=_no_licenses)
+    licenses: Callable[[], Iterator[pa.Table]] = field(default=_no_licenses)
 
     @property
     def name(self) -> str:

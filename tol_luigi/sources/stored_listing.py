@@ -15,10 +15,17 @@ from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.url_rows import UrlRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["STORED_SCHEMA", "rows_of_images", "stored_columns", "stored_listing", "stored_rows"]
+__all__ = [
+    "STORED_SCHEMA",
+    "rows_of_images",
+    "stored_cells",
+    "stored_columns",
+    "stored_listing",
+    "stored_rows",
+]
 
 _TEXTS = ("key", "url", "name", "identifier", "common", "license", "owner", "page")
 
@@ -48,14 +55,16 @@ def stored_columns(rows: Iterable[UrlRow], ids: Iterable[str]) -> pa.Table:
 
 def stored_rows(path: Path) -> Iterator[tuple[str, UrlRow]]:
     """Yield the rows of the file, each with the image id."""
+    for batch in stored_cells(path, STORED_SCHEMA.names):
+        for image, *cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            key, url, name, identifier, common, license_, owner, page, *ranks = cells
+            yield image, UrlRow(key, url, tuple(ranks), name, identifier, common, license_, owner, page=page)
+
+
+def stored_cells(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of the file."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(_ROWS):
-            for image, *cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                key, url, name, identifier, common, license_, owner, page, *ranks = cells
-                yield (
-                    image,
-                    UrlRow(key, url, tuple(ranks), name, identifier, common, license_, owner, page=page),
-                )
+        yield from file.iter_batches(_ROWS, columns=columns)
 
 
 def rows_of_images(

@@ -18,10 +18,10 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.reader import Found, Member, MemberError, Reader
 from tol_luigi.core.sections import SourceSection
-from tol_luigi.core.source import Entry, Labeler, License, NameRecord
+from tol_luigi.core.source import Entry, Labeler, License, NameRecord, license_tables
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
-from tol_luigi.sources.stored_listing import rows_of_images, stored_listing, stored_rows
+from tol_luigi.sources.stored_listing import rows_of_images, stored_cells, stored_listing, stored_rows
 from tol_luigi.sources.url_partitions import UrlPartitions
 from tol_luigi.sources.url_rows import Box
 
@@ -279,6 +279,13 @@ def _licenses(rows: Iterable[UrlRow], natural: NaturalKey, key_of: Callable[[str
         yield License(natural.spell(key_of(row.key)), row.page, row.url, row.license, row.owner)
 
 
+def _stored_licenses(stored: Path, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[pa.Table]:
+    """Yield the same of a stored listing, in tables."""
+    for batch in stored_cells(stored, ["key", "page", "url", "license", "owner"]):
+        keys = pa.array([natural.spell(key_of(key)) for key in batch["key"].to_pylist()], pa.string())
+        yield pa.table([keys, *batch.columns[1:]], names=License._fields)
+
+
 class UrlSection(SourceSection):
     """The section of a source of URLs, which has the number of partitions for its images."""
 
@@ -316,10 +323,11 @@ def url_plugin(
         found = functools.partial(key_of, given)
         return UrlReader(images, listing(given), given.partitions, found, server(given))
 
-    def licenses(given: S, folder: Path) -> Iterator[License]:
-        stored = stored_listing(folder)
-        rows = (row for _, row in stored_rows(stored)) if stored.exists() else listing(given)()
-        return _licenses(rows, key, functools.partial(key_of, given))
+    def licenses(given: S, folder: Path) -> Iterator[pa.Table]:
+        stored, found = stored_listing(folder), functools.partial(key_of, given)
+        if stored.exists():
+            return _stored_licenses(stored, key, found)
+        return license_tables(_licenses(listing(given)(), key, found))
 
     return SourcePlugin(
         name=section.section,

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.batches import batched
 from tol_luigi.core.files import committed
 from tol_luigi.core.license_names import license_url, spdx_name
 from tol_luigi.core.source import License
@@ -67,9 +66,6 @@ _LICENSES = _TEXTS.insert(0, pa.field("row", pa.int64()))
 
 _HASHED = pa.schema([("hash", pa.uint64()), ("row", pa.int64())])
 """The hash of the key of an image, with its row."""
-
-_FEW = 1_000
-"""Licences held as Python objects at a time: few, so that they stay in the processor's cache."""
 
 _BATCH = 100_000
 """Licences distributed at a time."""
@@ -147,9 +143,9 @@ def images_with_licenses(
             yield _joined(images, located.part(number), number * stretch)
 
 
-def _unless_empty(licenses: Iterator[License]) -> Iterator[License] | None:
+def _unless_empty(licenses: Iterator[pa.Table]) -> Iterator[pa.Table] | None:
     """Return an equivalent iterator, or None if it is empty."""
-    first = next(licenses, None)
+    first = next(filter(len, licenses), None)
     return None if first is None else itertools.chain([first], licenses)
 
 
@@ -186,7 +182,7 @@ def _spelled(images: pa.Table, source: Source) -> pa.Array:
 
 def _distribute(
     output: Path,
-    by_source: Mapping[str, Iterable[License]],
+    by_source: Mapping[str, Iterable[pa.Table]],
     images: Iterable[pa.Table],
     located: Spool,
     *,
@@ -239,15 +235,10 @@ def _by_part(tables: Iterator[pa.Table], parts: int, waiting: Spool) -> Iterator
         yield from ((part, table) for table in in_row_groups([waiting.part(part)], _BATCH))
 
 
-def _tables(by_source: Mapping[str, Iterable[License]]) -> Iterator[pa.Table]:
+def _tables(by_source: Mapping[str, Iterable[pa.Table]]) -> Iterator[pa.Table]:
     """Yield the licences as tables, with keys prefixed with the names of the sources."""
     for name, licenses in by_source.items():
-        few = (
-            [pa.array(texts, pa.string()) for texts in zip(*batch, strict=True)]
-            for batch in batched(licenses, _FEW)
-        )
-        tables = (pa.table(columns, schema=_TEXTS) for columns in few)
-        for table in in_row_groups(tables, _BATCH):
+        for table in in_row_groups(licenses, _BATCH):
             keys = pc.binary_join_element_wise(name, table["key"], "/")
             yield table.set_column(0, "key", keys)
 
