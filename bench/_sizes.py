@@ -12,7 +12,7 @@ _ARCHIVE = 104_500
 
 @dataclass(frozen=True)
 class Sizes:
-    """Counts in proportion to those of ten million images.
+    """Counts in proportion to those of ten million images; whatever images there are beyond are of EOL, and of the same taxa.
 
     Attributes:
         images: How many images there are in all.
@@ -24,7 +24,7 @@ class Sizes:
 
     def of(self, full: int, least: int = 1) -> int:
         """Scale a count of the full size."""
-        return max(least, full * self.images // FULL)
+        return max(least, full * min(self.images, FULL) // FULL)
 
     @property
     def inat21(self) -> int:

@@ -11,7 +11,7 @@ from tol_luigi.core.errors import ChangedError, SourceError
 from tol_luigi.core.ledger import State
 from tol_luigi.core.reader import Found, Member
 from tol_luigi.sources.faults import CHECK_PATH, FILE_FAULTS, GONE
-from tol_luigi.sources.member_filter import classify_member, empty_folder, printable
+from tol_luigi.sources.member_filter import classify_member, empty_folder, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ def scan_folder(root: Path, below: str) -> Iterator[Found]:
             continue
         this = (status.st_dev, status.st_ino)
         if linked and (reason := _link_fault(this, above)):
-            yield Found(Member(printable(name), 0), state=State.UNSAFE, reason=reason)
+            yield Found(Member(storable(name), 0), state=State.UNSAFE, reason=reason)
             continue
         try:
             children = _listed(path)
@@ -111,10 +111,10 @@ def _inaccessible(path: str, name: str, error: OSError) -> Found:
             reason = "link in a circle"
         else:
             reason = f"link to {os.readlink(path)!r}, which is not there"  # noqa: PTH115 (as above)
-        return Found(Member(printable(name), 0), state=State.UNSAFE, reason=reason)
+        return Found(Member(storable(name), 0), state=State.UNSAFE, reason=reason)
     if error.errno in FILE_FAULTS:
         reason = f"cannot be reached: {error.strerror}"
-        return Found(Member(printable(name), 0), state=State.UNREADABLE, reason=reason)
+        return Found(Member(storable(name), 0), state=State.UNREADABLE, reason=reason)
     raise _source_error(path, error) from error
 
 
@@ -122,7 +122,7 @@ def _unlistable(path: str, name: str, error: OSError) -> Found:
     """Return the row of a folder that the system does not list."""
     if error.errno in FILE_FAULTS and name:
         reason = f"cannot be listed: {error.strerror}"
-        return Found(Member(f"{printable(name)}/", 0), state=State.UNREADABLE, reason=reason)
+        return Found(Member(f"{storable(name)}/", 0), state=State.UNREADABLE, reason=reason)
     raise _source_error(path, error) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tol_luigi.core.ledger import State
-from tol_luigi.sources.member_filter import classify_member, is_inside, printable
+from tol_luigi.sources.member_filter import classify_member, is_inside, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Links:
     def resolve(self) -> bool:
         """Follow all links by name; return whether there are targets to pass to :meth:`add_target`."""
         self._paths = [self._path(link) for link in self._links]
-        self._targets = {printable(name): [] for names, _ in self._paths for name in names}
+        self._targets = {storable(name): [] for names, _ in self._paths for name in names}
         return bool(self._targets)
 
     def add_target(self, found: Found) -> None:
@@ -99,7 +99,7 @@ class Links:
 
     def _nearest(self, name: str, offset: int) -> Found | None:
         """Return the member of a name that a link refers to: the last before it, else the first after it."""
-        targets = self._targets[printable(name)]
+        targets = self._targets[storable(name)]
         before = [target for target in targets if (target.member.offset or 0) < offset]
         return before[-1] if before else next(iter(targets), None)
 

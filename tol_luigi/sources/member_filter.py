@@ -11,7 +11,7 @@ from tol_luigi.core.reader import MAX_FILE_BYTES, Found, Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IMAGE_ENDINGS", "Folders", "classify_member", "empty_folder", "is_inside", "is_junk", "printable"]
+__all__ = ["IMAGE_ENDINGS", "Folders", "classify_member", "empty_folder", "is_inside", "is_junk", "storable"]
 
 IMAGE_ENDINGS = frozenset({
     ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
@@ -44,7 +44,7 @@ def classify_member(name: str, size: int, offset: int | None = None, danger: str
     tidy = name if name_danger else "/".join(parts)
     danger = danger or name_danger
     state, reason = (State.UNSAFE, danger) if danger else _fault(tidy, parts, size)
-    return Found(Member(printable(tidy), size, offset), state=state, reason=reason)
+    return Found(Member(storable(tidy), size, offset), state=state, reason=reason)
 
 
 def is_junk(part: str) -> bool:
@@ -57,7 +57,7 @@ def is_inside(name: str) -> bool:
     return not name.startswith("/") and ".." not in name.split("/")
 
 
-def printable(name: str) -> str:
+def storable(name: str) -> str:
     """Return a name that can be stored: bytes that are not UTF-8 become escapes."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
@@ -121,4 +121,4 @@ class Folders:
 
 def empty_folder(folder: str) -> Found:
     """Return the row of an empty folder."""
-    return Found(Member(f"{printable(folder)}/", 0), state=State.NO_IMAGE, reason="a folder without images")
+    return Found(Member(f"{storable(folder)}/", 0), state=State.NO_IMAGE, reason="a folder without images")

@@ -28,7 +28,7 @@ _CHUNK = 1 << 16
 _SHORTENED = 90
 """The minimum length of a shortened name: a header has 100 bytes for it, with "./" and two-byte letters."""
 _ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
-"""A byte that is not UTF-8, as ``printable`` writes it."""
+"""A byte that is not UTF-8, as ``storable`` writes it."""
 
 _SPACING = 1 << 25
 _EXTENDED = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})

@@ -38,6 +38,7 @@ __all__ = [
     "feature_families",
     "feature_folders",
     "feature_set",
+    "gpu_resource",
     "known_models",
     "max_error_percent",
     "references",
@@ -180,6 +181,11 @@ def _named_paths(section: FeaturesSection, key: str, folder: Path) -> dict[str, 
 
 def _models(section: FeaturesSection, folder: Path) -> dict[str, Model]:
     return {name: Model(name, path) for name, path in _named_paths(section, "models", folder).items()}
+
+
+def gpu_resource(device: str) -> str:
+    """Return the resource of Luigi that stands for a GPU, such as ``gpu_0`` for ``cuda:0``."""
+    return f"gpu_{device.removeprefix('cuda:')}"
 
 
 def known_models(lines: Iterable[str]) -> dict[str, Model]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from tol_luigi.tasks.feature_settings import extraction_spec, feature_set
+from tol_luigi.tasks.feature_settings import extraction_spec, feature_set, gpu_resource
 from tol_luigi.tasks.partitions import PartitionTask, all_partitions
 from tol_luigi.tasks.shards import CheckShards, WriteShards
 from tol_luigi.tasks.stage import StageTask
@@ -56,7 +56,7 @@ class ModelStage(FeatureStage):
         if self.device == "cpu":
             return {}
         is_one_of_several = len(self.settings.features.devices) > 1
-        return {f"gpu_{self.device.removeprefix('cuda:')}" if is_one_of_several else "gpu": 1}
+        return {gpu_resource(self.device) if is_one_of_several else "gpu": 1}
 
 
 class ExtractShards(PartitionTask, ModelStage):

@@ -12,6 +12,7 @@ from tol_luigi.core.bounded_images import bounded_image, image_size
 from tol_luigi.core.digests import json_digest
 from tol_luigi.core.reader import MemberError
 from tol_luigi.downloads.fetch_outcomes import RECEIVED, RESIZED, StoredImage
+from tol_luigi.downloads.fetch_urls import as_received
 from tol_luigi.sources.url_reader import CUT, cut_box
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class ImageStore:
     def images(self, content: bytes, boxes: frozenset[Box | None]) -> Images:
         """Return what is stored of a received image, of which some boxes are used."""
         if self.side is None:
-            return {RECEIVED: StoredImage(content)}
+            return as_received(content, boxes)
         return {box: self.stored(StoredImage(content), box) for box in boxes}
 
     def stored(self, image: StoredImage, box: Box | None) -> StoredImage:

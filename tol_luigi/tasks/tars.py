@@ -16,7 +16,7 @@ from tol_luigi.core.errors import FeatureError
 from tol_luigi.report.features import features_text
 from tol_luigi.report.text import counted
 from tol_luigi.tasks.error_lines import clear_error, failure_text, report_killed
-from tol_luigi.tasks.feature_settings import known_models, max_error_percent
+from tol_luigi.tasks.feature_settings import gpu_resource, known_models, max_error_percent
 from tol_luigi.tasks.progress import report_progress, shown_progress
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class ExtractTars(luigi.Task):
     @property
     def resources(self) -> dict[str, int]:  # type: ignore[override]  # a constant in Luigi
         """Return the GPU that the task takes; Luigi has one of each."""
-        return {} if self.device == "cpu" else {f"gpu_{self.device.removeprefix('cuda:')}": 1}
+        return {} if self.device == "cpu" else {gpu_resource(self.device): 1}
 
     @property
     def label(self) -> str:
