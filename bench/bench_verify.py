@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _pictures import INAT21, photographs
 from _places import members, packed, samples, stored
@@ -13,8 +17,14 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.shard_checks import Level, check_shards
+from tol_luigi.core.shards import shard_name
+
+if TYPE_CHECKING:
+    from tol_luigi.core.shards import Shard
 
 SPEC = ImageSpec()
+COPIES = 20
+"""The shard is hashed so many times in one run, as starting ``sha256sum`` takes time."""
 
 
 def main() -> None:
@@ -53,10 +63,44 @@ def main() -> None:
             },
             given.repeat,
         )
+        hashed = _hashed(folder / "shards", shards[0], given.repeat)
     millis = {what: spread(seconds, given.images) for what, seconds in runs.items()}
     rows = [Row(what, taken, millis["webdataset, read only"]) for what, taken in millis.items()]
     what = f"{given.images} samples of {SPEC.width} x {SPEC.height} pixels, {shards[0].size / 1e6:.0f} MB"
     show(str(__doc__), what, "ms of processor time a sample", "webdataset", rows)
+    size = COPIES * shards[0].size
+    rows = [
+        Row(what, spread(seconds, size / 1e9), spread(hashed["sha256sum"], size / 1e9))
+        for what, seconds in hashed.items()
+    ]
+    show(
+        "Is it as fast as the hash?",
+        f"{size / 1e9:.1f} GB; target: 1.11",
+        "ms of processor time a GB",
+        "sha256sum",
+        rows,
+    )
+
+
+def _hashed(folder: Path, shard: Shard, repeat: int) -> dict[str, list[float]]:
+    """Measure the level that only reads, on copies of a shard."""
+    copies = [replace(shard, name=shard_name(number)) for number in range(COPIES)]
+    for copy in copies[1:]:
+        shutil.copyfile(folder / shard.name, folder / copy.name)
+    paths = [folder / copy.name for copy in copies]
+
+    def checked() -> None:
+        size = SPEC.width, SPEC.height
+        if findings := check_shards(folder, copies, {}, size, lambda _: None, level=Level.BYTES):
+            sys.exit(str(findings[0]))
+
+    return measured(
+        {
+            "sha256sum": lambda: subprocess.run(["sha256sum", *paths], check=True, stdout=subprocess.DEVNULL),
+            "level bytes": checked,
+        },
+        repeat,
+    )
 
 
 if __name__ == "__main__":

@@ -236,6 +236,16 @@ def test_for_the_receipt_alone_nothing_is_read(tmp_path: Path, record: Record) -
     assert found(tmp_path, shard, level=Level.RECEIPT) == ["it is missing"]
 
 
+def test_the_bytes_are_those_of_the_receipt_whatever_they_say(tmp_path: Path, record: Record) -> None:
+    shard = shard_of(tmp_path, record("a"), record("b"), record("a"))
+    path = tmp_path / shard.name
+    assert found(tmp_path, shard, level=Level.BYTES) == []
+    content = bytearray(path.read_bytes())
+    content[700] ^= 1
+    path.write_bytes(content)
+    assert found(tmp_path, shard, level=Level.BYTES) == ["its checksum differs from the receipt"]
+
+
 def test_the_first_damaged_shard(tmp_path: Path, record: Record) -> None:
     shards = [shard_of(tmp_path, record(image), number=number) for number, image in enumerate(IDS)]
     assert first_damaged(tmp_path, shards) is None

@@ -236,6 +236,8 @@ def test_every_run_verifies_anew_as_closely_as_it_is_told_to(dataset: Dataset) -
     )  # it goes on with the first
     assert dataset.verify("--level", "receipt").returncode == 30
     assert dataset.bad_shards == [cut]
+    assert dataset.verify("--level", "bytes").returncode == 30
+    assert dataset.bad_shards == [flipped, cut]
 
     verified = dataset.verify()
     assert verified.returncode == 30

@@ -128,9 +128,9 @@ def _add_verify(subcommands: Subcommands) -> None:
     )
     result.add_argument(
         "--level",
-        choices=("receipt", "members", "pixels", "sources"),
+        choices=("receipt", "bytes", "members", "pixels", "sources"),
         default="members",
-        help="receipt: file sizes; members: every byte (default); pixels: decode every image, too; "
+        help="receipt: file sizes; bytes: checksums; members: every sample, too (default); pixels: decode every image, too; "
         "sources: compare with the source files, too",
     )
     result.add_argument("--repair", action="store_true", help="remove damaged files and build them again")

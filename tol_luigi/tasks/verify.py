@@ -84,7 +84,7 @@ class VerifyShards(PartitionTask):
     level: str = luigi.ChoiceParameter(
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
-        description="receipt: do all shards exist? members: is every byte unchanged? "
+        description="receipt: do all shards exist? bytes: is every byte unchanged? members: are all samples right, too? "
         "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
     begun: str = _BegunParameter(description="the mark of this verification")
@@ -124,7 +124,7 @@ class VerifyShards(PartitionTask):
         sizes = "", *self.settings.images.further_sizes
         shards = _readable(receipt, lambda _: [shards_in(fields, size) for size in sizes])
         record = written.files[ledger.relative_to(layout.directory).as_posix()]
-        if damage := _damage(ledger, record, is_read=level is not Level.RECEIPT):
+        if damage := _damage(ledger, record, is_read=level.reads):
             raise ShardError(ledger, damage, _REPAIR)
         ids = _readable(ledger, ids_by_shard)
         expected = None
@@ -132,7 +132,7 @@ class VerifyShards(PartitionTask):
         for layout_of_size, each in zip(self.settings.layouts, shards, strict=True):
             folder = layout_of_size.shard(self.split, 0).parent
             findings += check_records(folder, receipt, each, fields["samples"], ids)
-        if level is not Level.RECEIPT:
+        if level.compares_samples:
             expected = self._expected()
             findings += _compare_ids(ledger, expected) if expected else []
         samples = expected.samples if expected else None
@@ -255,7 +255,7 @@ class VerifyDataset(DatasetTask):
     level: str = luigi.ChoiceParameter(
         choices=tuple(level.value for level in Level),
         default=Level.MEMBERS.value,
-        description="receipt: do all shards exist? members: is every byte unchanged? "
+        description="receipt: do all shards exist? bytes: is every byte unchanged? members: are all samples right, too? "
         "pixels: can every image be decoded, too? sources: are the source files still the same?",
     )
     begun: str = _BegunParameter(
@@ -353,7 +353,7 @@ class VerifyDataset(DatasetTask):
                 path = self.layout.directory / name
                 if path == self.layout.bad_shards and path.exists():
                     continue  # a verification also writes it
-                if damage := _damage(path, record, is_read=Level(self.level) is not Level.RECEIPT):
+                if damage := _damage(path, record, is_read=Level(self.level).reads):
                     findings.append({"shard": str(path), "what": damage})
         return findings
 
