@@ -33,11 +33,9 @@ class _Version(argparse.Action):
     """Print the version, and what resizes images on this machine."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from tol_luigi.core.resampling import PILLOW, kernel_name  # noqa: PLC0415 (loads Pillow)
+        from tol_luigi.core.resampling import kernel_label, kernel_name  # noqa: PLC0415 (loads Pillow)
 
-        kernel = kernel_name()
-        resized = "Pillow" if kernel == PILLOW else f"compiled code ({kernel})"
-        print(f"tol_luigi {__version__}, images resized by {resized}")  # noqa: T201
+        print(f"tol_luigi {__version__}, images resized by {kernel_label(kernel_name())}")  # noqa: T201
         parser.exit()
 
 

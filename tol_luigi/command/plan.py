@@ -16,6 +16,7 @@ from tol_luigi.command.source_estimate import source_stats
 from tol_luigi.command.terminal import show, show_error
 from tol_luigi.core.errors import DiskError, DownloadError
 from tol_luigi.core.exit_code import ExitCode
+from tol_luigi.core.resampling import is_faster, kernel_label, kernel_name
 from tol_luigi.downloads.estimate import estimate_text as downloads_text
 from tol_luigi.downloads.estimate import require_answers, require_space, troubles
 from tol_luigi.report.estimate import (
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["plan", "quota_left"]
 
 _RATES = (
-    "Core time is estimated with the rates in docs/commands.md, measured on one core of an AMD EPYC. "
-    "Divided by the number of workers, it is the shortest possible time of the build. "
+    "Core time is estimated with the rates in docs/commands.md for images resized by {kernel}, "
+    "measured on one core of an AMD EPYC. Divided by the number of workers, it is the shortest possible time of the build. "
     "Sizes are estimated from the mean image."
 )
 
@@ -111,6 +112,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
         is_json=form.is_json,
         format=settings.images.format,
         further_sizes=settings.image_spec.further_sizes,
+        is_compiled=is_faster(kernel_name(settings.image_spec.kernel)),
     )
     # A plan that is damaged is made again.
     left = _left(settings, stats, making, is_planned="PlanShards" not in to_do)
@@ -127,7 +129,7 @@ def _forecast(settings: Settings, seconds: float) -> BuildEstimate:
 
 
 def _notes(settings: Settings) -> list[str]:
-    notes = [_RATES]
+    notes = [_RATES.format(kernel=kernel_label(kernel_name(settings.image_spec.kernel)))]
     if settings.is_demonstration:
         notes.append("No source is configured, so this is the demonstration: its images are generated.")
     return notes

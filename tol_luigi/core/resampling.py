@@ -20,7 +20,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AUTO", "KERNELS", "PILLOW", "kernel_name", "kernels", "resize"]
+__all__ = ["AUTO", "KERNELS", "PILLOW", "is_faster", "kernel_label", "kernel_name", "kernels", "resize"]
 
 AUTO, PLAIN, PILLOW = "auto", "plain", "pillow"
 
@@ -83,6 +83,16 @@ def kernel_name(kernel: str = AUTO) -> str:
     # Pillow is as fast as plain C.
     name = (PILLOW, *available[1:])[-1] if kernel == AUTO else kernel
     return name if name in available and _is_exact(name) else PILLOW
+
+
+def is_faster(kernel: str) -> bool:
+    """Return whether a kernel of :func:`kernel_name` is faster than Pillow; plain C is as fast."""
+    return kernel not in {PLAIN, PILLOW}
+
+
+def kernel_label(kernel: str) -> str:
+    """Return a name of :func:`kernel_name` as it is shown to users."""
+    return "Pillow" if kernel == PILLOW else f"compiled code ({kernel})"
 
 
 @functools.cache

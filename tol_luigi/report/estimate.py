@@ -26,17 +26,20 @@ __all__ = [
 
 # Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
 
-_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.3, 8.3
+_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.2, 4.4
 """Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
+
+_PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL = 1.7, 9.2
+"""The same if Pillow resizes, which no faster compiled code does on this machine."""
+
+_SCALED_MS_PER_MEGAPIXEL, _SHRUNK_MS_PER_MEGAPIXEL = 4.0, 2.8
+"""Milliseconds per megapixel with ``resize = scaled``, and of images that the JPEG decoder shrinks for it."""
+
+_SCALED_MEGAPIXELS, _SHRUNK_MEGAPIXELS = 0.54, 2.0
+"""The minimum megapixels for these rates: 3 and 6 times 224 x 224 pixels, with a margin for other shapes."""
 
 _FURTHER_MS = 1.0
 """Milliseconds to resize and encode an image of a further size, per 224 x 224 pixels of it."""
-
-_SCALED_SPEEDUP = 3.3
-"""The speedup of ``resize = scaled`` on large images."""
-
-_LARGE_MEGAPIXELS = 0.54
-"""The minimum megapixels for that speedup: 538 x 538 pixels at 224 x 224, with a margin for other shapes."""
 
 _COPY_MS = 0.4
 """Milliseconds to copy a sample into train_small and to check it."""
@@ -160,6 +163,7 @@ class OutputSettings:
         is_json: Whether the texts of a sample are in one JSON member.
         format: The format of the images, ``jpeg`` or ``webp``.
         further_sizes: Width and height of the images of each further size, in pixels.
+        is_compiled: Whether compiled code that is faster than Pillow resizes.
     """
 
     width: int
@@ -174,6 +178,7 @@ class OutputSettings:
     is_json: bool = False
     format: str = "jpeg"
     further_sizes: Sequence[tuple[int, int]] = ()
+    is_compiled: bool = True
 
     @property
     def pixels(self) -> int:
@@ -383,9 +388,19 @@ def _hashing_seconds(source: SourceStats) -> float:
 def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
     """Return the seconds per image of a source."""
     megapixels = source.mean_megapixels
-    speedup = _SCALED_SPEEDUP if output.resize == "scaled" and megapixels > _LARGE_MEGAPIXELS else 1.0
+    each, rate = _packing_rates(megapixels, output)
     further = _FURTHER_MS * (output.pixels - output.width * output.height) / _PIXELS
-    return (_MS_PER_IMAGE + _MS_PER_MEGAPIXEL * megapixels / speedup + further + _webp_ms(output)) / 1000
+    return (each + rate * megapixels + further + _webp_ms(output)) / 1000
+
+
+def _packing_rates(megapixels: float, output: OutputSettings) -> tuple[float, float]:
+    """Return the milliseconds per image, and per megapixel, of images of this size."""
+    if output.resize == "scaled" and megapixels > _SCALED_MEGAPIXELS:
+        is_shrunk = megapixels > _SHRUNK_MEGAPIXELS
+        return _MS_PER_IMAGE, _SHRUNK_MS_PER_MEGAPIXEL if is_shrunk else _SCALED_MS_PER_MEGAPIXEL
+    if output.is_compiled:
+        return _MS_PER_IMAGE, _MS_PER_MEGAPIXEL
+    return _PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL
 
 
 def _webp_ms(output: OutputSettings) -> float:
