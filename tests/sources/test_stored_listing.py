@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.keys import image_id
+from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.vernacular import CommonNames
 from tol_luigi.sources.stored_listing import (
-    rows_of_images,
+    STORED_SCHEMA,
+    Label,
+    NameKeys,
+    StoredLabels,
+    label_columns,
+    label_of,
+    labels_of_images,
+    name_key,
     stored_columns,
+    stored_labels,
     stored_listing,
-    stored_rows,
 )
 from tol_luigi.sources.url_rows import UrlRow
 from tol_luigi.sources.url_table import TABLE, TableSection
@@ -27,35 +37,64 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RANKS = ("Animalia", "", "Aves", "", "", "Corvus", "corax")
-ROWS = st.lists(st.tuples(st.integers(0, 9), st.text(max_size=3)), max_size=12)
+TEXT = st.text(max_size=2)
+LABEL = st.builds(Label, st.tuples(*[TEXT] * 7), TEXT, TEXT, TEXT)
+LISTED = st.dictionaries(st.integers(0, 12), st.sampled_from("abc"), max_size=12)
 
 
-def stored(path: Path, rows: Sequence[UrlRow]) -> list[str]:
-    """Store rows as a listing does, and return their ids."""
-    ids = [image_id("table", f"own/{row.key}") for row in rows]
-    table = stored_columns(rows, ids)
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    pq.write_table(table.take(pa.array(order, pa.int64())), path)
-    return ids
+def stored(folder: Path, rows: Sequence[UrlRow]) -> None:
+    """Store rows as ``ListUrls`` does."""
+    first = {image_id("table", f"own/{row.key}"): row for row in reversed(rows)}
+    table = stored_columns(first.values(), first)
+    pq.write_table(table.sort_by("id"), stored_listing(folder))
+    pq.write_table(label_columns({label_of(row) for row in rows}).sort_by("label"), stored_labels(folder))
 
 
 def test_what_names_an_image_comes_back(tmp_path: Path) -> None:
     row = UrlRow("k", "https://a", RANKS, "Corvus corax", "x:1", "raven", "cc0", 'A "b"', page="https://p")
-    [image] = stored(stored_listing(tmp_path), [row])
+    stored(tmp_path, [row, UrlRow("other", "https://b")])
+    image = image_id("table", "own/k")
+    [key] = labels_of_images([("own", "k", image)], stored_listing(tmp_path))
 
-    assert list(stored_rows(stored_listing(tmp_path))) == [(image, row)]
+    assert StoredLabels(tmp_path)[key] == Label(RANKS, "Corvus corax", "x:1", "raven")
+    [cells] = [one for one in pq.read_table(stored_listing(tmp_path)).to_pylist() if one["id"] == image]
+    texts = {name: cells[name] for name in ("key", "url", "license", "owner", "page")}
+    assert texts == {name: getattr(row, name) for name in texts}
 
 
-@given(ROWS, st.sets(st.integers(0, 12)))
-def test_an_image_has_the_first_row_with_its_key(rows: list[tuple[int, str]], wanted: set[int]) -> None:
-    listed = [(f"{key:02d}", UrlRow(str(key), url)) for key, url in rows]
-    images = [(key, f"{key:02d}") for key in sorted(wanted)]
-    first: dict[str, UrlRow] = {}
-    for image, row in listed:
-        first.setdefault(image, row)
-    found = list(rows_of_images(images, sorted(listed, key=lambda pair: pair[0])))
+@given(st.lists(LABEL, max_size=4))
+def test_only_equal_labels_have_the_same_name_key(labels: list[Label]) -> None:
+    assert len(set(map(name_key, labels))) == len(set(labels))
 
-    assert found == [(image, first[image]) for _, image in images if image in first]
+
+@given(LISTED, st.sets(st.integers(0, 12)), st.lists(st.integers(0, 12)), st.integers(1, 4))
+def test_each_image_has_the_name_key_of_its_row(
+    folder: Path, listed: dict[int, str], wanted: set[int], cuts: list[int], batch: int
+) -> None:
+    path, known = stored_listing(folder), {f"{number:02d}": key for number, key in listed.items()}
+    rows = [[image, "", "", "", "", "", key] for image, key in sorted(known.items())]
+    columns = list(zip(*rows, strict=True)) or [[]] * len(STORED_SCHEMA)
+    pq.write_table(
+        pa.table([pa.array(column, pa.string()) for column in columns], schema=STORED_SCHEMA), path
+    )
+    images = [f"{number:02d}" for number in sorted(wanted)]
+    expected = [known.get(image) for image in images]
+
+    assert list(labels_of_images(((image,) for image in images), path)) == [key for key in expected if key]
+    bounds = sorted({0, len(images), *(cut for cut in cuts if cut < len(images))})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tol_luigi.sources.stored_listing._ROWS", batch)
+        keys = NameKeys(path)
+        parts = [
+            pa.table({IMAGE_ID: pa.array(images[a:b], pa.string())}) for a, b in itertools.pairwise(bounds)
+        ]
+        assert [key for part in parts for key in keys.of(part).to_pylist()] == expected
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all examples."""
+    return tmp_path_factory.mktemp("stored")
 
 
 def test_names_and_licences_are_those_of_the_listing_itself(tmp_path: Path) -> None:
@@ -79,12 +118,21 @@ def test_names_and_licences_are_those_of_the_listing_itself(tmp_path: Path) -> N
         for table in source.licenses():
             for one in table.to_pylist():
                 licenses.setdefault(one["key"], one)
-        return entries, records, licenses
+        known = pa.table(
+            {
+                name: list(part)
+                for name, part in zip(("collection", "key", IMAGE_ID), zip(*images, strict=True), strict=True)
+            }
+        )
+        return entries, records, licenses, source.labeler.name_keys()(known).to_pylist()
 
     read = result(tmp_path / "none")
     rows = list(TABLE.open(section, tmp_path).reader.listing())  # type: ignore[attr-defined]
-    stored(stored_listing(tmp_path), [dataclasses.replace(row) for row in rows])
+    stored(tmp_path, [dataclasses.replace(row) for row in rows])
     table.unlink()  # the rows are stored, so the listing is not read again
 
     assert result(tmp_path) == read
-    assert len(read[0]) == 19  # type: ignore[arg-type]
+    entries, records, licenses, keys = read
+    assert len(entries) == len(records) == 3  # type: ignore[arg-type]
+    assert len(licenses) == 20  # type: ignore[arg-type]
+    assert sorted(map(keys.count, set(keys))) == [2, 6, 6, 7]  # type: ignore[attr-defined, call-overload]

@@ -22,7 +22,7 @@ from PIL import Image
 from tol_luigi.core.keys import image_id
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
-from tol_luigi.sources.stored_listing import stored_rows
+from tol_luigi.sources.stored_listing import StoredLabels
 from tol_luigi.sources.url_partitions import LANES
 from tol_luigi.sources.url_reader import UrlReader
 
@@ -107,14 +107,13 @@ def _every_row_is_a_sample_or_has_a_reason(
 
 def _the_rows_are_stored_in_the_order_of_the_ids(dataset: Path) -> None:
     [path] = dataset.glob("fetched/*/listing.parquet")
-    rows = list(stored_rows(path))
-    keys = {image: row.key for image, row in rows}
+    rows = pq.read_table(path).to_pylist()
+    keys = {row["id"]: row["key"] for row in rows}
 
-    assert [image for image, _ in rows] == sorted(
-        image_id("table", f"pond/k/{number}") for number in range(COUNT)
-    )
+    assert list(keys) == sorted(image_id("table", f"pond/k/{number}") for number in range(COUNT))
     assert keys[image_id("table", "pond/k/7")] == "k/7"
-    assert {row.ranks[-2:] for _, row in rows} == {("Corvus", "corax")}
+    labels = StoredLabels(path.parent)
+    assert {labels[row["label"]].ranks[-2:] for row in rows} == {("Corvus", "corax")}
 
 
 def _only_the_box_is_used_of_an_image_with_one(dataset: Path) -> None:

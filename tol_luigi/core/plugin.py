@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tol_luigi.core.sections import SourceSection
-from tol_luigi.core.source import IMAGE_ID, NaturalKey, Source, license_tables
+from tol_luigi.core.source import IMAGE_ID, LABEL, NaturalKey, Source, license_tables
 from tol_luigi.core.source_names import source_of
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class SourcePlugin(Generic[S]):
         columns = [column.name for column in self.key.columns]
         if not columns or len(set(columns)) < len(columns) or IMAGE_ID in columns:
             return f"its natural key has the columns {', '.join(columns) or 'none'}"
-        if self.key.name_column not in {*columns, IMAGE_ID}:
+        if self.key.name_column not in {*columns, IMAGE_ID, LABEL}:
             return f"names are looked up by {self.key.name_column}, which is not part of its natural key"
         parts = [column.type() for column in self.key.columns]
         try:

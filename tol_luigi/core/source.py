@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMAGE_ID",
+    "LABEL",
     "Column",
     "Entry",
     "Key",
@@ -45,6 +46,7 @@ Key = tuple[int | str, ...]
 """A natural key, which identifies an image within its source, in the order of ``NaturalKey.columns``."""
 
 IMAGE_ID = "evobio10m_id"
+LABEL = "label"
 """The column of the image id in the published tables."""
 
 
@@ -142,7 +144,7 @@ class NaturalKey:
     Attributes:
         columns: The parts of a key, in order.
         spelling: The ``str.format`` template of a key as one text; ids depend on it, so it must never change.
-        name_column: The column of the name keys: one of ``columns``, or the image id.
+        name_column: The column of the name keys: one of ``columns``, the image id, or ``LABEL`` if a labeler knows them.
         from_listed: Parses a file name in an exclusion list to a key, or returns None. Without it, exclusion
             lists are matched with the strings in keys.
     """
@@ -209,6 +211,13 @@ class Labeler(abc.ABC):
 
         Raises:
             TableError: The table lacks a column, or cannot be read.
+        """
+        raise NotImplementedError
+
+    def name_keys(self) -> Callable[[pa.Table], pa.Array | pa.ChunkedArray]:
+        """Return a function that returns the name keys of images; only for sources whose name column is ``LABEL``.
+
+        It is given the images in parts, in the order of the ids, and returns null for those without a name.
         """
         raise NotImplementedError
 

@@ -12,11 +12,16 @@ from tol_luigi.core.keys import image_id
 from tol_luigi.core.ledger import State
 from tol_luigi.core.samples import IMAGE_EXTENSIONS
 from tol_luigi.core.shards import shard_name, split_member_name
+from tol_luigi.core.source import LABEL
 from tol_luigi.core.source_names import base_of
+from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.dataset.reading import reading
 from tol_luigi.report.image_trace import ImageTrace
 from tol_luigi.sources import plugin_of
+from tol_luigi.sources.stored_listing import stored_listing
+from tol_luigi.store.catalogs import CLASS_INDEX
 from tol_luigi.store.image_trace import (
+    Named,
     find_ids,
     has_split,
     named,
@@ -155,7 +160,20 @@ class Explainer:
     def _naming(self, source: SourcePlugin[Any], placement: Placement, image: str) -> Named | None:
         if not marker(self.layout.names, "names"):
             return None
-        return named(self.layout.names, source, placement.key, image)
+        listing = stored_listing(self.layout.fetched(source.name))
+        if source.key.name_column == LABEL and not listing.exists():
+            return self._predicted_name(placement, image)  # images that are reused are not listed
+        return named(self.layout.names, source, placement.key, image, listing)
+
+    def _predicted_name(self, placement: Placement, image: str) -> Named | None:
+        rows = self._predicted(placement, image)
+        ranks = tuple(rows[0][rank] for rank in RANK_LABELS) if rows else ()
+        return Named("", ranks, rows[0]["common"], rows[0][CLASS_INDEX]) if rows else None
+
+    def _predicted(self, placement: Placement, image: str) -> list[dict[str, Any]]:
+        """Read the row of the image in the predicted catalog, if that exists."""
+        wanted = {"source": placement.source, "partition": placement.partition, "treeoflife_id": image}
+        return rows_of(self.layout.predicted, wanted) if self.layout.predicted.exists() else []
 
     def _outcomes(self, placement: Placement, image: str) -> list[dict[str, Any]]:
         """Read the rows of the image in the ledgers of its splits; add the split to each row."""
@@ -178,8 +196,7 @@ class Explainer:
             return (rows[0]["state"], rows[0]["reason"], "") if rows else (_WAITING, "", "")
         if not layout.predicted.exists():
             return _WAITING, "PredictCatalog has not run yet", ""
-        wanted = {"source": placement.source, "partition": placement.partition, "treeoflife_id": image}
-        rows = rows_of(layout.predicted, wanted)
+        rows = self._predicted(placement, image)
         if not rows:
             unnamed = rejected(layout.names_ledger, image)
             return State.NO_TAXON, unnamed[0]["reason"] if unnamed else NAMELESS, ""
@@ -240,6 +257,8 @@ class Explainer:
         """Return the origins of the name, one line per step."""
         if naming is None:
             return []
+        if not naming.key:
+            return [str(self.layout.predicted)]
         lookup = lookup_name(source.name)
         first = f"{self.layout.metadata / lookup}: {source.key.name_column} {naming.key}"
         if reference := reference_of(self.layout.names, source.name, naming.key):

@@ -2,88 +2,195 @@
 
 Reading a listing can mean a join of hundreds of millions of rows, so it is done once. The names and the licences of the
 images are then read from this file, next to the images, without a row in memory that is not needed at the moment.
+
+What names an image is stored once for all images of which the listing says the same: its label. A taxon has hundreds of images.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tol_luigi.core.taxon import RANK_LABELS
-from tol_luigi.sources.url_rows import UrlRow
+from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.taxon import RANK_LABELS, RANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from tol_luigi.sources.url_rows import UrlRow
+
 __all__ = [
+    "LABELS",
     "STORED_SCHEMA",
-    "rows_of_images",
+    "Label",
+    "NameKeys",
+    "StoredLabels",
+    "label_columns",
+    "label_of",
+    "labels_of_images",
+    "name_key",
     "stored_cells",
     "stored_columns",
+    "stored_labels",
     "stored_listing",
-    "stored_rows",
 ]
 
-_TEXTS = ("key", "url", "name", "identifier", "common", "license", "owner", "page")
+_TEXTS = ("key", "url", "license", "owner", "page")
 
-STORED_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", *_TEXTS, *RANK_LABELS)])
-"""The id of the image that a row of the listing would be, and what names it, with its licence.
+STORED_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", *_TEXTS, "label")])
+"""The id of the image that a row of the listing would be, with its licence, and the name key of its label.
 
-The rows are in the order of the ids, rows with the same key in the order of the listing.
+The rows are in the order of the ids; of rows with the same key, it is the first one of the listing.
 """
 
+LABELS = pa.schema([(name, pa.string()) for name in ("label", *RANK_LABELS, "name", "identifier", "common")])
+"""The labels by their name keys, in the order of these."""
+
 _ROWS = 20_000
+_CACHED = 1 << 17
+"""Labels whose name keys are in memory: listings often have the images of a taxon next to each other."""
+
+
+class Label(NamedTuple):
+    """What a listing says of the taxon of an image; "" for what is unknown.
+
+    Attributes:
+        ranks: The names of the seven ranks as written.
+        name: A scientific name of any rank.
+        identifier: The id of the taxon in a taxonomy.
+        common: A common name.
+    """
+
+    ranks: tuple[str, ...] = ("",) * len(RANKS)
+    name: str = ""
+    identifier: str = ""
+    common: str = ""
+
+
+def label_of(row: UrlRow) -> Label:
+    """Return the label in a row."""
+    return Label(row.ranks, row.name, row.identifier, row.common)
+
+
+@functools.lru_cache(_CACHED)
+def name_key(label: Label) -> str:
+    """Return the name key of a label: 128 bits of the hash of its texts, in hexadecimal."""
+    return hashlib.blake2b(json.dumps(label).encode(), digest_size=16).hexdigest()
 
 
 def stored_listing(folder: Path) -> Path:
-    """Return the path of the file, given the folder of what is fetched."""
+    """Return the path of the rows, given the folder of what is fetched."""
     return folder / "listing.parquet"
+
+
+def stored_labels(folder: Path) -> Path:
+    """Return the path of the labels, given the folder of what is fetched."""
+    return folder / "labels.parquet"
 
 
 def stored_columns(rows: Iterable[UrlRow], ids: Iterable[str]) -> pa.Table:
     """Return rows of a listing, with their image ids, as a table of this schema."""
     cells = [
-        (image, *(getattr(row, name) for name in _TEXTS), *row.ranks)
+        (image, *(getattr(row, name) for name in _TEXTS), name_key(label_of(row)))
         for row, image in zip(rows, ids, strict=True)
     ]
     columns = zip(*cells, strict=True) if cells else ([] for _ in STORED_SCHEMA)
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=STORED_SCHEMA)
 
 
-def stored_rows(path: Path) -> Iterator[tuple[str, UrlRow]]:
-    """Yield the rows of the file, each with the image id."""
-    for batch in stored_cells(path, STORED_SCHEMA.names):
-        for image, *cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            key, url, name, identifier, common, license_, owner, page, *ranks = cells
-            yield image, UrlRow(key, url, tuple(ranks), name, identifier, common, license_, owner, page=page)
+def label_columns(labels: Iterable[Label]) -> pa.Table:
+    """Return labels as a table, in any order."""
+    cells = [(name_key(label), *label.ranks, *label[1:]) for label in labels]
+    columns = zip(*cells, strict=True) if cells else ([] for _ in LABELS)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=LABELS)
 
 
 def stored_cells(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of the file."""
+    """Yield some columns of the rows."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         yield from file.iter_batches(_ROWS, columns=columns)
 
 
-def rows_of_images(
-    images: Iterable[tuple[int | str, ...]], rows: Iterable[tuple[str, UrlRow]]
-) -> Iterator[tuple[str, UrlRow]]:
-    """Yield the id of each image that has a row, with the first one, in the order of the images.
+class StoredLabels:
+    """The labels of a listing, by their name keys.
+
+    Args:
+        folder: The folder of what is fetched.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        table = pq.read_table(stored_labels(folder), page_checksum_verification=True)
+        self._keys = table["label"].to_numpy().astype("S32")
+        self._texts = table.drop_columns(["label"])
+
+    def __getitem__(self, key: str) -> Label:
+        """Return the label with a name key."""
+        row = int(np.searchsorted(self._keys, key.encode()))
+        texts = [column[row].as_py() for column in self._texts.columns]
+        ranks = len(RANK_LABELS)
+        return Label(tuple(texts[:ranks]), *texts[ranks:])
+
+
+def labels_of_images(images: Iterable[tuple[int | str, ...]], listing: Path) -> Iterator[str]:
+    """Yield the name key of each image that has a row, in the order of the images.
 
     Args:
         images: Natural key and id of each image, in the order of the ids.
-        rows: The rows with their image ids, in the same order.
+        listing: The stored rows.
     """
-    left = iter(rows)
-    found: tuple[str, Any] = ("", None)
+    batches = stored_cells(listing, ["id", "label"])
+    rows = (
+        row
+        for batch in batches
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+    found = ("", "")
     for *_, image in images:
         while found[0] < str(image):
-            found = next(left, (_END, None))
+            found = next(rows, (_END, ""))
         if found[0] == image:
-            yield found
+            yield found[1]
 
 
 _END = "~"
 """Is after every id."""
+
+
+class NameKeys:
+    """Finds the name keys of images that are given in the order of their ids.
+
+    Args:
+        listing: The stored rows.
+    """
+
+    def __init__(self, listing: Path) -> None:
+        self._batches = stored_cells(listing, ["id", "label"])
+        self._rows = pa.table([pa.array([], pa.string())] * 2, names=["id", "label"])
+
+    def of(self, images: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return the name key of each of the next images, null if it has no row.
+
+        Args:
+            images: The images, with their ids.
+        """
+        ids = images[IMAGE_ID].cast(pa.string())
+        if not len(ids):
+            return pa.array([], pa.string())
+        last = ids[-1].as_py()
+        pieces = [self._rows]
+        while not len(pieces[-1]) or pieces[-1]["id"][-1].as_py() <= last:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            pieces.append(pa.Table.from_batches([batch]))
+        rows = pa.concat_tables(pieces)
+        self._rows = rows.filter(pc.greater(rows["id"], last))
+        return rows["label"].take(pc.index_in(ids, value_set=rows["id"].combine_chunks()))

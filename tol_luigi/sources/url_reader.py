@@ -18,19 +18,27 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.reader import Found, Member, MemberError, Reader
 from tol_luigi.core.sections import SourceSection
-from tol_luigi.core.source import Entry, Labeler, License, NameRecord, license_tables
+from tol_luigi.core.source import IMAGE_ID, LABEL, Entry, Labeler, License, NameRecord, license_tables
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
-from tol_luigi.sources.stored_listing import rows_of_images, stored_cells, stored_listing, stored_rows
+from tol_luigi.sources.stored_listing import (
+    Label,
+    NameKeys,
+    StoredLabels,
+    label_of,
+    labels_of_images,
+    name_key,
+    stored_cells,
+    stored_listing,
+)
 from tol_luigi.sources.url_partitions import UrlPartitions
 from tol_luigi.sources.url_rows import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.higher_ranks import HigherRankTable
-    from tol_luigi.core.name_rules import NameRule
     from tol_luigi.core.reader import FileContent
     from tol_luigi.core.source import Key, NaturalKey
     from tol_luigi.core.vernacular import CommonNames
@@ -83,7 +91,6 @@ CUT = "box"
 
 _LONGEST = 80
 
-_TAXA = 1 << 15
 """The taxa whose names are cached."""
 
 
@@ -220,57 +227,79 @@ def cut_box(content: bytes, box: Box) -> bytes | MemberError:
 
 
 class UrlLabeler(Labeler):
-    """Names images by the rows of their listing; the last part of their natural key is the key of the row.
+    """Names images by the labels of their rows; the last part of their natural key is the key of the row.
 
     Args:
         listing: Yields the rows of the listing.
-        stored: The rows as ``ListUrls`` stores them; the listing is read if they are missing.
+        folder: The folder of what is fetched, in which ``ListUrls`` stores rows and labels; the listing is read if they are missing.
     """
 
-    def __init__(self, listing: UrlListing, stored: Path | None = None) -> None:
-        self.listing, self.stored = listing, stored
+    def __init__(self, listing: UrlListing, folder: Path | None = None) -> None:
+        self.listing, self.folder = listing, folder
 
     def entries(
         self, images: Iterable[tuple[int | str, ...]], lookup: HigherRankTable, common_names: CommonNames
     ) -> Iterator[Entry]:
-        """Yield an entry for each image whose row names a rank; those of a scientific name alone are looked up."""
-
-        @functools.lru_cache(_TAXA)  # a taxon has hundreds of images
-        def named(ranks: tuple[str, ...], name: str, common: str) -> tuple[Taxon, str, frozenset[NameRule]]:
-            taxon = Taxon.of(*ranks)
-            if taxon.is_empty and name:
-                taxon = lookup.fill(lookup.taxon_of(name, ranks))
-            if taxon.is_empty or common:
-                return taxon, common, frozenset()
-            return taxon, common_names.of(taxon), common_names.rules(taxon)
-
-        for image, row in self._rows(images):
-            taxon, common, rules = named(row.ranks, row.name, row.common)
-            if not taxon.is_empty:
-                yield Entry(image, taxon, common, rules)
+        """Yield an entry for each label that names a rank; those of a scientific name alone are looked up."""
+        for key, label in self._labels(images):
+            taxon = Taxon.of(*label.ranks)
+            if taxon.is_empty and label.name:
+                taxon = lookup.fill(lookup.taxon_of(label.name, label.ranks))
+            if taxon.is_empty:
+                continue
+            if label.common:
+                yield Entry(key, taxon, label.common)
+            else:
+                yield Entry(key, taxon, common_names.of(taxon), common_names.rules(taxon))
 
     def records(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[NameRecord]:
-        """Yield a record for each image whose row has a name, with the names as written."""
-        for image, row in self._rows(images):
-            if any(row.ranks) or row.name or row.identifier:
-                yield NameRecord(image, row.ranks, row.name, row.identifier, row.common)
+        """Yield a record for each label that has a name, with the names as written."""
+        for key, label in self._labels(images):
+            if any(label.ranks) or label.name or label.identifier:
+                yield NameRecord(key, *label)
+
+    def name_keys(self) -> Callable[[pa.Table], pa.Array | pa.ChunkedArray]:
+        """Return a function that returns the name keys of images, those of their labels."""
+        if self._stored:
+            return NameKeys(self._stored).of
+        known = self._first_labels(None)
+
+        def of(images: pa.Table) -> pa.Array:
+            last = images.column_names.index(IMAGE_ID) - 1  # the last part of the natural key
+            labels = (known.get(str(key)) for key in images[last].to_pylist())
+            return pa.array([label and name_key(label) for label in labels], pa.string())
+
+        return of
 
     def label(self, key: Key) -> str:
         """Return the key of the row of an image."""
         return str(key[-1])
 
-    def _rows(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[tuple[str, UrlRow]]:
-        """Yield the id of each image, and the first row with its key."""
-        if self.stored and self.stored.exists():
-            yield from rows_of_images(images, stored_rows(self.stored))
+    @property
+    def _stored(self) -> Path | None:
+        """The stored rows, if there are any."""
+        path = stored_listing(self.folder) if self.folder else None
+        return path if path and path.exists() else None
+
+    def _labels(self, images: Iterable[tuple[int | str, ...]]) -> Iterator[tuple[str, Label]]:
+        """Yield the labels of images with their name keys, each once, in the order of the images."""
+        if self.folder and self._stored:
+            stored = StoredLabels(self.folder)
+            keys = dict.fromkeys(labels_of_images(images, self._stored))
+            yield from ((key, stored[key]) for key in keys)
             return
-        wanted = {str(image): str(key) for *_, key, image in images}
-        keys = set(wanted.values())
-        known: dict[str, UrlRow] = {}
+        wanted = [str(key) for *_, key, _ in images]
+        known = self._first_labels(set(wanted))
+        labels = dict.fromkeys(known[key] for key in wanted if key in known)
+        yield from ((name_key(label), label) for label in labels)
+
+    def _first_labels(self, keys: Container[str] | None) -> dict[str, Label]:
+        """Return the label of the first row with each key, of some keys or of all."""
+        known: dict[str, Label] = {}
         for row in self.listing():
-            if row.key in keys:
-                known.setdefault(row.key, row)
-        yield from ((image, known[key]) for image, key in wanted.items() if key in known)
+            if keys is None or row.key in keys:
+                known.setdefault(row.key, label_of(row))
+        return known
 
 
 def _licenses(rows: Iterable[UrlRow], natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
@@ -332,10 +361,10 @@ def url_plugin(
     return SourcePlugin(
         name=section.section,
         section=section,
-        key=key,
+        key=dataclasses.replace(key, name_column=LABEL),
         reader=reader,
         labeler=lambda given: labeler(listing(given), None),
-        fetched_labeler=lambda given, folder: labeler(listing(given), stored_listing(folder)),
+        fetched_labeler=lambda given, folder: labeler(listing(given), folder),
         fetched_licenses=licenses,
         name_tables=name_tables,
         license_tables=name_tables,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
 from tol_luigi.core.keys import image_id
-from tol_luigi.core.source import IMAGE_ID, Reference
+from tol_luigi.core.source import IMAGE_ID, LABEL, Reference
 from tol_luigi.core.source_names import base_of
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.store.databases import opened
@@ -204,7 +204,7 @@ def split_hint(mapping: Path, image: str) -> tuple[str, str]:
     return (row.given, row.image_group) if row else ("", "")
 
 
-def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None:
+def named(names: Path, source: SourceInfo, key: Key, image: str, listing: Path) -> Named | None:
     """Return the name entry of an image, or None if it has none.
 
     Args:
@@ -212,11 +212,15 @@ def named(names: Path, source: SourceInfo, key: Key, image: str) -> Named | None
         source: The source of the image.
         key: Its natural key.
         image: Its id.
+        listing: The stored listing of the source, if it is one of URLs.
     """
     values = {
         **{column.name: part for column, part in zip(source.columns, key, strict=True)},
         IMAGE_ID: image,
     }
+    if source.key.name_column == LABEL:
+        rows = rows_of(listing, {"id": image}) if listing.exists() else []
+        values[LABEL] = rows[0][LABEL] if rows else ""
     name_key = str(values[source.key.name_column])
     with opened(names, [Name]):
         query = Name.select().where((Name.source == source.name) & (Name.key == name_key))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tol_luigi.core.exclusions import KEPT, Verdict
 from tol_luigi.core.ledger import State
-from tol_luigi.core.source import IMAGE_ID
+from tol_luigi.core.source import IMAGE_ID, LABEL
 from tol_luigi.core.taxon import RANK_LABELS, Taxon, common_or_name
 from tol_luigi.store.catalogs import CLASS_INDEX, NAME_RULES, TOL_ID
 from tol_luigi.store.databases import fetch, fetch_tables, opened
@@ -261,12 +261,17 @@ class _Labels:
             images: The next images of the source, in the order of the ids.
         """
         column = self._source.key.name_column
-        if column != IMAGE_ID:
-            keys, numbers = self._every
-        else:  # one by one: names and images are in the same order
+        if column == IMAGE_ID:  # one by one: names and images are in the same order
             ids = images[IMAGE_ID]
             keys, numbers = self._read(Name.key.between(ids[0].as_py(), ids[-1].as_py()))
-        return numbers.take(pc.index_in(images[column].cast(pa.string()), value_set=keys))
+        else:
+            keys, numbers = self._every
+        wanted = self._keys(images) if column == LABEL else images[column].cast(pa.string())
+        return numbers.take(pc.index_in(wanted, value_set=keys))
+
+    @functools.cached_property
+    def _keys(self) -> Callable[[pa.Table], pa.Array | pa.ChunkedArray]:
+        return self._source.labeler.name_keys()
 
     @functools.cached_property
     def _every(self) -> tuple[pa.Array, pa.Array]:

@@ -14,10 +14,19 @@ from tol_luigi.core.batches import batched
 from tol_luigi.core.keys import image_ids
 from tol_luigi.core.ledger import State
 from tol_luigi.core.source_names import base_of
-from tol_luigi.sources.stored_listing import STORED_SCHEMA, stored_columns, stored_listing
+from tol_luigi.sources.stored_listing import (
+    LABELS,
+    STORED_SCHEMA,
+    label_columns,
+    label_of,
+    stored_columns,
+    stored_labels,
+    stored_listing,
+)
 from tol_luigi.sources.url_rows import Box
 from tol_luigi.store.catalogs import in_row_groups
 from tol_luigi.store.row_groups import table_writer, write_partitions
+from tol_luigi.store.runs import begins_run
 from tol_luigi.store.spools import parts_of_ids, spooled
 from tol_luigi.tasks.listed_elsewhere import ListedElsewhere, listed_before
 from tol_luigi.tasks.partitions import SourceParameter
@@ -25,9 +34,11 @@ from tol_luigi.tasks.stage import StageTask
 from tol_luigi.tasks.url_settings import url_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tol_luigi.sources.url_rows import UrlRow
+    from tol_luigi.store.spools import Spool
     from tol_luigi.tasks.base import DatasetTask
 
 __all__ = ["ListUrls"]
@@ -70,8 +81,9 @@ class ListUrls(StageTask):
         return self.settings.places(*((self.source, key) for key in keys))
 
     def files(self) -> list[Path]:
-        """Return the table of URLs, and that of all rows by image id."""
-        return [self.layout.urls(self.source), stored_listing(self.layout.fetched(self.source))]
+        """Return the table of URLs, that of all rows by image id, and that of their labels."""
+        folder = self.layout.fetched(self.source)
+        return [self.layout.urls(self.source), stored_listing(folder), stored_labels(folder)]
 
     def more(self) -> dict[str, Any]:
         """Return a digest of the rows of each partition."""
@@ -82,13 +94,14 @@ class ListUrls(StageTask):
         reader = url_reader(self.settings, self.source)
         spell = self.settings.plugins[self.source].key.spell
         elsewhere = ListedElsewhere(self.settings, self.layout, self.source)
-        urls, listing = self.files()
+        urls, listing, labels = self.files()
         digests = {name: hashlib.sha256() for name in reader.partitions()}
         numbers = {name: number for number, name in enumerate(digests)}
         with (
             self.progress("URLs") as progress,
             spooled(urls, _LISTED, _HELD_ROWS) as by_partition,
             spooled(listing, STORED_SCHEMA, _HELD_ROWS) as by_id,
+            spooled(labels, LABELS, _HELD_ROWS) as by_label,
         ):
             groups, done = min(_PARTS, len(digests)), 0
             for rows in batched(reader.listing(), _HELD_ROWS):
@@ -105,17 +118,27 @@ class ListUrls(StageTask):
                 natural = (spell(reader.key_of(key)) for key in keys)
                 named = stored_columns(rows, image_ids(base_of(self.source), natural))
                 by_id.add(named, parts_of_ids(named["id"], _PARTS))
+                said = label_columns({label_of(row) for row in rows})
+                by_label.add(said, parts_of_ids(said["label"], _PARTS))
                 done += len(rows)
                 progress(done)
             with table_writer(urls, _LISTED) as writer:
                 for table in map(by_partition.part, range(groups)):
                     write_partitions(writer, table)
             with table_writer(listing, STORED_SCHEMA) as writer:
-                parts = map(by_id.part, range(_PARTS))
-                ordered = (part.take(pc.sort_indices(part["id"])) for part in parts)  # a stable order
-                for table in in_row_groups(ordered):
+                for table in in_row_groups(_sorted(by_id, "id")):
+                    writer.write_table(table)
+            with table_writer(labels, LABELS) as writer:
+                for table in in_row_groups(_sorted(by_label, "label")):
                     writer.write_table(table)
         self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def _sorted(spool: Spool, column: str) -> Iterator[pa.Table]:
+    """Yield the rows of a spool in the order of a column; of equal ones, the first that was added."""
+    for part in map(spool.part, range(_PARTS)):
+        rows = part.take(pc.sort_indices(part[column]))  # a stable order
+        yield rows.filter(begins_run(rows[column]))
 
 
 def _listed(partition: str, row: UrlRow, preferred: str) -> dict[str, Any]:
