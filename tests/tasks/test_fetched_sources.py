@@ -20,6 +20,7 @@ from image_server import drawn, image_servers
 from PIL import Image
 
 from tol_luigi.core.keys import image_id
+from tol_luigi.dataset.opened import Dataset
 from tol_luigi.downloads.fetch_outcomes import Outcome, UrlState
 from tol_luigi.downloads.fetched_parts import FetchedParts
 from tol_luigi.sources.stored_listing import StoredLabels
@@ -112,6 +113,8 @@ def _the_rows_are_stored_in_the_order_of_the_ids(dataset: Path) -> None:
 
     assert list(keys) == sorted(image_id("table", f"pond/k/{number}") for number in range(COUNT))
     assert keys[image_id("table", "pond/k/7")] == "k/7"
+    [trace] = Dataset.open(dataset).explain(image_id("table", "pond/k/7"))
+    assert (trace.ranks["genus"], trace.name_key) == ("Corvus", rows[0]["label"])
     labels = StoredLabels(path.parent)
     assert {labels[row["label"]].ranks[-2:] for row in rows} == {("Corvus", "corax")}
 

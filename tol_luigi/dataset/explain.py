@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.layout import Layout
     from tol_luigi.core.plugin import SourcePlugin
     from tol_luigi.core.source import Key, Reference
-    from tol_luigi.store.image_trace import Named, Placement
+    from tol_luigi.store.image_trace import Placement
 
 __all__ = ["Explainer", "is_image_id"]
 

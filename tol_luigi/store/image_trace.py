@@ -204,7 +204,7 @@ def split_hint(mapping: Path, image: str) -> tuple[str, str]:
     return (row.given, row.image_group) if row else ("", "")
 
 
-def named(names: Path, source: SourceInfo, key: Key, image: str, listing: Path) -> Named | None:
+def named(names: Path, source: SourceInfo, key: Key, image: str, listing: Path | None = None) -> Named | None:
     """Return the name entry of an image, or None if it has none.
 
     Args:
@@ -219,7 +219,7 @@ def named(names: Path, source: SourceInfo, key: Key, image: str, listing: Path) 
         IMAGE_ID: image,
     }
     if source.key.name_column == LABEL:
-        rows = rows_of(listing, {"id": image}) if listing.exists() else []
+        rows = rows_of(listing, {"id": image}) if listing and listing.exists() else []
         values[LABEL] = rows[0][LABEL] if rows else ""
     name_key = str(values[source.key.name_column])
     with opened(names, [Name]):
