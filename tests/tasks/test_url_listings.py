@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tol_luigi import settings_from
+from tol_luigi.command.plan import plan
 from tol_luigi.command.refetch import refetch
 from tol_luigi.command.source_estimate import source_stats
 from tol_luigi.core.errors import SettingsError
@@ -162,6 +163,17 @@ def test_a_plan_counts_the_selected_rows_before_anything_is_fetched(settings: Pa
         smaller = source_stats(read, 20)
     for each, small in zip(stats, smaller, strict=True):
         assert 0 < small.left_bytes < each.left_bytes / 10
+
+
+def test_a_plan_says_that_images_of_both_sources_are_counted_twice(
+    settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with settings_from(settings):
+        plan(Namespace(seconds=5, json=False))
+    shown = " ".join(capsys.readouterr().out.split())
+    note = "Images of gbif: at most. Those that inat_open lists, too, are not requested, but are counted for each."
+    assert note in shown
+    assert "Images of inat_open: at most" not in shown
 
 
 def _changed(settings: Path, fetch: str) -> Path:

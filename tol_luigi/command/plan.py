@@ -32,6 +32,7 @@ from tol_luigi.report.estimate_text import estimate_figures, estimate_text
 from tol_luigi.tasks.download_orders import forecast as forecast_downloads
 from tol_luigi.tasks.download_settings import wanted_downloads
 from tol_luigi.tasks.label_columns import sample_form
+from tol_luigi.tasks.listed_elsewhere import listed_before
 from tol_luigi.tasks.scan import HashPartition
 from tol_luigi.tasks.settings import settings
 
@@ -132,6 +133,12 @@ def _notes(settings: Settings) -> list[str]:
     notes = [_RATES.format(kernel=kernel_label(kernel_name(settings.image_spec.kernel)))]
     if settings.is_demonstration:
         notes.append("No source is configured, so this is the demonstration: its images are generated.")
+    for source in settings.used:
+        if settings.plugins[source].is_fetched and (before := listed_before(settings, source)):
+            where = " and ".join(before)
+            notes.append(
+                f"Images of {source}: at most. Those that {where} lists, too, are not requested, but are counted for each."
+            )
     return notes
 
 

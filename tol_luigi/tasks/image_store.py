@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,8 @@ from tol_luigi.downloads.fetch_urls import as_received
 from tol_luigi.sources.url_reader import CUT, cut_box
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
 
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.downloads.fetch_urls import Images
@@ -41,6 +45,9 @@ _ONE_LARGE = threading.Lock()
 """Larger images are resized one after the other, so that the memory of a process stays that of one image, and a little more."""
 
 _MOST_THREADS = 4
+
+_AHEAD = 2
+"""How many images wait for each thread."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,20 @@ class ImageStore:
         if self.side is None:
             return as_received(content, boxes)
         return {box: self.stored(StoredImage(content), box) for box in boxes}
+
+    def in_order(self, images: Iterable[tuple[StoredImage, Box | None]]) -> Iterator[StoredImage]:
+        """Yield what is stored of images and their boxes, in their order; some are resized at the same time."""
+        if not self.threads:
+            yield from itertools.starmap(self.stored, images)
+            return
+        with ThreadPoolExecutor(self.threads, "store") as pool:
+            pending: deque[Future[StoredImage]] = deque()
+            for image, box in images:
+                pending.append(pool.submit(self.stored, image, box))
+                if len(pending) > _AHEAD * self.threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
     def stored(self, image: StoredImage, box: Box | None) -> StoredImage:
         """Return what is stored of an image, of which only a box is used if there is one."""

@@ -149,14 +149,15 @@ class FetchPartition(SourceTask, StageTask):
         rows: list[dict[str, Any]], answers: Answers, store: ImageStore, placed: list[dict[str, Any]]
     ) -> Iterator[bytes]:
         """Yield the records of the archive, and append the rows of the table; of two rows with the same key, the mapping uses the first."""
+        kept = (
+            (answers.image(row["url"], box_of(row)), box_of(row)) for row in rows if _is_kept(row, answers)
+        )
+        stored = store.in_order(kept)  # it can be stored otherwise
         for row in rows:
-            is_image = not row["state"] and answers.outcome(row["url"]).state == FETCHED
-            if not is_image:
+            if not _is_image(row, answers):
                 placed.append(_fetched(row, answers))
                 continue
-            image = answers.image(row["url"], box_of(row))
-            if row["url"] in answers.kept:  # it can be stored otherwise
-                image = store.stored(image, box_of(row))
+            image = next(stored) if _is_kept(row, answers) else answers.image(row["url"], box_of(row))
             stem, ending = stem_of(row["key"]), ending_of(image.content)
             yield sample_record(stem, {ending.removeprefix("."): image.content})
             placed.append({**_fetched(row, answers), "member": stem + ending, **_stored(image)})
@@ -273,6 +274,16 @@ def _stored(image: StoredImage) -> dict[str, Any]:
         "image_width": image.width,
         "image_height": image.height,
     }
+
+
+def _is_image(row: dict[str, Any], answers: Answers) -> bool:
+    """Return whether a row has an image."""
+    return not row["state"] and answers.outcome(row["url"]).state == FETCHED
+
+
+def _is_kept(row: dict[str, Any], answers: Answers) -> bool:
+    """Return whether a row has an image of an earlier archive."""
+    return row["url"] in answers.kept and _is_image(row, answers)
 
 
 def _fetched(row: dict[str, Any], answers: Answers) -> dict[str, Any]:
