@@ -96,13 +96,9 @@ def stored_labels(folder: Path) -> Path:
     return folder / "labels.parquet"
 
 
-def stored_columns(rows: Iterable[UrlRow], ids: Iterable[str]) -> pa.Table:
-    """Return rows of a listing, with their image ids, as a table of this schema."""
-    cells = [
-        (image, *(getattr(row, name) for name in _TEXTS), name_key(label_of(row)))
-        for row, image in zip(rows, ids, strict=True)
-    ]
-    columns = zip(*cells, strict=True) if cells else ([] for _ in STORED_SCHEMA)
+def stored_columns(rows: Sequence[UrlRow], ids: Iterable[str], labels: Iterable[Label]) -> pa.Table:
+    """Return rows of a listing, with their image ids and labels, as a table of this schema."""
+    columns = [ids, *([getattr(row, name) for row in rows] for name in _TEXTS), map(name_key, labels)]
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=STORED_SCHEMA)
 
 

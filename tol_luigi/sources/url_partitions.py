@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,13 +19,32 @@ MOST_PARTITIONS = 20_000
 LANES = 16
 """A server belongs to one of this many lanes, the same for all sources. One partition of a lane is fetched at a time."""
 
+_CACHED = 1 << 16
+"""The number of servers in memory."""
+
 
 def server_of(url: str) -> str:
     """Return the name of the server of a URL in lower case, "" if it has none."""
+    return _server_of_origin(_origin(url))
+
+
+def _origin(url: str) -> str:
+    """Return the beginning of a URL that contains its server: millions of URLs have the same one."""
+    end = url.find("/", url.find("://") + 3)
+    return url if end < 0 else url[:end]
+
+
+@functools.lru_cache(_CACHED)
+def _server_of_origin(origin: str) -> str:
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
+        return (urlsplit(origin).hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+@functools.lru_cache(_CACHED)
+def _lane_of_origin(origin: str) -> int:
+    return hashed_number(_server_of_origin(origin)) % LANES
 
 
 class UrlPartitions:
@@ -54,7 +74,7 @@ class UrlPartitions:
 
     def partition_of(self, url: str) -> str:
         """Return the partition of a URL."""
-        group = hashed_number(server_of(url)) % LANES % self.groups
+        group = _lane_of_origin(_origin(url)) % self.groups
         members = self._members[group]
         return f"{members[hashed_number(url) % len(members)]:05d}"
 

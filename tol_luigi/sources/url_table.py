@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,6 +30,8 @@ _TEXTS = ("name", "identifier", "common", "license", "owner", "title", "page", "
 _FIELDS = (_KEY_COLUMN, *RANK_LABELS, *_TEXTS, *Box._fields)
 _NAMING = (*RANK_LABELS, "name", "identifier")
 _MAX_FIELD = 1 << 17
+_CACHED = 1 << 16
+"""The number of cells in memory: names, licences and owners repeat."""
 
 
 class _Columns(Words):
@@ -122,8 +125,10 @@ class UrlTable:
             raise table.error(
                 "lacks a column that names what the images show", f"Add at least one of {', '.join(_NAMING)}"
             )
+        repeated = functools.lru_cache(_CACHED)(self._value)
         for line, cells in table.rows((_URL,), _FIELDS, self._column):
-            url, key, *rest = map(self._value, cells)
+            url, key = map(self._value, cells[:2])
+            rest = [cell and repeated(cell) for cell in cells[2:]]
             ranks, rest = rest[: len(RANK_LABELS)], rest[len(RANK_LABELS) :]
             texts, numbers = rest[: len(_TEXTS)], rest[len(_TEXTS) :]
             key = key or url

@@ -49,6 +49,7 @@ _LISTED = pa.schema(
         *((name, pa.int32()) for name in Box._fields),
     ]
 )
+_NO_BOX = (None,) * len(Box._fields)
 _HELD_ROWS = 200_000
 """The most rows in memory; they are then written to a scratch file."""
 
@@ -106,19 +107,24 @@ class ListUrls(StageTask):
             groups, done = min(_PARTS, len(digests)), 0
             for rows in batched(reader.listing(), _HELD_ROWS):
                 keys = [row.key for row in rows]
-                held: dict[str, list[dict[str, Any]]] = {}
-                for row, preferred in zip(rows, elsewhere.sources(keys), strict=True):
-                    partition = reader.partitioning.partition_of(row.url)
-                    held.setdefault(partition, []).append(_listed(partition, row, preferred))
-                for partition, listed in sorted(held.items()):
-                    digests[partition].update(json.dumps(listed).encode())
-                    group = numbers[partition] * groups // len(digests)
-                    table = pa.Table.from_pylist(listed, schema=_LISTED)
-                    by_partition.add(table, np.full(len(listed), group))
-                natural = (spell(reader.key_of(key)) for key in keys)
-                named = stored_columns(rows, image_ids(base_of(self.source), natural))
+                partitions = [reader.partitioning.partition_of(row.url) for row in rows]
+                listed = list(map(_listed, partitions, rows, elsewhere.sources(keys)))
+                held: dict[str, list[tuple[Any, ...]]] = {}
+                for cells in listed:
+                    held.setdefault(cells[0], []).append(cells)
+                for partition, mine in held.items():
+                    digests[partition].update(json.dumps(mine).encode())
+                columns = [
+                    pa.array(cells, field.type)
+                    for cells, field in zip(zip(*listed, strict=True), _LISTED, strict=True)
+                ]
+                found = np.array([numbers[partition] for partition in partitions])
+                by_partition.add(pa.table(columns, schema=_LISTED), found * groups // len(digests))
+                ids = image_ids(base_of(self.source), (spell(reader.key_of(key)) for key in keys))
+                labels_of_rows = list(map(label_of, rows))
+                named = stored_columns(rows, ids, labels_of_rows)
                 by_id.add(named, parts_of_ids(named["id"], _PARTS))
-                said = label_columns({label_of(row) for row in rows})
+                said = label_columns(set(labels_of_rows))
                 by_label.add(said, parts_of_ids(said["label"], _PARTS))
                 done += len(rows)
                 progress(done)
@@ -141,18 +147,10 @@ def _sorted(spool: Spool, column: str) -> Iterator[pa.Table]:
         yield rows.filter(begins_run(rows[column]))
 
 
-def _listed(partition: str, row: UrlRow, preferred: str) -> dict[str, Any]:
-    box = row.box._asdict() if row.box else {}
+def _listed(partition: str, row: UrlRow, preferred: str) -> tuple[Any, ...]:
+    """Return the cells of a row in the table of URLs."""
     state, reason = row.state, row.reason
     if preferred and state is None:
         state, reason = State.IN_OTHER_SOURCE, f"the same image as one of {preferred} ([dataset] prefer)"
-    return {
-        "partition": partition,
-        "key": row.key,
-        "url": row.url,
-        "state": str(state or ""),
-        "reason": reason,
-        "sha256": row.sha256,
-        "md5": row.md5,
-        **box,
-    }
+    box = row.box or _NO_BOX
+    return partition, row.key, row.url, str(state or ""), reason, row.sha256, row.md5, *box
