@@ -96,13 +96,17 @@ def _clear(settings: Path, kept: str = "") -> None:
             path.unlink()
 
 
-def main() -> None:
-    """Run one stage, as Luigi would: after those before it, and to its output."""
+def run(stage: str) -> None:
+    """Run one stage, as Luigi would: after those before it, and to its output.
+
+    Args:
+        stage: The family of the task, then its parameters as ``name=value``, separated by blanks.
+    """
     from luigi.task import flatten  # noqa: PLC0415 (it reads the settings that the environment names)
 
     import tol_luigi  # noqa: PLC0415
 
-    family, *given = sys.argv[1].split()
+    family, *given = stage.split()
     task = getattr(tol_luigi, family)(**dict(argument.split("=") for argument in given))
     lacking = [before for before in flatten(task.requires()) if not before.complete()]
     if lacking:
@@ -115,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(sys.argv[1])
