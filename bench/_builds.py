@@ -6,8 +6,8 @@ import csv
 from typing import TYPE_CHECKING
 
 import luigi
-from _places import RANKS, stored
 
+from tol_luigi.bench.partitions import RANKS, stored
 from tol_luigi.tasks.partitions import all_partitions
 from tol_luigi.tasks.plan import PlanShards
 from tol_luigi.tasks.settings import settings

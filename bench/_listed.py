@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from _columns import below, chosen, chunks, decimal, joined, often_low
 from _sizes import FULL, Places, Sizes
 from _sources import written_listing
-from _table import peak_mib, processor_seconds
+from _table import peak_mib
 from _tree import SPECIES, Tree
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.core.taxon import RANK_LABELS
 
 if TYPE_CHECKING:

@@ -8,20 +8,18 @@ import itertools
 import tarfile
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image
+
+from tol_luigi.bench.pictures import SETS, drawn, filled, jpeg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 Size = tuple[int, int]
 
 EOL, INAT21, BIOSCAN = "EOL", "iNat21", "BIOSCAN"
-SIZES: dict[str, list[Size]] = {
-    EOL: [(1800, 1200), (1920, 1080), (2048, 1536), (2400, 1600)],
-    INAT21: [(500, 375), (375, 500), (500, 500), (500, 333)],
-    BIOSCAN: [(342, 256), (256, 256), (256, 341)],
-}
+SIZES: dict[str, list[Size]] = dict(zip((EOL, INAT21, BIOSCAN), SETS.values(), strict=True))
 """The sizes of the photographs of each source, in pixels."""
 
 
@@ -33,14 +31,7 @@ def photographs(kind: str, count: int, shared: Path | None) -> list[bytes]:
 
 def photograph(size: Size, number: int, shared: Path | None, **options: int) -> bytes:
     """Make a JPEG of a size that has as much detail as photographs of that size."""
-    return jpeg(_filled(size, _originals(shared), number), **options)
-
-
-def jpeg(image: Image.Image, **options: int) -> bytes:
-    """Save a picture as a camera would."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", **{"quality": 85, **options})
-    return file.getvalue()
+    return jpeg(filled(size, _originals(shared), number), **options)
 
 
 def _made(kind: str, shared: Path | None) -> Iterator[bytes]:
@@ -73,7 +64,7 @@ def _originals(shared: Path | None) -> list[Image.Image]:
     return found
 
 
-_ENOUGH, _LARGE = 900_000, 1000
+_ENOUGH = 900_000
 
 
 def _opened(archive: Path) -> Iterator[tuple[bytes, Image.Image]]:
@@ -88,34 +79,3 @@ def _opened(archive: Path) -> Iterator[tuple[bytes, Image.Image]]:
                     yield content, image
             except OSError:  # some of them are broken on purpose
                 continue
-
-
-def _filled(size: Size, originals: Iterable[Image.Image], number: int) -> Image.Image:
-    """Fill a picture with photographs side by side, each as large as it is, so that its detail stays what it was."""
-    canvas = Image.new("RGB", size)
-    rotated = itertools.cycle(originals)
-    across = down = reach = 0
-    for image in itertools.islice(rotated, number, None):
-        part = image if size[0] >= _LARGE else ImageOps.fit(image, size)
-        canvas.paste(part, (across, down))
-        across, reach = across + part.width, max(reach, down + part.height)
-        if across >= size[0]:
-            across, down = 0, reach
-        if down >= size[1]:
-            return canvas
-    raise AssertionError
-
-
-def drawn(size: Size, number: int) -> Image.Image:
-    """Draw shapes on a grainy ground, the same ones each time."""
-    ground = [
-        Image.effect_mandelbrot(size, (-2 + 0.1 * number, -1.2, 1, 1.2 + band), 60) for band in range(3)
-    ]
-    image = Image.merge("RGB", ground)
-    pen = ImageDraw.Draw(image)
-    for step in range(200):
-        seed = (step + 1) * 7919 + number * 104_729
-        left, top = seed % size[0], seed * 31 % size[1]
-        colour = (seed % 256, seed // 3 % 256, seed // 7 % 256)
-        pen.ellipse((left, top, left + 5 + seed % 60, top + 5 + seed % 40), fill=colour)
-    return image

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 from _stages import tell
-from _table import processor_seconds
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.store.licenses import license_link
 from tol_luigi.store.names import lookup_name
 from tol_luigi.tasks.partitions import all_partitions

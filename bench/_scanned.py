@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from _table import in_a_process, peak_mib, processor_seconds
+from _table import in_a_process, peak_mib
+
+from tol_luigi.bench.measure import processor_seconds
 
 
 def leave_receipts(settings: Path) -> None:

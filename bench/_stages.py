@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from _listed import SOURCE
 from _scanned import leave_receipts
 from _sizes import Places
-from _table import in_a_process, peak_mib, processor_seconds
+from _table import in_a_process, peak_mib
+
+from tol_luigi.bench.measure import processor_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import math
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import features
+from tol_luigi.bench.host import host, host_lines
+from tol_luigi.bench.measure import median_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-_PACKAGES = ("tol_luigi", "pillow", "cykooz-resizer", "webdataset", "isal", "pyarrow", "luigi")
+    from collections.abc import Sequence
 
 
 def arguments(question: str, images: int, switches: Sequence[str] = (), **more: int) -> argparse.Namespace:
@@ -49,31 +44,6 @@ def arguments(question: str, images: int, switches: Sequence[str] = (), **more: 
     return parser.parse_args()
 
 
-def processor_seconds() -> float:
-    """Tell how much processor time this process and those it waited for have used."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def measured(
-    variants: Mapping[str, Callable[[], object]],
-    repeat: int,
-    clock: Callable[[], float] = processor_seconds,
-) -> dict[str, list[float]]:
-    """Run variants in turn, so that whatever else the machine does slows all of them; the first round warms up.
-
-    Returns:
-        The seconds of each run by variant, without the first round where there are several.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(repeat + (repeat > 1)):
-        for name, variant in variants.items():
-            start = clock()
-            variant()
-            seconds[name].append(clock() - start)
-    return {name: taken[1:] or taken for name, taken in seconds.items()}
-
-
 @dataclass(frozen=True)
 class Row:
     """A line of a table.
@@ -93,13 +63,7 @@ class Row:
 
 def ratio(row: Row) -> float:
     """Divide the medians of a row and of its baseline; what is too short to be measured gives no ratio."""
-    baseline = statistics.median(row.baseline)
-    return statistics.median(row.values) / baseline if baseline else math.nan
-
-
-def spread(taken: Sequence[float], per: float = 1.0) -> list[float]:
-    """Give what ``per`` of something takes, in milliseconds."""
-    return [1000 * seconds / per for seconds in taken]
+    return median_ratio(row.values, row.baseline)
 
 
 def show(title: str, n: str, unit: str, baseline: str, rows: Sequence[Row]) -> None:
@@ -125,26 +89,7 @@ def show(title: str, n: str, unit: str, baseline: str, rows: Sequence[Row]) -> N
 
 def show_host() -> None:
     """Print what the figures were taken on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"host: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; load {load}")
-    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
-    print(f"{system}, libjpeg-turbo {features.version('libjpeg_turbo')}")
-    print(", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "-"
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    print(*host_lines(host()), sep="\n")
 
 
 def peak_mib() -> float:

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _columns import below, chosen, fixed, fractions, hex_digits, numbers_of, where
-from _table import peak_mib, processor_seconds
+from _table import peak_mib
 
 from tol_luigi import __version__
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.core.batches import BATCH
 from tol_luigi.core.files import read_json
 from tol_luigi.core.ledger import State

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _columns import below, chunks, dealt, uuids
 from _sizes import Sizes
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 from _tree import SPECIES, Tree
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.browse.opened import BrowsedDataset
 from tol_luigi.browse.query import Query
 from tol_luigi.core.layout import Layout

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.store.duplicates import find_duplicates, written_images
 from tol_luigi.store.ledger import LEDGER
 from tol_luigi.store.reconciliation import Ledger

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _pictures import INAT21, photographs
-from _table import Row, arguments, measured, show, show_host
+from _table import Row, arguments, show, show_host
 from PIL import Image
 
+from tol_luigi.bench.measure import measured
 from tol_luigi.core.images import ImageSpec, encode
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families
 from tol_luigi.features.extractor import Extractor, Options, fingerprints

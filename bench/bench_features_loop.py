@@ -19,8 +19,9 @@ import pandas as pd
 import torch
 import webdataset
 from _pictures import INAT21, photographs
-from _table import Row, arguments, measured, show, show_host
+from _table import Row, arguments, show, show_host
 
+from tol_luigi.bench.measure import measured
 from tol_luigi.core.images import ImageSpec, encode
 from tol_luigi.features.clip_models import clip_model
 from tol_luigi.features.extraction import Extraction, ExtractionSpec, families

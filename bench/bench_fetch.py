@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from _image_origin import origins
 from _pictures import EOL, INAT21, photograph, photographs
-from _table import Row, arguments, processor_seconds, show, show_host
+from _table import Row, arguments, show, show_host
+
+from tol_luigi.bench.measure import processor_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

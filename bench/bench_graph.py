@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import luigi
 import luigi.scheduler
 import luigi.worker
-from _pictures import jpeg
-from _table import Row, arguments, in_a_process, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, show, show_host
 from PIL import Image
+
+from tol_luigi.bench.measure import processor_seconds
+from tol_luigi.bench.pictures import jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

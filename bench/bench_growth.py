@@ -6,12 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _pictures import drawn, jpeg
-from _places import members, packed, samples, stored
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 
+from tol_luigi.bench.measure import processor_seconds
+from tol_luigi.bench.partitions import checked, members, packed, stored
+from tol_luigi.bench.pictures import drawn, jpeg
 from tol_luigi.core.images import ImageSpec
-from tol_luigi.core.shard_checks import check_shards
 
 STEPS = (1, 2, 4, 8)
 SPEC = ImageSpec(width=64, height=64)
@@ -23,12 +23,7 @@ def child(path: Path, shards: Path) -> None:
     start, bare = processor_seconds(), peak_mib()
     written, outcomes = packed(path, listed, shards, SPEC)
     middle, packing = processor_seconds(), peak_mib()
-    known = samples(len(listed))
-    order = sorted(range(len(outcomes)), key=lambda place: outcomes[place].position)
-    ids = {0: [known[place].id for place in order]}
-    findings = check_shards(shards, written, ids, (SPEC.width, SPEC.height), lambda _: None)
-    if findings:
-        sys.exit(str(findings[0]))
+    checked(shards, written, outcomes, SPEC)
     print(middle - start, processor_seconds() - middle, bare, packing, peak_mib())
 
 

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 from _pictures import BIOSCAN, EOL, INAT21, photographs
-from _places import members, packed, stored
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 from PIL import Image
 
+from tol_luigi.bench.measure import measured, spread
+from tol_luigi.bench.partitions import members, packed, stored
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.resampling import PILLOW, resize

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from _pictures import BIOSCAN, EOL, INAT21, photographs
-from _places import members, packed, stored
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 
+from tol_luigi.bench.measure import measured, spread
+from tol_luigi.bench.partitions import members, packed, stored
 from tol_luigi.core.benchmarks import BenchmarkImage, Benchmarks
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.perceptual import USUAL_DISTANCE, PerceptualHash

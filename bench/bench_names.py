@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 from _taxonomies import drawn, inaturalist, ncbi
 
+from tol_luigi.bench.measure import measured, spread
 from tol_luigi.taxonomy.finish import finished
 from tol_luigi.taxonomy.kingdoms import KINGDOMS
 from tol_luigi.taxonomy.lookup import Lookup

@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 from _pictures import INAT21, photographs
-from _places import members, stored
-from _table import Row, arguments, measured, show, show_host
+from _table import Row, arguments, show, show_host
 from webdataset.tariterators import tar_file_iterator
 
+from tol_luigi.bench.measure import measured
+from tol_luigi.bench.partitions import members, stored
 from tol_luigi.sources import archives
 
 

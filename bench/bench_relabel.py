@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 from _pictures import EOL, INAT21, photographs
-from _table import Row, arguments, in_a_process, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, show, show_host
+
+from tol_luigi.bench.measure import processor_seconds
 
 PARTITIONS = 4
 VARIANTS = {

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _columns import below, chosen, joined, often_low, uuids
 from _sizes import Sizes
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 from _tree import SPECIES, Tree
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.core.layout import Layout
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.dataset.report_data import catalog_data

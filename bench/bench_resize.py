@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 from _pictures import BIOSCAN, EOL, INAT21, photograph, photographs
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 from PIL import Image
 
+from tol_luigi.bench.measure import measured, spread
 from tol_luigi.core.images import ImageSpec, encode
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.resampling import AUTO, PILLOW, kernels, resize

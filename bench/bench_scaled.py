@@ -7,10 +7,11 @@ import statistics
 
 import numpy as np
 from _pictures import large_originals, photograph
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from tol_luigi.bench.measure import measured, spread
 from tol_luigi.core.images import ImageSpec, encode
 
 SIZES = [

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 from bench_vector_index import DIMENSIONS, drawn
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.selection import SelectionSpec, Tables, select_samples
 

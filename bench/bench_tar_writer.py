@@ -7,9 +7,10 @@ from pathlib import Path
 
 import webdataset
 from _pictures import BIOSCAN, photographs
-from _places import RANKS, samples
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 
+from tol_luigi.bench.measure import measured, spread
+from tol_luigi.bench.partitions import RANKS, samples
 from tol_luigi.core.images import ImageSpec, encode
 from tol_luigi.core.samples import IMAGE, texts
 from tol_luigi.core.shards import sample_record, write_shard

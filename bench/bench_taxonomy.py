@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 from _taxonomies import drawn, inaturalist, ncbi
 from pyarrow import feather
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.taxonomy.reasons import Reason
 from tol_luigi.taxonomy.records import Records
 from tol_luigi.taxonomy.separation import separation

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _table import Row, arguments, in_a_process, peak_mib, processor_seconds, show, show_host
+from _table import Row, arguments, in_a_process, peak_mib, show, show_host
 
+from tol_luigi.bench.measure import processor_seconds
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.features.vector_index import PART_ROWS, ShardVectors, VectorIndex, build_index
 

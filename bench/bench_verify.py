@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _pictures import INAT21, photographs
-from _places import members, packed, samples, stored
-from _table import Row, arguments, measured, show, show_host, spread
+from _table import Row, arguments, show, show_host
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
+from tol_luigi.bench.measure import measured, spread
+from tol_luigi.bench.partitions import members, packed, samples, stored
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.shard_checks import Level, check_shards
 from tol_luigi.core.shards import shard_name

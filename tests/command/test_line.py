@@ -38,6 +38,7 @@ def test_there_are_verbs_to_look_at() -> None:
         "plan",
         "status",
         "taxon",
+        "bench",
         "why",
         "browse",
         "features",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tol_luigi import __version__
 from tol_luigi.command.argument_types import nonempty, port
+from tol_luigi.command.bench_verb import add_bench
 from tol_luigi.command.completion import add_completion
 from tol_luigi.command.feature_verbs import add_features, add_search, add_select
 from tol_luigi.command.parser_parts import add_config, add_json, add_overrides, add_run, add_subcommand
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         _add_why,
         _add_browse,
         _add_taxon,
+        add_bench,
         _add_parts,
         add_completion,
     ):
