@@ -12,6 +12,7 @@ from tol_luigi.core.errors import SourceError
 from tol_luigi.core.image_formats import FORMATS
 from tol_luigi.core.images import ImageSpec
 from tol_luigi.core.pillow_limits import pillow_limits
+from tol_luigi.core.printable_text import printable
 from tol_luigi.core.reader import MemberError
 from tol_luigi.sources import archives
 
@@ -90,7 +91,7 @@ def images_of(place: Path) -> ImageSet:
         what = "has no complete RGB image" if listed else "has no image"
         raise SourceError(place, what, "Name a folder or an archive of images, or leave out --images")
     form = "tar.gz" if archives.kind(place) == "tar.gz" else "folder"
-    return ImageSet(f"images of {place.name}", files, form, skipped)
+    return ImageSet(f"images of {printable(place.resolve().name)}", files, form, skipped)
 
 
 def _contents(place: Path, chosen: list[Member]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tol_luigi.bench.cases import OURS, absent, cases
 from tol_luigi.bench.host import host, host_lines
 from tol_luigi.bench.measure import measured, median_ratio, spread
+from tol_luigi.core.files import clear_disk_errors
 from tol_luigi.report.text import aligned, counted, wrapped
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def bench_figures(
     each = seconds / (len(sets) * len(chosen))
     found = []
     for images in sets:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, clear_disk_errors(Path(name) / images.form):
             for case in cases(chosen, images, Path(name)):
                 progress(f"{case.name}, {images.name}")
                 runs = measured(case.variants, _MANY, seconds=each)
