@@ -1,11 +1,11 @@
 """Keep the ratios of ``tol bench`` by version in docs/ratios.csv, compare with its bounds, and plot them.
 
     tol bench --json > bench.json
-    python docs/ratios.py add bench.json      # at a release: append the ratios, and plot
+    python docs/ratios.py add bench.json      # at a release: append the ratios, or replace those of the same day and version; plot
     python docs/ratios.py check bench.json    # exit 1 if a ratio is above the last bound of its case
     python docs/ratios.py plot                # after a correction of the file
 
-A bound is about twice the ratio to expect, so that only what is wrong exceeds it. A new line repeats the bound of the
+A bound is well above the ratio to expect, so that only what is wrong exceeds it. A new line repeats the bound of the
 line before; to change one, edit the last line of its case.
 """
 
@@ -157,8 +157,13 @@ def main(arguments: Sequence[str], folder: Path = FOLDER) -> None:
             rows = history(folder)
         case ["add" | "check" as verb, name]:
             kept = history(folder)
-            figures = json.loads(Path(name).read_text(encoding="utf-8"))
-            found = measured_ratios(figures, kept, today)
+            try:
+                figures = json.loads(Path(name).read_text(encoding="utf-8"))
+                found = measured_ratios(figures, kept, today)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise SystemExit(
+                    f"{name}: {error!r}. Name a file of what tol bench --json prints."
+                ) from error
             if verb == "check":
                 sys.stdout.writelines(
                     f"{row.case}, {row.images}: {row.ratio} of {row.baseline}\n" for row in found
@@ -166,7 +171,8 @@ def main(arguments: Sequence[str], folder: Path = FOLDER) -> None:
                 if findings := list(too_slow(found)):
                     raise SystemExit("\n".join(findings))
                 return
-            rows = [*kept, *found]
+            again = {(row.date, row.version, *row.key) for row in found}
+            rows = [row for row in kept if (row.date, row.version, *row.key) not in again] + found
             write(rows, folder)
         case _:
             raise SystemExit(USAGE)

@@ -65,7 +65,8 @@ def test_a_run_is_appended_with_its_bound_and_plotted(tmp_path: Path) -> None:
     kept, run = ratios.history(), tmp_path / "bench.json"
     ratios.write(kept, tmp_path)
     run.write_text(json.dumps(figures(0.2)), encoding="utf-8")
-    ratios.main(["add", str(run)], tmp_path)
+    for _ in range(2):  # the second time, the line is replaced
+        ratios.main(["add", str(run)], tmp_path)
     [*before, last] = ratios.history(tmp_path)
     assert before == kept
     assert (last.version, last.kernel, last.ratio) == ("0.2", "avx2", "0.20")
@@ -81,6 +82,14 @@ def test_a_check_ends_with_a_line_for_each_ratio_that_is_too_high(
     with pytest.raises(SystemExit, match=f"^resize, {LARGE}: 0.99 of Pillow, more than 0"):
         ratios.main(["check", str(run)])
     assert capsys.readouterr().out == f"resize, {LARGE}: 0.99 of Pillow\n"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"host": 1}'])
+def test_a_file_that_is_not_of_tol_bench_is_one_line(text: str, tmp_path: Path) -> None:
+    run = tmp_path / "bench.json"
+    run.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"bench.json: .*\. Name a file of what tol bench --json prints\.$"):
+        ratios.main(["check", str(run)])
 
 
 def test_a_wrong_command_line_shows_the_usage() -> None:
