@@ -244,6 +244,22 @@ def test_a_doubled_member_is_found(tmp_path: Path) -> None:
         list(ShardReader(path))
 
 
+def test_members_of_any_size_and_any_header_are_read(tmp_path: Path) -> None:
+    path = tmp_path / shard_name(0)
+    sizes = [(1 << 20) - 1536, 3 << 20, 0, 512, (1 << 20) - 512, 700]
+    samples = [(str(size), {"jpg": hashlib.shake_128(b"").digest(size), "txt": b"x"}) for size in sizes]
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, members in samples:
+            for extension, content in members.items():
+                header = tarfile.TarInfo(f"{key}.{extension}")
+                header.size, header.uname, header.mtime = len(content), "somebody", 1
+                tar.addfile(header, io.BytesIO(content))
+    reader = ShardReader(path)
+
+    assert list(reader) == samples
+    assert reader.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
 def test_what_is_no_plain_file_is_found(tmp_path: Path, kind: bytes) -> None:
     path = tmp_path / shard_name(0)
