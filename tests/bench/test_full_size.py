@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -39,8 +41,11 @@ AFTER = [
     "BuildCatalog",
 ]
 
+SWITCHES = {"own ids": (), "published ids": ("--published",)}
+
 Build = Callable[..., Any]
 Digests = Callable[..., dict[str, str]]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 def run(script: str, *arguments: str | Path, settings: Path | None = None) -> None:
@@ -82,37 +87,45 @@ def counted(mapping: Path) -> dict[str, int]:
         return {name: database.execute(query).fetchone()[0] for name, query in queries.items()}
 
 
-@pytest.fixture(scope="module", params=["own ids", "published ids"])
-def built(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, build: Build
-) -> tuple[Path, Any]:
-    """The folder of a dataset that is built of inputs made up, and the end of its build."""
-    folder = tmp_path_factory.mktemp("made")
-    settings = make(folder / "full", *(["--published"] if request.param == "published ids" else []))
-    planned = build(settings, task="PlanShards")
-    assert planned.returncode == 0, planned.stderr
-    *stages, first_check, second_check, last = planned.ran
-    assert [
-        *stages,
-        *sorted([first_check, second_check]),
-        last,
-    ] == BEFORE  # the checks do not wait for each other
-    run("_written.py", settings=settings)
-    return folder / "full", build(settings)
+@pytest.fixture(scope="session")
+def made(once: Once) -> Callable[[str], Path]:
+    """Give the folder of inputs made up, made once for all tests: ``own ids`` or ``published ids``."""
+
+    def make_once(ids: str) -> Path:
+        return once(f"made {ids}", lambda folder: make(folder / "full", *SWITCHES[ids])) / "full"
+
+    return make_once
 
 
-def test_every_stage_but_those_with_pixels_runs_to_its_end(built: tuple[Path, Any]) -> None:
-    _, finished = built
+@pytest.fixture(scope="session", params=SWITCHES)
+def built(request: pytest.FixtureRequest, made: Callable[[str], Path], once: Once, build: Build) -> Path:
+    """The folder of a dataset that is built of inputs made up, with the tasks of its build in ``ran.json``."""
 
-    assert finished.returncode == 0, finished.stderr
-    assert sorted(finished.ran) == sorted(AFTER)
+    def fill(folder: Path) -> None:
+        full = Path(shutil.copytree(made(request.param), folder / "full"))
+        planned = build(full / "luigi.cfg", task="PlanShards")
+        assert planned.returncode == 0, planned.stderr
+        run("_written.py", settings=full / "luigi.cfg")
+        finished = build(full / "luigi.cfg")
+        assert finished.returncode == 0, finished.stderr
+        (folder / "ran.json").write_text(json.dumps([planned.ran, finished.ran]), encoding="utf-8")
+
+    return once(f"built {request.param}", fill) / "full"
+
+
+def test_every_stage_but_those_with_pixels_runs_to_its_end(built: Path) -> None:
+    planned, ran = json.loads(built.with_name("ran.json").read_text(encoding="utf-8"))
+    *stages, first_check, second_check, last = planned
+
+    # the checks do not wait for each other
+    assert [*stages, *sorted([first_check, second_check]), last] == BEFORE
+    assert sorted(ran) == sorted(AFTER)
 
 
 def test_every_image_has_its_end_and_every_sample_is_in_the_catalog(
-    built: tuple[Path, Any], ledger: Callable[[Path], list[dict[str, Any]]]
+    built: Path, ledger: Callable[[Path], list[dict[str, Any]]]
 ) -> None:
-    folder, _ = built
-    dataset = folder / "built" / "full"
+    dataset = built / "built" / "full"
     rows = ledger(dataset)
     catalog = pq.read_table(
         dataset / "224x224" / "catalog.parquet", columns=["treeoflife_id", "split"]
@@ -130,9 +143,8 @@ def test_every_image_has_its_end_and_every_sample_is_in_the_catalog(
     ), ends
 
 
-def test_some_images_share_their_bytes(built: tuple[Path, Any]) -> None:
-    folder, _ = built
-    found = pq.read_table(folder / "built" / "full" / "224x224" / "duplicates.parquet")
+def test_some_images_share_their_bytes(built: Path) -> None:
+    found = pq.read_table(built / "built" / "full" / "224x224" / "duplicates.parquet")
 
     assert 0 < len(found) < IMAGES / 10
 
@@ -143,9 +155,8 @@ def licenses_of_eol(path: Path) -> list[list[str]]:
     return [head, *(row for row in rows if row[head.index("eol_content_id")])]
 
 
-def test_every_image_of_eol_has_a_licence(built: tuple[Path, Any]) -> None:
-    folder, _ = built
-    shards = folder / "built" / "full" / "224x224"
+def test_every_image_of_eol_has_a_licence(built: Path) -> None:
+    shards = built / "built" / "full" / "224x224"
     head, *rows = licenses_of_eol(shards / "licenses.csv")
     catalog = pq.read_table(shards / "catalog.parquet", columns=["source", "split"]).to_pylist()
 
@@ -153,10 +164,10 @@ def test_every_image_of_eol_has_a_licence(built: tuple[Path, Any]) -> None:
     assert all(row[head.index("eol_full_size_copy_url")] for row in rows)
 
 
-def test_a_published_mapping_has_as_many_images_in_no_order_of_their_ids(tmp_path: Path) -> None:
-    make(tmp_path / "made", "--published")
-    counts = counted(tmp_path / "made" / "tables" / "mapping.sqlite")
-    with contextlib.closing(sqlite3.connect(tmp_path / "made" / "tables" / "mapping.sqlite")) as database:
+def test_a_published_mapping_has_as_many_images_in_no_order_of_their_ids(made: Callable[[str], Path]) -> None:
+    mapping = made("published ids") / "tables" / "mapping.sqlite"
+    counts = counted(mapping)
+    with contextlib.closing(sqlite3.connect(mapping)) as database:
         ids = database.execute("SELECT evobio10m_id FROM split ORDER BY rowid").fetchall()
 
     assert counts["eol"] + counts["inat21"] + counts["bioscan"] == counts["split"]
@@ -164,21 +175,18 @@ def test_a_published_mapping_has_as_many_images_in_no_order_of_their_ids(tmp_pat
     assert ids != sorted(ids)
 
 
-@pytest.mark.parametrize("switches", [[], ["--published"]], ids=["own ids", "published ids"])
+@pytest.mark.parametrize("ids", SWITCHES)
 def test_it_is_the_same_byte_for_byte_wherever_it_is_made(
-    switches: list[str], tmp_path: Path, digests: Digests
+    ids: str, made: Callable[[str], Path], tmp_path: Path, digests: Digests
 ) -> None:
-    for name in ("one", "other"):
-        make(tmp_path / name, *switches)
+    make(tmp_path / "other", *SWITCHES[ids])
 
-    assert digests(tmp_path / "one") == digests(tmp_path / "other")
+    assert digests(tmp_path / "other") == digests(made(ids))
 
 
-def test_a_plain_reading_of_the_published_method_does_the_same_work(tmp_path: Path, build: Build) -> None:
-    settings = make(tmp_path / "full")
-    assert build(settings, task="PlanShards").returncode == 0
-    run("_written.py", settings=settings)
-    assert build(settings).returncode == 0
+@pytest.mark.parametrize("built", ["own ids"], indirect=True)
+def test_a_plain_reading_of_the_published_method_does_the_same_work(built: Path, tmp_path: Path) -> None:
+    settings = Path(shutil.copytree(built, tmp_path / "full")) / "luigi.cfg"
     for stage in ("MakeMapping", "MakeSplits", "PredictCatalog", "WriteCatalog"):
         run("_published_method.py", stage, settings=settings)
     plain, dataset = tmp_path / "full" / "plain", tmp_path / "full" / "built" / "full"

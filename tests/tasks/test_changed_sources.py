@@ -212,11 +212,11 @@ def test_an_archive_of_a_source_is_not_listed_as_a_bad_shard(tmp_path: Path, ses
 
 
 def dealt_policies(change: int) -> Iterator[tuple[str, str]]:
-    """Pair what is deleted with the policies: nothing with both; of all else four things, which the changes take in turn."""
+    """Pair what is deleted with the policies: nothing with both; of all other pairs two, which the changes take in turn."""
     policies = ("stop", "rebuild")
     yield from ((INTERMEDIATE[0], policy) for policy in policies)
     others = INTERMEDIATE[1:]
-    for number in range(4 * change, 4 * change + 4):
+    for number in range(2 * change, 2 * change + 2):
         yield others[number % len(others)], policies[number // len(others) % 2]
 
 
