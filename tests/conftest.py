@@ -145,7 +145,8 @@ def _write(path: Path, sections: Sections) -> Path:
     return path
 
 
-def _sections(sample: Path) -> Sections:
+def _sections(sample: Path, *, page: bool = False) -> Sections:
+    """Settings of the sample; the page of the report takes a third of a build's time, so few tests have it."""
     tables = sample / "metadata"
     eol, inat, rare = tables / "eol", tables / "inat" / "dwca", tables / "rarespecies"
     return {
@@ -174,6 +175,7 @@ def _sections(sample: Path) -> Sections:
             "unseen": rare / "unseen_in_training.json",
         },
         "published": {"mapping": tables / "mapping.sqlite"},
+        "report": {"page": page},
     }
 
 
@@ -287,20 +289,20 @@ def light_sample(shared: Path, once: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def sample_settings(light_sample: Path) -> Sections:
-    """The sample with small photographs and the published mapping; the dataset is ``out/sample`` beside the settings file."""
+    """The sample with small photographs and the published mapping; the dataset is ``out/sample`` beside the settings file, without a page."""
     return _sections(light_sample)
 
 
 @pytest.fixture
 def original_settings(shared: Path) -> Sections:
-    """The same with the photographs as they are."""
-    return _sections(shared / "sample")
+    """The same with the photographs as they are, and with the page."""
+    return _sections(shared / "sample", page=True)
 
 
 @pytest.fixture
 def bioscan_settings(sample_settings: Sections) -> Sections:
     """The smallest source alone, without the published mapping: 18 images, of which one is val, two train_small."""
-    kept = {name: sample_settings[name] for name in ("dataset", "bioscan", "itis", "resolved")}
+    kept = {name: sample_settings[name] for name in ("dataset", "bioscan", "itis", "resolved", "report")}
     return {**kept, "dataset": {**kept["dataset"], "val_percent": 10, "train_small_percent": 15}}
 
 
@@ -347,15 +349,28 @@ def sample_build(light_sample: Path, build_once: Callable[[str, Sections], Path]
 
 
 @pytest.fixture(scope="session")
+def build_with_page(light_sample: Path, sample_build: Path, once: Callable[..., Path]) -> Path:
+    """The same as ``sample_build``, with the page of its report."""
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(sample_build, folder / "out" / "sample")
+        sections = _sections(light_sample, page=True)
+        finished = _build(_write(folder / "settings.cfg", sections))
+        assert finished.returncode == 0, finished.stderr
+
+    return once("build-with-page", fill) / "out" / "sample"
+
+
+@pytest.fixture(scope="session")
 def original_build(shared: Path, build_once: Callable[[str, Sections], Path]) -> Path:
-    """The same with the photographs as they are."""
-    return build_once("original-build", _sections(shared / "sample"))
+    """The same with the photographs as they are, and with the page."""
+    return build_once("original-build", _sections(shared / "sample", page=True))
 
 
 @pytest.fixture(scope="session")
 def own_build(light_sample: Path, build_once: Callable[[str, Sections], Path]) -> Path:
-    """The folder of the sample with small photographs, built with ids and splits of its own; tests only read it."""
-    sections = _sections(light_sample)
+    """The folder of the sample with small photographs, built with ids and splits of its own and the page; tests only read it."""
+    sections = _sections(light_sample, page=True)
     del sections["published"]
     return build_once("own-build", sections)
 

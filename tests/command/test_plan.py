@@ -91,7 +91,6 @@ def test_only_what_is_left_to_do_is_reckoned(
         "WriteShards",
         "CheckShards",
         "FindDuplicates",
-        "BuildReport",
         "WriteAttribution",
         "WriteCard",
         "WriteCatalog",

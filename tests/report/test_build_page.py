@@ -72,9 +72,9 @@ def show(chromium: webdriver.Chrome) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("device", "scheme"), [("laptop", "light"), ("phone", "dark")])
 def test_the_page_of_the_sample_is_whole_on_every_screen(
-    device: str, scheme: str, sample_build: Path, show: Any
+    device: str, scheme: str, build_with_page: Path, show: Any
 ) -> None:
-    page = sample_build / "224x224" / "report" / "report.html"
+    page = build_with_page / "224x224" / "report" / "report.html"
     driver = show(page, WIDTHS[device], scheme)
 
     assert "Complete" in driver.find_element(By.TAG_NAME, "h1").text
@@ -85,8 +85,8 @@ def test_the_page_of_the_sample_is_whole_on_every_screen(
     assert page.stat().st_size < 15_000_000
 
 
-def test_the_page_of_build_times_is_whole_on_a_phone(sample_build: Path, show: Any) -> None:
-    driver = show(sample_build / "logs" / "times.html", WIDTHS["phone"], "dark")
+def test_the_page_of_build_times_is_whole_on_a_phone(build_with_page: Path, show: Any) -> None:
+    driver = show(build_with_page / "logs" / "times.html", WIDTHS["phone"], "dark")
 
     assert "WriteShards" in driver.find_element(By.TAG_NAME, "main").text
     assert driver.get_log("browser") == []
@@ -94,8 +94,8 @@ def test_the_page_of_build_times_is_whole_on_a_phone(sample_build: Path, show: A
     assert faults(driver) == []
 
 
-def test_the_tree_and_the_images_react_to_clicks_and_keys(sample_build: Path, show: Any) -> None:
-    driver = show(sample_build / "224x224" / "report" / "report.html", WIDTHS["laptop"])
+def test_the_tree_and_the_images_react_to_clicks_and_keys(build_with_page: Path, show: Any) -> None:
+    driver = show(build_with_page / "224x224" / "report" / "report.html", WIDTHS["laptop"])
 
     def heading() -> str:
         return str(driver.find_element(By.CSS_SELECTOR, "#taxon h3").text)

@@ -49,8 +49,8 @@ def drawn_thumbnails(page: Path) -> Image.Image:
     return Image.open(io.BytesIO(b64decode(sheet[1]))).convert("RGB")
 
 
-def test_the_distinct_lineages_are_those_of_the_catalog(sample_build: Path) -> None:
-    shards = sample_build / "224x224"
+def test_the_distinct_lineages_are_those_of_the_catalog(build_with_page: Path) -> None:
+    shards = build_with_page / "224x224"
     catalog = [row for row in rows_of(shards / "catalog.csv") if row["split"] != "train_small"]
     source = {"eol": "eol_content_id", "bioscan": "bioscan_filename", "inat21": "inat21_filename"}
 
@@ -62,12 +62,12 @@ def test_the_distinct_lineages_are_those_of_the_catalog(sample_build: Path) -> N
             assert int(stats[rank]) == len({one[:depth] for one in lineages if one[depth - 1]}), rank
 
 
-def test_the_tables_next_to_the_page_add_up(sample_build: Path, ledger: Callable[..., Any]) -> None:
-    shards = sample_build / "224x224"
+def test_the_tables_next_to_the_page_add_up(build_with_page: Path, ledger: Callable[..., Any]) -> None:
+    shards = build_with_page / "224x224"
     folder, images = shards / "report", images_of(shards)
 
     states = rows_of(folder / "states.csv")
-    assert sum(int(row["images"]) for row in states) == len(ledger(sample_build))
+    assert sum(int(row["images"]) for row in states) == len(ledger(build_with_page))
     assert sum(int(row["images"]) for row in states if row["state"] == "written") == len(images)
     for row in rows_of(folder / "flags.csv"):
         with_flag = [one for one in images if row["flag"] in one["flags"] and one["source"] == row["source"]]
@@ -82,19 +82,19 @@ def test_the_tables_next_to_the_page_add_up(sample_build: Path, ledger: Callable
 
 
 def test_every_image_of_a_small_dataset_is_shown_at_its_place(
-    sample_build: Path, samples: Callable[..., dict[str, dict[str, bytes]]]
+    build_with_page: Path, samples: Callable[..., dict[str, dict[str, bytes]]]
 ) -> None:
-    shards = sample_build / "224x224"
+    shards = build_with_page / "224x224"
     page, images = shards / "report" / "report.html", images_of(shards)
     data = script_data(page)
     ids = data["labels"].index("id") + 2
 
     assert [thumb[ids] for thumb in data["thumbs"]] == [row["treeoflife_id"] for row in images]
     drawn = drawn_thumbnails(page)
-    val = samples(sample_build, "val")
+    val = samples(build_with_page, "val")
     place = next(place for place, row in enumerate(images) if row["treeoflife_id"] in val)
     assert place >= len(images) - len(val)
-    original = Image.open(io.BytesIO(samples(sample_build, "train")[images[25]["treeoflife_id"]]["jpg"]))
+    original = Image.open(io.BytesIO(samples(build_with_page, "train")[images[25]["treeoflife_id"]]["jpg"]))
     shown = drawn.crop((5 * SIDE, SIDE, 6 * SIDE, 2 * SIDE)).resize((4, 4), Image.Resampling.BOX)
     expected = original.convert("RGB").resize((4, 4), Image.Resampling.BOX)
     differences = [abs(one - other) for one, other in zip(shown.tobytes(), expected.tobytes(), strict=True)]
@@ -103,10 +103,10 @@ def test_every_image_of_a_small_dataset_is_shown_at_its_place(
 
 
 def test_excluded_images_are_shown_as_the_source_has_them_or_why_they_cannot_be(
-    sample_build: Path, light_sample: Path, ledger: Callable[..., Any]
+    build_with_page: Path, light_sample: Path, ledger: Callable[..., Any]
 ) -> None:
-    page = sample_build / "logs" / "excluded.html"
-    rows = {row["name"]: row for row in ledger(sample_build) if row["state"] != "written"}
+    page = build_with_page / "logs" / "excluded.html"
+    rows = {row["name"]: row for row in ledger(build_with_page) if row["state"] != "written"}
     text = page.read_text("utf-8")
     shown = re.findall(
         r'class="t s0" style="background-position:-(\d+)px -(\d+)px" role="img" aria-label="(.*?)"', text
@@ -133,8 +133,8 @@ def test_excluded_images_are_shown_as_the_source_has_them_or_why_they_cannot_be(
         assert max(abs(one - other) for one, other in pairs) < 24, name
 
 
-def test_each_taxon_has_its_images_by_source(sample_build: Path) -> None:
-    shards = sample_build / "224x224"
+def test_each_taxon_has_its_images_by_source(build_with_page: Path) -> None:
+    shards = build_with_page / "224x224"
     images = images_of(shards)
     data, rows = script_data(shards / "report" / "report.html"), rows_of(shards / "report" / "tree.csv")
 
@@ -156,7 +156,7 @@ def test_each_taxon_has_its_images_by_source(sample_build: Path) -> None:
 def test_a_report_is_made_again_if_it_is_asked_for_otherwise_and_not_if_it_is_unwanted(
     settings_file: Callable[..., Path], bioscan_settings: Sections, build: Callable[..., Any]
 ) -> None:
-    unwanted = settings_file({**bioscan_settings, "report": {"page": "false"}})
+    unwanted = settings_file(bioscan_settings)
     folder = unwanted.parent / "out" / "sample" / "224x224"
     first = build(unwanted)
     assert first.returncode == 0, first.stderr

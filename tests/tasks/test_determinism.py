@@ -23,9 +23,9 @@ SOURCES = ("eol", "bioscan", "inat21")
 
 @pytest.fixture
 def own_settings(sample_settings: Sections) -> Sections:
-    """The sample with ids and splits of our own making."""
+    """The sample with ids and splits of our own making, and with the page, as ``own_build``."""
     del sample_settings["published"]
-    return sample_settings
+    return {**sample_settings, "report": {"page": True}}
 
 
 @pytest.fixture

@@ -217,9 +217,9 @@ def test_build_with_luigid_ends_well(built: Run) -> None:
 
 
 def test_build_with_luigid_gives_the_bytes_of_a_local_one(
-    built: Run, sample_build: Path, digests: Callable[[Path], dict[str, str]]
+    built: Run, build_with_page: Path, digests: Callable[[Path], dict[str, str]]
 ) -> None:
-    assert digests(built.dataset) == digests(sample_build)
+    assert digests(built.dataset) == digests(build_with_page)
 
 
 def test_luigid_knows_every_task_as_done(built: Run, luigid: Luigid) -> None:

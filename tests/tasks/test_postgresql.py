@@ -152,6 +152,7 @@ def test_the_dataset_is_the_same_byte_for_byte_with_ids(
     expected = request.getfixturevalue("sample_build" if ids == "published" else "own_build")
     if ids == "own":
         del sample_settings["published"]
+        sample_settings["report"] = {"page": True}  # as ``own_build``
     finished = served.build(sample_settings, "--workers", "2")
     assert finished.returncode == 0, finished.stderr
     assert {"LoadMapping", "LoadNames"} <= set(finished.ran)

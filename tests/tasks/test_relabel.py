@@ -351,7 +351,6 @@ def test_a_relabelled_dataset_is_verified_and_repaired_without_a_picture(
     again = sorted(relabelled.build(itself).ran)
     assert again == [
         "BuildCatalog",
-        "BuildReport",
         "CheckTaxa",
         "ReportLeaks",
         "WriteAttribution",

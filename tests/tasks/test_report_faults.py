@@ -32,10 +32,10 @@ def few(sample_settings: Sections) -> Sections:
 
 @pytest.fixture
 def two(
-    tmp_path: Path, sample_build: Path, few: Sections, settings_file: Callable[..., Path]
+    tmp_path: Path, build_with_page: Path, few: Sections, settings_file: Callable[..., Path]
 ) -> Iterator[tuple[Attempt, Attempt]]:
     """Two processes that make the report of one dataset, in which everything else is there."""
-    shutil.copytree(sample_build, tmp_path / "out" / "sample")
+    shutil.copytree(build_with_page, tmp_path / "out" / "sample")
     settings_file(few, path="luigi.cfg")
     start = contextlib.contextmanager(attempts)
     with start(tmp_path, *MODULES) as one, start(tmp_path, *MODULES) as other:
@@ -78,14 +78,14 @@ def test_a_report_that_is_killed_or_made_twice_at_once_has_the_same_bytes(
 def test_a_full_disk_at_the_report_is_one_line_and_leaves_no_half_report(
     *,
     small_disk: Callable[[str], Path],
-    sample_build: Path,
+    build_with_page: Path,
     few: Sections,
     settings_file: Callable[..., Path],
     build: Callable[..., Any],
 ) -> None:
     disk = small_disk("size=64m")
     directory = disk / "sample"
-    shutil.copytree(sample_build, directory)
+    shutil.copytree(build_with_page, directory)
     forget(directory)
     used = shutil.disk_usage(disk).used
     small_disk(f"size={used + 60_000}")

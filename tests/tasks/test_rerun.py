@@ -21,7 +21,6 @@ Digests = Callable[..., dict[str, str]]
 KILLS = 8
 TAIL = [
     "BuildCatalog",
-    "BuildReport",
     "CheckTaxa",
     "FindDuplicates",
     "ReportLeaks",

@@ -158,7 +158,7 @@ class Dataset:
 
 @pytest.fixture
 def settings(sample_settings: Sections) -> Sections:
-    return {**sample_settings, "shards": {"max_samples": 10}}
+    return {**sample_settings, "shards": {"max_samples": 10}, "report": {"page": True}}
 
 
 @pytest.fixture
