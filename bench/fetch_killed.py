@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import random
 import signal
@@ -117,21 +118,24 @@ def finished(folder: Path, listing: Path) -> None:
         sys.exit(f"{output}the build ended with {child.returncode}")
 
 
-def killed(folder: Path, listing: Path, servers: ImageServers, rng: random.Random, asked: int) -> bool:
-    """Start a build and kill it after some requests, or some time after the last one; return whether it was still running."""
+def killed(
+    folder: Path, listing: Path, servers: ImageServers, rng: random.Random, asked: int
+) -> float | None:
+    """Start a build and kill it after some requests, or some time after the last one; return when, if it was still running."""
     child, start, most = begun(folder, listing), servers.times.total(), rng.randint(1, asked)
     quiet_after = rng.uniform(1, 20)
-    seen, since = start, time.monotonic()
+    seen, since, moment = start, time.monotonic(), None
     while child.poll() is None:
         now = servers.times.total()
         if now != seen:
             seen, since = now, time.monotonic()
         if now - start >= most or time.monotonic() - since > quiet_after:
+            moment = time.monotonic()
             os.killpg(child.pid, signal.SIGKILL)
             break
         time.sleep(0.005)
     child.communicate()
-    return child.returncode == -signal.SIGKILL
+    return moment if child.returncode == -signal.SIGKILL else None
 
 
 def fastest(servers: ImageServers) -> dict[str, int]:
@@ -171,6 +175,16 @@ def repeated(servers: ImageServers) -> int:
     return sum(count - 1 for (_, path), count in servers.times.items() if path.startswith("/image/"))
 
 
+def answered_before(servers: ImageServers, kills: list[float]) -> int:
+    """Return how many requests for images were repeated although their answer had been sent in full before the kill."""
+    requests = defaultdict(list)
+    for one in servers.log:
+        if one.path.startswith("/image/"):
+            requests[one.server, one.path].append((one.began, one.ended))
+    pairs = [pair for asked in requests.values() for pair in itertools.pairwise(sorted(asked))]
+    return sum(any(ended < moment < again for moment in kills) for (_, ended), (again, _) in pairs)
+
+
 def main() -> None:
     """Print what was found; exit with 1 if it is not as it must be."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -195,18 +209,19 @@ def main() -> None:
         lines = (f"{url},{number},Corvus corax" for number, url in enumerate(urls))
         listing.write_text("\n".join(["image_url,key,species", *lines]) + "\n", encoding="utf-8")
         datasets = []
-        kills = 0
+        kills: list[float] = []
         for title in ("undisturbed", "killed"):
             folder = Path(name) / title
             folder.mkdir()
             servers.times.clear()
             servers.log.clear()
-            while title == "killed" and kills < given.kills:
-                if not killed(folder, listing, servers, rng, 2 * given.images // given.kills):
+            while title == "killed" and len(kills) < given.kills:
+                moment = killed(folder, listing, servers, rng, 2 * given.images // given.kills)
+                if moment is None:
                     break
-                kills += 1
+                kills.append(moment)
                 print(
-                    f"kill {kills}: {servers.times.total():,} requests, {repeated(servers):,} repeated",
+                    f"kill {len(kills)}: {servers.times.total():,} requests, {repeated(servers):,} repeated",
                     flush=True,
                 )
             finished(folder, listing)
@@ -214,9 +229,9 @@ def main() -> None:
         report(wanted, servers, datasets, kills)
 
 
-def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], kills: int) -> None:
+def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], moments: list[float]) -> None:
     """Print what was found, and exit with 1 if it is not as it must be."""
-    kinds = len(KINDS) + len(ELSEWHERE)
+    kinds, kills = len(KINDS) + len(ELSEWHERE), len(moments)
     print(
         f"{len(wanted):,} URLs, {kinds} kinds of answers besides images, {len(SERVERS)} servers, {kills} kills"
     )
@@ -229,6 +244,10 @@ def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], 
     print(
         f"{again} requests repeated, {per_kill:.1f} for a kill, {per_kill / WORKERS:.1f} for a kill and worker"
     )
+    answered = answered_before(servers, moments)
+    print(
+        f"{answered} of these had been answered in full, {answered / max(1, kills) / WORKERS:.2f} for a kill and worker"
+    )
     undisturbed, after = (digests(dataset) for dataset in datasets)
     checks = {
         "every URL is in one state, which is the right one": all(
@@ -239,6 +258,7 @@ def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], 
         "no server was asked faster than allowed": max(fast.values()) <= RATE + 2 * CONNECTIONS,
         "no more requests were repeated than were open": again
         <= kills * WORKERS * len(SERVERS) // PARTITIONS * CONNECTIONS,
+        "at most one answer for a kill and worker was asked for again": answered <= kills * WORKERS,
         f"the same bytes in {len(after)} files": undisturbed == after and bool(after),
         "nothing is left of the kills": not list(datasets[1].glob("fetched/**/.*")),
     }
