@@ -176,7 +176,10 @@ def repeated(servers: ImageServers) -> int:
 
 
 def answered_before(servers: ImageServers, kills: list[float]) -> int:
-    """Return how many requests for images were repeated although their answer had been sent in full before the kill."""
+    """Return how many requests for images were repeated although the server had sent their answer in full before the kill.
+
+    The killed build need not have read it: an answer can wait in the buffers of the system.
+    """
     requests = defaultdict(list)
     for one in servers.log:
         if one.path.startswith("/image/"):
@@ -246,7 +249,7 @@ def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], 
     )
     answered = answered_before(servers, moments)
     print(
-        f"{answered} of these had been answered in full, {answered / max(1, kills) / WORKERS:.2f} for a kill and worker"
+        f"{answered} of these had been sent in full by the server, {answered / max(1, kills) / WORKERS:.2f} for a kill and worker"
     )
     undisturbed, after = (digests(dataset) for dataset in datasets)
     checks = {
@@ -258,7 +261,6 @@ def report(wanted: dict[str, str], servers: ImageServers, datasets: list[Path], 
         "no server was asked faster than allowed": max(fast.values()) <= RATE + 2 * CONNECTIONS,
         "no more requests were repeated than were open": again
         <= kills * WORKERS * len(SERVERS) // PARTITIONS * CONNECTIONS,
-        "at most one answer for a kill and worker was asked for again": answered <= kills * WORKERS,
         f"the same bytes in {len(after)} files": undisturbed == after and bool(after),
         "nothing is left of the kills": not list(datasets[1].glob("fetched/**/.*")),
     }
