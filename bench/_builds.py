@@ -41,8 +41,9 @@ def plan() -> None:
     _run([PlanShards()], 1)
 
 
-def write(workers: int, splits: tuple[str, ...] = ("train", "val")) -> None:
+def write(workers: int, splits: tuple[str, ...] = ("train", "val"), threads: int = 1) -> None:
     """Write the shards of some splits."""
+    luigi.configuration.get_config().set("images", "threads", str(threads))
     tasks = [WriteShards(**share) for share in all_partitions(settings()) if share["split"] in splits]
     _run(tasks, workers)
 

@@ -49,6 +49,7 @@ def packed(
     max_bad_percent: int = 5,
     benchmarks: Benchmarks | None = None,
     spec: ImageSpec = SMALL,
+    threads: int = 1,
 ) -> Packed:
     shards_and_outcomes = pack(
         [Sample(image, RANKS, "honey bee") for image in contents],
@@ -61,6 +62,7 @@ def packed(
         max_bad_percent=max_bad_percent,
         progress=lambda _: None,
         benchmarks=benchmarks,
+        threads=threads,
     )
     return shards_and_outcomes[:2]
 
@@ -116,6 +118,21 @@ def test_the_order_of_files_does_not_count(tmp_path: Path, contents: dict[str, C
     other, _ = packed(dict(shuffled), paths(tmp_path / "other", 3))
 
     assert [asdict(entry) for entry in one] == [asdict(entry) for entry in other]
+
+
+def test_the_number_of_threads_does_not_count(tmp_path: Path, draw: Draw) -> None:
+    """Truncated images and icons need Pillow's global switches, which all threads share."""
+    drawn = [draw((200 + n, 150), form="ICO" if n % 7 == 0 else "JPEG") for n in range(40)]
+    cut = [content[:-900] if n % 5 == 1 else content for n, content in enumerate(drawn)]
+    mixed: dict[str, Content] = {image_id("eol", f"{n}/1"): content for n, content in enumerate(cut)}
+    mixed = {**broken(mixed, 3, 30), list(mixed)[9]: OSError(5, "Input/output error")}
+    spec = replace(SMALL, max_memory_mib=1)
+    one, outcomes = packed(mixed, paths(tmp_path / "one", 3), max_bad_percent=50, spec=spec)
+    assert len({(found.state, found.image_metadata and found.image_metadata.flags) for found in outcomes}) > 4
+    for threads in (2, 5):
+        shards = paths(tmp_path / str(threads), 3)
+        others, found = packed(mixed, shards, max_bad_percent=50, spec=spec, threads=threads)
+        assert (others, found) == (one, outcomes)
 
 
 def test_samples_can_stay_in_the_order_of_their_source(tmp_path: Path, contents: dict[str, Content]) -> None:
@@ -316,7 +333,7 @@ def lost_of(shards: Sequence[Path], entries: Sequence[Shard]) -> list[ShardToReb
     return lost
 
 
-def repacked(contents: dict[str, Content], lost: Sequence[ShardToRebuild]) -> list[int]:
+def repacked(contents: dict[str, Content], lost: Sequence[ShardToRebuild], threads: int = 1) -> list[int]:
     """Make shards again; returns how far it was told to be."""
     told: list[int] = []
     repack(
@@ -325,6 +342,7 @@ def repacked(contents: dict[str, Content], lost: Sequence[ShardToRebuild]) -> li
         lost,
         spec=SMALL,
         progress=told.append,
+        threads=threads,
     )
     return told
 
@@ -338,7 +356,7 @@ def test_lost_shards_are_made_again_of_the_files_of_their_samples_alone(
     lost = lost_of(shards[::2], entries[::2])
     needed = {image: contents[image] for image in contents if any(image in shard.ids for shard in lost)}
 
-    assert repacked(needed, lost) == [*range(1, 8)]
+    assert repacked(needed, lost, threads=2) == [*range(1, 8)]
     assert [path.read_bytes() for path in shards] == before
 
 

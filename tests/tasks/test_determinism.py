@@ -53,22 +53,26 @@ def copied(place: Path, target: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "hash_seed"),
+    ("arguments", "threads", "hash_seed"),
     [
-        pytest.param([], "1", id="one worker, and another hash seed of Python"),
-        pytest.param(["--workers", "3"], "4294967295", id="three workers, and a third hash seed of Python"),
+        pytest.param([], 3, "1", id="three threads, and another hash seed of Python"),
+        pytest.param(
+            ["--workers", "3"], 1, "4294967295", id="three workers, and a third hash seed of Python"
+        ),
     ],
 )
 def test_every_file_is_the_same_with(
     *,
     arguments: list[str],
+    threads: int,
     hash_seed: str,
     own_build: Path,
     own_settings: Sections,
     build_here: Any,
     digests: Digests,
 ) -> None:
-    directory = build_here(own_settings, *arguments, env={"PYTHONHASHSEED": hash_seed})
+    with_threads = {**own_settings, "images": {**own_settings.get("images", {}), "threads": threads}}
+    directory = build_here(with_threads, *arguments, env={"PYTHONHASHSEED": hash_seed})
     assert digests(directory) == digests(own_build)
 
 

@@ -7,7 +7,7 @@ import importlib.metadata
 import io
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 from PIL.JpegImagePlugin import JpegImageFile
@@ -26,6 +26,7 @@ from tol_luigi.core.image_pixels import (
     to_sample,
 )
 from tol_luigi.core.ledger import State
+from tol_luigi.core.memory_budget import memory_for
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.png_chunks import without_bad_metadata
@@ -35,6 +36,8 @@ from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
     import cykooz_resizer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "LOSSLESS",
@@ -249,19 +252,17 @@ def preview(data: bytes, side: int) -> bytes:
         BrokenImageError: Nothing of it can be shown.
     """
     written = io.BytesIO()
-    with pillow_limits(max_pixels=_PREVIEWED.max_pixels, lenient=True):
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _validate_size(image, data, _PREVIEWED)
-                image.draft("RGB", (2 * side, 2 * side))
-                image.load()
-                small = in_rgb(image)
-            small.thumbnail((side, side), Image.Resampling.BICUBIC)
-            small.save(written, "JPEG", quality=90)
-        except (Image.DecompressionBombError, BrokenImageError, MemoryError) as error:
-            raise BrokenImageError(State.TOO_LARGE, "has too many pixels") from error
-        except Exception as error:
-            raise BrokenImageError(State.UNREADABLE, _one_line(error, data)) from error
+    try:
+        with _opened(data, _PREVIEWED, lenient=True) as image:
+            image.draft("RGB", (2 * side, 2 * side))
+            image.load()
+            small = in_rgb(image)
+        small.thumbnail((side, side), Image.Resampling.BICUBIC)
+        small.save(written, "JPEG", quality=90)
+    except (Image.DecompressionBombError, BrokenImageError, MemoryError) as error:
+        raise BrokenImageError(State.TOO_LARGE, "has too many pixels") from error
+    except Exception as error:
+        raise BrokenImageError(State.UNREADABLE, _one_line(error, data)) from error
     return written.getvalue()
 
 
@@ -276,41 +277,66 @@ def _attempt(data: bytes, spec: ImageSpec, *, lenient: bool) -> tuple[tuple[byte
     Raises:
         BrokenImageError: The image is too large, or its bit depth is not supported.
     """
-    with pillow_limits(max_pixels=spec.max_pixels, lenient=lenient):
-        try:
-            return _make(data, spec, truncated=lenient)
-        except Image.DecompressionBombError as error:
-            limits = f"[images] max_pixels = {spec.max_pixels} or max_memory_mib = {spec.max_memory_mib}"
-            raise BrokenImageError(State.TOO_LARGE, f"more pixels than {limits} allows") from error
-        except UnsupportedDepthError as error:
-            raise BrokenImageError(
-                State.UNSUPPORTED_DEPTH, f"{error} (see [images] high_bit_depth)"
-            ) from error
-        except (BrokenImageError, MemoryError):
-            raise  # on a machine with more memory, the image can be read
-        except Exception as error:  # noqa: BLE001 (with a hostile file, a decoder can raise anything)
-            return _one_line(error, data)
+    try:
+        with _opened(data, spec, lenient=lenient) as image:
+            return _make(image, data, spec, truncated=lenient)
+    except Image.DecompressionBombError as error:
+        limits = f"[images] max_pixels = {spec.max_pixels} or max_memory_mib = {spec.max_memory_mib}"
+        raise BrokenImageError(State.TOO_LARGE, f"more pixels than {limits} allows") from error
+    except UnsupportedDepthError as error:
+        raise BrokenImageError(State.UNSUPPORTED_DEPTH, f"{error} (see [images] high_bit_depth)") from error
+    except (BrokenImageError, MemoryError):
+        raise  # on a machine with more memory, the image can be read
+    except Exception as error:  # noqa: BLE001 (with a hostile file, a decoder can raise anything)
+        return _one_line(error, data)
 
 
-def _make(data: bytes, spec: ImageSpec, *, truncated: bool) -> tuple[tuple[bytes, ...], ImageMetadata]:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _validate_size(image, data, spec)
-        width, height = image.size
-        mode, kind = image.mode, image.format or ""
-        flags = _header_flags(image, spec, truncated=truncated)
-        specs = [spec, *(spec.of_size(*size) for size in spec.further_sizes)]
-        is_scaled = [_is_scaled(image, one) for one in specs]
-        samples = {}
-        if not all(is_scaled):
-            image.load()
-            if spec.exif == "apply":
-                ImageOps.exif_transpose(image, in_place=True)
-            samples = {
-                number: to_sample(image, one, deep=flags["high_bit_depth"])
-                for number, one in enumerate(specs)
-                if not is_scaled[number]
-            }
-            flags["transparent"] = is_transparent(image)
+@contextlib.contextmanager
+def _opened(data: bytes, spec: ImageSpec, *, lenient: bool) -> Iterator[ImageFile.ImageFile]:
+    """Open an image within the limits of the settings, and wait until other threads leave enough memory to decode it.
+
+    Raises:
+        BrokenImageError: The header shows that it is too large.
+    """
+    most = spec.max_memory_mib << 20
+    with (
+        pillow_limits(max_pixels=spec.max_pixels, lenient=lenient),
+        Image.open(io.BytesIO(data), formats=FORMATS) as image,
+    ):
+        needed = _validated_bytes(image, data, spec)
+        if image.format not in EMBEDDING_FORMATS:
+            with memory_for(needed, most):
+                yield image
+            return
+    # the embedded image may be larger than the header specifies
+    pixels = min(spec.max_pixels, most // UNKNOWN_FORMAT_BYTES) // 2 * 2
+    with (
+        pillow_limits(max_pixels=pixels, lenient=lenient),
+        Image.open(io.BytesIO(data), formats=FORMATS) as image,
+        memory_for(most, most),
+    ):
+        yield image
+
+
+def _make(
+    image: ImageFile.ImageFile, data: bytes, spec: ImageSpec, *, truncated: bool
+) -> tuple[tuple[bytes, ...], ImageMetadata]:
+    width, height = image.size
+    mode, kind = image.mode, image.format or ""
+    flags = _header_flags(image, spec, truncated=truncated)
+    specs = [spec, *(spec.of_size(*size) for size in spec.further_sizes)]
+    is_scaled = [_is_scaled(image, one) for one in specs]
+    samples = {}
+    if not all(is_scaled):
+        image.load()
+        if spec.exif == "apply":
+            ImageOps.exif_transpose(image, in_place=True)
+        samples = {
+            number: to_sample(image, one, deep=flags["high_bit_depth"])
+            for number, one in enumerate(specs)
+            if not is_scaled[number]
+        }
+        flags["transparent"] = is_transparent(image)
     for number in filter(is_scaled.__getitem__, range(len(specs))):
         # The decoder shrinks the image for one size, so for this one it is decoded again.
         with Image.open(io.BytesIO(data), formats=FORMATS) as again:
@@ -344,8 +370,8 @@ def _header_flags(image: ImageFile.ImageFile, spec: ImageSpec, *, truncated: boo
     }
 
 
-def _validate_size(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> None:
-    """Raise an error if the header shows that an image is too large, before its pixels are allocated."""
+def _validated_bytes(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> int:
+    """Return the memory that it takes to decode an image; raise an error if its header shows that it is too large."""
     if image.width * image.height > spec.max_pixels:
         raise Image.DecompressionBombError
     most = spec.max_memory_mib << 20
@@ -354,9 +380,7 @@ def _validate_size(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -> 
         what = f"{image.width} x {image.height} pixels of {image.format} in mode {image.mode}"
         limit = f"more than [images] max_memory_mib = {spec.max_memory_mib}"
         raise BrokenImageError(State.TOO_LARGE, f"{what} take {needed >> 20} MiB to open, {limit}")
-    if image.format in EMBEDDING_FORMATS:  # the embedded image may be larger than the header specifies
-        embedded = most // UNKNOWN_FORMAT_BYTES
-        Image.MAX_IMAGE_PIXELS = min(spec.max_pixels, embedded) // 2
+    return needed
 
 
 def _is_scaled(image: Image.Image, spec: ImageSpec) -> bool:

@@ -19,6 +19,7 @@ from tol_luigi.core.files import clear_disk_errors, scratch_path
 from tol_luigi.core.images import BrokenImageError, ImageMetadata, ImageSpec, encode_sizes
 from tol_luigi.core.keys import keyed_order
 from tol_luigi.core.ledger import WITHHELD, State
+from tol_luigi.core.ordered import in_order
 from tol_luigi.core.reader import FileContent, MemberError
 from tol_luigi.core.sample_texts import encoded_texts
 from tol_luigi.core.samples import texts
@@ -32,7 +33,7 @@ from tol_luigi.core.shards import (
 from tol_luigi.core.taxon import Taxon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.core.benchmarks import Benchmarks, Match
@@ -193,6 +194,7 @@ def pack(
     benchmarks: Benchmarks | None = None,
     withheld: Mapping[str, Withheld] = MappingProxyType({}),
     further: Sequence[Sequence[Path]] = (),
+    threads: int = 1,
 ) -> tuple[list[Shard], list[Outcome], list[list[Shard]]]:
     """Write the shards of a partition.
 
@@ -212,6 +214,7 @@ def pack(
             set.
         withheld: The images to leave out, if they are usable.
         further: The paths of the shards of each further size, which contain the same samples in the same order.
+        threads: The number of threads that decode images; the bytes are the same with any number.
 
     Returns:
         The shards, the outcome of each sample, and the shards of each further size.
@@ -222,8 +225,9 @@ def pack(
     opened: dict[int, Outcome] = {}
     with contextlib.ExitStack() as stack:
         spool = _Spool(stack.enter_context(_unnamed_file(paths)), spec)
-        for index, content in contents:
-            opened[index] = _process(content, spec, spool, benchmarks, withheld.get(samples[index].id))
+        made = stack.enter_context(_made(contents, spec, threads, benchmarks))
+        for index, outcome, images in made:
+            opened[index] = _spooled(outcome, images, spool, withheld.get(samples[index].id))
             progress(len(opened))
         outcomes = [opened[index] for index in range(len(samples))]
         _check_broken(outcomes, max_bad_percent, where)
@@ -255,6 +259,7 @@ def repack(
     *,
     spec: ImageSpec,
     progress: Callable[[int], None],
+    threads: int = 1,
 ) -> None:
     """Write some shards of a partition again, from the files of their samples only.
 
@@ -264,6 +269,7 @@ def repack(
         damaged: The shards.
         spec: How samples are made.
         progress: Called with the number of samples read so far.
+        threads: See :func:`pack`.
 
     Raises:
         DifferentBytesError: A shard would have other bytes. The shards before it in ``damaged`` are written.
@@ -273,10 +279,10 @@ def repack(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(_unnamed_file([shard.path for shard in damaged]))
         spool = _Spool(file, spec)
-        for index, content in contents:
-            outcome = _process(content, spec, spool)
+        for index, outcome, images in stack.enter_context(_made(contents, spec, threads)):
             if outcome.state is not State.WRITTEN:  # it was written before, so the shard would differ
                 raise DifferentBytesError(samples[index].id)
+            spool.put(outcome, images)
             outcomes[samples[index].id] = samples[index], outcome
             progress(len(outcomes))
         for shard in damaged:
@@ -339,28 +345,48 @@ class _Spool:
         return record
 
 
-def _process(
-    content: Content,
+_AHEAD = 2
+"""How many files a thread has at most: the one it decodes, and one that is next or waits for its turn to be spooled."""
+
+_FILE_BYTES = 8 << 20
+"""A larger file counts as several, so that the memory for them does not depend on their sizes, except for the largest one."""
+
+
+def _made(
+    contents: Iterable[tuple[int, Content]],
     spec: ImageSpec,
-    spool: _Spool,
+    threads: int,
     benchmarks: Benchmarks | None = None,
-    withheld: Withheld | None = None,
-) -> Outcome:
-    """Decode one file and spool its images, or spool a reused image; return the outcome."""
+) -> contextlib.closing[Generator[tuple[int, Outcome, Sequence[bytes]]]]:
+    """Decode files; yield the position, the outcome and the images of each, in the order of the files."""
+
+    def make(pair: tuple[int, Content]) -> tuple[int, Outcome, Sequence[bytes]]:
+        return pair[0], *_make(pair[1], spec, benchmarks)
+
+    def files(pair: tuple[int, Content]) -> int:
+        return 1 + (len(pair[1]) // _FILE_BYTES if isinstance(pair[1], bytes) else 0)
+
+    return contextlib.closing(in_order(make, contents, threads, ahead=_AHEAD * threads, size=files))
+
+
+def _make(
+    content: Content, spec: ImageSpec, benchmarks: Benchmarks | None
+) -> tuple[Outcome, Sequence[bytes]]:
+    """Return the outcome of a file or of a reused image, and the image in each size; none if there is no sample."""
     if isinstance(content, ReusedImage):
-        return _spooled(content.outcome, [content.image], spool, withheld)
+        return content.outcome, [content.image]
     if isinstance(content, (MemberError, OSError)):
-        return _failure(content)
+        return _failure(content), ()
     digests = hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
     if benchmarks and (match := benchmarks.match_bytes(digests[0])):
-        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match)
+        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, match=match), ()
     try:
         images, metadata = encode_sizes(content, spec)
     except BrokenImageError as error:
-        return Outcome(error.state, error.reason, *digests)
+        return Outcome(error.state, error.reason, *digests), ()
     if benchmarks and metadata.phash and (match := benchmarks.match_phash(metadata.phash)):
-        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match)
-    return _spooled(Outcome(State.WRITTEN, "", *digests, metadata), images, spool, withheld)
+        return Outcome(State.EXCLUDED_IMAGE, match.reason, *digests, metadata, match=match), ()
+    return Outcome(State.WRITTEN, "", *digests, metadata), images
 
 
 def _spooled(outcome: Outcome, images: Sequence[bytes], spool: _Spool, withheld: Withheld | None) -> Outcome:

@@ -246,6 +246,9 @@ class ImagesSection(Section):
         _IMAGE.kernel,
         "what resizes images, with the same bytes: compiled code with the vector instructions of the processor (auto) or without (plain), if it was installed, or Pillow (pillow)",
     )
+    threads: int = setting(
+        Whole(1, 1024), 1, "the threads of a task that decode images; with any number, the bytes are the same"
+    )
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,8 @@ class WriteShards(ShardStage):
         chosen = work.only({image for shard in lost for image in shard.ids})
         with self.progress("images", len(chosen.samples)) as progress:
             contents = read_contents(self, chosen, self._withheld(), is_required=True)
-            repack(chosen.samples, contents, lost, spec=self.settings.image_spec, progress=progress)
+            spec, threads = self.settings.image_spec, self.settings.images.threads
+            repack(chosen.samples, contents, lost, spec=spec, progress=progress, threads=threads)
 
     def _validate_train(self) -> None:
         """Raise an error if a shard of train is damaged: its copies would be damaged, but have a receipt."""
@@ -316,6 +317,7 @@ class WriteShards(ShardStage):
             benchmarks=self._benchmarks(),
             withheld=self._withheld(),
             further=further,
+            threads=settings.images.threads,
         )
 
     def _benchmarks(self) -> Benchmarks | None:
