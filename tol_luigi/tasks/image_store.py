@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import threading
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tol_luigi.core.bounded_images import bounded_image, image_size
 from tol_luigi.core.digests import json_digest
+from tol_luigi.core.ordered import in_order
 from tol_luigi.core.reader import MemberError
 from tol_luigi.downloads.fetch_outcomes import RECEIVED, RESIZED, StoredImage
 from tol_luigi.downloads.fetch_urls import as_received
@@ -20,7 +18,6 @@ from tol_luigi.sources.url_reader import CUT, cut_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from concurrent.futures import Future
 
     from tol_luigi.core.images import ImageSpec
     from tol_luigi.downloads.fetch_urls import Images
@@ -77,17 +74,8 @@ class ImageStore:
 
     def in_order(self, images: Iterable[tuple[StoredImage, Box | None]]) -> Iterator[StoredImage]:
         """Yield what is stored of images and their boxes, in their order; some are resized at the same time."""
-        if not self.threads:
-            yield from itertools.starmap(self.stored, images)
-            return
-        with ThreadPoolExecutor(self.threads, "store") as pool:
-            pending: deque[Future[StoredImage]] = deque()
-            for image, box in images:
-                pending.append(pool.submit(self.stored, image, box))
-                if len(pending) > _AHEAD * self.threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+        threads = max(1, self.threads)
+        return in_order(lambda pair: self.stored(*pair), images, threads, ahead=_AHEAD * threads)
 
     def stored(self, image: StoredImage, box: Box | None) -> StoredImage:
         """Return what is stored of an image, of which only a box is used if there is one."""
