@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from _pictures import EOL, INAT21, photographs
-from _table import Row, arguments, in_a_process, measured, show, show_host
+from _table import Row, arguments, in_a_process, show, show_host
 from PIL import Image
+
+from tol_luigi.bench.measure import measured
 
 PARTITIONS = 8
 SHARES = {INAT21: 1, EOL: 20}
@@ -22,7 +24,8 @@ SHARES = {INAT21: 1, EOL: 20}
 WORKERS = {"1 worker": (1, 1), "2 workers": (2, 1), "1 worker, 2 threads": (1, 2)}
 """Workers and threads of each."""
 
-COPIED = 256 << 20
+COPIED, COPIES = 128 << 20, 8
+"""Bytes, and how many times they are copied."""
 
 
 def child(what: str, *numbers: str) -> None:
@@ -61,20 +64,20 @@ def show_machine(pictures: list[bytes], repeat: int) -> None:
         variants = {
             "decode, 1 process": lambda: list(pool.map(decode, [pictures])),
             "decode, 2 processes": lambda: list(pool.map(decode, halves)),
-            "copy, 1 process": lambda: list(pool.map(copy, [16])),
-            "copy, 2 processes": lambda: list(pool.map(copy, [8, 8])),
+            "copy, 1 process": lambda: list(pool.map(copy, [COPIES])),
+            "copy, 2 processes": lambda: list(pool.map(copy, [COPIES // 2] * 2)),
         }
         taken = measured(variants, repeat, time.monotonic)
     rows = [
         Row(name, seconds, taken[f"{name.split(',')[0]}, 1 process"], _rate(name, min(seconds)))
         for name, seconds in taken.items()
     ]
-    what = f"{len(pictures)} images; 16 copies of {COPIED >> 20} MiB"
+    what = f"{len(pictures)} images; {COPIES} copies of {COPIED >> 20} MiB"
     show("What does the machine allow?", what, "s by the wall clock", "one process", rows)
 
 
 def _rate(name: str, seconds: float) -> str:
-    return f"{16 * COPIED / seconds / 1e9:.1f} GB/s, read and written" if name.startswith("copy") else ""
+    return f"{COPIES * COPIED / seconds / 1e9:.1f} GB/s, read and written" if name.startswith("copy") else ""
 
 
 def show_workers(kind: str, pictures: list[bytes], repeat: int) -> None:

@@ -45,9 +45,12 @@ LISTED = st.dictionaries(st.integers(0, 12), st.sampled_from("abc"), max_size=12
 def stored(folder: Path, rows: Sequence[UrlRow]) -> None:
     """Store rows as ``ListUrls`` does."""
     first = {image_id("table", f"own/{row.key}"): row for row in reversed(rows)}
-    table = stored_columns([*first.values()], first, map(label_of, first.values()))
+    table = stored_columns([*first.values()], first, (name_key(label_of(row)) for row in first.values()))
     pq.write_table(table.sort_by("id"), stored_listing(folder))
-    pq.write_table(label_columns({label_of(row) for row in rows}).sort_by("label"), stored_labels(folder))
+    pq.write_table(
+        label_columns({label_of(row): name_key(label_of(row)) for row in rows}).sort_by("label"),
+        stored_labels(folder),
+    )
 
 
 def test_what_names_an_image_comes_back(tmp_path: Path) -> None:

@@ -229,7 +229,12 @@ def on(disk: Path, given: Sections) -> Sections:
             id="at a report",
         ),
         pytest.param("200k", "PlanShards", "receipts/PlanShards.json", id="at a receipt"),
-        pytest.param("320k", "WriteShards train", ".tar", id="at the pictures that wait for their shard"),
+        pytest.param(
+            "320k",
+            ("WriteShards train", "WriteShards val"),
+            ".tar",
+            id="at the pictures that wait for their shard",
+        ),
         pytest.param("500k", "WriteShards train", ".tar", id="at a shard"),
     ],
 )

@@ -46,8 +46,10 @@ Key = tuple[int | str, ...]
 """A natural key, which identifies an image within its source, in the order of ``NaturalKey.columns``."""
 
 IMAGE_ID = "evobio10m_id"
-LABEL = "label"
 """The column of the image id in the published tables."""
+
+LABEL = "label"
+"""Stands for the name keys of a source whose labeler knows them (:meth:`Labeler.name_keys`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ What names an image is stored once for all images of which the listing says the 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,7 @@ from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, RANKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tol_luigi.sources.url_rows import UrlRow
@@ -55,8 +54,6 @@ LABELS = pa.schema([(name, pa.string()) for name in ("label", *RANK_LABELS, "nam
 """The labels by their name keys, in the order of these."""
 
 _ROWS = 20_000
-_CACHED = 1 << 17
-"""Labels whose name keys are in memory: listings often have the images of a taxon next to each other."""
 
 
 class Label(NamedTuple):
@@ -80,7 +77,6 @@ def label_of(row: UrlRow) -> Label:
     return Label(row.ranks, row.name, row.identifier, row.common)
 
 
-@functools.lru_cache(_CACHED)
 def name_key(label: Label) -> str:
     """Return the name key of a label: 128 bits of the hash of its texts, in hexadecimal."""
     return hashlib.blake2b(json.dumps(label).encode(), digest_size=16).hexdigest()
@@ -96,15 +92,15 @@ def stored_labels(folder: Path) -> Path:
     return folder / "labels.parquet"
 
 
-def stored_columns(rows: Sequence[UrlRow], ids: Iterable[str], labels: Iterable[Label]) -> pa.Table:
-    """Return rows of a listing, with their image ids and labels, as a table of this schema."""
-    columns = [ids, *([getattr(row, name) for row in rows] for name in _TEXTS), map(name_key, labels)]
+def stored_columns(rows: Sequence[UrlRow], ids: Iterable[str], name_keys: Iterable[str]) -> pa.Table:
+    """Return rows of a listing, with their image ids and the name keys of their labels, as a table of this schema."""
+    columns = [ids, *([getattr(row, name) for row in rows] for name in _TEXTS), name_keys]
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=STORED_SCHEMA)
 
 
-def label_columns(labels: Iterable[Label]) -> pa.Table:
-    """Return labels as a table, in any order."""
-    cells = [(name_key(label), *label.ranks, *label[1:]) for label in labels]
+def label_columns(labels: Mapping[Label, str]) -> pa.Table:
+    """Return labels, given with their name keys, as a table."""
+    cells = [(key, *label.ranks, *label[1:]) for label, key in labels.items()]
     columns = zip(*cells, strict=True) if cells else ([] for _ in LABELS)
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=LABELS)
 

@@ -90,8 +90,7 @@ CUT = "box"
 """What ``stored`` is for an image of which only the box is stored."""
 
 _LONGEST = 80
-
-"""The taxa whose names are cached."""
+"""The longest name of an image in its archive, without an ending."""
 
 
 def fetched_archive(folder: Path, partition: str) -> Path:

@@ -28,10 +28,15 @@ __all__ = ["TABLE", "TableSection", "UrlTable"]
 _URL, _KEY_COLUMN = "url", "key"
 _TEXTS = ("name", "identifier", "common", "license", "owner", "title", "page", "sha256", "md5")
 _FIELDS = (_KEY_COLUMN, *RANK_LABELS, *_TEXTS, *Box._fields)
+_RANKS = slice(2, 2 + len(RANK_LABELS))
+_REPEATED = slice(_RANKS.stop, _RANKS.stop + 5)
+"""Of the texts, those that rows have in common: names, licences and owners."""
+_SINGLE = slice(_REPEATED.stop, _RANKS.stop + len(_TEXTS))
+_NUMBERS = slice(_SINGLE.stop, None)
 _NAMING = (*RANK_LABELS, "name", "identifier")
 _MAX_FIELD = 1 << 17
-_CACHED = 1 << 16
-"""The number of cells in memory: names, licences and owners repeat."""
+_CACHED = 1 << 18
+"""The number of different cells in memory, which takes up to 50 MB."""
 
 
 class _Columns(Words):
@@ -128,9 +133,10 @@ class UrlTable:
         repeated = functools.lru_cache(_CACHED)(self._value)
         for line, cells in table.rows((_URL,), _FIELDS, self._column):
             url, key = map(self._value, cells[:2])
-            rest = [cell and repeated(cell) for cell in cells[2:]]
-            ranks, rest = rest[: len(RANK_LABELS)], rest[len(RANK_LABELS) :]
-            texts, numbers = rest[: len(_TEXTS)], rest[len(_TEXTS) :]
+            ranks = tuple([cell and repeated(cell) for cell in cells[_RANKS]])
+            texts = [cell and repeated(cell) for cell in cells[_REPEATED]]
+            texts += [cell and self._value(cell) for cell in cells[_SINGLE]]
+            numbers = [cell and self._value(cell) for cell in cells[_NUMBERS]]
             key = key or url
             if not key or not key.isprintable():
                 raise table.error(f"line {line} has the key {key!r}, which cannot name an image")
@@ -142,7 +148,7 @@ class UrlTable:
             yield UrlRow(
                 key,
                 url,
-                tuple(ranks),
+                ranks,
                 name,
                 identifier,
                 common,
@@ -167,7 +173,7 @@ class UrlTable:
         if not cell:
             return ""
         text = " ".join(cell.split())
-        return "" if text.casefold() in self._missing else text
+        return "" if self._missing and text.casefold() in self._missing else text
 
 
 def _box(numbers: list[str]) -> Box | None:

@@ -19,6 +19,7 @@ from tol_luigi.sources.stored_listing import (
     STORED_SCHEMA,
     label_columns,
     label_of,
+    name_key,
     stored_columns,
     stored_labels,
     stored_listing,
@@ -122,9 +123,10 @@ class ListUrls(StageTask):
                 by_partition.add(pa.table(columns, schema=_LISTED), found * groups // len(digests))
                 ids = image_ids(base_of(self.source), (spell(reader.key_of(key)) for key in keys))
                 labels_of_rows = list(map(label_of, rows))
-                named = stored_columns(rows, ids, labels_of_rows)
+                known = {label: name_key(label) for label in dict.fromkeys(labels_of_rows)}
+                named = stored_columns(rows, ids, map(known.__getitem__, labels_of_rows))
                 by_id.add(named, parts_of_ids(named["id"], _PARTS))
-                said = label_columns(set(labels_of_rows))
+                said = label_columns(known)
                 by_label.add(said, parts_of_ids(said["label"], _PARTS))
                 done += len(rows)
                 progress(done)
