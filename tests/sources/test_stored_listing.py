@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tol_luigi.core.errors import MappingError
 from tol_luigi.core.higher_ranks import HigherRankTable
 from tol_luigi.core.keys import image_id
 from tol_luigi.core.source import IMAGE_ID
@@ -59,7 +60,11 @@ def test_what_names_an_image_comes_back(tmp_path: Path) -> None:
     image = image_id("table", "own/k")
     [key] = labels_of_images([("own", "k", image)], stored_listing(tmp_path))
 
-    assert StoredLabels(tmp_path)[key] == Label(RANKS, "Corvus corax", "x:1", "raven")
+    labels = StoredLabels(tmp_path)
+    assert labels[key] == Label(RANKS, "Corvus corax", "x:1", "raven")
+    for other in ("0" * 32, "f" * 32):
+        with pytest.raises(MappingError, match=f"lacks the label {other}"):
+            labels[other]
     [cells] = [one for one in pq.read_table(stored_listing(tmp_path)).to_pylist() if one["id"] == image]
     texts = {name: cells[name] for name in ("key", "url", "license", "owner", "page")}
     assert texts == {name: getattr(row, name) for name in texts}

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tol_luigi.core.errors import MappingError
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, RANKS
 
@@ -119,13 +120,21 @@ class StoredLabels:
     """
 
     def __init__(self, folder: Path) -> None:
-        table = pq.read_table(stored_labels(folder), page_checksum_verification=True)
+        self._path = stored_labels(folder)
+        table = pq.read_table(self._path, page_checksum_verification=True)
         self._keys = table["label"].to_numpy().astype("S32")
         self._texts = table.drop_columns(["label"])
 
     def __getitem__(self, key: str) -> Label:
-        """Return the label with a name key."""
+        """Return the label with a name key.
+
+        Raises:
+            MappingError: There is none, so rows and labels are not of the same listing.
+        """
         row = int(np.searchsorted(self._keys, key.encode()))
+        if row == len(self._keys) or self._keys[row] != key.encode():
+            remedy = "Delete it and listing.parquet beside it, and run the same command again"
+            raise MappingError(self._path, f"lacks the label {key}, which a row of the listing has", remedy)
         texts = [column[row].as_py() for column in self._texts.columns]
         ranks = len(RANK_LABELS)
         return Label(tuple(texts[:ranks]), *texts[ranks:])
