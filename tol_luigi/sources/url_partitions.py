@@ -42,11 +42,6 @@ def _server_of_origin(origin: str) -> str:
         return ""
 
 
-@functools.lru_cache(_CACHED)
-def _lane_of_origin(origin: str) -> int:
-    return hashed_number(_server_of_origin(origin)) % LANES
-
-
 class UrlPartitions:
     """The partitions of one source.
 
@@ -74,7 +69,7 @@ class UrlPartitions:
 
     def partition_of(self, url: str) -> str:
         """Return the partition of a URL."""
-        group = _lane_of_origin(_origin(url)) % self.groups
+        group = hashed_number(server_of(url)) % LANES % self.groups
         members = self._members[group]
         return f"{members[hashed_number(url) % len(members)]:05d}"
 

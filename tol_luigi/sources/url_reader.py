@@ -261,12 +261,13 @@ class UrlLabeler(Labeler):
         """Return a function that returns the name keys of images, those of their labels."""
         if self._stored:
             return NameKeys(self._stored).of
-        known = self._first_labels(None)
+        labels = self._first_labels(None)
+        name_keys = {label: name_key(label) for label in set(labels.values())}
+        known = {key: name_keys[label] for key, label in labels.items()}
 
         def of(images: pa.Table) -> pa.Array:
             last = images.column_names.index(IMAGE_ID) - 1  # the last part of the natural key
-            labels = (known.get(str(key)) for key in images[last].to_pylist())
-            return pa.array([label and name_key(label) for label in labels], pa.string())
+            return pa.array([known.get(str(key)) for key in images[last].to_pylist()], pa.string())
 
         return of
 

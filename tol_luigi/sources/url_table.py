@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["TABLE", "TableSection", "UrlTable"]
 
 _URL, _KEY_COLUMN = "url", "key"
-_TEXTS = ("name", "identifier", "common", "license", "owner", "title", "page", "sha256", "md5")
+_REPEATED_TEXTS = ("name", "identifier", "common", "license", "owner")
+_TEXTS = (*_REPEATED_TEXTS, "title", "page", "sha256", "md5")
 _FIELDS = (_KEY_COLUMN, *RANK_LABELS, *_TEXTS, *Box._fields)
 _RANKS = slice(2, 2 + len(RANK_LABELS))
-_REPEATED = slice(_RANKS.stop, _RANKS.stop + 5)
+_REPEATED = slice(_RANKS.stop, _RANKS.stop + len(_REPEATED_TEXTS))
 """Of the texts, those that rows have in common: names, licences and owners."""
 _SINGLE = slice(_REPEATED.stop, _RANKS.stop + len(_TEXTS))
 _NUMBERS = slice(_SINGLE.stop, None)

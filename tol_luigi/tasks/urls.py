@@ -149,15 +149,15 @@ class FetchPartition(SourceTask, StageTask):
         rows: list[dict[str, Any]], answers: Answers, store: ImageStore, placed: list[dict[str, Any]]
     ) -> Iterator[bytes]:
         """Yield the records of the archive, and append the rows of the table; of two rows with the same key, the mapping uses the first."""
-        kept = (
-            (answers.image(row["url"], box_of(row)), box_of(row)) for row in rows if _is_kept(row, answers)
+        found = (
+            (answers.image(row["url"], box_of(row)), box_of(row)) for row in rows if _is_image(row, answers)
         )
-        stored = store.in_order(kept)  # it can be stored otherwise
+        images = store.in_order(found)  # those of an earlier archive can be stored otherwise
         for row in rows:
             if not _is_image(row, answers):
                 placed.append(_fetched(row, answers))
                 continue
-            image = next(stored) if _is_kept(row, answers) else answers.image(row["url"], box_of(row))
+            image = next(images)
             stem, ending = stem_of(row["key"]), ending_of(image.content)
             yield sample_record(stem, {ending.removeprefix("."): image.content})
             placed.append({**_fetched(row, answers), "member": stem + ending, **_stored(image)})
@@ -279,11 +279,6 @@ def _stored(image: StoredImage) -> dict[str, Any]:
 def _is_image(row: dict[str, Any], answers: Answers) -> bool:
     """Return whether a row has an image."""
     return not row["state"] and answers.outcome(row["url"]).state == FETCHED
-
-
-def _is_kept(row: dict[str, Any], answers: Answers) -> bool:
-    """Return whether a row has an image of an earlier archive."""
-    return row["url"] in answers.kept and _is_image(row, answers)
 
 
 def _fetched(row: dict[str, Any], answers: Answers) -> dict[str, Any]:
