@@ -29,6 +29,9 @@ CONNECTIONS = 8
 FEW = 16
 """The images of the run that is subtracted: what starting takes."""
 
+_PROCESSES = os.cpu_count() or 1
+"""The processes of both programs."""
+
 SIDE, QUALITY = 1024, 95
 
 OTHER = "IMG2DATASET_PYTHON"
@@ -40,7 +43,7 @@ root = {folder}
 tag = built
 [table]
 images = {folder}/urls.csv
-partitions = 1
+partitions = {partitions}
 [images]
 resize = {resize}
 [fetch]
@@ -54,12 +57,11 @@ resized_quality = {quality}
 """
 
 _IMG2DATASET = """
-import os
 from img2dataset import download
 if __name__ == "__main__":
     download(
         url_list={urls!r}, input_format="csv", url_col="url", output_folder={folder!r}, output_format="webdataset",
-        processes_count=os.cpu_count(), thread_count={threads}, number_sample_per_shard={shard},
+        processes_count={processes}, thread_count={threads}, number_sample_per_shard={shard},
         image_size={side}, resize_mode={mode!r}, resize_only_if_bigger=True, skip_reencode=True, encode_quality={quality},
     )
 """
@@ -82,9 +84,10 @@ class Taken(NamedTuple):
 
 
 def fetched(urls: Path, case: Case, resize: str) -> list[str]:
-    """Return the command that fetches with this project."""
+    """Return the command that fetches with this project, in as many workers as there are cores."""
     text = _TABLE.format(
         folder=urls.parent,
+        partitions=_PROCESSES,
         resize=resize,
         connections=CONNECTIONS,
         store=case.store,
@@ -100,8 +103,9 @@ def by_img2dataset(urls: Path, case: Case, count: int) -> list[str]:
     program = _IMG2DATASET.format(
         urls=str(urls),
         folder=str(urls.parent / "img2dataset"),
-        threads=CONNECTIONS * len(SERVERS) // (os.cpu_count() or 1),
-        shard=-(-count // (os.cpu_count() or 1)),
+        processes=_PROCESSES,
+        threads=CONNECTIONS * len(SERVERS) // _PROCESSES,
+        shard=-(-count // _PROCESSES),
         side=SIDE,
         quality=QUALITY,
         mode="keep_ratio_largest" if case.store == "resized" else "no",
@@ -179,8 +183,8 @@ def fetch(config: str) -> int:
 
     from tol_luigi.tasks.urls import FetchPartition  # noqa: PLC0415 (as above)
 
-    task = FetchPartition(source="table", partition="00000")
-    return 0 if luigi.build([task], workers=1, local_scheduler=True, log_level="WARNING") else 1
+    tasks = [FetchPartition(source="table", partition=f"{number:05d}") for number in range(_PROCESSES)]
+    return 0 if luigi.build(tasks, workers=_PROCESSES, local_scheduler=True, log_level="WARNING") else 1
 
 
 async def alone(urls: Path) -> None:

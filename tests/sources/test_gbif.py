@@ -85,7 +85,7 @@ def write(path: Path, **changed: str) -> Path:
 
 def listed(archive: Path, **selection: Any) -> tuple[Rows, dict[str, int]]:
     with gbif_listing(archive, GbifSection(images=None, **selection)) as listing:
-        rows = [row for batch in listing.images() for row in batch.to_pylist()]
+        rows = [row for table in listing.rows() for row in table.to_pylist()]
         counts = listing.counts()
     assert list(archive.parent.glob(".*")) == []
     return rows, counts
@@ -106,7 +106,7 @@ def test_images_with_their_occurrences_and_their_own_licence(tmp_path: Path) -> 
     assert (museum["license"], museum["owner"]) == (BY, "Bo")
     assert (museum["species"], museum["name"]) == ("Corvus corax", "Corvus corax L.")
     assert museum["identifier"] == "gbif:2482492"
-    assert (museum["page"], museum["group"]) == ("https://www.gbif.org/occurrence/100", "100")
+    assert museum["page"] == "https://www.gbif.org/occurrence/100"
     assert found["https://herbarium.example/2.png"]["name"] == 'Rosa "wild" L.'
     assert counts == {"": 4, "bad_row": 1, "no_image": 1, "no_occurrence": 1, "repeated": 1}
     assert sum(counts.values()) == len(MEDIA)
@@ -124,7 +124,7 @@ def test_a_photograph_of_inaturalist_is_one_image_at_all_its_addresses(tmp_path:
     rows, _ = listed(write(tmp_path / "dwca.zip"))
 
     [photo] = [row for row in rows if row["key"] == "inaturalist/55"]
-    assert photo["group"] == "100"  # of the first occurrence
+    assert photo["page"].endswith("/100")  # of the first occurrence
     assert photo["url"] == "https://static.inaturalist.org/photos/55/large.jpeg"
 
 

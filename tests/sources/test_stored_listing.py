@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
@@ -22,19 +21,17 @@ from tol_luigi.sources.stored_listing import (
     Label,
     NameKeys,
     StoredLabels,
-    label_columns,
-    label_of,
+    labelled,
+    labels_of,
     labels_of_images,
     name_key,
-    stored_columns,
     stored_labels,
     stored_listing,
 )
-from tol_luigi.sources.url_rows import UrlRow
+from tol_luigi.sources.url_rows import LABEL_COLUMNS, url_rows
 from tol_luigi.sources.url_table import TABLE, TableSection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 RANKS = ("Animalia", "", "Aves", "", "", "Corvus", "corax")
@@ -43,20 +40,21 @@ LABEL = st.builds(Label, st.tuples(*[TEXT] * 7), TEXT, TEXT, TEXT)
 LISTED = st.dictionaries(st.integers(0, 12), st.sampled_from("abc"), max_size=12)
 
 
-def stored(folder: Path, rows: Sequence[UrlRow]) -> None:
+def stored(folder: Path, rows: pa.Table) -> None:
     """Store rows as ``ListUrls`` does."""
-    first = {image_id("table", f"own/{row.key}"): row for row in reversed(rows)}
-    table = stored_columns([*first.values()], first, (name_key(label_of(row)) for row in first.values()))
-    pq.write_table(table.sort_by("id"), stored_listing(folder))
-    pq.write_table(
-        label_columns({label_of(row): name_key(label_of(row)) for row in rows}).sort_by("label"),
-        stored_labels(folder),
-    )
+    name_keys, labels = labelled(rows)
+    ids = pa.array([image_id("table", f"own/{key}") for key in rows["key"].to_pylist()])
+    table = rows.append_column("id", ids).append_column("label", name_keys).select(STORED_SCHEMA.names)
+    firsts = list({image: number for number, image in reversed(list(enumerate(ids.to_pylist())))}.values())
+    pq.write_table(table.take(firsts).sort_by("id"), stored_listing(folder))
+    pq.write_table(labels.sort_by("label"), stored_labels(folder))
 
 
 def test_what_names_an_image_comes_back(tmp_path: Path) -> None:
-    row = UrlRow("k", "https://a", RANKS, "Corvus corax", "x:1", "raven", "cc0", 'A "b"', page="https://p")
-    stored(tmp_path, [row, UrlRow("other", "https://b")])
+    row = {"key": "k", "url": "https://a", "license": "cc0", "owner": 'A "b"', "page": "https://p"}
+    named = {**dict(zip(LABEL_COLUMNS, (*RANKS, "Corvus corax", "x:1", "raven"), strict=True)), **row}
+    both = {name: [cell, ""] for name, cell in named.items()}
+    stored(tmp_path, url_rows({**both, "key": ["k", "other"], "url": ["https://a", "https://b"]}))
     image = image_id("table", "own/k")
     [key] = labels_of_images([("own", "k", image)], stored_listing(tmp_path))
 
@@ -66,8 +64,18 @@ def test_what_names_an_image_comes_back(tmp_path: Path) -> None:
         with pytest.raises(MappingError, match=f"lacks the label {other}"):
             labels[other]
     [cells] = [one for one in pq.read_table(stored_listing(tmp_path)).to_pylist() if one["id"] == image]
-    texts = {name: cells[name] for name in ("key", "url", "license", "owner", "page")}
-    assert texts == {name: getattr(row, name) for name in texts}
+    assert {name: cells[name] for name in row} == row
+
+
+@given(st.lists(LABEL, min_size=1, max_size=6))
+def test_each_row_has_the_name_key_of_its_label(labels: list[Label]) -> None:
+    cells = [(*label.ranks, *label[1:]) for label in labels]
+    columns = dict(zip(LABEL_COLUMNS, map(list, zip(*cells, strict=True)), strict=True))
+    name_keys, known = labelled(url_rows({"key": list(map(str, range(len(labels)))), **columns}))
+
+    assert name_keys.to_pylist() == list(map(name_key, labels))
+    assert known["label"].to_pylist() == list(dict.fromkeys(name_keys.to_pylist()))
+    assert list(labels_of(known)) == list(dict.fromkeys(labels))
 
 
 @given(st.lists(LABEL, max_size=4))
@@ -135,8 +143,7 @@ def test_names_and_licences_are_those_of_the_listing_itself(tmp_path: Path) -> N
         return entries, records, licenses, source.labeler.name_keys()(known).to_pylist()
 
     read = result(tmp_path / "none")
-    rows = list(TABLE.open(section, tmp_path).reader.listing())  # type: ignore[attr-defined]
-    stored(tmp_path, [dataclasses.replace(row) for row in rows])
+    stored(tmp_path, pa.concat_tables(TABLE.open(section, tmp_path).reader.listing()))  # type: ignore[attr-defined]
     table.unlink()  # the rows are stored, so the listing is not read again
 
     assert result(tmp_path) == read

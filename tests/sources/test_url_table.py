@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 
 from tol_luigi.core.errors import TableError
-from tol_luigi.sources.url_rows import Box, UrlRow
+from tol_luigi.sources.url_rows import URL_ROWS, Box
 from tol_luigi.sources.url_table import TableSection, UrlTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "url-sources.md"
 
 
-def read(path: Path, **keys: Any) -> list[UrlRow]:
-    return list(UrlTable(TableSection(images=path, **keys))())
+def read(path: Path, **keys: Any) -> list[dict[str, Any]]:
+    tables = list(UrlTable(TableSection(images=path, **keys))())
+    assert all(table.schema.equals(URL_ROWS) for table in tables)
+    return [row for table in tables for row in table.to_pylist()]
+
+
+def box_of(row: dict[str, Any]) -> Box | None:
+    return None if row["x"] is None else Box(*(row[name] for name in Box._fields))
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -56,7 +62,7 @@ def test_coco_json_becomes_a_table_by_the_script_of_the_page(
 
     rows = read(tmp_path / "coco.csv")
     boxes = [Box(10, 20, 31, 40), Box(50, 60, 7, 8), None] if has_boxes else [None] * 3
-    assert [(row.key, row.url, row.name, row.box) for row in rows] == [
+    assert [(row["key"], row["url"], row["name"], box_of(row)) for row in rows] == [
         ("a1", "https://example.org/site/1.jpg", "Puma concolor", boxes[0]),
         ("a2", "https://example.org/site/1.jpg", "Puma concolor", boxes[1]),
         ("a3", "https://example.org/site/2.jpg", "Mazama", boxes[2]),
@@ -72,9 +78,9 @@ def test_cells_with_quotes_and_tabs_and_the_names_of_columns_of_ones_own(tmp_pat
     )
     first, second = read(table, columns=("url=image_url", "key=uuid"), missing_values=("NA",))
 
-    assert (first.key, first.ranks[-1], first.license) == ("k1", "Corvus corax", "")
-    assert first.owner == 'Ann "A" Lee'
-    assert (second.key, second.owner) == ("https://x.org/2", "a tab")
+    assert (first["key"], first["species"], first["license"]) == ("k1", "Corvus corax", "")
+    assert first["owner"] == 'Ann "A" Lee'
+    assert (second["key"], second["owner"]) == ("https://x.org/2", "a tab")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,7 @@ def test_cells_with_quotes_and_tabs_and_the_names_of_columns_of_ones_own(tmp_pat
         (("url,key", "https://x.org/1,k"), "lacks a column that names what the images show"),
         (("url,name,x,y,width,height", "https://x.org/1,Puma,1,2,,"), "line 2 has the box 1, 2, , , which are not four numbers"),
         (("url,name,x,y,width,height", "https://x.org/1,Puma,1,2,0,9"), "which has no pixel"),
+        (("url,name,x,y,width,height", "https://x.org/1,Puma,1,2,3e9,9"), "which is larger than any image"),
         (("url,name,x,y,width,height", "https://x.org/1,Puma,1,2,inf,9"), "which are not four numbers"),
         (("url,name,key", "https://x.org/1,Puma,a\x1bb"), "has the key 'a\\x1bb', which cannot name an image"),
     ],

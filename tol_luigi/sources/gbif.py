@@ -191,8 +191,7 @@ def _classify(join: Join, selection: GbifSection) -> None:
     join.run(
         f"""CREATE TABLE listed AS SELECT {key} AS key, url, {ranks}, name,
         'gbif:' || taxon AS identifier, license, owner,
-        CASE WHEN owner IS NULL THEN '' ELSE concat('© ', owner, ' (', license, ')') END AS attribution,
-        concat('{_PAGE}/', gbif_id) AS page, gbif_id::VARCHAR AS "group",
+        concat('{_PAGE}/', gbif_id) AS page,
         CASE WHEN gbif_id IS NULL OR coalesce(url, '') = '' THEN 'bad_row'
             WHEN NOT is_image THEN 'no_image'
             WHEN row_number() OVER (PARTITION BY {key}, is_image ORDER BY is_known DESC, gbif_id, url, license, owner) > 1 THEN 'repeated'

@@ -179,9 +179,7 @@ def _classify(join: Join, selection: InatOpenSection) -> None:
         f"""CREATE TABLE listed AS SELECT photo_id, photo_id::VARCHAR AS key,
         concat('{(selection.address or _BUCKET).rstrip("/")}/', photo_id, '/{selection.size}.', extension) AS url, {ranks}, name,
         concat('inat:', taxon_id) AS identifier, license, owner,
-        CASE WHEN owner IS NULL THEN '' WHEN upper(license) LIKE 'CC0%' THEN concat(owner, ', no rights reserved (CC0)')
-            ELSE concat('© ', owner, ', some rights reserved (', license, ')') END AS attribution,
-        concat('{_PAGE}/', observation) AS page, observation AS "group",
+        concat('{_PAGE}/', observation) AS page,
         CASE WHEN photo_id IS NULL OR NOT regexp_full_match(coalesce(extension, ''), '[A-Za-z0-9]+') THEN 'bad_row'
             WHEN number > 1 THEN 'repeated'
             WHEN grade IS NULL THEN 'no_observation'

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import pyarrow as pa
-
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.license_names import is_allowed, spdx_name
 from tol_luigi.core.taxon import RANK_LABELS
 from tol_luigi.sources.delimited import row_limit
 from tol_luigi.sources.joins import quoted
-from tol_luigi.sources.url_rows import UrlRow
+from tol_luigi.sources.url_rows import url_rows
 
 if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from tol_luigi.sources.joins import Join
     from tol_luigi.sources.url_rows import UrlListing
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "INATURALIST",
     "RANK_COLUMNS",
-    "SCHEMA",
     "JoinedListing",
     "allowed_licenses",
     "choose_per_species",
@@ -41,26 +40,12 @@ INATURALIST = "inaturalist"
 RANK_COLUMNS = tuple(f'"{rank}"' for rank in RANK_LABELS)
 """The ranks as columns of SQL, in which ``order`` is a word of its own."""
 
-SCHEMA = pa.schema(
-    [
-        (name, pa.string())
-        for name in (
-            *("key", "url", *RANK_LABELS, "name", "identifier"),
-            *("license", "owner", "attribution", "page", "group"),
-        )
-    ]
-)
-"""The columns of a selected image.
-
-``key`` identifies the image within its source, ``name`` is a scientific name, and ``identifier`` the id of its taxon, such as
-``inat:8010``. ``attribution`` is the text that the
-licence asks for, ``page`` the address of the record, ``group`` the images that belong together, such as an observation.
-"""
+_COLUMNS = ("key", "url", *RANK_LABELS, "name", "identifier", "license", "owner", "page")
 
 
 @dataclass(frozen=True)
 class JoinedListing:
-    """The rows of a source, in a table ``listed`` of a join with the columns of :data:`SCHEMA` and ``fault``.
+    """The rows of a source, in a table ``listed`` of a join with columns of ``URL_ROWS`` and ``fault``.
 
     Attributes:
         join: The join.
@@ -75,31 +60,12 @@ class JoinedListing:
         rows = self.join.run("SELECT fault, count(*) FROM listed GROUP BY fault ORDER BY fault")
         return dict(rows)
 
-    def images(self) -> Iterator[pa.RecordBatch]:
-        """Yield the selected images in order, with the columns of :data:`SCHEMA`."""
-        columns = ", ".join(f'coalesce("{name}", \'\') AS "{name}"' for name in SCHEMA.names)
+    def rows(self) -> Iterator[pa.Table]:
+        """Yield the selected images in order, as rows of a listing."""
+        columns = ", ".join(f'coalesce("{name}", \'\') AS "{name}"' for name in _COLUMNS)
         statement = f"SELECT {columns} FROM listed WHERE fault = '' ORDER BY {self.order}"  # noqa: S608 (no values)
         for batch in self.join.batches(statement):
-            yield batch.cast(SCHEMA)
-
-    def rows(self) -> Iterator[UrlRow]:
-        """Yield the selected images in order, as rows of a listing."""
-        ranks = len(RANK_LABELS)
-        for batch in self.images():
-            for key, url, *cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                name, identifier, license_, owner, title, page, group = cells[ranks:]
-                yield UrlRow(
-                    key=key,
-                    url=url,
-                    ranks=tuple(cells[:ranks]),
-                    name=name,
-                    identifier=identifier,
-                    license=license_,
-                    owner=owner,
-                    title=title,
-                    page=page,
-                    fields={"group": group},
-                )
+            yield url_rows(dict(zip(_COLUMNS, batch.columns, strict=True)))
 
 
 def rows_of(
@@ -107,7 +73,7 @@ def rows_of(
 ) -> UrlListing:
     """Return a listing of URLs, given the function that joins its tables, and their settings."""
 
-    def rows() -> Iterator[UrlRow]:
+    def rows() -> Iterator[pa.Table]:
         with opened(images, section) as listing:
             yield from listing.rows()
 

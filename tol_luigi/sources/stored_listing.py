@@ -20,12 +20,13 @@ import pyarrow.parquet as pq
 from tol_luigi.core.errors import MappingError
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, RANKS
+from tol_luigi.sources.url_rows import LABEL_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tol_luigi.sources.url_rows import UrlRow
+    from numpy.typing import NDArray
 
 __all__ = [
     "LABELS",
@@ -33,12 +34,11 @@ __all__ = [
     "Label",
     "NameKeys",
     "StoredLabels",
-    "label_columns",
-    "label_of",
+    "labelled",
+    "labels_of",
     "labels_of_images",
     "name_key",
     "stored_cells",
-    "stored_columns",
     "stored_labels",
     "stored_listing",
 ]
@@ -51,7 +51,7 @@ STORED_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", *_TEXTS, "labe
 The rows are in the order of the ids; of rows with the same key, it is the first one of the listing.
 """
 
-LABELS = pa.schema([(name, pa.string()) for name in ("label", *RANK_LABELS, "name", "identifier", "common")])
+LABELS = pa.schema([(name, pa.string()) for name in ("label", *LABEL_COLUMNS)])
 """The labels by their name keys, in the order of these."""
 
 _ROWS = 20_000
@@ -73,9 +73,11 @@ class Label(NamedTuple):
     common: str = ""
 
 
-def label_of(row: UrlRow) -> Label:
-    """Return the label in a row."""
-    return Label(row.ranks, row.name, row.identifier, row.common)
+def labels_of(rows: pa.Table) -> Iterator[Label]:
+    """Yield the label in each row of a table with the columns of a label."""
+    ranks = len(RANK_LABELS)
+    for texts in zip(*(rows[name].to_pylist() for name in LABEL_COLUMNS), strict=True):
+        yield Label(texts[:ranks], *texts[ranks:])
 
 
 def name_key(label: Label) -> str:
@@ -93,17 +95,28 @@ def stored_labels(folder: Path) -> Path:
     return folder / "labels.parquet"
 
 
-def stored_columns(rows: Sequence[UrlRow], ids: Iterable[str], name_keys: Iterable[str]) -> pa.Table:
-    """Return rows of a listing, with their image ids and the name keys of their labels, as a table of this schema."""
-    columns = [ids, *([getattr(row, name) for row in rows] for name in _TEXTS), name_keys]
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=STORED_SCHEMA)
+def labelled(rows: pa.Table) -> tuple[pa.Array, pa.Table]:
+    """Return the name key of the label of each row of a listing, and a table of these labels, each once.
+
+    Args:
+        rows: A table of ``URL_ROWS``.
+    """
+    numbers = _label_numbers(rows)
+    firsts = np.unique(numbers, return_index=True)[1]
+    labels = rows.select(LABEL_COLUMNS).take(firsts)
+    keys = pa.array(map(name_key, labels_of(labels)), pa.string())
+    return keys.take(pa.array(numbers)), labels.add_column(0, LABELS.field("label"), keys)
 
 
-def label_columns(labels: Mapping[Label, str]) -> pa.Table:
-    """Return labels, given with their name keys, as a table."""
-    cells = [(key, *label.ranks, *label[1:]) for label, key in labels.items()]
-    columns = zip(*cells, strict=True) if cells else ([] for _ in LABELS)
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=LABELS)
+def _label_numbers(rows: pa.Table) -> NDArray[np.int64]:
+    """Return a number for each row, the same for rows with the same label: from 0, in the order in which labels appear first."""
+    numbers = np.zeros(len(rows), np.int64)
+    for name in LABEL_COLUMNS:
+        texts = rows[name].combine_chunks().dictionary_encode()
+        if len(texts.dictionary) > 1:
+            together = numbers * len(texts.dictionary) + texts.indices.to_numpy()
+            numbers = pa.array(together).dictionary_encode().indices.to_numpy().astype(np.int64)
+    return numbers
 
 
 def stored_cells(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -123,7 +136,7 @@ class StoredLabels:
         self._path = stored_labels(folder)
         table = pq.read_table(self._path, page_checksum_verification=True)
         self._keys = table["label"].to_numpy().astype("S32")
-        self._texts = table.drop_columns(["label"])
+        self._labels = table.drop_columns(["label"])
 
     def __getitem__(self, key: str) -> Label:
         """Return the label with a name key.
@@ -135,9 +148,7 @@ class StoredLabels:
         if row == len(self._keys) or self._keys[row] != key.encode():
             remedy = "Delete it and listing.parquet beside it, and run the same command again"
             raise MappingError(self._path, f"lacks the label {key}, which a row of the listing has", remedy)
-        texts = [column[row].as_py() for column in self._texts.columns]
-        ranks = len(RANK_LABELS)
-        return Label(tuple(texts[:ranks]), *texts[ranks:])
+        return next(labels_of(self._labels.slice(row, 1)))
 
 
 def labels_of_images(images: Iterable[tuple[int | str, ...]], listing: Path) -> Iterator[str]:

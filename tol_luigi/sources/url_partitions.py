@@ -57,7 +57,7 @@ class UrlPartitions:
         self.count, self.server = count, server
         most = 1 if server else LANES
         self.groups = min(most, 1 << (count.bit_length() - 1)) if count else 0
-        self._members = [range(group, count, self.groups) for group in range(self.groups)]
+        self._members = functools.lru_cache(_CACHED)(self._members_of_origin)
 
     def divided(self, count: int) -> UrlPartitions:
         """Return the division of the same source into another number of partitions."""
@@ -69,9 +69,16 @@ class UrlPartitions:
 
     def partition_of(self, url: str) -> str:
         """Return the partition of a URL."""
-        group = hashed_number(server_of(url)) % LANES % self.groups
-        members = self._members[group]
-        return f"{members[hashed_number(url) % len(members)]:05d}"
+        return f"{self.number_of(url):05d}"
+
+    def number_of(self, url: str) -> int:
+        """Return the number of the partition of a URL, from 0."""
+        members = self._members(_origin(url))
+        return members[hashed_number(url) % len(members)]
+
+    def _members_of_origin(self, origin: str) -> range:
+        """Return the numbers of the partitions of a server."""
+        return range(hashed_number(_server_of_origin(origin)) % LANES % self.groups, self.count, self.groups)
 
     def lanes(self, partition: str) -> Sequence[int]:
         """Return the lanes of the servers of a partition."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
@@ -18,14 +19,14 @@ from tol_luigi.core.ledger import State
 from tol_luigi.core.plugin import SourcePlugin
 from tol_luigi.core.reader import Found, Member, MemberError, Reader
 from tol_luigi.core.sections import SourceSection
-from tol_luigi.core.source import IMAGE_ID, LABEL, Entry, Labeler, License, NameRecord, license_tables
+from tol_luigi.core.source import IMAGE_ID, LABEL, Entry, Labeler, License, NameRecord
 from tol_luigi.core.taxon import Taxon
 from tol_luigi.sources import archives
 from tol_luigi.sources.stored_listing import (
     Label,
     NameKeys,
     StoredLabels,
-    label_of,
+    labels_of,
     labels_of_images,
     name_key,
     stored_cells,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from tol_luigi.core.reader import FileContent
     from tol_luigi.core.source import Key, NaturalKey
     from tol_luigi.core.vernacular import CommonNames
-    from tol_luigi.sources.url_rows import UrlListing, UrlRow
+    from tol_luigi.sources.url_rows import UrlListing
 
 __all__ = [
     "CUT",
@@ -160,7 +161,7 @@ class UrlReader(Reader):
 
     def expected_images(self) -> int:
         """Return the number of rows that are fetched."""
-        return sum(row.state is None for row in self.listing())
+        return sum(pc.sum(pc.equal(rows["state"], "")).as_py() or 0 for rows in self.listing())
 
     def scan(self, listing: str) -> Iterator[Found]:
         """Yield the images of a partition, then the rows that have no image.
@@ -296,23 +297,23 @@ class UrlLabeler(Labeler):
     def _first_labels(self, keys: Container[str] | None) -> dict[str, Label]:
         """Return the label of the first row with each key, of some keys or of all."""
         known: dict[str, Label] = {}
-        for row in self.listing():
-            if keys is None or row.key in keys:
-                known.setdefault(row.key, label_of(row))
+        for rows in self.listing():
+            for key, label in zip(rows["key"].to_pylist(), labels_of(rows), strict=True):
+                if keys is None or key in keys:
+                    known.setdefault(key, label)
         return known
 
 
-def _licenses(rows: Iterable[UrlRow], natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[License]:
-    """Yield the licence, the owner, the page and the URL of each row."""
-    for row in rows:
-        yield License(natural.spell(key_of(row.key)), row.page, row.url, row.license, row.owner)
+_LICENSE_COLUMNS = ["key", "page", "url", "license", "owner"]
 
 
-def _stored_licenses(stored: Path, natural: NaturalKey, key_of: Callable[[str], Key]) -> Iterator[pa.Table]:
-    """Yield the same of a stored listing, in tables."""
-    for batch in stored_cells(stored, ["key", "page", "url", "license", "owner"]):
-        keys = pa.array([natural.spell(key_of(key)) for key in batch["key"].to_pylist()], pa.string())
-        yield pa.table([keys, *batch.columns[1:]], names=License._fields)
+def _licenses(
+    tables: Iterable[pa.Table | pa.RecordBatch], natural: NaturalKey, key_of: Callable[[str], Key]
+) -> Iterator[pa.Table]:
+    """Yield the licence, the owner, the page and the URL of each row of a listing, in tables."""
+    for rows in tables:
+        keys = pa.array([natural.spell(key_of(key)) for key in rows["key"].to_pylist()], pa.string())
+        yield pa.table([keys, *(rows[name] for name in _LICENSE_COLUMNS[1:])], names=License._fields)
 
 
 class UrlSection(SourceSection):
@@ -353,10 +354,9 @@ def url_plugin(
         return UrlReader(images, listing(given), given.partitions, found, server(given))
 
     def licenses(given: S, folder: Path) -> Iterator[pa.Table]:
-        stored, found = stored_listing(folder), functools.partial(key_of, given)
-        if stored.exists():
-            return _stored_licenses(stored, key, found)
-        return license_tables(_licenses(listing(given)(), key, found))
+        stored = stored_listing(folder)
+        tables = stored_cells(stored, _LICENSE_COLUMNS) if stored.exists() else listing(given)()
+        return _licenses(tables, key, functools.partial(key_of, given))
 
     return SourcePlugin(
         name=section.section,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from tol_luigi.core.batches import batched
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.sections import setting
 from tol_luigi.core.setting_kinds import Choice, Encoding, Place, Text, Whole, Words
@@ -15,29 +15,25 @@ from tol_luigi.sources.delimited import DELIMITERS, Table
 from tol_luigi.sources.label_files import AUTO, open_label_file
 from tol_luigi.sources.url_partitions import MOST_PARTITIONS
 from tol_luigi.sources.url_reader import UrlSection, url_plugin
-from tol_luigi.sources.url_rows import Box, UrlRow
+from tol_luigi.sources.url_rows import LABEL_COLUMNS, Box, url_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from tol_luigi.core.source import Key
+    from tol_luigi.sources.label_files import LabelFile
 
 __all__ = ["TABLE", "TableSection", "UrlTable"]
 
 _URL, _KEY_COLUMN = "url", "key"
-_REPEATED_TEXTS = ("name", "identifier", "common", "license", "owner")
-_TEXTS = (*_REPEATED_TEXTS, "title", "page", "sha256", "md5")
-_FIELDS = (_KEY_COLUMN, *RANK_LABELS, *_TEXTS, *Box._fields)
-_RANKS = slice(2, 2 + len(RANK_LABELS))
-_REPEATED = slice(_RANKS.stop, _RANKS.stop + len(_REPEATED_TEXTS))
-"""Of the texts, those that rows have in common: names, licences and owners."""
-_SINGLE = slice(_REPEATED.stop, _RANKS.stop + len(_TEXTS))
-_NUMBERS = slice(_SINGLE.stop, None)
+_TEXTS = (_KEY_COLUMN, *LABEL_COLUMNS, "license", "owner", "page", "sha256", "md5")
+_FIELDS = (*_TEXTS, *Box._fields)
 _NAMING = (*RANK_LABELS, "name", "identifier")
 _MAX_FIELD = 1 << 17
-_CACHED = 1 << 18
-"""The number of different cells in memory, which takes up to 50 MB."""
+_LARGEST = (1 << 31) - 1
 
 
 class _Columns(Words):
@@ -112,8 +108,8 @@ class UrlTable:
         self._own = {name.lower(): column for column, _, name in pairs}
         self._renamed = {column for column, _, _ in pairs}
 
-    def __call__(self) -> Iterator[UrlRow]:
-        """Yield the rows, in their order.
+    def __call__(self) -> Iterator[pa.Table]:
+        """Yield the rows, in their order, in tables of ``URL_ROWS``.
 
         Raises:
             TableError: The table cannot be read, lacks a column, or has a row with a wrong key or box.
@@ -131,36 +127,17 @@ class UrlTable:
             raise table.error(
                 "lacks a column that names what the images show", f"Add at least one of {', '.join(_NAMING)}"
             )
-        repeated = functools.lru_cache(_CACHED)(self._value)
-        for line, cells in table.rows((_URL,), _FIELDS, self._column):
-            url, key = map(self._value, cells[:2])
-            ranks = tuple([cell and repeated(cell) for cell in cells[_RANKS]])
-            texts = [cell and repeated(cell) for cell in cells[_REPEATED]]
-            texts += [cell and self._value(cell) for cell in cells[_SINGLE]]
-            numbers = [cell and self._value(cell) for cell in cells[_NUMBERS]]
-            key = key or url
-            if not key or not key.isprintable():
-                raise table.error(f"line {line} has the key {key!r}, which cannot name an image")
-            try:
-                box = _box(numbers)
-            except ValueError as error:
-                raise table.error(f"line {line} has the box {', '.join(numbers)}, {error}") from error
-            name, identifier, common, license_, owner, title, page, sha256, md5 = texts
-            yield UrlRow(
-                key,
-                url,
-                ranks,
-                name,
-                identifier,
-                common,
-                license_,
-                owner,
-                title,
-                page,
-                box,
-                sha256,
-                md5,
-            )
+        for rows in batched(table.rows((_URL,), _FIELDS, self._column)):
+            lines = [line for line, _ in rows]
+            columns = [self._values(cells) for cells in zip(*(cells for _, cells in rows), strict=True)]
+            texts = dict(zip((_URL, *_TEXTS), columns, strict=False))
+            texts[_KEY_COLUMN] = [
+                key or url for key, url in zip(texts[_KEY_COLUMN], texts[_URL], strict=True)
+            ]
+            for line, key in zip(lines, texts[_KEY_COLUMN], strict=True):
+                if not key or not key.isprintable():
+                    raise table.error(f"line {line} has the key {key!r}, which cannot name an image")
+            yield url_rows({**texts, **_boxes(table, lines, columns[len(texts) :])})
 
     def _column(self, name: str) -> str:
         """Return what a column of the table is here."""
@@ -170,14 +147,34 @@ class UrlTable:
         plain = "class" if plain == "cls" else plain
         return f"{plain} of the table" if plain in self._renamed else plain
 
+    def _values(self, cells: Sequence[str]) -> list[str]:
+        """Return the texts of a column; most columns have few different ones."""
+        known = {cell: self._value(cell) for cell in set(cells)}
+        return [known[cell] for cell in cells]
+
     def _value(self, cell: str) -> str:
-        if not cell:
-            return ""
         text = " ".join(cell.split())
         return "" if self._missing and text.casefold() in self._missing else text
 
 
-def _box(numbers: list[str]) -> Box | None:
+def _boxes(table: LabelFile, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return the columns of the boxes; none if no row has one.
+
+    Raises:
+        TableError: A row has a wrong one.
+    """
+    if not any(map(any, columns)):
+        return {}
+    boxes = []
+    for line, numbers in zip(lines, zip(*columns, strict=True), strict=True):
+        try:
+            boxes.append(_box(numbers) or (None,) * len(Box._fields))
+        except ValueError as error:
+            raise table.error(f"line {line} has the box {', '.join(numbers)}, {error}") from error
+    return dict(zip(Box._fields, zip(*boxes, strict=True), strict=True))
+
+
+def _box(numbers: Sequence[str]) -> Box | None:
     """Return a box; None if it is empty.
 
     Raises:
@@ -191,6 +188,8 @@ def _box(numbers: list[str]) -> Box | None:
         raise ValueError("which are not four numbers") from None
     if width < 1 or height < 1:
         raise ValueError("which has no pixel")
+    if max(map(abs, (x, y, width, height))) > _LARGEST:
+        raise ValueError("which is larger than any image")
     return Box(x, y, width, height)
 
 

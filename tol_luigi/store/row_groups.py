@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Rows",
     "Wanted",
+    "partitions_of",
     "pieces",
     "row_writer",
+    "rows_digest",
     "rows_with",
     "table_writer",
     "write_partitions",
@@ -167,8 +171,38 @@ def table_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 def write_partitions(writer: pq.ParquetWriter, rows: pa.Table) -> None:
     """Write rows with separate row groups per ``partition``, in order, so that readers can find them."""
+    for _, mine in partitions_of(rows):
+        writer.write_table(mine)
+
+
+def partitions_of(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows of each ``partition``, in the order of the partitions."""
     for partition in sorted(pc.unique(rows["partition"]).to_pylist()):
-        writer.write_table(rows.filter(pc.equal(rows["partition"], partition)))
+        yield partition, rows.filter(pc.equal(rows["partition"], partition))
+
+
+def rows_digest(rows: pa.Table) -> str:
+    """Return a SHA-256 of the values of a table of texts and numbers, in their order, however they are stored."""
+    digest = hashlib.sha256()
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        digest.update(json.dumps([name, len(column)]).encode())
+        digest.update(pc.is_valid(column).to_numpy().tobytes())
+        if pa.types.is_string(column.type):
+            values = pc.fill_null(column, "")
+            digest.update(pc.binary_length(values).to_numpy().tobytes())
+            for chunk in values.chunks:
+                digest.update(_content(chunk))
+        else:
+            digest.update(pc.fill_null(column, 0).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _content(texts: pa.StringArray) -> memoryview:
+    """Return the texts of an array one after another."""
+    first, *_, last = pa.Array.from_buffers(
+        pa.int32(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset
+    ).to_numpy()
+    return memoryview(texts.buffers()[2] or b"")[first:last]
 
 
 @contextlib.contextmanager

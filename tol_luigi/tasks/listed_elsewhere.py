@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.keys import hashed_number
+from tol_luigi.core.ledger import State
 from tol_luigi.store.runs import are_in
 from tol_luigi.tasks.shared_images import preferred_order
 from tol_luigi.tasks.url_settings import url_reader
@@ -55,7 +58,22 @@ class ListedElsewhere:
         }
         self._number = _number_of(settings, source) if self._listed else None
 
-    def sources(self, keys: Sequence[str]) -> list[str]:
+    def excluded(self, rows: pa.Table) -> pa.Table:
+        """Return rows of a listing, with a state and a reason for those that a preferred source lists, too."""
+        found = self._sources(rows["key"].to_pylist()) if self._number else []
+        if not any(found):
+            return rows
+        preferred = pa.array(found, pa.string())
+        reasons = pc.binary_join_element_wise(
+            "the same image as one of ", preferred, " ([dataset] prefer)", ""
+        )
+        is_excluded = pc.and_(pc.not_equal(preferred, ""), pc.equal(rows["state"], ""))
+        for name, values in (("reason", reasons), ("state", str(State.IN_OTHER_SOURCE))):
+            column = pc.if_else(is_excluded, values, rows[name])
+            rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+        return rows
+
+    def _sources(self, keys: Sequence[str]) -> list[str]:
         """Return for each key of a row the first preferred source that lists the same image, "" if none does."""
         found = [""] * len(keys)
         if self._number is None:

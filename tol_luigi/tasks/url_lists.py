@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tol_luigi.core.batches import batched
 from tol_luigi.core.keys import image_ids
-from tol_luigi.core.ledger import State
 from tol_luigi.core.source_names import base_of
-from tol_luigi.sources.stored_listing import (
-    LABELS,
-    STORED_SCHEMA,
-    label_columns,
-    label_of,
-    name_key,
-    stored_columns,
-    stored_labels,
-    stored_listing,
-)
+from tol_luigi.sources.stored_listing import LABELS, STORED_SCHEMA, labelled, stored_labels, stored_listing
 from tol_luigi.sources.url_rows import Box
 from tol_luigi.store.catalogs import in_row_groups
-from tol_luigi.store.row_groups import table_writer, write_partitions
+from tol_luigi.store.row_groups import partitions_of, rows_digest, table_writer
 from tol_luigi.store.runs import begins_run
 from tol_luigi.store.spools import parts_of_ids, spooled
 from tol_luigi.tasks.listed_elsewhere import ListedElsewhere, listed_before
@@ -38,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tol_luigi.sources.url_rows import UrlRow
+    from tol_luigi.sources.url_reader import UrlReader
     from tol_luigi.store.spools import Spool
     from tol_luigi.tasks.base import DatasetTask
 
@@ -50,7 +37,6 @@ _LISTED = pa.schema(
         *((name, pa.int32()) for name in Box._fields),
     ]
 )
-_NO_BOX = (None,) * len(Box._fields)
 _HELD_ROWS = 200_000
 """The most rows in memory; they are then written to a scratch file."""
 
@@ -94,52 +80,46 @@ class ListUrls(StageTask):
     def make(self) -> None:
         """Read the listing once; write the URLs partition by partition, and what names the images in the order of the ids."""
         reader = url_reader(self.settings, self.source)
-        spell = self.settings.plugins[self.source].key.spell
         elsewhere = ListedElsewhere(self.settings, self.layout, self.source)
         urls, listing, labels = self.files()
-        digests = {name: hashlib.sha256() for name in reader.partitions()}
-        numbers = {name: number for number, name in enumerate(digests)}
+        names = np.array(reader.partitions())
+        groups = min(_PARTS, len(names))
+        self._digests = dict.fromkeys(names.tolist(), rows_digest(_LISTED.empty_table()))
         with (
             self.progress("URLs") as progress,
             spooled(urls, _LISTED, _HELD_ROWS) as by_partition,
             spooled(listing, STORED_SCHEMA, _HELD_ROWS) as by_id,
             spooled(labels, LABELS, _HELD_ROWS) as by_label,
         ):
-            groups, done = min(_PARTS, len(digests)), 0
-            for rows in batched(reader.listing(), _HELD_ROWS):
-                keys = [row.key for row in rows]
-                partitions = [reader.partitioning.partition_of(row.url) for row in rows]
-                listed = list(map(_listed, partitions, rows, elsewhere.sources(keys)))
-                held: dict[str, list[tuple[Any, ...]]] = {}
-                for cells in listed:
-                    held.setdefault(cells[0], []).append(cells)
-                for partition, mine in held.items():
-                    digests[partition].update(json.dumps(mine).encode())
-                columns = [
-                    pa.array(cells, field.type)
-                    for cells, field in zip(zip(*listed, strict=True), _LISTED, strict=True)
-                ]
-                found = np.array([numbers[partition] for partition in partitions])
-                by_partition.add(pa.table(columns, schema=_LISTED), found * groups // len(digests))
-                ids = image_ids(base_of(self.source), (spell(reader.key_of(key)) for key in keys))
-                labels_of_rows = list(map(label_of, rows))
-                known = {label: name_key(label) for label in dict.fromkeys(labels_of_rows)}
-                named = stored_columns(rows, ids, map(known.__getitem__, labels_of_rows))
-                by_id.add(named, parts_of_ids(named["id"], _PARTS))
-                said = label_columns(known)
-                by_label.add(said, parts_of_ids(said["label"], _PARTS))
+            done = 0
+            for rows in in_row_groups(reader.listing(), _HELD_ROWS):
+                found = np.array(list(map(reader.partitioning.number_of, rows["url"].to_pylist())))
+                listed = elsewhere.excluded(rows).add_column(0, "partition", pa.array(names[found]))
+                by_partition.add(listed, found * groups // len(names))
+                name_keys, known = labelled(rows)
+                ids = pa.array(self._ids(reader, rows), pa.string())
+                by_id.add(
+                    rows.add_column(0, "id", ids).append_column("label", name_keys), parts_of_ids(ids, _PARTS)
+                )
+                by_label.add(known, parts_of_ids(known["label"], _PARTS))
                 done += len(rows)
                 progress(done)
             with table_writer(urls, _LISTED) as writer:
-                for table in map(by_partition.part, range(groups)):
-                    write_partitions(writer, table)
+                for part in map(by_partition.part, range(groups)):
+                    for partition, mine in partitions_of(part):
+                        writer.write_table(mine)
+                        self._digests[partition] = rows_digest(mine)
             with table_writer(listing, STORED_SCHEMA) as writer:
                 for table in in_row_groups(_sorted(by_id, "id")):
                     writer.write_table(table)
             with table_writer(labels, LABELS) as writer:
                 for table in in_row_groups(_sorted(by_label, "label")):
                     writer.write_table(table)
-        self._digests = {name: digest.hexdigest() for name, digest in digests.items()}
+
+    def _ids(self, reader: UrlReader, rows: pa.Table) -> Iterator[str]:
+        """Yield the image ids of rows of the listing."""
+        spell = self.settings.plugins[self.source].key.spell
+        return image_ids(base_of(self.source), (spell(reader.key_of(key)) for key in rows["key"].to_pylist()))
 
 
 def _sorted(spool: Spool, column: str) -> Iterator[pa.Table]:
@@ -147,12 +127,3 @@ def _sorted(spool: Spool, column: str) -> Iterator[pa.Table]:
     for part in map(spool.part, range(_PARTS)):
         rows = part.take(pc.sort_indices(part[column]))  # a stable order
         yield rows.filter(begins_run(rows[column]))
-
-
-def _listed(partition: str, row: UrlRow, preferred: str) -> tuple[Any, ...]:
-    """Return the cells of a row in the table of URLs."""
-    state, reason = row.state, row.reason
-    if preferred and state is None:
-        state, reason = State.IN_OTHER_SOURCE, f"the same image as one of {preferred} ([dataset] prefer)"
-    box = row.box or _NO_BOX
-    return partition, row.key, row.url, str(state or ""), reason, row.sha256, row.md5, *box
