@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tol_luigi.core.parquet import parquet_stream
 from tol_luigi.sources.delimited import DELIMITERS, Table, json_lines, limited, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
+
+    from pyarrow.parquet import ParquetFile
 
     from tol_luigi.core.errors import TableError
 
@@ -210,9 +212,9 @@ class _ParquetTable(_RecordTable):
             except (pa.ArrowException, OSError) as error:
                 raise self.error(f"cannot be read ({' '.join(str(error).split())})") from error
 
-    def _opened(self) -> pq.ParquetFile:
+    def _opened(self) -> ParquetFile:
         try:
-            return pq.ParquetFile(self.path)
+            return parquet_stream(self.path)
         except (pa.ArrowException, OSError) as error:
             raise self.error(f"is not a complete Parquet file ({' '.join(str(error).split())})") from error
 

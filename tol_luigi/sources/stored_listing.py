@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tol_luigi.core.errors import MappingError
+from tol_luigi.core.parquet import parquet_batches
 from tol_luigi.core.source import IMAGE_ID
 from tol_luigi.core.taxon import RANK_LABELS, RANKS
 from tol_luigi.sources.url_rows import LABEL_COLUMNS
@@ -121,8 +122,7 @@ def _label_numbers(rows: pa.Table) -> NDArray[np.int64]:
 
 def stored_cells(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield some columns of the rows."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from file.iter_batches(_ROWS, columns=columns)
+    yield from parquet_batches(path, columns, _ROWS)
 
 
 class StoredLabels:

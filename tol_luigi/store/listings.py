@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tol_luigi.core.batches import BATCH, batched
+from tol_luigi.core.batches import batched
+from tol_luigi.core.parquet import parquet_batches
 from tol_luigi.core.reader import Member
 from tol_luigi.store.row_groups import Rows, rows_with, table_writer, write_partitions
 
@@ -122,9 +122,8 @@ def _columns(
 
 def read_listing(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of a listing, optionally only some columns, in batches and in order."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(batch_size=BATCH, columns=columns):
-            yield batch.to_pylist()
+    for batch in parquet_batches(path, columns):
+        yield batch.to_pylist()
 
 
 def members_at(path: Path, partition: str, positions: Iterable[int]) -> list[Member]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tol_luigi.core.keys import hashed_number
 from tol_luigi.core.ledger import State
+from tol_luigi.core.parquet import parquet_batches
 from tol_luigi.store.runs import are_in
 from tol_luigi.tasks.shared_images import preferred_order
 from tol_luigi.tasks.url_settings import url_reader
@@ -90,11 +90,10 @@ class ListedElsewhere:
 def _numbers(settings: Settings, layout: Layout, source: str) -> Iterator[int]:
     """Yield the numbers of the images that a source fetches."""
     number_of = _number_of(settings, source)
-    with pq.ParquetFile(layout.urls(source)) as file:
-        for batch in file.iter_batches(columns=["key", "state"]):
-            for key, state in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                if not state and (number := number_of(key)) is not None:
-                    yield number
+    for batch in parquet_batches(layout.urls(source), ["key", "state"]):
+        for key, state in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if not state and (number := number_of(key)) is not None:
+                yield number
 
 
 def _number_of(settings: Settings, source: str) -> Callable[[str], int | None]:
