@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tol_luigi.store.row_groups import Rows, rows_with
+from tol_luigi.store.row_groups import Rows, rows_digest, rows_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,3 +99,24 @@ def test_pages_are_compared_with_their_checksums(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"needle", b"noodle"))
     with pytest.raises(OSError, match="CRC"):
         rows_with(path, {})
+
+
+CELLS = st.lists(
+    st.tuples(st.one_of(st.none(), st.text(max_size=2)), st.one_of(st.none(), st.integers(0, 2))), max_size=5
+)
+
+
+def table_of(rows: list[tuple[str | None, int | None]]) -> pa.Table:
+    texts, numbers = zip(*rows, strict=True) if rows else ([], [])
+    return pa.table({"text": pa.array(texts, pa.string()), "number": pa.array(numbers, pa.int32())})
+
+
+@given(CELLS, CELLS, st.integers(0, 5))
+def test_a_digest_is_that_of_the_values_however_they_are_stored(
+    rows: list[tuple[str | None, int | None]], others: list[tuple[str | None, int | None]], cut: int
+) -> None:
+    table = table_of(rows)
+    pieces = pa.concat_tables([table_of([("more", 1), *rows]).slice(1, cut), table.slice(cut)])
+
+    assert rows_digest(pieces) == rows_digest(table)
+    assert (rows_digest(table_of(others)) == rows_digest(table)) == (others == rows)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -199,10 +200,11 @@ def rows_digest(rows: pa.Table) -> str:
 
 def _content(texts: pa.StringArray) -> memoryview:
     """Return the texts of an array one after another."""
-    first, *_, last = pa.Array.from_buffers(
-        pa.int32(), len(texts) + 1, [None, texts.buffers()[1]], offset=texts.offset
-    ).to_numpy()
-    return memoryview(texts.buffers()[2] or b"")[first:last]
+    _, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return memoryview(b"")
+    bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(content)[bounds[0] : bounds[-1]]
 
 
 @contextlib.contextmanager
