@@ -13,6 +13,9 @@ const Kernel *const KERNELS[] = {
     &SSE41,
     &AVX2,
 #endif
+#ifdef HAS_AVX512_KERNEL
+    &AVX512,
+#endif
 #ifdef HAS_NEON_KERNEL
     &NEON,
 #endif

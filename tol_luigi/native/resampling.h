@@ -48,6 +48,10 @@ extern const Kernel PLAIN;
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAS_X86_KERNELS
 extern const Kernel SSE41, AVX2;
+#if defined(__clang__) || __GNUC__ >= 9
+#define HAS_AVX512_KERNEL
+extern const Kernel AVX512;
+#endif
 #elif defined(__aarch64__)
 #define HAS_NEON_KERNEL
 extern const Kernel NEON;
