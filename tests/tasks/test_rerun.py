@@ -181,8 +181,10 @@ def test_a_damaged_shard_is_listed_until_it_is_deleted_where_repair_is_off(
     assert digests(dataset.directory) == digests(sample_build)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(
     *,
+    threads: int,
     settings_file: Any,
     sample_settings: Sections,
     start: Callable[..., subprocess.Popen[str]],
@@ -190,7 +192,9 @@ def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(
     sample_build: Path,
     digests: Digests,
 ) -> None:
-    settings = settings_file(sample_settings)
+    settings = settings_file(
+        {**sample_settings, "images": {**sample_settings.get("images", {}), "threads": threads}}
+    )
     moments = random.Random(20)  # noqa: S311 (moments, not secrets)
     killed = 0
     for _ in range(KILLS):
