@@ -60,7 +60,7 @@ class ListedElsewhere:
 
     def excluded(self, rows: pa.Table) -> pa.Table:
         """Return rows of a listing, with a state and a reason for those that a preferred source lists, too."""
-        found = self._sources(rows["key"].to_pylist()) if self._number else []
+        found = self._sources(rows["key"].to_pylist())
         if not any(found):
             return rows
         preferred = pa.array(found, pa.string())
