@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tol_luigi.core.errors import TableError
+from tol_luigi.sources.url_reader import box_of
 from tol_luigi.sources.url_rows import URL_ROWS, Box
 from tol_luigi.sources.url_table import TableSection, UrlTable
 
@@ -20,10 +21,6 @@ def read(path: Path, **keys: Any) -> list[dict[str, Any]]:
     tables = list(UrlTable(TableSection(images=path, **keys))())
     assert all(table.schema.equals(URL_ROWS) for table in tables)
     return [row for table in tables for row in table.to_pylist()]
-
-
-def box_of(row: dict[str, Any]) -> Box | None:
-    return None if row["x"] is None else Box(*(row[name] for name in Box._fields))
 
 
 def write(path: Path, *lines: str) -> Path:

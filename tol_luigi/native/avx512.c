@@ -1,7 +1,7 @@
 /* The passes with AVX-512. Of the same two halves of a weight as with SSE4.1 and AVX2, one instruction of AVX-512 VNNI multiplies
    and adds: its sums wrap, too. Inputs and outputs beyond the last are masked. */
 
-#include "resampling.h"
+#include "x86.h"
 
 #ifdef HAS_AVX512_KERNEL
 
@@ -29,11 +29,15 @@ WITH_AVX512 static inline __m512i whole(__m512i lower, __m512i upper)
     return _mm512_add_epi32(lower, _mm512_slli_epi32(upper, 16));
 }
 
+WITH_AVX512 static inline __m512i levels_avx512(__m512i sums)
+{
+    return _mm512_srai_epi32(_mm512_add_epi32(sums, _mm512_set1_epi32(HALF)), FRACTION_BITS);
+}
+
 /* Return the levels of 16 sums as bytes. */
 WITH_AVX512 static inline __m128i to_bytes(__m512i sums)
 {
-    const __m512i levels = _mm512_srai_epi32(_mm512_add_epi32(sums, _mm512_set1_epi32(HALF)), FRACTION_BITS);
-    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(levels, _mm512_setzero_si512()));
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(levels_avx512(sums), _mm512_setzero_si512()));
 }
 
 /* Return lane by lane the sum of the lanes of each of four registers. */
@@ -61,9 +65,8 @@ WITH_AVX512 static void across_pixels_avx512(
     const uint8_t *const rows[ROWS], uint8_t *const resized[ROWS], const Filter *filter
 )
 {
-    /* Four pixels of four bytes as 16-bit numbers, band by band, in each lane: the first two pixels, the last two. */
-    const __m512i first_two = _mm512_broadcast_i32x4(_mm_set_epi8(-1, 7, -1, 3, -1, 6, -1, 2, -1, 5, -1, 1, -1, 4, -1, 0));
-    const __m512i last_two = _mm512_broadcast_i32x4(_mm_set_epi8(-1, 15, -1, 11, -1, 14, -1, 10, -1, 13, -1, 9, -1, 12, -1, 8));
+    const __m512i first_two = _mm512_broadcast_i32x4(_mm_set_epi8(FIRST_TWO));
+    const __m512i last_two = _mm512_broadcast_i32x4(_mm_set_epi8(LAST_TWO));
     const int32_t *halves = filter->halves;
     if (filter->taps < TAPS) {
         AVX2.across_pixels(rows, resized, filter);
@@ -100,8 +103,8 @@ WITH_AVX512 static void across_greys_avx512(
     const uint8_t *const rows[ROWS], uint8_t *const resized[ROWS], const Filter *filter
 )
 {
-    /* Each lane has four of 16 greys as 16-bit numbers, each two of them twice: for the lower halves of the weights and for the upper ones. */
-    const __m128i twice = _mm_set_epi8(-1, 3, -1, 2, -1, 3, -1, 2, -1, 1, -1, 0, -1, 1, -1, 0);
+    /* Each lane takes four others of 16 greys. */
+    const __m128i twice = _mm_set_epi8(GREYS_TWICE);
     const __m512i lanes = _mm512_set_epi32(12, 12, 12, 12, 8, 8, 8, 8, 4, 4, 4, 4, 0, 0, 0, 0);
     const __m512i places = _mm512_add_epi8(_mm512_broadcast_i32x4(twice), _mm512_mullo_epi32(lanes, _mm512_set1_epi32(0x00010001)));
     const __m512i shifts = _mm512_broadcast_i32x4(_mm_set_epi32(16, 0, 16, 0));
@@ -165,8 +168,7 @@ WITH_AVX512 static void down_avx512(
         }
         __m512i levels[4];
         for (size_t part = 0; part < 4; part++) {
-            const __m512i sums = _mm512_add_epi32(whole(lower[part], upper[part]), _mm512_set1_epi32(HALF));
-            levels[part] = _mm512_srai_epi32(sums, FRACTION_BITS);
+            levels[part] = levels_avx512(whole(lower[part], upper[part]));
         }
         const __m512i begin = _mm512_packs_epi32(levels[0], levels[1]), end = _mm512_packs_epi32(levels[2], levels[3]);
         _mm512_mask_storeu_epi8(resized + byte, left, _mm512_packus_epi16(begin, end));

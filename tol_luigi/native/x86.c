@@ -1,7 +1,7 @@
 /* The passes with SSE4.1 and AVX2. A weight has 23 bits, and `madd` multiplies 16: so each is split into two halves, whose
    sums are kept apart and put together at the end. Sums that overflow wrap, so the result is exact. */
 
-#include "resampling.h"
+#include "x86.h"
 
 #ifdef HAS_X86_KERNELS
 
@@ -10,12 +10,6 @@
 
 #define WITH_SSE41 __attribute__((target("sse4.1")))
 #define WITH_AVX2 __attribute__((target("avx2")))
-
-/* Four pixels of four bytes as 16-bit numbers, band by band: the first two pixels, the last two. */
-#define FIRST_TWO -1, 7, -1, 3, -1, 6, -1, 2, -1, 5, -1, 1, -1, 4, -1, 0
-#define LAST_TWO -1, 15, -1, 11, -1, 14, -1, 10, -1, 13, -1, 9, -1, 12, -1, 8
-/* Four greys as 16-bit numbers, each two of them twice: for the lower halves of the weights and for the upper ones. */
-#define GREYS_TWICE -1, 3, -1, 2, -1, 3, -1, 2, -1, 1, -1, 0, -1, 1, -1, 0
 
 static int has_sse41(void)
 {

@@ -60,7 +60,9 @@ class ListedElsewhere:
 
     def excluded(self, rows: pa.Table) -> pa.Table:
         """Return rows of a listing, with a state and a reason for those that a preferred source lists, too."""
-        found = self._sources(rows["key"].to_pylist())
+        if self._number is None:
+            return rows
+        found = self._sources([self._number(key) for key in rows["key"].to_pylist()])
         if not any(found):
             return rows
         preferred = pa.array(found, pa.string())
@@ -73,12 +75,9 @@ class ListedElsewhere:
             rows = rows.set_column(rows.schema.get_field_index(name), name, column)
         return rows
 
-    def _sources(self, keys: Sequence[str]) -> list[str]:
-        """Return for each key of a row the first preferred source that lists the same image, "" if none does."""
-        found = [""] * len(keys)
-        if self._number is None:
-            return found
-        numbers = [self._number(key) for key in keys]
+    def _sources(self, numbers: Sequence[int | None]) -> list[str]:
+        """Return for each number of an image the first preferred source that lists the same image, "" if none does."""
+        found = [""] * len(numbers)
         places = np.array([place for place, number in enumerate(numbers) if number is not None], np.int64)
         own = np.array([number for number in numbers if number is not None], np.uint64)
         for name, listed in reversed(self._listed.items()):
