@@ -42,6 +42,11 @@ def _server_of_origin(origin: str) -> str:
         return ""
 
 
+@functools.lru_cache(_CACHED)
+def _lane_of_origin(origin: str) -> int:
+    return hashed_number(_server_of_origin(origin)) % LANES
+
+
 class UrlPartitions:
     """The partitions of one source.
 
@@ -57,7 +62,7 @@ class UrlPartitions:
         self.count, self.server = count, server
         most = 1 if server else LANES
         self.groups = min(most, 1 << (count.bit_length() - 1)) if count else 0
-        self._members = functools.lru_cache(_CACHED)(self._members_of_origin)
+        self._members = [range(group, count, self.groups) for group in range(self.groups)]
 
     def divided(self, count: int) -> UrlPartitions:
         """Return the division of the same source into another number of partitions."""
@@ -73,12 +78,8 @@ class UrlPartitions:
 
     def number_of(self, url: str) -> int:
         """Return the number of the partition of a URL, from 0."""
-        members = self._members(_origin(url))
+        members = self._members[_lane_of_origin(_origin(url)) % self.groups]
         return members[hashed_number(url) % len(members)]
-
-    def _members_of_origin(self, origin: str) -> range:
-        """Return the numbers of the partitions of a server."""
-        return range(hashed_number(_server_of_origin(origin)) % LANES % self.groups, self.count, self.groups)
 
     def lanes(self, partition: str) -> Sequence[int]:
         """Return the lanes of the servers of a partition."""
