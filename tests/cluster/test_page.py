@@ -170,8 +170,8 @@ def test_the_page_shows_causes_of_failures_and_images_done(
 
 
 SPECIES = ("Corvus_corax", "Apis_mellifera")
-COPIES = 400
-"""Enough images that a report of progress arrives before the last one is packed."""
+COPIES = 4_000
+"""Far more images than are packed in the five seconds before the first report of progress."""
 
 
 def photographs(folder: Path) -> Sections:
@@ -219,7 +219,7 @@ def test_the_page_shows_a_real_build_at_work_and_its_failure(
 
         shards = f"{page}#{urlencode({'tab': 'tasks', 'family': 'WriteShards'})}"
         row_in_state(chromium, shards, "RUNNING").find_element(By.CSS_SELECTOR, ".statusMessage").click()
-        wait_for(chromium, "#statusMessageModal pre", f" of {COPIES} images in ")
+        wait_for(chromium, "#statusMessageModal pre", f" of {COPIES:,} images in ")
         wait_for(chromium, "#statusMessageModal .progress-bar", "%")
 
         failed = row_in_state(chromium, shards, "FAILED")
