@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tol_luigi.core.jpeg_decoding import decoder_name
 from tol_luigi.core.resampling import kernel_name
 
 Read = Callable[[Path, str], dict[str, dict[str, bytes]]]
@@ -127,14 +128,16 @@ def test_train_small_repeats_samples_of_train_byte_for_byte(built: Any) -> None:
         assert members == built["train"][image]
 
 
-def test_the_log_names_what_has_resized_images(original_build: Path) -> None:
+def test_the_log_names_what_has_decoded_and_resized_images(original_build: Path) -> None:
     lines = (original_build / "logs/times.jsonl").read_text(encoding="utf-8").splitlines()
-    kernels = {
-        (one["family"], one.get("kernel")) for one in map(json.loads, lines) if one["unit"] == "images"
+    code = {
+        (one["family"], one.get("decoder"), one.get("kernel"))
+        for one in map(json.loads, lines)
+        if one["unit"] == "images"
     }
 
-    assert ("WriteShards", kernel_name()) in kernels
-    assert {kernel for family, kernel in kernels if family != "WriteShards"} == {None}
+    assert ("WriteShards", decoder_name(), kernel_name()) in code
+    assert {tuple(names) for family, *names in code if family != "WriteShards"} == {(None, None)}
 
 
 def test_the_predicted_catalog_is_the_published_one(original_build: Path, shared: Path) -> None:

@@ -14,6 +14,7 @@ from tol_luigi.bench import opencv, published_loop
 from tol_luigi.bench.partitions import members, packed, packed_and_checked, samples, stored
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.images import ImageSpec, encode, encoder
+from tol_luigi.core.jpeg_decoding import AUTO, decoder_name, load
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.resampling import PILLOW, is_faster, kernel_name, resize
 
@@ -86,6 +87,8 @@ def _has_scaled() -> bool:
 
 def _decode(images: ImageSet, _: Path) -> tuple[str, Variants]:
     variants = {_ALONE: _each(images.files, _opened)}
+    if decoder_name() != PILLOW:
+        variants[OURS] = _each(images.files, lambda content: _opened(content, AUTO))
     if opencv.is_installed():
         variants[_OPENCV] = _each(images.files, opencv.decoded)
     return _ALONE, variants
@@ -167,9 +170,9 @@ def _each(things: Sequence[Any], what: Callable[[Any], object]) -> Callable[[], 
     return run
 
 
-def _opened(content: bytes) -> Image.Image:
+def _opened(content: bytes, decoder: str = PILLOW) -> Image.Image:
     with Image.open(io.BytesIO(content)) as image:
-        image.load()
+        load(image, content, decoder)
         return image
 
 

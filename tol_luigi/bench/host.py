@@ -10,11 +10,12 @@ from typing import Any
 
 from PIL import features
 
+from tol_luigi.core.jpeg_decoding import decoder_name
 from tol_luigi.core.resampling import kernel_name
 
 __all__ = ["host", "host_lines"]
 
-_PACKAGES = ("tol_luigi", "pillow", "cykooz-resizer", "webdataset", "isal", "pyarrow", "luigi")
+_PACKAGES = ("tol_luigi", "pillow", "simplejpeg", "cykooz-resizer", "webdataset", "isal", "pyarrow", "luigi")
 
 
 def host() -> dict[str, Any]:
@@ -27,6 +28,7 @@ def host() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "libjpeg_turbo": features.version("libjpeg_turbo"),
+        "decoder": decoder_name(),
         "kernel": kernel_name(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
@@ -37,7 +39,8 @@ def host_lines(found: dict[str, Any]) -> list[str]:
     load = " ".join(map(str, found["load"]))
     return [
         f"host: {found['processor']}, {found['cores']} cores, {found['memory_gib']} GiB; load {load}",
-        f"{found['system']}, Python {found['python']}, libjpeg-turbo {found['libjpeg_turbo']}, kernel {found['kernel']}",
+        f"{found['system']}, Python {found['python']}, libjpeg-turbo {found['libjpeg_turbo']}",
+        f"decoder {found['decoder']}, kernel {found['kernel']}",
         ", ".join(f"{name} {version}" for name, version in found["packages"].items()),
     ]
 

@@ -31,12 +31,14 @@ see the --help of a subcommand for its other exit codes."""
 
 
 class _Version(argparse.Action):
-    """Print the version, and what resizes images on this machine."""
+    """Print the version, and what decodes and resizes images on this machine."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from tol_luigi.core.resampling import kernel_label, kernel_name  # noqa: PLC0415 (loads Pillow)
+        from tol_luigi.core.jpeg_decoding import decoder_label, decoder_name  # noqa: PLC0415 (loads Pillow)
+        from tol_luigi.core.resampling import kernel_label, kernel_name  # noqa: PLC0415 (as above)
 
-        print(f"tol_luigi {__version__}, images resized by {kernel_label(kernel_name())}")  # noqa: T201
+        decoder, kernel = decoder_label(decoder_name()), kernel_label(kernel_name())
+        print(f"tol_luigi {__version__}, JPEGs decoded by {decoder}, images resized by {kernel}")  # noqa: T201
         parser.exit()
 
 

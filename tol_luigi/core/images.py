@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 from PIL.JpegImagePlugin import JpegImageFile
 
+from tol_luigi.core import jpeg_decoding, resampling
 from tol_luigi.core.errors import SettingsError
 from tol_luigi.core.image_formats import FORMATS, OPTIONAL_FORMATS, unread_format
 from tol_luigi.core.image_geometry import placement
@@ -30,7 +31,6 @@ from tol_luigi.core.memory_budget import memory_for
 from tol_luigi.core.perceptual import PerceptualHash, perceptual_hash
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.png_chunks import without_bad_metadata
-from tol_luigi.core.resampling import AUTO
 from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 
 with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
@@ -68,7 +68,7 @@ _ELONGATED = 2
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How samples are made; every field except ``kernel`` and ``hashed`` determines their bytes.
+    """How samples are made; every field except ``decoder``, ``kernel`` and ``hashed`` determines their bytes.
 
     Attributes:
         width: The width in pixels.
@@ -88,6 +88,7 @@ class ImageSpec:
             ``black``.
         high_bit_depth: ``refuse`` images with more than 8 bits per channel that are nearly black in 8 bits,
             ``keep`` them, or ``stretch`` all greys of more than 8 bits.
+        decoder: What decodes JPEGs: ``auto`` or ``pillow``, with the same bytes (``core/jpeg_decoding.py``).
         kernel: What resizes images: ``auto``, ``plain`` or ``pillow``, with the same bytes (``core/resampling.py``).
         hashed: Whether to compute the perceptual hash, too; it does not change the image.
         every_photograph: Whether ``scaled`` applies to small photographs, too: the decoder does not shrink them, but the
@@ -109,7 +110,8 @@ class ImageSpec:
     max_memory_mib: int = 3584
     transparency: str = "published"
     high_bit_depth: str = "refuse"
-    kernel: str = AUTO
+    decoder: str = jpeg_decoding.AUTO
+    kernel: str = resampling.AUTO
     hashed: bool = False
     every_photograph: bool = False
     further_sizes: tuple[tuple[int, int], ...] = ()
@@ -328,7 +330,7 @@ def _make(
     is_scaled = [_is_scaled(image, one) for one in specs]
     samples = {}
     if not all(is_scaled):
-        image.load()
+        jpeg_decoding.load(image, data, spec.decoder)
         if spec.exif == "apply":
             ImageOps.exif_transpose(image, in_place=True)
         samples = {

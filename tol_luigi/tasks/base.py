@@ -6,6 +6,7 @@ import contextlib
 import functools
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import luigi
@@ -20,7 +21,7 @@ from tol_luigi.tasks.task_states import forget, write_state
 from tol_luigi.tasks.task_times import record_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tol_luigi.core.layout import Layout
 
@@ -61,8 +62,8 @@ class DatasetTask(luigi.Task):
     counted: tuple[str, int] = ("", 0)
     """What the task has counted, in the plural, and how many; known once it has run in this process."""
 
-    kernel: str = ""
-    """What has resized images, if the task did so (``core/resampling.py``)."""
+    image_code: Mapping[str, str] = MappingProxyType({})
+    """What has decoded JPEGs (decoder) and resized images (kernel), if the task did so."""
 
     dataset: str = FolderParameter(description="the dataset's folder, <root>/<tag> of [dataset]")
 

@@ -110,7 +110,7 @@ class ExtractReferences(_BenchmarkStage, ModelStage):
         found, receipt = feature_set(self.settings, self.device), self.receipt()
         content = receipt.more["content"] if receipt else self._content
         spec = dataclasses.asdict(self._spec)
-        del spec["kernel"]  # all make the same bytes
+        del spec["decoder"], spec["kernel"]  # all make the same bytes
         folder = self.layout.features / "references"
         return {
             one.name: FamilyFiles(

@@ -11,6 +11,7 @@ import luigi
 
 from tol_luigi.core.image_geometry import FITS
 from tol_luigi.core.images import LOSSLESS, ImageSpec
+from tol_luigi.core.jpeg_decoding import DECODERS
 from tol_luigi.core.perceptual import USUAL_DISTANCE
 from tol_luigi.core.resampling import KERNELS
 from tol_luigi.core.samples import IMAGE_FORMATS
@@ -240,6 +241,11 @@ class ImagesSection(Section):
         _IMAGE.high_bit_depth,
         "images of more than 8 bits per channel: refuse or keep those whose upper 8 bits are nearly black, or stretch all greys from the darkest to the brightest value",
         determines=True,
+    )
+    decoder: str = setting(
+        Choice(*DECODERS),
+        _IMAGE.decoder,
+        "what decodes JPEGs, with the same bytes: simplejpeg (auto), if it is installed, or Pillow (pillow)",
     )
     kernel: str = setting(
         Choice(*KERNELS),

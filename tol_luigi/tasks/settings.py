@@ -138,6 +138,7 @@ class Settings:
             max_memory_mib=section.max_memory_mib,
             transparency=section.transparency,
             high_bit_depth=section.high_bit_depth,
+            decoder=section.decoder,
             kernel=section.kernel,
             hashed=self.leak_guard.images is not None and self.leak_guard.distance >= 0,
             further_sizes=tuple(size_of(size) for size in section.further_sizes),

@@ -13,6 +13,7 @@ from tol_luigi.core.copying import copy_samples, in_folder, recopy
 from tol_luigi.core.digests import json_digest
 from tol_luigi.core.errors import ChangedError, ShardError
 from tol_luigi.core.files import read_json, remove
+from tol_luigi.core.jpeg_decoding import decoder_name
 from tol_luigi.core.packing import pack, repack, shipping_order
 from tol_luigi.core.plan import WorkUnit
 from tol_luigi.core.receipts import FileRecord, Receipt, record_file
@@ -303,7 +304,8 @@ class WriteShards(ShardStage):
         self, work: WorkList, paths: list[Path], further: list[list[Path]], progress: Callable[[int], None]
     ) -> tuple[list[Shard], list[Outcome], list[list[Shard]]]:
         source, settings = self.settings.sources[self.source], self.settings
-        self.kernel = kernel_name(settings.images.kernel)
+        images = settings.images
+        self.image_code = {"decoder": decoder_name(images.decoder), "kernel": kernel_name(images.kernel)}
         return pack(
             work.samples,
             read_contents(self, work, self._withheld()),

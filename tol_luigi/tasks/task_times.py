@@ -1,4 +1,4 @@
-"""How long each task took, and what resized its images, in a file of one line per task: a log, and no part of the dataset."""
+"""How long each task took, and what decoded and resized its images, in a file of one line per task: a log, and no part of the dataset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["record_time"]
 
 
 def record_time(task: DatasetTask, seconds: float) -> None:
-    """Append how long a task took, what it has counted and what resized images; failing to do so is no failure.
+    """Append how long a task took, what it has counted and what decoded and resized its images; failing to do so is no failure.
 
     Several processes append to the file at once, each a short line in one write.
     """
@@ -27,7 +27,7 @@ def record_time(task: DatasetTask, seconds: float) -> None:
         "seconds": round(seconds, 3),
         "unit": unit,
         "count": count,
-        **({"kernel": task.kernel} if task.kernel else {}),
+        **task.image_code,
     }
     path = task.layout.task_times
     with contextlib.suppress(OSError):
