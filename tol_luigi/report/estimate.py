@@ -26,13 +26,13 @@ __all__ = [
 
 # Measured on one core of an AMD EPYC virtual machine; docs/commands.md describes how.
 
-_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.2, 4.4
+_MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.2, 3.9
 """Milliseconds to read, decode, resize, encode, pack and check an image, and in addition per megapixel."""
 
-_PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL = 1.7, 9.2
+_PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL = 1.7, 8.6
 """The same if Pillow resizes, which no faster compiled code does on this machine."""
 
-_SCALED_MS_PER_MEGAPIXEL, _SHRUNK_MS_PER_MEGAPIXEL = 4.0, 2.8
+_SCALED_MS_PER_MEGAPIXEL, _SHRUNK_MS_PER_MEGAPIXEL = 3.9, 2.4
 """Milliseconds per megapixel with ``resize = scaled``, and of images that the JPEG decoder shrinks for it."""
 
 _SCALED_MEGAPIXELS, _SHRUNK_MEGAPIXELS = 0.54, 2.0
@@ -53,7 +53,7 @@ _HASHED_BYTES_PER_SECOND = 1700e6
 _LISTING_MS = 0.03
 """Milliseconds to list a file in a folder on a local disk. Network file systems differ."""
 
-_TABLES_MS = 0.25
+_TABLES_MS = 0.1
 """Milliseconds per image in the stages that process all images: mapping, splits, names, catalogs."""
 
 _IMAGE_BYTES = {
