@@ -44,8 +44,6 @@ tag = built
 [table]
 images = {folder}/urls.csv
 partitions = {partitions}
-[images]
-resize = {resize}
 [fetch]
 contact = me@example.org
 connections = {connections}
@@ -83,12 +81,11 @@ class Taken(NamedTuple):
     clock: float
 
 
-def fetched(urls: Path, case: Case, resize: str) -> list[str]:
+def fetched(urls: Path, case: Case) -> list[str]:
     """Return the command that fetches with this project, in as many workers as there are cores."""
     text = _TABLE.format(
         folder=urls.parent,
         partitions=_PROCESSES,
-        resize=resize,
         connections=CONNECTIONS,
         store=case.store,
         side=SIDE,
@@ -150,10 +147,8 @@ def variants(case: Case) -> dict[str, Callable[[Path, int], list[str]]]:
     """Return the commands to compare, by name."""
     made: dict[str, Callable[[Path, int], list[str]]] = {
         "aiohttp alone": lambda urls, _: [sys.executable, __file__, "alone", str(urls)],
-        "FetchPartition": lambda urls, _: fetched(urls, case, "exact"),
+        "FetchPartition": lambda urls, _: fetched(urls, case),
     }
-    if case.store == "resized":
-        made["FetchPartition, resize = scaled"] = lambda urls, _: fetched(urls, case, "scaled")
     if OTHER in os.environ:
         made["img2dataset"] = lambda urls, count: by_img2dataset(urls, case, count)
     return made

@@ -12,8 +12,7 @@ from PIL import Image
 
 from tol_luigi.bench import opencv, published_loop
 from tol_luigi.bench.partitions import members, packed, packed_and_checked, samples, stored
-from tol_luigi.core.errors import SettingsError
-from tol_luigi.core.images import ImageSpec, encode, encoder
+from tol_luigi.core.images import ImageSpec, encode
 from tol_luigi.core.jpeg_decoding import AUTO, decoder_name, load
 from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.resampling import PILLOW, is_faster, kernel_name, resize
@@ -59,8 +58,6 @@ def absent() -> list[str]:
         )
     if not opencv.is_installed():
         lines.append("OpenCV is left out, since cv2 is not installed (pip install opencv-python-headless).")
-    if not _has_scaled():
-        lines.append("resize = scaled is left out, since cykooz-resizer is not installed.")
     return lines
 
 
@@ -75,14 +72,6 @@ def cases(chosen: Iterable[str], images: ImageSet, folder: Path) -> Iterator[Cas
     for name in chosen:
         baseline, variants = CASES[name](images, folder)
         yield Case(name, baseline, variants)
-
-
-def _has_scaled() -> bool:
-    try:
-        encoder(replace(_SPEC, resize="scaled"))
-    except SettingsError:
-        return False
-    return True
 
 
 def _decode(images: ImageSet, _: Path) -> tuple[str, Variants]:
@@ -124,10 +113,8 @@ def _sample(images: ImageSet, _: Path) -> tuple[str, Variants]:
     variants = {
         _ALONE: _each(images.files, lambda content: _jpeg(_small(_opened(content), PILLOW))),
         OURS: _each(images.files, lambda content: encode(content, _SPEC)),
+        _SCALED: _each(images.files, lambda content: encode(content, replace(_SPEC, resize="scaled"))),
     }
-    if _has_scaled():
-        scaled = replace(_SPEC, resize="scaled")
-        variants[_SCALED] = _each(images.files, lambda content: encode(content, scaled))
     if opencv.is_installed():
         variants[_OPENCV] = _each(images.files, _resized_by_opencv)
     return _ALONE, variants
@@ -152,8 +139,7 @@ def _packings(
     specs = {OURS: _SPEC}
     if is_faster(kernel_name()):
         specs[f"{OURS}, kernel = pillow"] = replace(_SPEC, kernel=PILLOW)
-    if _has_scaled():
-        specs[_SCALED] = replace(_SPEC, resize="scaled")
+    specs[_SCALED] = replace(_SPEC, resize="scaled")
     return {
         _LOOP: lambda: loop(place, named, folder / "loop.tar", _SIZE),
         **{name: functools.partial(ours, place, listed, folder / name, spec) for name, spec in specs.items()},

@@ -15,7 +15,7 @@ from tol_luigi.core.resampling import kernel_name
 
 __all__ = ["host", "host_lines"]
 
-_PACKAGES = ("tol_luigi", "pillow", "simplejpeg", "cykooz-resizer", "webdataset", "isal", "pyarrow", "luigi")
+_PACKAGES = ("tol_luigi", "pillow", "simplejpeg", "webdataset", "isal", "pyarrow", "luigi")
 
 
 def host() -> dict[str, Any]:

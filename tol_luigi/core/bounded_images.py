@@ -72,7 +72,6 @@ def bounded_image(data: bytes, side: int, spec: ImageSpec) -> bytes:
         format="jpeg",
         truncated="drop",
         hashed=False,
-        every_photograph=True,
     )
     try:
         content, original = encode(data, bounded)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import io
 import math
 from dataclasses import dataclass, replace
@@ -33,9 +32,6 @@ from tol_luigi.core.pillow_limits import pillow_limits
 from tol_luigi.core.png_chunks import without_bad_metadata
 from tol_luigi.core.samples import IMAGE_FORMATS, ImageFormat
 
-with contextlib.suppress(ImportError):  # optional: see setup.cfg and encoder()
-    import cykooz_resizer
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -60,6 +56,9 @@ Measured (docs/performance.md): with a smaller margin, the PSNR of the samples a
 below 50 dB on average; with a larger one, fewer photographs are shrunk.
 """
 
+_LEAST_SHRINKING = 2
+"""The least by which the JPEG decoder shrinks an image."""
+
 _EXIF_ORIENTATION = 0x0112
 
 _ELONGATED = 2
@@ -76,7 +75,7 @@ class ImageSpec:
         fit: ``stretch`` an image over its sample, or keep its aspect ratio and ``crop`` it or ``pad`` the sample.
         padding: The colour of the bars of ``fit=pad``, as Pillow names it.
         resize: ``exact`` (decode at full size, then resize with the bicubic filter: the published pixels) or
-            ``scaled`` (the JPEG decoder shrinks large photographs first, and a faster library resizes them).
+            ``scaled`` (the JPEG decoder shrinks large photographs first).
         format: ``jpeg`` or ``webp``.
         jpeg_quality: Pillow's scale, 1 to 100.
         webp_quality: The same for WebP, or ``lossless``.
@@ -91,8 +90,6 @@ class ImageSpec:
         decoder: What decodes JPEGs: ``auto`` or ``pillow``, with the same bytes (``core/jpeg_decoding.py``).
         kernel: What resizes images: ``auto``, ``plain`` or ``pillow``, with the same bytes (``core/resampling.py``).
         hashed: Whether to compute the perceptual hash, too; it does not change the image.
-        every_photograph: Whether ``scaled`` applies to small photographs, too: the decoder does not shrink them, but the
-            faster library resizes them.
         further_sizes: Width and height of further images that :func:`encode_sizes` makes of the same file.
     """
 
@@ -113,7 +110,6 @@ class ImageSpec:
     decoder: str = jpeg_decoding.AUTO
     kernel: str = resampling.AUTO
     hashed: bool = False
-    every_photograph: bool = False
     further_sizes: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -194,14 +190,7 @@ def encoder(spec: ImageSpec = _PUBLISHED) -> str:
             what, remedy = "this Pillow has no WebP", "Install Pillow from its wheel, or set format = jpeg"
             raise SettingsError("[images] format = webp", what, remedy)
         names += f", libwebp {features.version('webp')}"
-    if spec.resize == "exact":
-        return names
-    try:
-        return f"{names}, cykooz-resizer {importlib.metadata.version('cykooz-resizer')}"
-    except importlib.metadata.PackageNotFoundError as error:
-        what = "the package cykooz-resizer is not installed"
-        remedy = "Install it (without a wheel for this machine, it needs Rust), or set resize = exact"
-        raise SettingsError("[images] resize = scaled", what, remedy) from error
+    return names
 
 
 def encode(data: bytes, spec: ImageSpec) -> tuple[bytes, ImageMetadata]:
@@ -386,13 +375,13 @@ def _validated_bytes(image: ImageFile.ImageFile, data: bytes, spec: ImageSpec) -
 
 
 def _is_scaled(image: Image.Image, spec: ImageSpec) -> bool:
-    """Return whether ``resize=scaled`` applies to an image; it does not if the image is rotated first."""
+    """Return whether ``resize=scaled`` applies: to photographs that the JPEG decoder shrinks, unless they are rotated first."""
     if spec.resize != "scaled" or not isinstance(image, JpegImageFile) or image.mode != "RGB":
         return False
     if spec.exif == "apply" and image.getexif().get(_EXIF_ORIENTATION, 1) not in {0, 1}:
         return False
-    enough = (has >= least for has, least in zip(image.size, _least_size(image, spec), strict=True))
-    return spec.every_photograph or all(enough)
+    least = _least_size(image, spec)
+    return all(has >= _LEAST_SHRINKING * needed for has, needed in zip(image.size, least, strict=True))
 
 
 def _least_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
@@ -406,11 +395,10 @@ def _least_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
 
 
 def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Shrink an image in the JPEG decoder, then resize it with a faster implementation of Pillow's filter.
+    """Shrink an image in the JPEG decoder, then resize it.
 
     The decoder reduces each side to 1/2, 1/4 or 1/8; if the result is not an integer, the last row and column
-    are partly outside the image. Like Pillow, this resizes the width first, rounds, and then resizes the
-    height, so without the decoder's reduction the pixels would equal Pillow's except for a few roundings.
+    are partly outside the image.
     """
     width, height = image.size
     place = placement(image.size, (spec.width, spec.height), spec.fit)
@@ -418,25 +406,12 @@ def _scaled(image: Image.Image, spec: ImageSpec) -> Image.Image:
     right, bottom = drafted[1][2:] if drafted else image.size
     image.load()
     # the part shown, in the pixels that the decoder has left; multiplied first, so that a whole image stays exact
-    left, top = place.box[0] * right / width, place.box[1] * bottom / height
-    across = (place.box[2] - place.box[0]) * right / width
-    down = (place.box[3] - place.box[1]) * bottom / height
-    narrow = Image.new("RGB", (place.size[0], image.height))
-    resized = Image.new("RGB", place.size)
-    resizer = cykooz_resizer.Resizer()
-    columns = _bicubic_of(left, 0, min(across, image.width - left), image.height)
-    resizer.resize_pil(image, narrow, columns)
-    rows = _bicubic_of(0, top, place.size[0], min(down, image.height - top))
-    resizer.resize_pil(narrow, resized, rows)
-    return padded(resized, place, spec)
-
-
-def _bicubic_of(left: float, top: float, width: float, height: float) -> cykooz_resizer.ResizeOptions:
-    """Return the options for Pillow's bicubic filter (elsewhere: Catmull-Rom) on this part of an image."""
-    return cykooz_resizer.ResizeOptions(
-        resize_alg=cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.catmull_rom),
-        crop_box=cykooz_resizer.CropBox(left, top, width, height),
+    left, top, across, down = (
+        edge * shrunk / full
+        for edge, shrunk, full in zip(place.box, (right, bottom) * 2, (width, height) * 2, strict=True)
     )
+    box = (left, top, min(across, image.width), min(down, image.height))
+    return padded(resampling.resize(image, place.size, box, spec.kernel), place, spec)
 
 
 def _one_line(error: Exception, data: bytes) -> str:
