@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib.metadata
 import io
+import itertools
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ _LOG = logging.getLogger("luigi-interface")
 _PIXEL_BYTES = 4
 """Bytes of an RGB pixel in Pillow's memory."""
 
+_FAULTS = ValueError, KeyError
+"""What simplejpeg raises of files that it does not decode; KeyError if it has no name for the sampling of the colours."""
+
 _SAMPLINGS = (0, 1, 2)
 """Pillow's numbers of 4:4:4, 4:2:2 and 4:2:0."""
 
@@ -43,9 +47,8 @@ def load(image: ImageFile.ImageFile, data: bytes, decoder: str = AUTO) -> None:
         decoder: One of ``DECODERS``.
     """
     if decoder_name(decoder) == SIMPLEJPEG and (image.format, image.mode) == ("JPEG", "RGB"):
-        with contextlib.suppress(
-            ValueError, KeyError
-        ):  # Pillow has its own words for a fault, and may accept it
+        # Pillow has its own words for a fault, and may accept it.
+        with contextlib.suppress(*_FAULTS):
             image.im, image.tile = _decoded(data, image.size).im, []
     image.load()  # nothing, if there are no tiles left to decode
 
@@ -68,8 +71,7 @@ def _decoded(data: bytes, size: tuple[int, int]) -> Image.Image:
         size: Width and height that Pillow has read in its header.
 
     Raises:
-        ValueError: simplejpeg finds a fault, or the header says something else.
-        KeyError: It has no name for the sampling of the colours.
+        ValueError, KeyError: simplejpeg finds a fault, or its header is not that of Pillow.
     """
     simplejpeg = _simplejpeg()
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -93,20 +95,23 @@ def _simplejpeg() -> Any:  # noqa: ANN401 (a module, or None if it is not instal
 @functools.cache
 def _is_exact() -> bool:
     """Return whether simplejpeg and Pillow decode some images to the same pixels; if not, log a warning."""
-    picture = Image.merge(
-        "RGB", [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.linear_gradient("L").rotate(90)]
-    )
-    for sampling in _SAMPLINGS:
-        for progressive in (False, True):
-            file = io.BytesIO()
-            picture.resize((67, 45)).save(
-                file, "JPEG", quality=60, subsampling=sampling, progressive=progressive
+    bands = [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.linear_gradient("L").rotate(90)]
+    picture = Image.merge("RGB", bands).resize((67, 45))
+    for sampling, progressive in itertools.product(_SAMPLINGS, (False, True)):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=60, subsampling=sampling, progressive=progressive)
+        if not _has_same_pixels(file.getvalue()):
+            _LOG.warning(
+                "simplejpeg decodes JPEGs otherwise than Pillow %s, so Pillow is used, which takes longer. Please report this.",
+                features.version("pil"),
             )
-            with Image.open(file) as image:
-                if _decoded(file.getvalue(), image.size).tobytes() != image.tobytes():
-                    _LOG.warning(
-                        "simplejpeg decodes JPEGs otherwise than Pillow %s, so Pillow is used, which takes longer. Please report this.",
-                        features.version("pil"),
-                    )
-                    return False
+            return False
     return True
+
+
+def _has_same_pixels(data: bytes) -> bool:
+    with Image.open(io.BytesIO(data)) as image:
+        try:
+            return _decoded(data, image.size).tobytes() == image.tobytes()
+        except _FAULTS:
+            return False
