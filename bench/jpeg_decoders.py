@@ -16,13 +16,14 @@ from tol_luigi.core.jpeg_decoding import DECODERS, PILLOW, decoder_label, decode
 from tol_luigi.core.pillow_limits import pillow_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MORE = {EOL: 1, INAT21: 10, BIOSCAN: 20}
 """So many more of the small pictures, so that each run takes about as long."""
 
 SIDES = (1, 2, 7, 8, 9, 15, 16, 17, 33, 64, 100, 255, 500, 900)
 QUALITIES = (1, 5, 20, 50, 75, 90, 95, 100)
+START_OF_IMAGE, START_OF_SCAN = b"\xff\xd8", b"\xff\xda"
 FRAMES = (b"\xff\xc0", b"\xff\xc2")
 """The markers of the frame of a JPEG in one scan and in several."""
 RATIOS = (0x11, 0x12, 0x14, 0x21, 0x22, 0x31, 0x41, 0x42, 0x44)
@@ -48,7 +49,7 @@ def main() -> None:
     drawn = random.Random(given.seed)  # noqa: S311 (not a secret)
     found = (
         differing(originals, "photograph"),
-        differing(list(made(originals, drawn, given.files)), "drawn file"),
+        differing(made(originals, drawn, given.files), "drawn file"),
     )
     print(
         f"\nfiles that differ: {found[0]} of {len(originals)} photographs, {found[1]} of {given.files} drawn ones"
@@ -76,7 +77,7 @@ def result(content: bytes, decoder: str) -> tuple[object, ...]:
         return type(error), str(error).partition("<")[0]
 
 
-def differing(files: Sequence[bytes], what: str) -> int:
+def differing(files: Iterable[bytes], what: str) -> int:
     """Return how many files the decoders make different things of, and name them."""
     found = 0
     for number, content in enumerate(files):
@@ -92,7 +93,7 @@ def made(originals: Sequence[bytes], drawn: random.Random, count: int) -> Iterat
     for number in range(count):
         content = saved(part_of(drawn.choice(pictures), drawn), drawn)
         if number % 2:
-            content = damaged(content, drawn) if drawn.random() < 5 / 6 else resampled(content, drawn)
+            content = drawn.choice([damaged, damaged, rearranged, rearranged, resampled])(content, drawn)
         yield content
 
 
@@ -124,6 +125,32 @@ def damaged(content: bytes, drawn: random.Random) -> bytes:
         added, lost = drawn.choice([(1, 1), (1, 1), (5, 0), (0, 5), (0, len(content))])
         content = content[:place] + drawn.randbytes(added) + content[place + lost :]
     return content
+
+
+def rearranged(content: bytes, drawn: random.Random) -> bytes:
+    """Return a file with a segment of its header missing, repeated, or changed in one byte."""
+    found = list(segments(content))
+    start, end = drawn.choice(found)
+    segment = content[start:end]
+    place = drawn.randrange(len(segment))
+    other = segment[:place] + drawn.randbytes(1) + segment[place + 1 :]
+    before, _ = drawn.choice(found)
+    return drawn.choice(
+        [
+            content[:start] + content[end:],
+            content[:before] + segment + content[before:],
+            content[:start] + other + content[end:],
+        ]
+    )
+
+
+def segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each segment before the first scan starts and ends."""
+    start = len(START_OF_IMAGE)
+    while content[start : start + 2] != START_OF_SCAN:
+        end = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
+        yield start, end
+        start = end
 
 
 def resampled(content: bytes, drawn: random.Random) -> bytes:
