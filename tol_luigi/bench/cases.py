@@ -30,6 +30,7 @@ _ALONE, _LOOP = "Pillow", "published loop"
 _SCALED, _OPENCV = f"{OURS}, resize = scaled", "OpenCV, as img2dataset"
 
 _SPEC = ImageSpec()
+_SCALED_SPEC = replace(_SPEC, resize="scaled")
 _SIZE = (_SPEC.width, _SPEC.height)
 
 Variants = dict[str, "Callable[[], object]"]
@@ -113,7 +114,7 @@ def _sample(images: ImageSet, _: Path) -> tuple[str, Variants]:
     variants = {
         _ALONE: _each(images.files, lambda content: _jpeg(_small(_opened(content), PILLOW))),
         OURS: _each(images.files, lambda content: encode(content, _SPEC)),
-        _SCALED: _each(images.files, lambda content: encode(content, replace(_SPEC, resize="scaled"))),
+        _SCALED: _each(images.files, lambda content: encode(content, _SCALED_SPEC)),
     }
     if opencv.is_installed():
         variants[_OPENCV] = _each(images.files, _resized_by_opencv)
@@ -139,7 +140,7 @@ def _packings(
     specs = {OURS: _SPEC}
     if is_faster(kernel_name()):
         specs[f"{OURS}, kernel = pillow"] = replace(_SPEC, kernel=PILLOW)
-    specs[_SCALED] = replace(_SPEC, resize="scaled")
+    specs[_SCALED] = _SCALED_SPEC
     return {
         _LOOP: lambda: loop(place, named, folder / "loop.tar", _SIZE),
         **{name: functools.partial(ours, place, listed, folder / name, spec) for name, spec in specs.items()},

@@ -5,7 +5,6 @@ simplejpeg is missing where it has no wheel (setup.cfg). Both contain libjpeg-tu
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.metadata
 import io
@@ -28,12 +27,6 @@ DECODERS = (AUTO, PILLOW)
 
 _LOG = logging.getLogger("luigi-interface")
 
-_PIXEL_BYTES = 4
-"""Bytes of an RGB pixel in Pillow's memory."""
-
-_FAULTS = ValueError, KeyError
-"""What simplejpeg raises of files that it does not decode; KeyError if it has no name for the sampling of the colours."""
-
 _SAMPLINGS = (0, 1, 2)
 """Pillow's numbers of 4:4:4, 4:2:2 and 4:2:0."""
 
@@ -47,9 +40,9 @@ def load(image: ImageFile.ImageFile, data: bytes, decoder: str = AUTO) -> None:
         decoder: One of ``DECODERS``.
     """
     if decoder_name(decoder) == SIMPLEJPEG and (image.format, image.mode) == ("JPEG", "RGB"):
-        # Pillow has its own words for a fault, and may accept it.
-        with contextlib.suppress(*_FAULTS):
-            image.im, image.tile = _decoded(data, image.size).im, []
+        decoded = _decoded(data, image.size)
+        if decoded is not None:  # otherwise Pillow has its own words for the fault, or accepts it
+            image.im, image.tile = decoded.im, []
     image.load()  # nothing, if there are no tiles left to decode
 
 
@@ -63,24 +56,26 @@ def decoder_label(name: str) -> str:
     return "Pillow" if name == PILLOW else f"{name} {importlib.metadata.version(name)}"
 
 
-def _decoded(data: bytes, size: tuple[int, int]) -> Image.Image:
+def _decoded(data: bytes, size: tuple[int, int]) -> Image.Image | None:
     """Return a JPEG in YCbCr as an RGB image, with Pillow's settings: exact DCT and smooth upsampling.
 
     Args:
         data: The content of the file.
         size: Width and height that Pillow has read in its header.
 
-    Raises:
-        ValueError, KeyError: simplejpeg finds a fault, or its header is not that of Pillow.
+    Returns:
+        The image; None if simplejpeg finds a fault in it, or its header is not that of Pillow.
     """
     simplejpeg = _simplejpeg()
-    height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if (width, height) != size or colours != "YCbCr":
-        what = f"simplejpeg finds {width} x {height} pixels of {colours}, not {size} of YCbCr"
-        raise ValueError(what)
-    pixels = simplejpeg.decode_jpeg(data, "RGBX", fastdct=False, fastupsample=False)
-    array = pa.FixedSizeListArray.from_arrays(pa.array(pixels.reshape(-1)), _PIXEL_BYTES)
-    return Image.fromarrow(array, "RGB", size)  # without a copy
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if (width, height) != size or colours != "YCbCr":
+            return None
+        pixels = simplejpeg.decode_jpeg(data, "RGBX", fastdct=False, fastupsample=False)
+        array = pa.FixedSizeListArray.from_arrays(pa.array(pixels.reshape(-1)), pixels.shape[-1])
+        return Image.fromarrow(array, "RGB", size)  # without a copy
+    except (ValueError, KeyError):  # KeyError: it has no name for the sampling of the colours
+        return None
 
 
 @functools.cache
@@ -100,18 +95,12 @@ def _is_exact() -> bool:
     for sampling, progressive in itertools.product(_SAMPLINGS, (False, True)):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=60, subsampling=sampling, progressive=progressive)
-        if not _has_same_pixels(file.getvalue()):
-            _LOG.warning(
-                "simplejpeg decodes JPEGs otherwise than Pillow %s, so Pillow is used, which takes longer. Please report this.",
-                features.version("pil"),
-            )
-            return False
+        with Image.open(file) as image:
+            decoded = _decoded(file.getvalue(), image.size)
+            if decoded is None or decoded.tobytes() != image.tobytes():
+                _LOG.warning(
+                    "simplejpeg decodes JPEGs otherwise than Pillow %s, so Pillow is used, which takes longer. Please report this.",
+                    features.version("pil"),
+                )
+                return False
     return True
-
-
-def _has_same_pixels(data: bytes) -> bool:
-    with Image.open(io.BytesIO(data)) as image:
-        try:
-            return _decoded(data, image.size).tobytes() == image.tobytes()
-        except _FAULTS:
-            return False
