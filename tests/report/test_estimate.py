@@ -54,6 +54,17 @@ def test_scaling_is_faster_on_large_pictures_and_makes_no_difference_to_small_on
     assert seconds(small, "scaled") == seconds(small, "exact")
 
 
+def test_scaling_is_slower_where_pillow_resizes_what_the_decoder_leaves() -> None:
+    def seconds(output: OutputSettings) -> float:
+        large = replace(EOL, megapixels=4.0)
+        estimated = estimate_cost([large], output, {"eol": full_estimate(large, output)}, STAGES)
+        return estimated.core_seconds["WriteShards and CheckShards"]
+
+    scaled = replace(MAKING, resize="scaled")
+    by_pillow = replace(scaled, is_compiled=False)
+    assert seconds(scaled) < seconds(by_pillow) < seconds(replace(by_pillow, resize="exact"))
+
+
 def test_compiled_code_takes_about_half_the_time_of_pillow() -> None:
     def seconds(output: OutputSettings) -> float:
         return sum(

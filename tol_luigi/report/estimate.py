@@ -32,11 +32,11 @@ _MS_PER_IMAGE, _MS_PER_MEGAPIXEL = 1.2, 3.9
 _PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL = 1.7, 8.6
 """The same if Pillow resizes, which no faster compiled code does on this machine."""
 
-_SHRUNK_MS_PER_MEGAPIXEL = 2.4
-"""Milliseconds per megapixel of images that the JPEG decoder shrinks, with ``resize = scaled``."""
+_SHRUNK_MS_PER_MEGAPIXEL, _PILLOW_SHRUNK_MS_PER_MEGAPIXEL = 2.4, 3.4
+"""Milliseconds per megapixel of images that the JPEG decoder shrinks, with ``resize = scaled``; the same if Pillow resizes."""
 
 _SHRUNK_MEGAPIXELS = 2.0
-"""The minimum megapixels for this rate: 6 times 224 x 224 pixels, with a margin for other shapes."""
+"""The minimum megapixels for these rates: 6 times 224 x 224 pixels, with a margin for other shapes."""
 
 _FURTHER_MS = 1.0
 """Milliseconds to resize and encode an image of a further size, per 224 x 224 pixels of it."""
@@ -395,11 +395,10 @@ def _packing_seconds(source: SourceStats, output: OutputSettings) -> float:
 
 def _packing_rates(megapixels: float, output: OutputSettings) -> tuple[float, float]:
     """Return the milliseconds per image, and per megapixel, of images of this size."""
-    if output.resize == "scaled" and megapixels > _SHRUNK_MEGAPIXELS:
-        return _MS_PER_IMAGE, _SHRUNK_MS_PER_MEGAPIXEL
+    is_shrunk = output.resize == "scaled" and megapixels > _SHRUNK_MEGAPIXELS
     if output.is_compiled:
-        return _MS_PER_IMAGE, _MS_PER_MEGAPIXEL
-    return _PILLOW_MS_PER_IMAGE, _PILLOW_MS_PER_MEGAPIXEL
+        return _MS_PER_IMAGE, _SHRUNK_MS_PER_MEGAPIXEL if is_shrunk else _MS_PER_MEGAPIXEL
+    return _PILLOW_MS_PER_IMAGE, _PILLOW_SHRUNK_MS_PER_MEGAPIXEL if is_shrunk else _PILLOW_MS_PER_MEGAPIXEL
 
 
 def _webp_ms(output: OutputSettings) -> float:
